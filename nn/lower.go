@@ -1,0 +1,166 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+)
+
+// step is one kernel call of a plan: a node of the graph together with the
+// batch norm, residual addition and activation that were folded into it.
+type step struct {
+	kind         opKind
+	name         string
+	in           []int // value ids
+	res          int   // value id of a fused residual, or -1
+	out          int   // value id
+	conv         ConvSpec
+	pool         poolSpec
+	act          Act
+	weight, bias []float32
+}
+
+// lowering turns nodes into steps, one node after the other.
+type lowering struct {
+	g     *Graph
+	w     *Weights
+	uses  []int // readers of each value, graph outputs included
+	alias []int // value that holds this value's data after fusion
+	made  []int // index of the step that completes this value; -1: an input
+	steps []step
+}
+
+// batchNormEpsilon is torch's default, used by all the project's networks.
+const batchNormEpsilon = 1e-5
+
+func lower(g *Graph, w *Weights) (*lowering, error) {
+	l := &lowering{
+		g: g, w: w,
+		uses:  make([]int, len(g.nodes)),
+		alias: make([]int, len(g.nodes)),
+		made:  make([]int, len(g.nodes)),
+	}
+	for i := range g.nodes {
+		for _, j := range g.nodes[i].in {
+			l.uses[j]++
+		}
+	}
+	for _, o := range g.outputs {
+		l.uses[o.id]++
+	}
+	for i := range g.nodes {
+		if err := l.node(i, &g.nodes[i]); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+func (l *lowering) node(i int, n *node) error {
+	l.alias[i] = i
+	switch n.kind {
+	case opInput:
+		l.made[i] = -1
+		return nil
+	case opView:
+		l.made[i] = -1
+		for _, j := range n.in {
+			l.made[i] = max(l.made[i], l.made[j])
+		}
+		return nil
+	case opBatchNorm:
+		return l.foldBatchNorm(i, n)
+	case opAct:
+		if s := l.fusable(n.in[0]); s != nil && s.act == (Act{}) {
+			s.act = n.act
+			l.merge(i, n.in[0])
+			return nil
+		}
+	case opAdd:
+		if l.fuseAdd(i, n.in[0], n.in[1]) || l.fuseAdd(i, n.in[1], n.in[0]) {
+			return nil
+		}
+	}
+	s := step{kind: n.kind, name: n.name, in: n.in, res: -1, out: i, conv: n.conv, pool: n.pool, act: n.act}
+	if n.kind == opConv || n.kind == opLinear {
+		var err error
+		if s.weight, err = l.w.get(Param{n.name + ".weight", l.g.weightShape(n)}); err != nil {
+			return err
+		}
+		if n.conv.Bias {
+			if s.bias, err = l.w.get(Param{n.name + ".bias", []int{n.channels}}); err != nil {
+				return err
+			}
+		}
+	}
+	l.made[i] = len(l.steps)
+	l.steps = append(l.steps, s)
+	return nil
+}
+
+// merge says that value i is what the step of value j now computes.
+func (l *lowering) merge(i, j int) {
+	l.alias[i] = l.alias[j]
+	l.made[i] = l.made[j]
+}
+
+// fusable returns the step that computes value j if that step can take an
+// epilogue and nobody else reads j.
+func (l *lowering) fusable(j int) *step {
+	if l.uses[j] != 1 || l.made[j] < 0 || l.g.nodes[j].kind == opView {
+		return nil
+	}
+	switch s := &l.steps[l.made[j]]; s.kind {
+	case opConv, opLinear, opAdd:
+		return s
+	}
+	return nil
+}
+
+// fuseAdd makes i = x + y part of the convolution that computes x, if y is
+// there before that convolution runs.
+func (l *lowering) fuseAdd(i, x, y int) bool {
+	s := l.fusable(x)
+	if s == nil || s.kind != opConv || !s.pointwise() || s.act != (Act{}) || s.res >= 0 || l.made[y] >= l.made[x] {
+		return false
+	}
+	s.res = y
+	l.merge(i, x)
+	return true
+}
+
+func (s *step) pointwise() bool {
+	return s.conv.Kernel == 1 && s.conv.Stride == 1
+}
+
+// foldBatchNorm scales the weights of the convolution before.
+func (l *lowering) foldBatchNorm(i int, n *node) error {
+	s := l.fusable(n.in[0])
+	if s == nil || s.kind != opConv || s.act != (Act{}) || s.res >= 0 {
+		return fmt.Errorf("nn: batch norm %q: its convolution's result is read elsewhere too", n.name)
+	}
+	var p [4][]float32
+	for k, part := range batchNormParts {
+		var err error
+		if p[k], err = l.w.get(Param{n.name + part, []int{n.channels}}); err != nil {
+			return err
+		}
+	}
+	gamma, beta, mean, variance := p[0], p[1], p[2], p[3]
+	weight := make([]float32, len(s.weight))
+	bias := make([]float32, n.channels)
+	per := len(weight) / n.channels
+	for c := range bias {
+		scale := float64(gamma[c]) / math.Sqrt(float64(variance[c])+batchNormEpsilon)
+		b := 0.0
+		if s.bias != nil {
+			b = float64(s.bias[c])
+		}
+		bias[c] = float32((b-float64(mean[c]))*scale + float64(beta[c]))
+		for k := c * per; k < (c+1)*per; k++ {
+			weight[k] = float32(float64(s.weight[k]) * scale)
+		}
+	}
+	s.weight, s.bias = weight, bias
+	l.merge(i, n.in[0])
+	return nil
+}

@@ -1,0 +1,154 @@
+package nn
+
+import "math"
+
+// layout places every value's planes in one arena. Planes are allocated one
+// by one from a free list per plane size, so that the half of a ShuffleNet v2
+// unit that nobody touches stays where it is, however often it is shuffled,
+// and planes freed last are written next, while they are still in the cache.
+type layout struct {
+	planes [][]int32 // by value id: plane numbers
+	offset []int     // by plane number: its first float in the arena
+	floats int       // arena size
+}
+
+// pool is the planes of one size. Between two planes (and before the first)
+// stand guard floats that are zero for the whole life of a plan: depthwise
+// kernels read them as padding and nobody writes them, which is why planes of
+// different sizes never share memory.
+type pool struct {
+	slots int
+	free  []int
+}
+
+const (
+	// arenaSlack is how far kernels may read past the last plane.
+	arenaSlack = 64
+	cacheLine  = 16 // floats
+	pageFloats = 1024
+)
+
+// guard is the number of zero floats between planes of width w: the reach of
+// a 5x5 window and one vector.
+func guard(w int) int { return roundUp(2*w+2+16, cacheLine) }
+
+func roundUp(n, m int) int { return (n + m - 1) / m * m }
+
+// planeStride is the distance of neighbouring planes. A multiple of 4 KiB
+// would put all planes into the same cache sets.
+func planeStride(s size) int {
+	n := roundUp(s.area(), cacheLine) + guard(s.w)
+	if n%pageFloats == 0 {
+		n += cacheLine
+	}
+	return n
+}
+
+func (l *lowering) layout(sizes []size) *layout {
+	out := &layout{planes: make([][]int32, len(l.g.nodes))}
+	var sizeOf []size // by plane number
+	fresh := func(id int) {
+		ps := make([]int32, l.g.nodes[id].channels)
+		for c := range ps {
+			ps[c] = int32(len(sizeOf))
+			sizeOf = append(sizeOf, sizes[id])
+		}
+		out.planes[id] = ps
+	}
+	for i := range l.g.nodes {
+		switch n := &l.g.nodes[i]; {
+		case n.kind == opView:
+			ps := make([]int32, n.channels)
+			for c, p := range n.view {
+				ps[c] = out.planes[p.id][p.ch]
+			}
+			out.planes[i] = ps
+		case l.alias[i] != i:
+			out.planes[i] = out.planes[l.alias[i]]
+		default:
+			fresh(i)
+		}
+	}
+
+	// A plane is dead after the last step that reads it; inputs and outputs
+	// belong to the caller and stay.
+	last := make([]int, len(sizeOf))
+	use := func(id, at int) {
+		for _, p := range out.planes[id] {
+			last[p] = max(last[p], at)
+		}
+	}
+	for i := range l.steps {
+		for _, id := range l.steps[i].reads() {
+			use(id, i)
+		}
+	}
+	for _, ports := range [][]port{l.g.inputs, l.g.outputs} {
+		for _, p := range ports {
+			use(p.id, math.MaxInt)
+		}
+	}
+	pools := map[size]*pool{}
+	var order []size
+	slot := make([]int, len(sizeOf))
+	take := func(id int) {
+		for _, p := range out.planes[id] {
+			s := sizeOf[p]
+			if pools[s] == nil {
+				pools[s] = &pool{}
+				order = append(order, s)
+			}
+			slot[p] = pools[s].take()
+		}
+	}
+	for _, p := range l.g.inputs {
+		take(p.id)
+	}
+	freed := make([]bool, len(sizeOf))
+	for i := range l.steps {
+		s := &l.steps[i]
+		take(s.out)
+		for _, id := range append(s.reads(), s.out) {
+			for _, p := range out.planes[id] {
+				if last[p] <= i && !freed[p] {
+					freed[p] = true
+					q := pools[sizeOf[p]]
+					q.free = append(q.free, slot[p])
+				}
+			}
+		}
+	}
+	base := map[size]int{}
+	for _, s := range order {
+		base[s] = out.floats + guard(s.w)
+		out.floats = base[s] + pools[s].slots*planeStride(s)
+	}
+	out.floats += arenaSlack
+	out.offset = make([]int, len(sizeOf))
+	for p, s := range sizeOf {
+		out.offset[p] = base[s] + slot[p]*planeStride(s)
+	}
+	return out
+}
+
+func (p *pool) take() int {
+	if n := len(p.free); n > 0 {
+		s := p.free[n-1]
+		p.free = p.free[:n-1]
+		return s
+	}
+	p.slots++
+	return p.slots - 1
+}
+
+// reads lists the values a step reads.
+func (s *step) reads() []int {
+	ids := append([]int(nil), s.in...)
+	if s.kind == opResize {
+		ids = ids[:1] // the second operand only lends its size
+	}
+	if s.res >= 0 {
+		ids = append(ids, s.res)
+	}
+	return ids
+}
