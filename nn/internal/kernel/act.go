@@ -1,0 +1,111 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+)
+
+// ActKind is a kind of activation function.
+type ActKind int
+
+// The activations. HSwish and HSigmoid are those of MobileNetV3 (Howard et al.,
+// "Searching for MobileNetV3", 2019): HSigmoid(x) = min(max(x+3, 0), 6)/6 and
+// HSwish(x) = x*HSigmoid(x).
+const (
+	None ActKind = iota
+	ReLU
+	LeakyReLU // max(x, Slope*x), Slope at most 1
+	HSwish
+	HSigmoid
+	Sigmoid
+)
+
+var actNames = [...]string{"none", "relu", "leaky_relu", "hswish", "hsigmoid", "sigmoid"}
+
+// String returns the name of the activation in lower case.
+func (k ActKind) String() string {
+	if k < 0 || int(k) >= len(actNames) {
+		return fmt.Sprintf("activation(%d)", int(k))
+	}
+	return actNames[k]
+}
+
+// Act is an activation function. Its zero value does nothing.
+type Act struct {
+	Kind  ActKind
+	Slope float32 // of LeakyReLU
+}
+
+// split divides an activation into max(x, slope*x), which every kernel applies
+// before it stores, and the part that needs a second pass over the output.
+func (a Act) split() (slope float32, rest ActKind) {
+	switch a.Kind {
+	case None:
+		return 1, None
+	case ReLU:
+		return 0, None
+	case LeakyReLU:
+		return a.Slope, None
+	}
+	return 1, a.Kind
+}
+
+// leaky is the scalar form of what the assembly does, including for NaN and
+// infinities: x unless slope*x is greater.
+func leaky(x, slope float32) float32 {
+	if y := slope * x; y > x {
+		return y
+	}
+	return x
+}
+
+// Apply computes act on n values of every plane in place.
+func (a Act) Apply(path Path, planes []Plane, n int) {
+	slope, rest := a.split()
+	if rest != None {
+		for _, p := range planes {
+			curve(floats(p, n), rest)
+		}
+		return
+	}
+	if slope == 1 {
+		return
+	}
+	for _, p := range planes {
+		leakyPlane(path, p, n, slope)
+	}
+}
+
+func leakyGeneric(p Plane, n int, slope float32) {
+	x := floats(p, n)
+	for i, v := range x {
+		x[i] = leaky(v, slope)
+	}
+}
+
+// curve applies one of the activations that are not max(x, slope*x).
+func curve(x []float32, kind ActKind) {
+	switch kind {
+	case HSwish:
+		for i, v := range x {
+			x[i] = v * hsigmoid(v)
+		}
+	case HSigmoid:
+		for i, v := range x {
+			x[i] = hsigmoid(v)
+		}
+	case Sigmoid:
+		for i, v := range x {
+			x[i] = float32(1 / (1 + math.Exp(-float64(v))))
+		}
+	}
+}
+
+func hsigmoid(x float32) float32 { return min(max(x+3, 0), 6) * (1.0 / 6) }
+
+// curveRows applies kind to values off to off+n-1 of every plane.
+func curveRows(planes []Plane, off, n int, kind ActKind) {
+	for _, p := range planes {
+		curve(floats(Plane(at(p, off)), n), kind)
+	}
+}

@@ -1,0 +1,24 @@
+package kernel
+
+import "unsafe"
+
+// Plane is the address of the first of H*W float32 values of one channel. See
+// the package comment for what must surround it.
+type Plane = unsafe.Pointer
+
+// Slack is the number of readable floats an arena needs in front of its first
+// guard and behind its last one.
+const Slack = 64
+
+// Guard returns the number of zero floats that must lie in front of and behind
+// every plane that is w floats wide: two rows and two floats, which a flat 5x5
+// depthwise convolution sees as its border, and one vector of over-read.
+func Guard(w int) int { return 2*w + 2 + 16 }
+
+const floatSize = 4
+
+// floats views the first n values of a plane.
+func floats(p Plane, n int) []float32 { return unsafe.Slice((*float32)(p), n) }
+
+// at returns the address of value i of a plane.
+func at(p Plane, i int) *float32 { return (*float32)(unsafe.Add(p, i*floatSize)) }

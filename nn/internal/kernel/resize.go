@@ -1,0 +1,80 @@
+package kernel
+
+import "fmt"
+
+// Resize changes the size of planes, by the nearest pixel or bilinearly, with
+// the arithmetic of torch.nn.functional.interpolate(size=...).
+type Resize struct {
+	h, w, oh, ow int
+	nearest      bool
+	rows, cols   []tap
+}
+
+// tap says which two inputs an output is mixed from, and how much of the second.
+type tap struct {
+	a, b int
+	t    float32
+}
+
+// NewResizeBilinear prepares a bilinear resize of planes of h rows and w
+// columns to oh rows and ow columns, as with align_corners=False.
+func NewResizeBilinear(_ Path, h, w, oh, ow int) *Resize {
+	return newResize(h, w, oh, ow, false)
+}
+
+// NewResizeNearest prepares a resize that repeats or drops pixels.
+func NewResizeNearest(_ Path, h, w, oh, ow int) *Resize {
+	return newResize(h, w, oh, ow, true)
+}
+
+func newResize(h, w, oh, ow int, nearest bool) *Resize {
+	if h < 1 || w < 1 || oh < 1 || ow < 1 {
+		panic(fmt.Sprintf("kernel: resize of planes %dx%d to %dx%d", h, w, oh, ow))
+	}
+	return &Resize{h: h, w: w, oh: oh, ow: ow, nearest: nearest,
+		rows: taps(h, oh, nearest), cols: taps(w, ow, nearest)}
+}
+
+// taps maps n outputs to inputs. Coordinates are computed in float32 because
+// torch does so.
+func taps(in, n int, nearest bool) []tap {
+	scale := float32(in) / float32(n)
+	out := make([]tap, n)
+	for i := range out {
+		if nearest {
+			a := min(int(float32(i)*scale), in-1)
+			out[i] = tap{a: a, b: a}
+			continue
+		}
+		x := max((float32(i)+0.5)*scale-0.5, 0)
+		a := min(int(x), in-1)
+		out[i] = tap{a: a, b: min(a+1, in-1), t: x - float32(a)}
+	}
+	return out
+}
+
+// Out returns the size of the output planes.
+func (r *Resize) Out() (h, w int) { return r.oh, r.ow }
+
+// Run resizes every plane of in to the plane of out with the same index. Planes
+// are independent: threads take parts of both slices.
+func (r *Resize) Run(out, in []Plane) {
+	for i := range out {
+		src, dst := floats(in[i], r.h*r.w), floats(out[i], r.oh*r.ow)
+		for y, v := range r.rows {
+			line := dst[y*r.ow : (y+1)*r.ow]
+			upper, lower := src[v.a*r.w:(v.a+1)*r.w], src[v.b*r.w:(v.b+1)*r.w]
+			if r.nearest {
+				for x, u := range r.cols {
+					line[x] = upper[u.a]
+				}
+				continue
+			}
+			for x, u := range r.cols {
+				p := upper[u.a] + u.t*(upper[u.b]-upper[u.a])
+				q := lower[u.a] + u.t*(lower[u.b]-lower[u.a])
+				line[x] = p + v.t*(q-p)
+			}
+		}
+	}
+}
