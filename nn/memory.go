@@ -1,6 +1,10 @@
 package nn
 
-import "math"
+import (
+	"math"
+
+	"riffle/nn/internal/kernel"
+)
 
 // layout places every value's planes in one arena. Planes are allocated one
 // by one from a free list per plane size, so that the half of a ShuffleNet v2
@@ -22,15 +26,12 @@ type pool struct {
 }
 
 const (
-	// arenaSlack is how far kernels may read past the last plane.
-	arenaSlack = 64
 	cacheLine  = 16 // floats
 	pageFloats = 1024
 )
 
-// guard is the number of zero floats between planes of width w: the reach of
-// a 5x5 window and one vector.
-func guard(w int) int { return roundUp(2*w+2+16, cacheLine) }
+// guard is the number of zero floats between planes of width w.
+func guard(w int) int { return roundUp(kernel.Guard(w), cacheLine) }
 
 func roundUp(n, m int) int { return (n + m - 1) / m * m }
 
@@ -118,12 +119,13 @@ func (l *lowering) layout(sizes []size) *layout {
 			}
 		}
 	}
+	out.floats = kernel.Slack
 	base := map[size]int{}
 	for _, s := range order {
 		base[s] = out.floats + guard(s.w)
 		out.floats = base[s] + pools[s].slots*planeStride(s)
 	}
-	out.floats += arenaSlack
+	out.floats += kernel.Slack
 	out.offset = make([]int, len(sizeOf))
 	for p, s := range sizeOf {
 		out.offset[p] = base[s] + slot[p]*planeStride(s)

@@ -1,0 +1,146 @@
+package nn
+
+import (
+	"fmt"
+	"strings"
+	"unsafe"
+
+	"riffle/nn/internal/kernel"
+)
+
+// choosePath turns Options.CPU into a kernel set.
+func choosePath(name string) (kernel.Path, error) {
+	if name == "" {
+		return kernel.FromEnv()
+	}
+	for _, p := range kernel.Available() {
+		if p.String() == name {
+			return p, nil
+		}
+	}
+	return 0, fmt.Errorf("nn: kernel set %q is unknown or not supported by this processor, want one of %s",
+		name, strings.Join(CPUs(), ", "))
+}
+
+// CPUs lists the kernel sets that this processor can run, slowest first.
+func CPUs() []string {
+	var names []string
+	for _, p := range kernel.Available() {
+		names = append(names, p.String())
+	}
+	return names
+}
+
+// compile prepares the kernel of one step.
+func (p *program) compile(s *step) compiled {
+	c := compiled{node: s.out, kind: s.kind.String(), units: p.graph.nodes[s.out].channels}
+	in := p.sizes[s.in[0]]
+	area := p.sizes[s.out].area()
+	switch s.kind {
+	case opConv:
+		p.compileConv(s, &c, in)
+	case opLinear:
+		k := kernel.NewLinear(p.path, s.weight, s.bias, s.conv.Out, len(p.layout.planes[s.in[0]]))
+		c.units = k.Units()
+		c.bind = func(plan *Plan) task {
+			x, y := plan.planes(s.in[0]), plan.planes(s.out)
+			scratch := make([][]float32, p.threads)
+			for i := range scratch {
+				scratch[i] = make([]float32, k.ScratchFloats())
+			}
+			return func(t, from, to int) { k.Run(y, x, s.act, scratch[t], from, to) }
+		}
+	case opMaxPool, opAvgPool:
+		prepare := kernel.NewMaxPool
+		if s.kind == opAvgPool {
+			prepare = kernel.NewAvgPool
+		}
+		k := prepare(p.path, s.pool.kernel, s.pool.stride, s.pool.pad, in.h, in.w)
+		c.bind = eachPlane(s, func(y, x []kernel.Plane) { k.Run(y, x) })
+	case opResize:
+		out := p.sizes[s.out]
+		k := kernel.NewResizeBilinear(p.path, in.h, in.w, out.h, out.w)
+		c.bind = eachPlane(s, func(y, x []kernel.Plane) { k.Run(y, x) })
+	case opGlobalAvgPool:
+		c.bind = eachPlane(s, func(y, x []kernel.Plane) { kernel.GlobalAvgPool(p.path, y, x, in.area()) })
+	case opAct:
+		c.bind = eachPlane(s, func(y, x []kernel.Plane) { copyPlanes(y, x, area); s.act.Apply(p.path, y, area) })
+	case opAdd:
+		c.bind = eachPair(s, func(y, a, b []kernel.Plane) { kernel.Add(p.path, y, a, b, area, s.act) })
+	case opMul:
+		c.bind = eachPair(s, func(y, a, b []kernel.Plane) { kernel.Scale(p.path, y, a, b, area) })
+	default:
+		panic("nn: no kernel for " + c.kind) // views and inputs are no steps
+	}
+	s.weight, s.bias = nil, nil // kernels keep their own packed copy
+	return c
+}
+
+// compileConv picks the kernel by shape: one filter a channel, 1x1, or any.
+func (p *program) compileConv(s *step, c *compiled, in size) {
+	channels := len(p.layout.planes[s.in[0]])
+	v := s.conv
+	switch {
+	case v.Groups == channels && v.Out == channels && channels > 1 && !v.NoPad && v.Kernel > 1:
+		c.kind = "depthwise"
+		k := kernel.NewDepthwise(p.path, s.weight, s.bias, channels, v.Kernel, v.Stride, in.h, in.w)
+		c.units = k.Units()
+		c.bind = func(plan *Plan) task {
+			x, y := plan.planes(s.in[0]), plan.planes(s.out)
+			return func(_, from, to int) { k.Run(y, x, s.act, from, to) }
+		}
+	case s.pointwise():
+		c.kind = "pointwise"
+		k := kernel.NewPointwise(p.path, s.weight, s.bias, v.Out, channels, in.area(), v.Groups)
+		c.units = k.Units()
+		c.bind = func(plan *Plan) task {
+			x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
+			return func(_, from, to int) { k.Run(y, x, res, s.act, from, to) }
+		}
+	default:
+		k := kernel.NewConv(p.path, s.weight, s.bias, v.Out, channels, v.Kernel, v.Stride, v.pad(), v.Groups, in.h, in.w)
+		c.units = k.Units()
+		c.bind = func(plan *Plan) task {
+			x, y := plan.planes(s.in[0]), plan.planes(s.out)
+			scratch := make([]*kernel.ConvScratch, p.threads)
+			for i := range scratch {
+				scratch[i] = k.NewScratch()
+			}
+			return func(t, from, to int) { k.Run(y, x, nil, s.act, scratch[t], from, to) }
+		}
+	}
+}
+
+// eachPlane makes the task of a step that works plane by plane.
+func eachPlane(s *step, run func(y, x []kernel.Plane)) func(*Plan) task {
+	return func(plan *Plan) task {
+		x, y := plan.planes(s.in[0]), plan.planes(s.out)
+		return func(_, from, to int) { run(y[from:to], x[from:to]) }
+	}
+}
+
+// eachPair is eachPlane for two operands.
+func eachPair(s *step, run func(y, a, b []kernel.Plane)) func(*Plan) task {
+	return func(plan *Plan) task {
+		a, b, y := plan.planes(s.in[0]), plan.planes(s.in[1]), plan.planes(s.out)
+		return func(_, from, to int) { run(y[from:to], a[from:to], b[from:to]) }
+	}
+}
+
+// planes returns the table of plane addresses of a value, nil for no value.
+func (p *Plan) planes(id int) []kernel.Plane {
+	if id < 0 {
+		return nil
+	}
+	table := make([]kernel.Plane, len(p.layout.planes[id]))
+	for i, k := range p.layout.planes[id] {
+		table[i] = kernel.Plane(&p.arena[p.layout.offset[k]])
+	}
+	return table
+}
+
+func copyPlanes(dst, src []kernel.Plane, n int) {
+	for i := range dst {
+		copy(unsafe.Slice((*float32)(dst[i]), n), unsafe.Slice((*float32)(src[i]), n))
+	}
+}

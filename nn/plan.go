@@ -1,0 +1,178 @@
+package nn
+
+import (
+	"fmt"
+	"time"
+	"unsafe"
+
+	"riffle/nn/internal/kernel"
+)
+
+// Options say how a graph is compiled.
+type Options struct {
+	Height, Width int // input size in pixels
+	// Threads is the number of goroutines that share one Run; 0 means 1.
+	Threads int
+	// CPU forces a kernel set: "generic", "avx2" or "avx512". Empty means
+	// what RIFFLE_CPU says, or else the best the processor has.
+	CPU string
+}
+
+// Plan is a graph made ready to run on inputs of one size: weights packed for
+// the processor, every plane's address settled, all memory allocated. A plan
+// must not be used by two goroutines at once; Clone gives another that shares
+// the packed weights.
+type Plan struct {
+	*program
+	arena []float32
+	tasks []task
+	crew  *crew
+}
+
+// program is the part of a plan that never changes and that clones share.
+type program struct {
+	graph   *Graph
+	layout  *layout
+	sizes   []size
+	steps   []compiled
+	threads int
+	path    kernel.Path
+}
+
+// compiled is a step with its kernel prepared. Its units of work can be done
+// in any order and by several threads.
+type compiled struct {
+	node  int // of the graph, whose shape the result has
+	kind  string
+	units int
+	bind  func(p *Plan) task
+}
+
+// task does units [from, to) of one step on one plan's memory, as the given
+// thread of 0..threads-1.
+type task func(thread, from, to int)
+
+// Compile checks the weights against the graph and lays everything out for
+// inputs of o.Height x o.Width pixels.
+func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
+	path, err := choosePath(o.CPU)
+	if err != nil {
+		return nil, err
+	}
+	sizes, err := g.shapes(o.Height, o.Width)
+	if err != nil {
+		return nil, err
+	}
+	l, err := lower(g, w)
+	if err != nil {
+		return nil, err
+	}
+	p := &program{graph: g, layout: l.layout(sizes), sizes: sizes, threads: max(1, o.Threads), path: path}
+	for i := range l.steps {
+		p.steps = append(p.steps, p.compile(&l.steps[i]))
+	}
+	return p.plan(), nil
+}
+
+// plan gives the program memory of its own.
+func (p *program) plan() *Plan {
+	out := &Plan{program: p, arena: alignedFloats(p.layout.floats)}
+	units := make([]int, len(p.steps))
+	for i, s := range p.steps {
+		units[i] = s.units
+		out.tasks = append(out.tasks, s.bind(out))
+	}
+	if p.threads > 1 {
+		out.crew = newCrew(p.threads, units, func(thread, step, from, to int) { out.tasks[step](thread, from, to) })
+	}
+	return out
+}
+
+// alignedFloats returns n zeros that start on a cache line.
+func alignedFloats(n int) []float32 {
+	buf := make([]float32, n+cacheLine)
+	skip := -int(uintptr(unsafe.Pointer(&buf[0]))/4) & (cacheLine - 1)
+	return buf[skip : skip+n]
+}
+
+// Clone returns a plan with memory of its own that shares the weights.
+func (p *Plan) Clone() *Plan { return p.plan() }
+
+// Run computes the outputs from what the input planes hold. It allocates
+// nothing.
+func (p *Plan) Run() {
+	if p.crew != nil {
+		p.crew.runAll()
+		return
+	}
+	for i, t := range p.tasks {
+		t(0, 0, p.steps[i].units)
+	}
+}
+
+// Input returns the planes of the named input, H*W row-major floats per
+// channel, or nil if there is none of that name. They keep their contents
+// from run to run.
+func (p *Plan) Input(name string) [][]float32 { return p.port(p.graph.inputs, name) }
+
+// Output returns the planes of the named output, or nil if there is none of
+// that name. The next Run overwrites them.
+func (p *Plan) Output(name string) [][]float32 { return p.port(p.graph.outputs, name) }
+
+func (p *Plan) port(ports []port, name string) [][]float32 {
+	for _, q := range ports {
+		if q.name != name {
+			continue
+		}
+		n := p.sizes[q.id].area()
+		planes := make([][]float32, 0, len(p.layout.planes[q.id]))
+		for _, k := range p.layout.planes[q.id] {
+			o := p.layout.offset[k]
+			planes = append(planes, p.arena[o:o+n:o+n])
+		}
+		return planes
+	}
+	return nil
+}
+
+// OutputShape returns the channels, height and width of the named output.
+func (p *Plan) OutputShape(name string) (c, h, w int, err error) {
+	for _, q := range p.graph.outputs {
+		if q.name == name {
+			s := p.sizes[q.id]
+			return p.graph.nodes[q.id].channels, s.h, s.w, nil
+		}
+	}
+	return 0, 0, 0, fmt.Errorf("nn: no output is called %q", name)
+}
+
+// CPU returns the kernel set the plan runs on.
+func (p *Plan) CPU() string { return p.path.String() }
+
+// Bytes returns the memory that belongs to this plan alone.
+func (p *Plan) Bytes() int { return 4 * len(p.arena) }
+
+// Layer is one step of a plan as Profile measured it.
+type Layer struct {
+	Name     string
+	Kind     string
+	Channels int
+	Height   int
+	Width    int
+	MACs     int64
+	Time     time.Duration
+}
+
+// Profile runs the plan once on the calling goroutine and times every step.
+func (p *Plan) Profile() []Layer {
+	layers := make([]Layer, len(p.steps))
+	for i, t := range p.tasks {
+		s := &p.steps[i]
+		n := &p.graph.nodes[s.node]
+		size := p.sizes[s.node]
+		start := time.Now()
+		t(0, 0, s.units)
+		layers[i] = Layer{n.name, s.kind, n.channels, size.h, size.w, p.graph.macs(n, size), time.Since(start)}
+	}
+	return layers
+}

@@ -1,0 +1,138 @@
+package nn
+
+import "math"
+
+// reference evaluates a graph node by node in float64, without fusing,
+// planning or sharing any code with the kernels.
+func reference(g *Graph, w *Weights, image [][]float32, h, wd int) [][][]float32 {
+	sizes, err := g.shapes(h, wd)
+	if err != nil {
+		panic(err)
+	}
+	vals := make([][][]float64, len(g.nodes))
+	for i := range g.nodes {
+		n := &g.nodes[i]
+		out := make([][]float64, n.channels)
+		for c := range out {
+			out[c] = make([]float64, sizes[i].area())
+		}
+		var x [][]float64
+		var xs size
+		if len(n.in) > 0 {
+			x, xs = vals[n.in[0]], sizes[n.in[0]]
+		}
+		for c := range out {
+			for p := range out[c] {
+				py, px := p/sizes[i].w, p%sizes[i].w
+				switch n.kind {
+				case opInput:
+					out[c][p] = float64(image[c][p])
+				case opConv:
+					out[c][p] = refConv(n, w, x, xs, c, py, px)
+				case opLinear:
+					sum := float64(w.Tensors[n.name+".bias"].Data[c])
+					for k := range x {
+						sum += float64(w.Tensors[n.name+".weight"].Data[c*len(x)+k]) * x[k][0]
+					}
+					out[c][p] = sum
+				case opBatchNorm:
+					at := func(part string) float64 { return float64(w.Tensors[n.name+part].Data[c]) }
+					out[c][p] = (x[c][p]-at(".running_mean"))/math.Sqrt(at(".running_var")+1e-5)*at(".weight") + at(".bias")
+				case opAct:
+					out[c][p] = refAct(n.act, x[c][p])
+				case opView:
+					out[c][p] = vals[n.view[c].id][n.view[c].ch][p]
+				case opMaxPool, opAvgPool:
+					out[c][p] = refPool(n, x[c], xs, py, px)
+				case opGlobalAvgPool:
+					for _, v := range x[c] {
+						out[c][p] += v / float64(len(x[c]))
+					}
+				case opAdd:
+					out[c][p] = x[c][p] + vals[n.in[1]][c][p]
+				case opMul:
+					out[c][p] = x[c][p] * vals[n.in[1]][c][0]
+				case opResize:
+					out[c][p] = refResize(x[c], xs, sizes[i], py, px)
+				}
+			}
+		}
+		vals[i] = out
+	}
+	res := make([][][]float32, len(vals))
+	for i, v := range vals {
+		for _, plane := range v {
+			f := make([]float32, len(plane))
+			for k, x := range plane {
+				f[k] = float32(x)
+			}
+			res[i] = append(res[i], f)
+		}
+	}
+	return res
+}
+
+func refConv(n *node, w *Weights, x [][]float64, s size, c, py, px int) float64 {
+	sum := 0.0
+	if n.conv.Bias {
+		sum = float64(w.Tensors[n.name+".bias"].Data[c])
+	}
+	k, per := n.conv.Kernel, len(x)/n.conv.Groups
+	group := c / (n.channels / n.conv.Groups)
+	for i := range per {
+		for ky := range k {
+			for kx := range k {
+				y, xx := py*n.conv.Stride+ky-n.conv.pad(), px*n.conv.Stride+kx-n.conv.pad()
+				if y >= 0 && y < s.h && xx >= 0 && xx < s.w {
+					sum += float64(w.Tensors[n.name+".weight"].Data[((c*per+i)*k+ky)*k+kx]) * x[group*per+i][y*s.w+xx]
+				}
+			}
+		}
+	}
+	return sum
+}
+
+func refAct(a Act, x float64) float64 {
+	hsigmoid := math.Min(math.Max(x+3, 0), 6) / 6
+	switch a {
+	case ReLU:
+		return math.Max(x, 0)
+	case HSigmoid:
+		return hsigmoid
+	case HSwish:
+		return x * hsigmoid
+	case Sigmoid:
+		return 1 / (1 + math.Exp(-x))
+	}
+	return math.Max(x, float64(a.Slope)*x)
+}
+
+func refPool(n *node, x []float64, s size, py, px int) float64 {
+	best, sum := math.Inf(-1), 0.0
+	for ky := range n.pool.kernel {
+		for kx := range n.pool.kernel {
+			y, xx := py*n.pool.stride+ky-n.pool.pad, px*n.pool.stride+kx-n.pool.pad
+			if y >= 0 && y < s.h && xx >= 0 && xx < s.w {
+				best = math.Max(best, x[y*s.w+xx])
+				sum += x[y*s.w+xx]
+			}
+		}
+	}
+	if n.kind == opMaxPool {
+		return best
+	}
+	return sum / float64(n.pool.kernel*n.pool.kernel)
+}
+
+func refResize(x []float64, from, to size, py, px int) float64 {
+	at := func(p, n, m int) (int, int, float64) {
+		f := math.Max((float64(p)+0.5)*float64(n)/float64(m)-0.5, 0)
+		i := min(int(f), n-1)
+		return i, min(i+1, n-1), f - float64(i)
+	}
+	y0, y1, fy := at(py, from.h, to.h)
+	x0, x1, fx := at(px, from.w, to.w)
+	top := x[y0*from.w+x0]*(1-fx) + x[y0*from.w+x1]*fx
+	low := x[y1*from.w+x0]*(1-fx) + x[y1*from.w+x1]*fx
+	return top*(1-fy) + low*fy
+}
