@@ -1,3 +1,5 @@
+//go:build !amd64
+
 package kernel
 
 // Only pure Go exists here so far.

@@ -37,6 +37,9 @@ func newProduct(path Path, w, bias []float32, m, k, n, groups int) *product {
 	if groups < 1 || m%groups != 0 || k%groups != 0 || m < 1 || k < 1 || n < 1 {
 		panic(fmt.Sprintf("kernel: product of %d outputs, %d inputs, %d pixels in %d groups", m, k, n, groups))
 	}
+	if path == AVX2 {
+		path = Generic
+	}
 	p := &product{path: path, m: m, k: k, kg: k / groups}
 	if len(w) != m*p.kg || (bias != nil && len(bias) != m) {
 		panic(fmt.Sprintf("kernel: %d weights and %d biases for %d outputs of %d inputs", len(w), len(bias), m, p.kg))

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+const attrNoSplit = attr.NOSPLIT
+
+// Offsets of productArgs.
+const (
+	argIn     = 0
+	argOut    = 8
+	argRes    = 16
+	argW      = 24
+	argBias   = 32
+	argK      = 40
+	argTiles  = 48
+	argInOff  = 56
+	argOutOff = 64
+	argMask   = 72
+	argSlope  = 80
+)
+
+// productKernel is a micro-kernel of rows outputs and wide full vectors of
+// pixels, plus half a vector if half is 1.
+type productKernel struct{ rows, wide, half int }
+
+func (k productKernel) shape() int   { return k.wide<<1 | k.half }
+func (k productKernel) vectors() int { return k.wide + k.half }
+func (k productKernel) name() string {
+	return fmt.Sprintf("product512r%dw%dh%d", k.rows, k.wide, k.half)
+}
+func (k productKernel) registers() int    { return k.rows*k.vectors() + k.vectors() + 1 }
+func (k productKernel) isHalf(v int) bool { return v == k.wide }
+
+// product512Kernels lists the shapes that fit 32 registers: sums, one row of
+// inputs and at least one weight. Above nine rows nothing is gained, because a
+// plane is cut into tiles of three or four vectors anyway.
+func product512Kernels() []productKernel {
+	var list []productKernel
+	for wide := 0; wide <= 4; wide++ {
+		for half := 0; half <= 1; half++ {
+			for rows := 1; rows <= 9; rows++ {
+				k := productKernel{rows, wide, half}
+				if v := k.vectors(); v >= 1 && v <= 4 && k.registers() <= 32 {
+					list = append(list, k)
+				}
+			}
+		}
+	}
+	return list
+}
+
+func product512All(c *build.Context) {
+	for _, k := range product512Kernels() {
+		k.generate512(c)
+	}
+}
+
+// generate512 writes the kernel. Zen 4 runs a zmm FMA each cycle, which 2
+// vector loads and the weight broadcasts of a tile leave room for; the half
+// vector costs half of it, so borders are padded to 8 pixels, not 16.
+func (k productKernel) generate512(c *build.Context) {
+	a := function(c, k.name(), fmt.Sprintf("%s does row tiles of %d outputs for %d.%d vectors of pixels.", k.name(), k.rows, k.wide, 5*k.half))
+	out, res, w, bias := a.load(argOut), a.load(argRes), a.load(argW), a.load(argBias)
+	tiles, inOff, outOff := a.load(argTiles), a.load(argInOff), a.load(argOutOff)
+	mask := a.load(argMask)
+	c.KMOVW(mask.As32(), reg.K1)
+
+	V := k.vectors()
+	vec := func(i, v int) reg.VecPhysical {
+		if k.isHalf(v) {
+			return ymm[i]
+		}
+		return zmm[i]
+	}
+	sum := func(m, v int) reg.VecPhysical { return vec(m*V+v, v) }
+	first := k.rows * V // first register behind the sums
+	input := func(v int) reg.VecPhysical { return vec(first+v, v) }
+	spare := 32 - first - V
+
+	c.Label("tile")
+	for m := range k.rows {
+		c.VBROADCASTSS(operand.Mem{Base: bias, Disp: 4 * m}, zmm[m*V])
+		for v := 1; v < V; v++ {
+			c.VMOVAPS(zmm[m*V], zmm[m*V+v])
+		}
+	}
+	c.TESTQ(res, res)
+	c.JEQ(operand.LabelRef("sums"))
+	for m := range k.rows {
+		q := c.GP64()
+		c.MOVQ(operand.Mem{Base: res, Disp: 8 * m}, q)
+		for v := range V {
+			src := operand.Mem{Base: q, Index: outOff, Scale: 1, Disp: 64 * v}
+			if v == V-1 {
+				c.VADDPS_Z(src, sum(m, v), reg.K1, sum(m, v))
+			} else {
+				c.VADDPS(src, sum(m, v), sum(m, v))
+			}
+		}
+	}
+	c.ADDQ(operand.U32(8*k.rows), res)
+
+	c.Label("sums")
+	in, n := a.load(argIn), a.load(argK)
+	c.Label("input")
+	p := c.GP64()
+	c.MOVQ(operand.Mem{Base: in}, p)
+	c.ADDQ(operand.Imm(8), in)
+	for v := range V {
+		src := operand.Mem{Base: p, Index: inOff, Scale: 1, Disp: 64 * v}
+		if v == V-1 {
+			c.VMOVUPS_Z(src, reg.K1, input(v))
+		} else {
+			c.VMOVUPS(src, input(v))
+		}
+	}
+	for m := range k.rows {
+		weight := first + V + m%spare
+		c.VBROADCASTSS(operand.Mem{Base: w, Disp: 4 * m}, zmm[weight])
+		for v := range V {
+			c.VFMADD231PS(vec(weight, v), input(v), sum(m, v))
+		}
+	}
+	c.ADDQ(operand.U32(4*k.rows), w)
+	c.DECQ(n)
+	c.JNE(operand.LabelRef("input"))
+
+	slope, scaled := first, first+1
+	c.VBROADCASTSS(a.mem(argSlope), zmm[slope])
+	for m := range k.rows {
+		q := c.GP64()
+		c.MOVQ(operand.Mem{Base: out, Disp: 8 * m}, q)
+		for v := range V {
+			c.VMULPS(sum(m, v), vec(slope, v), vec(scaled, v))
+			c.VMAXPS(sum(m, v), vec(scaled, v), sum(m, v))
+			dst := operand.Mem{Base: q, Index: outOff, Scale: 1, Disp: 64 * v}
+			if v == V-1 {
+				c.VMOVUPS(sum(m, v), reg.K1, dst)
+			} else {
+				c.VMOVUPS(sum(m, v), dst)
+			}
+		}
+	}
+	c.ADDQ(operand.U32(8*k.rows), out)
+	c.ADDQ(operand.U32(4*k.rows), bias)
+	c.DECQ(tiles)
+	c.JNE(operand.LabelRef("tile"))
+	c.VZEROUPPER()
+	c.RET()
+}
