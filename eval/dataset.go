@@ -1,0 +1,141 @@
+package eval
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Box is a rectangle in a photo's own pixels, as COCO writes it: the top left
+// corner, then width and height.
+type Box struct{ X, Y, W, H float64 }
+
+// Area is the box's area in square pixels.
+func (b Box) Area() float64 { return b.W * b.H }
+
+// Category is a class that objects can be of.
+type Category struct {
+	ID   int    `json:"id"`
+	Name string `json:"name"`
+}
+
+// Image is one photo of a data set.
+type Image struct {
+	ID     int    `json:"id"`
+	File   string `json:"file_name"` // as the annotations name it
+	Width  int    `json:"width"`     // pixels, after EXIF orientation; 0 where the annotations do not say
+	Height int    `json:"height"`
+	Path   string `json:"-"` // the file on this machine; empty where it has not been located
+}
+
+// Object is one labelled box: a piece of the truth.
+type Object struct {
+	ID       int
+	Image    int // Image.ID
+	Category int // Category.ID
+	Box      Box
+	Area     float64 // square pixels of the object itself (COCO: of its mask), which decides its size class
+
+	// Crowd marks a box around many objects (COCO's iscrowd): it cannot be
+	// missed, and detections that lie in it to a share of at least the IoU
+	// threshold of their own area do not count, however many they are.
+	Crowd bool
+	// Ignore marks an object that cannot be missed either (VOC's difficult):
+	// detections that match it by ordinary IoU do not count.
+	Ignore bool
+}
+
+// Detection is one box that a detector found.
+type Detection struct {
+	Image    int // Image.ID
+	Category int // Category.ID of the data set
+	Box      Box
+	Score    float64
+}
+
+// Format names the kind of labels a data set was read from.
+type Format string
+
+// The formats that [Open] tells apart.
+const (
+	FormatCOCO   Format = "COCO annotations"
+	FormatYOLO   Format = "YOLO labels"
+	FormatVOC    Format = "VOC XML"
+	FormatFolder Format = "photos without labels"
+)
+
+// Dataset is a set of photos and what is known about them. Images and
+// Categories are sorted by id.
+type Dataset struct {
+	Format     Format
+	Images     []Image
+	Categories []Category
+	Objects    []Object
+	Labelled   bool // false: there is no truth to score against, only photos to run on
+
+	Problems []string // what was broken and left out, one line each
+	Notes    []string // what was kept but deserves to be said, one line each
+}
+
+func (d *Dataset) problem(format string, args ...any) {
+	d.Problems = append(d.Problems, fmt.Sprintf(format, args...))
+}
+
+func (d *Dataset) note(format string, args ...any) {
+	d.Notes = append(d.Notes, fmt.Sprintf(format, args...))
+}
+
+// sortByID brings images and categories into the order that pycocotools walks
+// them in, on which the order of equal scores depends.
+func (d *Dataset) sortByID() {
+	slices.SortStableFunc(d.Images, func(a, b Image) int { return a.ID - b.ID })
+	slices.SortStableFunc(d.Categories, func(a, b Category) int { return a.ID - b.ID })
+}
+
+// Only returns the data set cut down to the given images: what a run with a
+// limit, a cancelled run or a run with broken photos can be scored on.
+func (d *Dataset) Only(images []Image) *Dataset {
+	keep := make(map[int]bool, len(images))
+	for _, im := range images {
+		keep[im.ID] = true
+	}
+	out := *d
+	out.Images = nil
+	for _, im := range d.Images {
+		if keep[im.ID] {
+			out.Images = append(out.Images, im)
+		}
+	}
+	out.Objects = nil
+	for _, o := range d.Objects {
+		if keep[o.Image] {
+			out.Objects = append(out.Objects, o)
+		}
+	}
+	return &out
+}
+
+// Locate looks for every image's file in dir, by the name in the annotations
+// or else by the last part of it, fills in Path and returns the images that
+// are not there.
+func (d *Dataset) Locate(dir string) (missing []Image) {
+	for i := range d.Images {
+		im := &d.Images[i]
+		name := filepath.FromSlash(im.File)
+		if !filepath.IsLocal(name) {
+			name = filepath.Base(name)
+		}
+		im.Path = ""
+		for _, p := range []string{filepath.Join(dir, name), filepath.Join(dir, filepath.Base(name))} {
+			if st, err := os.Stat(p); err == nil && st.Mode().IsRegular() {
+				im.Path = p
+				break
+			}
+		}
+		if im.Path == "" {
+			missing = append(missing, *im)
+		}
+	}
+	return missing
+}
