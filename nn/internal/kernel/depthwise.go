@@ -10,9 +10,9 @@ type Depthwise struct {
 	k, stride int
 	h, w      int
 	oh, ow    int
-	weights   []float32 // [c][k*k], then what the path needs
+	weights   []float32 // [c][k*k]
 	bias      []float32
-	masks     []uint16 // of the AVX-512 and AVX2 kernels
+	strips    []strip // how the assembly cuts a row; none: pure Go does it
 }
 
 // NewDepthwise prepares a k x k depthwise convolution of c planes of h rows and

@@ -1,11 +1,5 @@
 package kernel
 
-func (d *Depthwise) prepare() {}
-
-func (d *Depthwise) planes(out, in []Plane, slope float32, u0, u1 int) {
-	d.planesGeneric(out, in, slope, u0, u1)
-}
-
 func splitRow(_ Path, dst, src []float32, shift, stride int) {
 	splitRowGeneric(dst, src, shift, stride)
 }

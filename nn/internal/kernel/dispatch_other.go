@@ -10,6 +10,8 @@ func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, sl
 	p.tileGeneric(out, in, res, t.n, inOff, outOff, slope, r0, r1)
 }
 
+type strip struct{}
+
 func (d *Depthwise) prepare() {}
 
 func (d *Depthwise) planes(out, in []Plane, slope float32, u0, u1 int) {

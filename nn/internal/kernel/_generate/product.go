@@ -9,7 +9,10 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-const attrNoSplit = attr.NOSPLIT
+const (
+	attrNoSplit = attr.NOSPLIT
+	attrRodata  = attr.RODATA | attr.NOPTR
+)
 
 // Offsets of productArgs.
 const (

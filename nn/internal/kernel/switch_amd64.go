@@ -139,3 +139,35 @@ func product512(shape, rows int, a *byte) {
 		product512r6w4h0(a)
 	}
 }
+
+// depthwise512 calls the AVX-512 kernel of a filter size, a stride and a strip.
+func depthwise512(k, stride, shape int, a *byte) {
+	switch k<<8 | stride<<4 | shape {
+	case 3<<8 | 1<<4 | 1:
+		depthwise512k3s1w0h1(a)
+	case 3<<8 | 1<<4 | 2:
+		depthwise512k3s1w1h0(a)
+	case 3<<8 | 1<<4 | 3:
+		depthwise512k3s1w1h1(a)
+	case 3<<8 | 1<<4 | 4:
+		depthwise512k3s1w2h0(a)
+	case 3<<8 | 1<<4 | 5:
+		depthwise512k3s1w2h1(a)
+	case 3<<8 | 1<<4 | 6:
+		depthwise512k3s1w3h0(a)
+	case 5<<8 | 1<<4 | 1:
+		depthwise512k5s1w0h1(a)
+	case 5<<8 | 1<<4 | 2:
+		depthwise512k5s1w1h0(a)
+	case 5<<8 | 1<<4 | 3:
+		depthwise512k5s1w1h1(a)
+	case 3<<8 | 2<<4 | 1:
+		depthwise512k3s2w0h1(a)
+	case 3<<8 | 2<<4 | 2:
+		depthwise512k3s2w1h0(a)
+	case 5<<8 | 2<<4 | 1:
+		depthwise512k5s2w0h1(a)
+	case 5<<8 | 2<<4 | 2:
+		depthwise512k5s2w1h0(a)
+	}
+}
