@@ -1,0 +1,58 @@
+package detector
+
+// axis is the resampling of one image axis: source pixels are first averaged in
+// boxes of a whole number of pixels, then neighbouring boxes are interpolated.
+type axis struct {
+	src, dst int // length in pixels
+	factor   int // pixels in a box: the whole part of src/dst, at least 1
+	boxes    int // the last box may be cut short by the end of the picture
+
+	// dst[i] = wa[i]*box[first[i]] + wb[i]*box[second[i]], boxes being sums: the
+	// weights hold the division by a box's number of pixels.
+	first, second []int32
+	wa, wb        []float32
+}
+
+// set computes the tables for a source and destination length, reusing memory.
+// Sampling follows OpenCV's INTER_LINEAR: pixel centres lie at halves, and what
+// lies outside repeats the edge. A box has its centre at its middle, so that
+// averaging moves nothing.
+func (a *axis) set(src, dst int) {
+	if a.src == src && a.dst == dst {
+		return
+	}
+	a.src, a.dst = src, dst
+	a.factor = max(1, src/dst)
+	a.boxes = (src + a.factor - 1) / a.factor
+	a.first, a.second = grow(a.first, dst), grow(a.second, dst)
+	a.wa, a.wb = grow(a.wa, dst), grow(a.wb, dst)
+	scale := float64(src) / float64(dst) / float64(a.factor)
+	for i := range dst {
+		c := float32((float64(i)+0.5)*scale - 0.5)
+		lo := int(c)
+		if c < 0 {
+			lo, c = 0, 0
+		}
+		f := c - float32(lo)
+		hi := lo + 1
+		if hi >= a.boxes {
+			lo, hi, f = min(lo, a.boxes-1), a.boxes-1, 0
+		}
+		a.first[i], a.second[i] = int32(lo), int32(hi)
+		a.wa[i] = (1 - f) / float32(a.pixels(lo))
+		a.wb[i] = f / float32(a.pixels(hi))
+	}
+}
+
+// pixels is the number of source pixels in a box.
+func (a *axis) pixels(box int) int {
+	return min(a.factor, a.src-box*a.factor)
+}
+
+// grow returns a slice of n elements, s itself where it is large enough.
+func grow[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}

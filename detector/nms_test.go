@@ -1,0 +1,75 @@
+package detector
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func TestNMSKeepsWhatTorchvisionKeeps(t *testing.T) {
+	w := vectors(t, "ops")
+	boxes, scores := boxesOf(t, tensor(t, w, "nms.boxes")), tensor(t, w, "nms.scores").Data
+	groups := intsOf(tensor(t, w, "nms.groups"))
+	for _, iou := range []float64{0.3, 0.5, 0.7} {
+		if got, want := NMS(boxes, scores, iou), intsOf(tensor(t, w, fmt.Sprintf("nms.keep.%v", iou))); !slices.Equal(got, want) {
+			t.Errorf("IoU %v: kept %v, want %v", iou, got, want)
+		}
+		if got, want := BatchedNMS(boxes, scores, groups, iou), intsOf(tensor(t, w, fmt.Sprintf("nms.group_keep.%v", iou))); !slices.Equal(got, want) {
+			t.Errorf("IoU %v, by group: kept %v, want %v", iou, got, want)
+		}
+	}
+}
+
+func TestNMSLimitIsAPrefix(t *testing.T) {
+	w := vectors(t, "ops")
+	boxes, scores := boxesOf(t, tensor(t, w, "nms.boxes")), tensor(t, w, "nms.scores").Data
+	all := NMS(boxes, scores, 0.5)
+	if got := new(Suppressor).NMS(boxes, scores, 0.5, 7); !slices.Equal(got, all[:7]) {
+		t.Errorf("limit 7 kept %v, want %v", got, all[:7])
+	}
+}
+
+func TestNMSOfNothing(t *testing.T) {
+	if got := NMS(nil, nil, 0.5); len(got) != 0 {
+		t.Errorf("kept %v of no boxes", got)
+	}
+}
+
+func TestNMSDoesNotAllocateTwice(t *testing.T) {
+	w := vectors(t, "ops")
+	boxes, scores := boxesOf(t, tensor(t, w, "nms.boxes")), tensor(t, w, "nms.scores").Data
+	groups := intsOf(tensor(t, w, "nms.groups"))
+	var s Suppressor
+	s.NMSByGroup(boxes, scores, groups, 0.9, 0)
+	if n := testing.AllocsPerRun(10, func() { s.NMSByGroup(boxes, scores, groups, 0.5, 0) }); n != 0 {
+		t.Errorf("%v allocations in a call after the first", n)
+	}
+}
+
+func TestDescendingOrdersFloats(t *testing.T) {
+	negativeZero := float32(math.Copysign(0, -1))
+	scores := []float32{0, -1, 3, negativeZero, float32(math.Inf(-1)), float32(math.Inf(1)), 3, 1e-40, -1e-40}
+	var got []int
+	for _, k := range descending(nil, scores) {
+		got = append(got, indexOf(k))
+	}
+	if want := []int{5, 2, 6, 7, 0, 3, 8, 1, 4}; !slices.Equal(got, want) {
+		t.Errorf("order %v, want %v", got, want)
+	}
+}
+
+func BenchmarkNMS(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	boxes, scores := make([]Box, 300), make([]float32, 300)
+	for i := range boxes {
+		x, y := rng.Float32()*300, rng.Float32()*300
+		boxes[i] = Box{x, y, x + 20 + rng.Float32()*80, y + 20 + rng.Float32()*80}
+		scores[i] = rng.Float32()
+	}
+	var s Suppressor
+	for b.Loop() {
+		s.NMS(boxes, scores, 0.7, 100)
+	}
+}

@@ -1,0 +1,130 @@
+package detector
+
+import "image"
+
+// ycbcrRows reads what a JPEG or WebP decodes to, with any chroma subsampling.
+// Pixel by pixel it adds red, green and blue; in boxes of several it adds luma
+// and chroma and converts once a box, which is several times as fast and differs
+// only where single pixels lie outside of the RGB cube.
+type ycbcrRows struct{ m *image.YCbCr }
+
+func (r ycbcrRows) addRow(sums []uint32, y, factor int) {
+	m := r.m
+	x0, y0, w := m.Rect.Min.X, m.Rect.Min.Y+y, m.Rect.Dx()
+	shift := chromaShift(m.SubsampleRatio)
+	phase := x0 & (1<<shift - 1)
+	chroma, samples := m.COffset(x0, y0), (w-1+phase)>>shift+1
+	row := ycbcrRow{
+		luma: m.Y[m.YOffset(x0, y0):][:w],
+		cb:   m.Cb[chroma:][:samples], cr: m.Cr[chroma:][:samples],
+		shift: shift, phase: phase,
+	}
+	if factor == 1 {
+		row.addPixels(sums)
+		return
+	}
+	row.addBoxes(sums, factor)
+}
+
+// finish converts boxes of luma and chroma.
+func (r ycbcrRows) finish(sums []uint32, x *axis, rows int) {
+	if x.factor == 1 {
+		return
+	}
+	for b := range x.boxes {
+		convertSums((*[3]uint32)(sums[3*b:]), int64(x.pixels(b)*rows))
+	}
+}
+
+// ycbcrRow is one row's samples. Pixel x has chroma sample (x+phase)>>shift.
+type ycbcrRow struct {
+	luma, cb, cr []uint8
+	shift, phase int
+}
+
+func (r *ycbcrRow) addPixels(sums []uint32) {
+	for c, x := 0, 0; c < len(r.cb); c++ {
+		k := chromaOf(r.cb[c], r.cr[c])
+		for end := min((c+1)<<r.shift-r.phase, len(r.luma)); x < end; x++ {
+			k.add((*[3]uint32)(sums[3*x:]), r.luma[x])
+		}
+	}
+}
+
+func (r *ycbcrRow) addBoxes(sums []uint32, factor int) {
+	for from, b := 0, 0; from < len(r.luma); from, b = from+factor, b+3 {
+		to := min(from+factor, len(r.luma))
+		var y, cb, cr uint32
+		for _, v := range r.luma[from:to] {
+			y += uint32(v)
+		}
+		for x := from; x < to; {
+			c := (x + r.phase) >> r.shift
+			next := min((c+1)<<r.shift-r.phase, to)
+			cb += uint32(next-x) * uint32(r.cb[c])
+			cr += uint32(next-x) * uint32(r.cr[c])
+			x = next
+		}
+		s := (*[3]uint32)(sums[b:])
+		s[0] += y
+		s[1] += cb
+		s[2] += cr
+	}
+}
+
+// chromaShift is the binary logarithm of the horizontal subsampling.
+func chromaShift(r image.YCbCrSubsampleRatio) int {
+	switch r {
+	case image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio420:
+		return 1
+	case image.YCbCrSubsampleRatio411, image.YCbCrSubsampleRatio410:
+		return 2
+	}
+	return 0
+}
+
+// JFIF's conversion in 16-bit fixed point.
+const (
+	redOfCr   = 91881
+	greenOfCb = -22554
+	greenOfCr = -46802
+	blueOfCb  = 116130
+)
+
+// chromaTerms is what a chroma sample adds to the luma of its pixels.
+type chromaTerms struct{ red, green, blue int32 }
+
+func chromaOf(cb, cr uint8) chromaTerms {
+	b, r := int32(cb)-128, int32(cr)-128
+	const half = 1 << 15
+	return chromaTerms{redOfCr*r + half, greenOfCb*b + greenOfCr*r + half, blueOfCb*b + half}
+}
+
+func (k chromaTerms) add(s *[3]uint32, luma uint8) {
+	y := int32(luma) << 16
+	s[0] += clamp8((y + k.red) >> 16)
+	s[1] += clamp8((y + k.green) >> 16)
+	s[2] += clamp8((y + k.blue) >> 16)
+}
+
+// clamp8 is written for the common case that nothing is to be clamped.
+func clamp8(v int32) uint32 {
+	if uint32(v) <= 255 {
+		return uint32(v)
+	}
+	if v < 0 {
+		return 0
+	}
+	return 255
+}
+
+// convertSums turns sums of luma and chroma over n pixels into sums of red,
+// green and blue.
+func convertSums(s *[3]uint32, n int64) {
+	y, b, r := int64(s[0])<<16+1<<15, int64(s[1])-128*n, int64(s[2])-128*n
+	s[0] = clampSum((y+redOfCr*r)>>16, n)
+	s[1] = clampSum((y+greenOfCb*b+greenOfCr*r)>>16, n)
+	s[2] = clampSum((y+blueOfCb*b)>>16, n)
+}
+
+func clampSum(v, n int64) uint32 { return uint32(min(max(v, 0), 255*n)) }
