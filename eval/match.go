@@ -200,7 +200,7 @@ func (m *matcher) assign(e *evaluation, size, t, dets int, objs []int32, out *ma
 		m.used = append(m.used[:0], make([]uint16, len(objs))...)
 	}
 	for d := range dets {
-		best, at := min(iouThreshold[t], 1-1e-10), -1
+		best, at := iouThreshold[t], -1
 		for _, g := range m.order {
 			o := &e.objs[objs[g]]
 			if m.used[g]&bit != 0 && !o.Crowd && !o.Ignore {

@@ -167,7 +167,7 @@ def synthetic_case():
 def tide_cases():
     """Cases on which tidecv and COCO agree about what is being measured: scores all different (tidecv puts
     equal ones in an order of its own), no crowds (tidecv lists ignored detections among the errors), an
-    object of every category (tidecv averages over those without) and under 100 detections an image."""
+    object of every category (tidecv averages over those without), and under 100 detections an image."""
     from tidecv import TIDE, Data
     r = random.Random(2008)
     out = []
@@ -175,7 +175,8 @@ def tide_cases():
         images, categories, objects, dets = case(r, 1)
         objects = [[*o[:5], max(o[5], 7), max(o[6], 7), 100, 0, 0] for o in objects]
         dets += [[o[1], r.choice(categories), *jitter(r, o[3:7]), 0] for o in objects if r.random() < 0.5]
-        dets += [[o[1], o[2], o[3] + o[5] * r.choice([0.4, 0.6, 0.8]), *o[4:7], 0] for o in objects if r.random() < 0.5]
+        dets += [[o[1], r.choice([o[2], *categories]), o[3] + o[5] * r.choice([0.4, 0.6, 0.8]), *o[4:7], 0]
+                 for o in objects if r.random() < 0.7]
         scores = r.sample(range(1, 1000), len(dets))
         dets = [[d[0], d[1], d[2], d[3], abs(d[4]), d[5], s / 1000] for d, s in zip(dets, scores)]
         if {o[2] for o in objects} != set(categories):
