@@ -168,13 +168,23 @@ func (c *codec) read(data []byte, cfg image.Config) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size := image.Rect(0, 0, cfg.Width, cfg.Height); c == codecGIF && img.Bounds() != size {
-		// A frame may cover only part of the GIF's screen.
-		screen := image.NewRGBA(size)
-		draw.Draw(screen, img.Bounds(), img, img.Bounds().Min, draw.Src)
-		return screen, nil
+	switch c {
+	case codecGIF:
+		return onScreen(img, image.Rect(0, 0, cfg.Width, cfg.Height)), nil
+	case codecWebP:
+		fullRange(img)
 	}
 	return img, nil
+}
+
+// onScreen puts a GIF's frame, which may cover only part of its screen, in place.
+func onScreen(frame image.Image, screen image.Rectangle) image.Image {
+	if frame.Bounds() == screen {
+		return frame
+	}
+	out := image.NewRGBA(screen)
+	draw.Draw(out, frame.Bounds(), frame, frame.Bounds().Min, draw.Src)
+	return out
 }
 
 // adobeCMYK is the APP14 segment that says "four components, ink inverted".
@@ -205,7 +215,7 @@ func decodeError(c *codec, err error) error {
 	case errors.Is(err, ErrTooLarge):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF),
-		strings.Contains(text, "EOF"), strings.Contains(text, "not enough"):
+		strings.Contains(text, "EOF"), strings.Contains(text, "not enough"), strings.Contains(text, "short Huffman data"):
 		return fmt.Errorf("%w: %s ends too early", ErrTruncated, c.name)
 	case errors.As(err, &unsupportedJPEG), errors.As(err, &unsupportedPNG), errors.As(err, &unsupportedTIFF),
 		errors.Is(err, bmp.ErrUnsupported):

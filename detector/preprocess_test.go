@@ -108,6 +108,8 @@ func TestPreprocessReadsEveryType(t *testing.T) {
 			m.Cb[i], m.Cr[i] = 96+src.Pix[i]%64, 96+src.Pix[i+1]%64 // inside of the RGB cube
 		}
 		pictures = append(pictures, m, m.SubImage(window))
+		veiled := &image.NYCbCrA{YCbCr: *m, A: src.Pix[:23*17], AStride: 23}
+		pictures = append(pictures, veiled, veiled.SubImage(window))
 	}
 	for _, img := range pictures {
 		for _, size := range []int{5, 16} {

@@ -24,6 +24,8 @@ func rowsOf(img image.Image) rowAdder {
 	switch m := img.(type) {
 	case *image.YCbCr:
 		return ycbcrRows{m}
+	case *image.NYCbCrA:
+		return nycbcraRows{m}
 	case *image.RGBA:
 		return rgbaRows{m.Pix, m.Stride, m.Rect.Dx(), 1}
 	case *image.RGBA64:

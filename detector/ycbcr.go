@@ -36,6 +36,26 @@ func (r ycbcrRows) finish(sums []uint32, x *axis, rows int) {
 	}
 }
 
+// nycbcraRows reads a lossy WebP with transparency, pixel by pixel.
+type nycbcraRows struct{ m *image.NYCbCrA }
+
+func (r nycbcraRows) addRow(sums []uint32, y, factor int) {
+	m := r.m
+	boxes(sums, m.Rect.Dx(), factor, func(s *[3]uint32, from, to int) {
+		for x := from; x < to; x++ {
+			at := image.Pt(m.Rect.Min.X+x, m.Rect.Min.Y+y)
+			c := m.COffset(at.X, at.Y)
+			var rgb [3]uint32
+			terms := chromaOf(m.Cb[c], m.Cr[c])
+			terms.add(&rgb, m.Y[m.YOffset(at.X, at.Y)])
+			a := uint32(m.A[m.AOffset(at.X, at.Y)])
+			for k, v := range rgb {
+				s[k] += overWhite(v, a)
+			}
+		}
+	})
+}
+
 // ycbcrRow is one row's samples. Pixel x has chroma sample (x+phase)>>shift.
 type ycbcrRow struct {
 	luma, cb, cr []uint8
