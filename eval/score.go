@@ -47,7 +47,8 @@ type evaluation struct {
 	set        *Dataset
 	dets       []Detection
 	objs       []Object
-	categories []scored // one for each of set.Categories
+	categories []scored    // one for each of set.Categories
+	row        map[int]int // Category.ID to its place there
 }
 
 // scored is one category's part of an evaluation.
@@ -69,9 +70,9 @@ func newEvaluation(d *Dataset, dets []Detection) (*evaluation, error) {
 	}
 	e := &evaluation{set: d, dets: dets, objs: d.Objects, categories: make([]scored, len(d.Categories))}
 	images, _ := idSet(d)
-	place := make(map[int]int, len(d.Categories))
+	e.row = make(map[int]int, len(d.Categories))
 	for i, c := range d.Categories {
-		place[c.ID] = i
+		e.row[c.ID] = i
 	}
 	for i := range dets {
 		if !images[dets[i].Image] {
@@ -80,12 +81,12 @@ func newEvaluation(d *Dataset, dets []Detection) (*evaluation, error) {
 		if !finite(dets[i]) {
 			return nil, fmt.Errorf("detection %d of image %d: score or box is not a finite number", i+1, dets[i].Image)
 		}
-		if k, ok := place[dets[i].Category]; ok {
+		if k, ok := e.row[dets[i].Category]; ok {
 			e.categories[k].detIndex = append(e.categories[k].detIndex, int32(i))
 		}
 	}
 	for i := range d.Objects {
-		k, ok := place[d.Objects[i].Category]
+		k, ok := e.row[d.Objects[i].Category]
 		if ok && images[d.Objects[i].Image] {
 			e.categories[k].objIndex = append(e.categories[k].objIndex, int32(i))
 		}
