@@ -1,0 +1,82 @@
+"""Both stages in one module, and the rules that turn its outputs into detections."""
+import torch
+from torch import nn
+from torchvision import ops
+
+from . import model, roi
+from .model import CLASSES
+
+ARCH = "shufflenet_v2_x1.5"
+INPUT = 352
+ALPHA = 0.5            # weight of the second stage in the score
+SCORE, IOU, TOP = 0.01, 0.6, 100
+
+
+class Detector(nn.Module):
+    def __init__(self, arch=ARCH):
+        super().__init__()
+        stem, widths, neck = model.ARCHS[arch]
+        self.backbone = model.ShuffleNetV2(stem, widths)
+        self.neck = model.GhostPAN(widths, neck)
+        self.rpn = model.Towers(neck)
+        self.roi = roi.RoIHead(neck)
+
+    def first(self, x):
+        """[N, 3, H, W] -> pyramid P3..P6, dense predictions [N, A, 112], points [A, 3]."""
+        pyramid = self.neck(self.backbone(x))
+        maps = self.rpn(pyramid)
+        return pyramid, model.flatten(maps), model.points([m.shape[2:] for m in maps])
+
+    def second(self, pyramid, proposals, width, height):
+        """proposals: a (boxes, prior logits, objectness) a picture -> class logits [R, 80], deltas [R, 4]."""
+        thin = [self.roi.thin(p) for p in pyramid]
+        boxes, prior, objectness = (torch.cat(v) for v in zip(*proposals))
+        picture = torch.cat([torch.full((len(p[0]),), i) for i, p in enumerate(proposals)])
+        pooled = roi.pool(thin, boxes, picture)
+        return self.roi(pooled, prior, roi.geometry(boxes, objectness, width, height))
+
+    @torch.no_grad()
+    def predict(self, x):
+        """[1, 3, H, W] -> dict of what both stages say about one picture, boxes in network pixels."""
+        height, width = x.shape[2:]
+        pyramid, dense, at = self.first(x)
+        proposal = roi.propose(dense, at, width, height, 0)
+        logits, deltas = self.second(pyramid, [proposal], width, height)
+        refined = roi.apply_deltas(proposal[0], deltas)
+        return {"pyramid": pyramid, "dense": dense[0], "points": at, "proposals": proposal[0], "prior": proposal[1],
+                "objectness": proposal[2], "head": logits, "deltas": deltas, "refined": refined}
+
+
+def fuse(prior, head, alpha):
+    """Geometric mean of both stages' probabilities, [R, 80]."""
+    return prior.sigmoid() ** (1 - alpha) * head.sigmoid() ** alpha
+
+
+def suppress(boxes, scores, threshold=SCORE, iou=IOU, top=TOP):
+    """boxes [R, 4], scores [R, 80] -> boxes [n, 4], scores [n], classes [n]: per-class NMS of pairs above the threshold, best first."""
+    row, cls = (scores > threshold).nonzero(as_tuple=True)
+    value = scores[row, cls]
+    kept = []
+    for c in cls.unique():
+        mine = (cls == c).nonzero()[:, 0]
+        kept.append(mine[ops.nms(boxes[row[mine]], value[mine], iou)])
+    if not kept:
+        return boxes[:0], value[:0], cls[:0]
+    kept = torch.cat(kept)
+    kept = kept[value[kept].argsort(descending=True, stable=True)][:top]
+    return boxes[row[kept]], value[kept], cls[kept]
+
+
+def whole(out, width, height, alpha=ALPHA):
+    """Detections of both stages together; boxes clipped to the picture."""
+    limit = out["refined"].new_tensor([width, height, width, height])
+    boxes = torch.minimum(out["refined"].clamp(min=0), limit)
+    return suppress(boxes, fuse(out["prior"], out["head"], alpha))
+
+
+def first_only(out, width, height):
+    """Detections of the first stage alone: every dense point, no proposals."""
+    boxes = model.decode(out["dense"][:, CLASSES:], out["points"], width, height)
+    scores = out["dense"][:, :CLASSES].sigmoid()
+    good = scores.amax(1) > SCORE
+    return suppress(boxes[good], scores[good])

@@ -1,0 +1,59 @@
+"""Weights -> safetensors: float16 tensors and one JSON header that tells the Go program all it needs.
+
+    python -m training.export training/runs/best.pt models/riffle-v2-1.5x.safetensors
+"""
+import argparse
+import json
+
+import torch
+from safetensors.torch import save_file
+
+from . import checkpoint, classes, detector, preprocess, roi
+
+NAME = "riffle-v2-1.5x"
+LICENCE = "Apache-2.0 (initialised from NanoDet-Plus-m-1.5x, Apache-2.0); see the model card for photos and labels"
+
+
+def header(ap, alpha):
+    return {
+        "format": 1, "name": NAME, "arch": detector.ARCH, "kind": "two_stage",
+        "input": [detector.INPUT, detector.INPUT],
+        "mean": [float(f"{v:.6g}") for v in preprocess.MEAN], "std": [float(f"{v:.6g}") for v in preprocess.STD],
+        "classes": [{"id": i, "name": n} for i, n in zip(classes.IDS, classes.NAMES)],
+        "licence": LICENCE, "neck_channels": 128,
+        "roi": {"channels": roi.CHANNELS, "size": roi.SIZE, "sampling": roi.SAMPLING, "hidden": roi.HIDDEN,
+                "proposals": roi.PROPOSALS, "pre_nms": roi.PRE_NMS, "nms": roi.PROPOSAL_IOU, "second_stage_weight": alpha},
+        "nms": detector.IOU, "ap": ap,
+    }
+
+
+def write(path, state, ap, alpha):
+    """state: float32 state dict of a Detector; ap: measured figures for the header."""
+    half = {}
+    for name, value in state.items():
+        half[name] = value.detach().to(torch.float16).contiguous()
+        if not torch.isfinite(half[name]).all():
+            raise ValueError(f"{name}: does not fit float16")
+    save_file(half, path, {"riffle": json.dumps(header(ap, alpha), separators=(",", ":"))})
+
+
+def read_header(path):
+    from safetensors import safe_open
+    with safe_open(path, "pt") as f:
+        return json.loads(f.metadata()["riffle"])
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("checkpoint")
+    p.add_argument("out")
+    p.add_argument("--alpha", type=float, default=detector.ALPHA)
+    p.add_argument("--ap", type=float, help="AP (fraction) for the header, measured on --ap-data")
+    p.add_argument("--ap-data", default="300 COCO val2017 photos")
+    a = p.parse_args()
+    ap = {"data": a.ap_data, "AP": a.ap} if a.ap is not None else {}
+    write(a.out, checkpoint.load(a.checkpoint)["average"], ap, a.alpha)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Trains riffle's default detector, resumes a broken run, measures, exports weights and model card: one command.
+
+    OMP_NUM_THREADS=1 python -m training.run --shared ../shared
+"""
+import argparse
+import os
+import tempfile
+
+import torch.multiprocessing as mp
+
+from .train import Phase, work
+
+
+def options():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--shared", default="../shared", help="folder with data/ and teacher/")
+    p.add_argument("--runs", default="training/runs", help="checkpoints, logs and decoded photos (not in git)")
+    p.add_argument("--processes", type=int, default=2, help="of one thread each")
+    p.add_argument("--head-minutes", type=float, default=22, help="second stage alone, first stage frozen")
+    p.add_argument("--all-minutes", type=float, default=80, help="all tensors")
+    p.add_argument("--trunk-rate", type=float, default=3e-4, help="rate of the first stage, share of each tensor's size")
+    p.add_argument("--look-every", type=float, default=10, help="minutes between measurements")
+    p.add_argument("--save-every", type=float, default=3, help="minutes between checkpoints")
+    p.add_argument("--nice", type=int, default=15)
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--status", help="file that gets a line after every measurement")
+    a = p.parse_args()
+    a.cache = os.path.join(a.runs, "cache")
+    return a
+
+
+def phases(a):
+    return [Phase("head", a.head_minutes, batch=16, rate=1e-3),
+            Phase("all", a.all_minutes, batch=8, rate=5e-4, trunk=a.trunk_rate, average=0.997)]
+
+
+def train(a):
+    os.makedirs(a.runs, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=a.runs) as folder:
+        a.meeting = os.path.join(folder, "meeting")
+        mp.spawn(work, (a.processes, a, phases(a)), a.processes)
+
+
+if __name__ == "__main__":
+    train(options())
