@@ -24,7 +24,7 @@ func splitRow(_ Path, dst, src []float32, shift, stride int) {
 
 func (l *Linear) block(sums *[linearRows]float32, x []float32, u int) { l.blockGeneric(sums, x, u) }
 
-func (p *Pool) plane(out, in Plane) { p.planeGeneric(out, in) }
+func (p *Pool) plane(out, in Plane) { p.planeGeneric(out, in, 0, p.ow) }
 
 func sumPlane(_ Path, p Plane, n int) float32 { return sumGeneric(p, n) }
 
@@ -33,3 +33,9 @@ func leakyPlane(_ Path, p Plane, n int, slope float32) { leakyGeneric(p, n, slop
 func addPlane(_ Path, out, a, b Plane, n int, slope float32) { addGeneric(out, a, b, n, slope) }
 
 func scalePlane(_ Path, out, in Plane, n int, f float32) { scaleGeneric(out, in, n, f) }
+
+type resizeBlock struct{}
+
+func (r *Resize) prepare(Path) {}
+
+func (r *Resize) plane(out, in Plane) { r.planeGeneric(out, in) }

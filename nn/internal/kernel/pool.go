@@ -11,6 +11,7 @@ type Pool struct {
 	average        bool
 	k, stride, pad int
 	h, w, oh, ow   int
+	filter         *Depthwise // does an average pool that is also a depthwise convolution
 }
 
 // NewMaxPool prepares a k x k max-pool of planes of h rows and w columns.
@@ -29,8 +30,16 @@ func newPool(path Path, average bool, k, stride, pad, h, w int) *Pool {
 	if k < 1 || stride < 1 || pad < 0 || 2*pad > k || h < 1 || w < 1 || h+2*pad < k || w+2*pad < k {
 		panic(fmt.Sprintf("kernel: %dx%d pool, stride %d, padding %d, of planes %dx%d", k, k, stride, pad, h, w))
 	}
-	return &Pool{path: path, average: average, k: k, stride: stride, pad: pad, h: h, w: w,
+	p := &Pool{path: path, average: average, k: k, stride: stride, pad: pad, h: h, w: w,
 		oh: (h+2*pad-k)/stride + 1, ow: (w+2*pad-k)/stride + 1}
+	if average && path != Generic && k%2 == 1 && pad == k/2 && stride <= 2 {
+		filter := make([]float32, k*k)
+		for i := range filter {
+			filter[i] = 1 / float32(k*k)
+		}
+		p.filter = NewDepthwise(path, filter, nil, 1, k, stride, h, w)
+	}
+	return p
 }
 
 // Out returns the size of the output planes.
@@ -40,18 +49,23 @@ func (p *Pool) Out() (h, w int) { return p.oh, p.ow }
 // are independent: threads take parts of both slices.
 func (p *Pool) Run(out, in []Plane) {
 	for i := range out {
+		if p.filter != nil {
+			p.filter.planes(out[i:i+1], in[i:i+1], 1, 0, 1)
+			continue
+		}
 		p.plane(out[i], in[i])
 	}
 }
 
-func (p *Pool) planeGeneric(out, in Plane) {
+// planeGeneric computes output columns c0 to c1-1 of a plane in pure Go.
+func (p *Pool) planeGeneric(out, in Plane, c0, c1 int) {
 	src, dst := floats(in, p.h*p.w), floats(out, p.oh*p.ow)
 	scale := 1 / float32(p.k*p.k)
 	for y := range p.oh {
 		y0 := y*p.stride - p.pad
 		y1 := min(y0+p.k, p.h)
 		y0 = max(y0, 0)
-		for x := range p.ow {
+		for x := c0; x < c1; x++ {
 			x0 := x*p.stride - p.pad
 			x1 := min(x0+p.k, p.w)
 			x0 = max(x0, 0)

@@ -8,6 +8,7 @@ type Resize struct {
 	h, w, oh, ow int
 	nearest      bool
 	rows, cols   []tap
+	blocks       []resizeBlock // how the assembly cuts a row; none: pure Go does it
 }
 
 // tap says which two inputs an output is mixed from, and how much of the second.
@@ -18,8 +19,10 @@ type tap struct {
 
 // NewResizeBilinear prepares a bilinear resize of planes of h rows and w
 // columns to oh rows and ow columns, as with align_corners=False.
-func NewResizeBilinear(_ Path, h, w, oh, ow int) *Resize {
-	return newResize(h, w, oh, ow, false)
+func NewResizeBilinear(path Path, h, w, oh, ow int) *Resize {
+	r := newResize(h, w, oh, ow, false)
+	r.prepare(path)
+	return r
 }
 
 // NewResizeNearest prepares a resize that repeats or drops pixels.
@@ -60,21 +63,26 @@ func (r *Resize) Out() (h, w int) { return r.oh, r.ow }
 // are independent: threads take parts of both slices.
 func (r *Resize) Run(out, in []Plane) {
 	for i := range out {
-		src, dst := floats(in[i], r.h*r.w), floats(out[i], r.oh*r.ow)
-		for y, v := range r.rows {
-			line := dst[y*r.ow : (y+1)*r.ow]
-			upper, lower := src[v.a*r.w:(v.a+1)*r.w], src[v.b*r.w:(v.b+1)*r.w]
-			if r.nearest {
-				for x, u := range r.cols {
-					line[x] = upper[u.a]
-				}
-				continue
-			}
+		r.plane(out[i], in[i])
+	}
+}
+
+// planeGeneric mixes rows first, then columns, like the assembly.
+func (r *Resize) planeGeneric(out, in Plane) {
+	src, dst := floats(in, r.h*r.w), floats(out, r.oh*r.ow)
+	for y, v := range r.rows {
+		line := dst[y*r.ow : (y+1)*r.ow]
+		upper, lower := src[v.a*r.w:(v.a+1)*r.w], src[v.b*r.w:(v.b+1)*r.w]
+		if r.nearest {
 			for x, u := range r.cols {
-				p := upper[u.a] + u.t*(upper[u.b]-upper[u.a])
-				q := lower[u.a] + u.t*(lower[u.b]-lower[u.a])
-				line[x] = p + v.t*(q-p)
+				line[x] = upper[u.a]
 			}
+			continue
+		}
+		for x, u := range r.cols {
+			left := upper[u.a] + v.t*(lower[u.a]-upper[u.a])
+			right := upper[u.b] + v.t*(lower[u.b]-upper[u.b])
+			line[x] = left + u.t*(right-left)
 		}
 	}
 }

@@ -24,6 +24,7 @@ var files = []struct {
 }{
 	{"product_avx512", product512All},
 	{"depthwise_avx512", depthwise512All},
+	{"vector", vectorAll},
 }
 
 func main() {

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// vectorAll writes the kernels that stream through memory. Their speed is that
+// of memory, so one AVX2 form serves both paths; n is a multiple of eight and
+// the callers do what is left over in Go.
+func vectorAll(c *build.Context) {
+	addAVX2(c)
+	leakyAVX2(c)
+	scaleAVX2(c)
+	sumAVX2(c)
+	everySecondAVX2(c)
+	maxPoolAVX2(c)
+	resizeAVX2(c)
+	linear(c, "linearAVX2", 2)
+	linear(c, "linearAVX512", 1)
+}
+
+func start(c *build.Context, name, signature, doc string) {
+	c.Function(name)
+	c.Attributes(attrNoSplit)
+	c.SignatureExpr(signature)
+	c.Pragma("noescape")
+	c.Doc(doc)
+}
+
+func param(c *build.Context, name string) reg.GPVirtual {
+	r := c.GP64()
+	c.Load(c.Param(name), r)
+	return r
+}
+
+func broadcastParam(c *build.Context, name string, to reg.VecPhysical) {
+	m, err := c.Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	c.VBROADCASTSS(m.Addr, to)
+}
+
+func finish(c *build.Context) {
+	c.VZEROUPPER()
+	c.RET()
+}
+
+// leakyStore activates r with the slope in y15 and stores it; y14 is used.
+func leakyStore(c *build.Context, r reg.VecPhysical, to operand.Mem) {
+	c.VMULPS(r, reg.Y15, reg.Y14)
+	c.VMAXPS(r, reg.Y14, r)
+	c.VMOVUPS(r, to)
+}
+
+func addAVX2(c *build.Context) {
+	start(c, "addAVX2", "func(out, x, y *byte, n int, slope float32)", "addAVX2 sets out = leaky(x + y).")
+	out, x, y, n := param(c, "out"), param(c, "x"), param(c, "y"), param(c, "n")
+	broadcastParam(c, "slope", reg.Y15)
+	c.Label("next")
+	c.VMOVUPS(operand.Mem{Base: x}, reg.Y0)
+	c.VADDPS(operand.Mem{Base: y}, reg.Y0, reg.Y0)
+	leakyStore(c, reg.Y0, operand.Mem{Base: out})
+	for _, p := range []reg.GPVirtual{x, y, out} {
+		c.ADDQ(operand.Imm(32), p)
+	}
+	c.SUBQ(operand.Imm(8), n)
+	c.JNE(operand.LabelRef("next"))
+	finish(c)
+}
+
+func leakyAVX2(c *build.Context) {
+	start(c, "leakyAVX2", "func(x *byte, n int, slope float32)", "leakyAVX2 sets x = leaky(x).")
+	x, n := param(c, "x"), param(c, "n")
+	broadcastParam(c, "slope", reg.Y15)
+	c.Label("next")
+	c.VMOVUPS(operand.Mem{Base: x}, reg.Y0)
+	leakyStore(c, reg.Y0, operand.Mem{Base: x})
+	c.ADDQ(operand.Imm(32), x)
+	c.SUBQ(operand.Imm(8), n)
+	c.JNE(operand.LabelRef("next"))
+	finish(c)
+}
+
+func scaleAVX2(c *build.Context) {
+	start(c, "scaleAVX2", "func(out, x *byte, n int, f float32)", "scaleAVX2 sets out = x * f.")
+	out, x, n := param(c, "out"), param(c, "x"), param(c, "n")
+	broadcastParam(c, "f", reg.Y15)
+	c.Label("next")
+	c.VMULPS(operand.Mem{Base: x}, reg.Y15, reg.Y0)
+	c.VMOVUPS(reg.Y0, operand.Mem{Base: out})
+	c.ADDQ(operand.Imm(32), x)
+	c.ADDQ(operand.Imm(32), out)
+	c.SUBQ(operand.Imm(8), n)
+	c.JNE(operand.LabelRef("next"))
+	finish(c)
+}
+
+func sumAVX2(c *build.Context) {
+	start(c, "sumAVX2", "func(x *byte, n int) float32", "sumAVX2 adds n values in eight partial sums.")
+	x, n := param(c, "x"), param(c, "n")
+	c.VXORPS(reg.Y0, reg.Y0, reg.Y0)
+	c.Label("next")
+	c.VADDPS(operand.Mem{Base: x}, reg.Y0, reg.Y0)
+	c.ADDQ(operand.Imm(32), x)
+	c.SUBQ(operand.Imm(8), n)
+	c.JNE(operand.LabelRef("next"))
+	c.VEXTRACTF128(operand.Imm(1), reg.Y0, reg.X1)
+	c.VADDPS(reg.X1, reg.X0, reg.X0)
+	c.VHADDPS(reg.X0, reg.X0, reg.X0)
+	c.VHADDPS(reg.X0, reg.X0, reg.X0)
+	c.Store(reg.X0, c.ReturnIndex(0))
+	finish(c)
+}
+
+// evens gathers the even lanes of 16 floats given in two registers.
+func evens(c *build.Context, lo, hi, to reg.VecPhysical) {
+	c.VSHUFPS(operand.Imm(0x88), hi, lo, to)
+	c.VPERMPD(operand.Imm(0xd8), to, to)
+}
+
+func odds(c *build.Context, lo, hi, to reg.VecPhysical) {
+	c.VSHUFPS(operand.Imm(0xdd), hi, lo, to)
+	c.VPERMPD(operand.Imm(0xd8), to, to)
+}
+
+func everySecondAVX2(c *build.Context) {
+	start(c, "everySecondAVX2", "func(dst, src *byte, n int)", "everySecondAVX2 sets dst[i] = src[2*i]; it reads src up to 2*n-1.")
+	dst, src, n := param(c, "dst"), param(c, "src"), param(c, "n")
+	c.Label("next")
+	c.VMOVUPS(operand.Mem{Base: src}, reg.Y0)
+	c.VMOVUPS(operand.Mem{Base: src, Disp: 32}, reg.Y1)
+	evens(c, reg.Y0, reg.Y1, reg.Y0)
+	c.VMOVUPS(reg.Y0, operand.Mem{Base: dst})
+	c.ADDQ(operand.Imm(64), src)
+	c.ADDQ(operand.Imm(32), dst)
+	c.SUBQ(operand.Imm(8), n)
+	c.JNE(operand.LabelRef("next"))
+	finish(c)
+}
+
+func maxPoolAVX2(c *build.Context) {
+	start(c, "maxPoolAVX2", "func(out, a, b, c *byte, n int)", "maxPoolAVX2 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c.")
+	out, n := param(c, "out"), param(c, "n")
+	rows := []reg.GPVirtual{param(c, "a"), param(c, "b"), param(c, "c")}
+	c.Label("next")
+	// Registers 0 and 1 hold columns from -1, 2 and 3 columns from 0.
+	for i, disp := range []int{-4, 28, 0, 32} {
+		r := ymm[i]
+		c.VMOVUPS(operand.Mem{Base: rows[0], Disp: disp}, r)
+		c.VMAXPS(operand.Mem{Base: rows[1], Disp: disp}, r, r)
+		c.VMAXPS(operand.Mem{Base: rows[2], Disp: disp}, r, r)
+	}
+	evens(c, reg.Y0, reg.Y1, reg.Y4)
+	c.VMAXPS(reg.Y0, reg.Y2, reg.Y2) // columns j-1 and j
+	c.VMAXPS(reg.Y1, reg.Y3, reg.Y3)
+	odds(c, reg.Y2, reg.Y3, reg.Y5)
+	c.VMAXPS(reg.Y4, reg.Y5, reg.Y5)
+	c.VMOVUPS(reg.Y5, operand.Mem{Base: out})
+	for _, r := range rows {
+		c.ADDQ(operand.Imm(64), r)
+	}
+	c.ADDQ(operand.Imm(32), out)
+	c.SUBQ(operand.Imm(8), n)
+	c.JNE(operand.LabelRef("next"))
+	finish(c)
+}
+
+func resizeAVX2(c *build.Context) {
+	start(c, "resizeAVX2", "func(out, upper, lower, blocks *byte, n int, t float32)", "resizeAVX2 does n blocks of eight outputs of one row; t is the share of the lower input row.")
+	out, upper, lower := param(c, "out"), param(c, "upper"), param(c, "lower")
+	blocks, n := param(c, "blocks"), param(c, "n")
+	broadcastParam(c, "t", reg.Y15)
+	from, to := c.GP64(), c.GP64()
+	c.Label("next")
+	c.MOVLQSX(operand.Mem{Base: blocks}, from)
+	c.MOVLQSX(operand.Mem{Base: blocks, Disp: 4}, to)
+	c.VMOVUPS(operand.Mem{Base: upper, Index: from, Scale: 1}, reg.Y0)
+	c.VMOVUPS(operand.Mem{Base: lower, Index: from, Scale: 1}, reg.Y1)
+	c.VSUBPS(reg.Y0, reg.Y1, reg.Y1)
+	c.VFMADD231PS(reg.Y15, reg.Y1, reg.Y0)
+	c.VMOVUPS(operand.Mem{Base: blocks, Disp: 8}, reg.Y2)
+	c.VMOVUPS(operand.Mem{Base: blocks, Disp: 40}, reg.Y3)
+	c.VPERMPS(reg.Y0, reg.Y2, reg.Y2)
+	c.VPERMPS(reg.Y0, reg.Y3, reg.Y3)
+	c.VSUBPS(reg.Y2, reg.Y3, reg.Y3)
+	c.VFMADD231PS(operand.Mem{Base: blocks, Disp: 72}, reg.Y3, reg.Y2)
+	c.VMOVUPS(reg.Y2, operand.Mem{Base: out, Index: to, Scale: 1})
+	c.ADDQ(operand.Imm(104), blocks)
+	c.DECQ(n)
+	c.JNE(operand.LabelRef("next"))
+	finish(c)
+}
+
+// linear writes the dot products of eight interleaved rows with x, sixteen
+// columns at a time in parts registers each.
+func linear(c *build.Context, name string, parts int) {
+	start(c, name, "func(sums, w, x *byte, n int)", fmt.Sprintf("%s sets the eight sums of a block; n is a multiple of sixteen.", name))
+	sums, w, x, n := param(c, "sums"), param(c, "w"), param(c, "x"), param(c, "n")
+	r := ymm
+	width := 32
+	if parts == 1 {
+		r, width = zmm, 64
+	}
+	for i := range 8 {
+		if parts == 1 {
+			c.VPXORD(r[i], r[i], r[i])
+		} else {
+			c.VXORPS(r[i], r[i], r[i])
+		}
+	}
+	c.Label("next")
+	for p := range parts {
+		c.VMOVUPS(operand.Mem{Base: x, Disp: width * p}, r[8+p])
+	}
+	for i := range 8 {
+		c.PREFETCHT0(operand.Mem{Base: w, Disp: 64*i + 2048})
+		for p := range parts {
+			c.VFMADD231PS(operand.Mem{Base: w, Disp: 64*i + width*p}, r[8+p], r[i])
+		}
+	}
+	c.ADDQ(operand.Imm(64), x)
+	c.ADDQ(operand.U32(512), w)
+	c.SUBQ(operand.Imm(16), n)
+	c.JNE(operand.LabelRef("next"))
+	if parts == 1 {
+		for i := range 8 {
+			c.VEXTRACTF64X4(operand.Imm(1), zmm[i], ymm[8])
+			c.VADDPS(ymm[8], ymm[i], ymm[i])
+		}
+	}
+	// Add neighbours three times: pairs, quarters, then the two halves.
+	for i := 0; i < 8; i += 2 {
+		c.VHADDPS(ymm[i+1], ymm[i], ymm[i])
+	}
+	c.VHADDPS(reg.Y2, reg.Y0, reg.Y0)
+	c.VHADDPS(reg.Y6, reg.Y4, reg.Y4)
+	c.VPERM2F128(operand.Imm(0x20), reg.Y4, reg.Y0, reg.Y1)
+	c.VPERM2F128(operand.Imm(0x31), reg.Y4, reg.Y0, reg.Y2)
+	c.VADDPS(reg.Y2, reg.Y1, reg.Y0)
+	c.VMOVUPS(reg.Y0, operand.Mem{Base: sums})
+	finish(c)
+}

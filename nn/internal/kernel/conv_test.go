@@ -1,0 +1,114 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+type convCase struct {
+	m, cin, k, stride, pad, groups, h, w int
+	act                                  Act
+	res                                  bool
+}
+
+func (c convCase) check(t testing.TB, path Path, seed uint64) {
+	t.Helper()
+	what := path.String() + " " + name(c)
+	s := random(seed)
+	cg := c.cin / c.groups
+	w, bias := s.slice(c.m*cg*c.k*c.k), s.slice(c.m)
+	conv := NewConv(path, w, bias, c.m, c.cin, c.k, c.stride, c.pad, c.groups, c.h, c.w)
+	oh, ow := conv.Out()
+	in := newArena(t, c.cin, c.h, c.w, seed%2 == 0, s.fill)
+	res := newArena(t, c.m, oh, ow, seed%2 == 1, s.fill)
+	scratch := conv.NewScratch()
+	for i := range scratch.rows[:len(scratch.rows)-conv.rowFloat] {
+		scratch.rows[i] = nan // a run must not use what another left behind
+	}
+	fresh := func() *arena { return newArena(t, c.m, oh, ow, seed%2 == 0, unset) }
+	out := forEachSplit(t, what, conv.Units(), s, fresh, func(out *arena, u0, u1 int) {
+		var r []Plane
+		if c.res {
+			r = res.planes
+		}
+		conv.Run(out.planes, in.planes, r, c.act, scratch, u0, u1)
+	})
+	in.check(t, what, true)
+	out.compare(t, what, func(m, i int) (float64, float64) {
+		sum, scale := float64(bias[m]), 1.0
+		if c.res {
+			sum += float64(res.plane(m)[i])
+		}
+		g := m / (c.m / c.groups)
+		for ch := range cg {
+			for ky := range c.k {
+				for kx := range c.k {
+					y, x := i/ow*c.stride+ky-c.pad, i%ow*c.stride+kx-c.pad
+					if y >= 0 && y < c.h && x >= 0 && x < c.w {
+						v := float64(w[((m*cg+ch)*c.k+ky)*c.k+kx]) * float64(in.plane(g*cg + ch)[y*c.w+x])
+						sum += v
+						scale += math.Abs(v)
+					}
+				}
+			}
+		}
+		return c.act.reference(sum), scale
+	})
+}
+
+func TestConv(t *testing.T) {
+	cases := []convCase{
+		{m: 24, cin: 3, k: 3, stride: 2, pad: 1, groups: 1, h: 64, w: 64, act: Act{Kind: ReLU}},
+		{m: 16, cin: 3, k: 3, stride: 2, pad: 1, groups: 1, h: 57, w: 33, act: Act{Kind: HSwish}},
+		{m: 8, cin: 4, k: 3, stride: 1, pad: 1, groups: 1, h: 7, w: 7, res: true},
+		{m: 6, cin: 4, k: 3, stride: 1, pad: 1, groups: 2, h: 11, w: 9, act: Act{Kind: LeakyReLU, Slope: 0.1}, res: true},
+		{m: 5, cin: 2, k: 7, stride: 2, pad: 3, groups: 1, h: 20, w: 22},
+		{m: 4, cin: 4, k: 1, stride: 2, pad: 0, groups: 1, h: 9, w: 9},
+		{m: 4, cin: 2, k: 2, stride: 3, pad: 0, groups: 1, h: 11, w: 12},
+		{m: 3, cin: 1, k: 5, stride: 3, pad: 2, groups: 1, h: 4, w: 3},
+		{m: 3, cin: 3, k: 3, stride: 1, pad: 2, groups: 3, h: 1, w: 1},
+	}
+	for w := 1; w <= 72; w++ {
+		cases = append(cases, convCase{m: 1 + w%11, cin: 1 + w%3, k: 3, stride: 1 + w%2, pad: 1, groups: 1, h: 1 + w%6, w: w, act: testActs[w%6]})
+	}
+	forEachPath(t, func(t *testing.T, p Path) {
+		for i, c := range cases {
+			c.check(t, p, uint64(i))
+		}
+	})
+}
+
+func FuzzConv(f *testing.F) {
+	f.Add(uint8(24), uint8(3), uint8(3), uint8(2), uint8(1), uint8(0), uint8(9), uint8(31), uint64(1))
+	f.Add(uint8(3), uint8(1), uint8(5), uint8(1), uint8(2), uint8(1), uint8(3), uint8(2), uint64(2))
+	f.Fuzz(func(t *testing.T, m, cin, k, stride, pad, groups, h, w uint8, seed uint64) {
+		g := int(groups%3) + 1
+		c := convCase{m: (int(m%12) + 1) * g, cin: (int(cin%4) + 1) * g, k: int(k%6) + 1, stride: int(stride%3) + 1, pad: int(pad % 3), groups: g,
+			h: int(h%24) + 1, w: int(w%80) + 1, act: testActs[seed%6], res: seed%4 == 1}
+		if c.h+2*c.pad < c.k || c.w+2*c.pad < c.k {
+			t.Skip("filter is larger than the plane")
+		}
+		for _, p := range Available() {
+			c.check(t, p, seed)
+		}
+	})
+}
+
+func BenchmarkStem(b *testing.B) {
+	for _, size := range []int{224, 320, 352} {
+		for _, path := range Available()[1:] {
+			b.Run(fmt.Sprintf("%s/%d", path, size), func(b *testing.B) {
+				s := random(1)
+				c := NewConv(path, s.slice(24*27), s.slice(24), 24, 3, 3, 2, 1, 1, size, size)
+				oh, ow := c.Out()
+				in := newArena(b, 3, size, size, false, s.fill)
+				out := newArena(b, 24, oh, ow, false, unset)
+				scratch := c.NewScratch()
+				measure(b, float64(24*27*oh*ow), func() {
+					c.Run(out.planes, in.planes, nil, Act{Kind: LeakyReLU, Slope: 0.1}, scratch, 0, c.Units())
+				})
+			})
+		}
+	}
+}

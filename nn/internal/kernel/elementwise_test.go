@@ -1,0 +1,94 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+func TestAdd(t *testing.T) {
+	forEachPath(t, func(t *testing.T, p Path) {
+		for n := 1; n <= 70; n++ {
+			act := testActs[n%6]
+			s := random(uint64(n))
+			a, b := newArena(t, 2, 1, n, true, s.fill), newArena(t, 2, 1, n, true, s.fill)
+			want := func(c, i int) (float64, float64) {
+				return act.reference(float64(a.before[Slack+Guard(n)+c*a.stride+i]) + float64(b.plane(c)[i])), 2
+			}
+			what := fmt.Sprintf("%s add %d %v", p, n, act)
+			out := newArena(t, 2, 1, n, true, unset)
+			Add(p, out.planes, a.planes, b.planes, n, act)
+			a.check(t, what, true)
+			b.check(t, what, true)
+			out.check(t, what, false)
+			out.compare(t, what, want)
+			before := append([]float32(nil), a.before...)
+			Add(p, a.planes, a.planes, b.planes, n, act)
+			a.check(t, what+" in place", false)
+			a.before = before
+			a.compare(t, what+" in place", want)
+		}
+	})
+}
+
+func TestScale(t *testing.T) {
+	forEachPath(t, func(t *testing.T, p Path) {
+		for n := 1; n <= 70; n++ {
+			s := random(uint64(n))
+			in, f := newArena(t, 3, 1, n, true, s.fill), newArena(t, 3, 1, 1, true, s.fill)
+			out := newArena(t, 3, 1, n, true, unset)
+			Scale(p, out.planes, in.planes, f.planes, n)
+			in.check(t, "scale", true)
+			out.check(t, "scale", false)
+			out.compare(t, fmt.Sprintf("%s scale %d", p, n), func(c, i int) (float64, float64) {
+				return float64(in.plane(c)[i]) * float64(f.plane(c)[0]), 1
+			})
+		}
+	})
+}
+
+func TestActApply(t *testing.T) {
+	forEachPath(t, func(t *testing.T, p Path) {
+		for n := 1; n <= 70; n++ {
+			for _, act := range testActs {
+				s := random(uint64(n))
+				a := newArena(t, 2, 1, n, true, func(_, _ int) float32 { return 8 * s.float() })
+				in := [][]float32{append([]float32(nil), a.plane(0)...), append([]float32(nil), a.plane(1)...)}
+				act.Apply(p, a.planes, n)
+				a.check(t, act.Kind.String(), false)
+				a.compare(t, fmt.Sprintf("%s %v of %d", p, act, n), func(c, i int) (float64, float64) {
+					return act.reference(float64(in[c][i])), 1
+				})
+			}
+		}
+	})
+}
+
+// The assembly and Go agree on values that are not finite.
+func TestLeakyNotFinite(t *testing.T) {
+	inf := float32(math.Inf(1))
+	values := []float32{inf, -inf, nan, float32(math.Copysign(0, -1)), 0, 1, -1, -inf, nan}
+	for _, slope := range []float32{0, 0.1, 1} {
+		want := append([]float32(nil), values...)
+		leakyGeneric(Plane(&want[0]), len(want), slope)
+		for _, p := range Available() {
+			got := append([]float32(nil), values...)
+			leakyPlane(p, Plane(&got[0]), len(got), slope)
+			for i := range got {
+				if g, w := got[i], want[i]; g != w && !(g != g && w != w) {
+					t.Errorf("%s: slope %v of %v is %v, in Go %v", p, slope, values[i], g, w)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkAdd(b *testing.B) {
+	for _, path := range Available() {
+		b.Run(path.String()+"/128@22", func(b *testing.B) {
+			s := random(1)
+			x, y, out := newArena(b, 128, 22, 22, false, s.fill), newArena(b, 128, 22, 22, false, s.fill), newArena(b, 128, 22, 22, false, unset)
+			measure(b, 128*22*22, func() { Add(path, out.planes, x.planes, y.planes, 22*22, Act{}) })
+		})
+	}
+}

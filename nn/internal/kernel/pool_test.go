@@ -1,0 +1,104 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+type poolCase struct{ k, stride, pad, h, w int }
+
+func (c poolCase) check(t testing.TB, path Path, average bool, seed uint64) {
+	t.Helper()
+	what := fmt.Sprintf("%s %+v average=%v", path, c, average)
+	s := random(seed)
+	// Negative values only: zero padding would win over them.
+	in := newArena(t, 2, c.h, c.w, seed%2 == 0, func(_, _ int) float32 { return s.float() - 1.5 })
+	p := NewMaxPool(path, c.k, c.stride, c.pad, c.h, c.w)
+	if average {
+		p = NewAvgPool(path, c.k, c.stride, c.pad, c.h, c.w)
+	}
+	oh, ow := p.Out()
+	out := newArena(t, 2, oh, ow, seed%2 == 1, unset)
+	p.Run(out.planes, in.planes)
+	in.check(t, what, true)
+	out.check(t, what, false)
+	out.compare(t, what, func(ch, i int) (float64, float64) {
+		top, sum := math.Inf(-1), 0.0
+		for ky := range c.k {
+			for kx := range c.k {
+				y, x := i/ow*c.stride+ky-c.pad, i%ow*c.stride+kx-c.pad
+				if y >= 0 && y < c.h && x >= 0 && x < c.w {
+					v := float64(in.plane(ch)[y*c.w+x])
+					top, sum = max(top, v), sum+v
+				}
+			}
+		}
+		if average {
+			return sum / float64(c.k*c.k), 3
+		}
+		return top, 0
+	})
+}
+
+func TestPool(t *testing.T) {
+	cases := []poolCase{{2, 2, 0, 8, 8}, {5, 3, 2, 17, 19}, {1, 1, 0, 3, 3}, {2, 1, 1, 4, 5}, {7, 7, 0, 7, 7}}
+	for w := 1; w <= 80; w++ {
+		for _, stride := range []int{1, 2} {
+			cases = append(cases, poolCase{3, stride, 1, 1 + w%7, w})
+		}
+	}
+	forEachPath(t, func(t *testing.T, p Path) {
+		for i, c := range cases {
+			c.check(t, p, false, uint64(i))
+			c.check(t, p, true, uint64(i))
+		}
+	})
+}
+
+func FuzzPool(f *testing.F) {
+	f.Add(uint8(3), uint8(2), uint8(1), uint8(7), uint8(40), true, uint64(1))
+	f.Add(uint8(3), uint8(2), uint8(1), uint8(1), uint8(19), false, uint64(2))
+	f.Fuzz(func(t *testing.T, k, stride, pad, h, w uint8, average bool, seed uint64) {
+		c := poolCase{int(k%5) + 1, int(stride%3) + 1, 0, int(h%30) + 1, int(w%90) + 1}
+		c.pad = int(pad) % (c.k/2 + 1)
+		if c.h+2*c.pad < c.k || c.w+2*c.pad < c.k {
+			t.Skip("window is larger than the plane")
+		}
+		for _, p := range Available() {
+			c.check(t, p, average, seed)
+		}
+	})
+}
+
+func TestGlobalAvgPool(t *testing.T) {
+	forEachPath(t, func(t *testing.T, p Path) {
+		for n := 1; n <= 130; n++ {
+			s := random(uint64(n))
+			in, out := newArena(t, 3, 1, n, n%2 == 0, s.fill), newArena(t, 3, 1, 1, true, unset)
+			GlobalAvgPool(p, out.planes, in.planes, n)
+			in.check(t, "global average", true)
+			out.check(t, "global average", false)
+			out.compare(t, fmt.Sprintf("%s global average of %d", p, n), func(c, _ int) (float64, float64) {
+				sum := 0.0
+				for _, v := range in.plane(c) {
+					sum += float64(v)
+				}
+				return sum / float64(n), 1
+			})
+		}
+	})
+}
+
+func BenchmarkPool(b *testing.B) {
+	for _, average := range []bool{false, true} {
+		for _, path := range Available() {
+			b.Run(fmt.Sprintf("%s/average=%v/24@176", path, average), func(b *testing.B) {
+				s := random(1)
+				p := newPool(path, average, 3, 2, 1, 176, 176)
+				in, out := newArena(b, 24, 176, 176, false, s.fill), newArena(b, 24, 88, 88, false, unset)
+				measure(b, 24*9*88*88, func() { p.Run(out.planes, in.planes) })
+			})
+		}
+	}
+}
