@@ -77,10 +77,10 @@ func (c *Conv) slot(channel, row, phase int) int {
 func (c *Conv) packRow(scratch *ConvScratch, in []Plane, y int) {
 	n := c.ow + (c.k-1)/c.stride
 	for ch, p := range in[:c.cin] {
-		src := floats(Plane(at(p, y*c.w)), c.w)
+		src := Plane(at(p, y*c.w))
 		for phase := range c.stride {
 			o := c.slot(ch, y, phase)
-			splitRow(c.product.path, scratch.rows[o:o+n], src, phase-c.pad, c.stride)
+			splitRow(c.product.path, scratch.rows[o:o+n], src, c.w, phase-c.pad, c.stride)
 		}
 	}
 }
@@ -105,12 +105,24 @@ func (c *Conv) point(scratch *ConvScratch, top int) {
 	}
 }
 
-// splitRowGeneric sets dst[i] = src[i*stride+shift], zero outside src.
-func splitRowGeneric(dst, src []float32, shift, stride int) {
+// splitRowGeneric sets dst[i] to float i*stride+shift of the row src of width
+// floats, zero outside the row.
+func splitRowGeneric(dst []float32, src Plane, width, shift, stride int) {
+	row := floats(src, width)
+	if stride == 1 {
+		first := min(max(-shift, 0), len(dst))
+		n := 0
+		if from := first + shift; from < width {
+			n = copy(dst[first:], row[from:])
+		}
+		clear(dst[:first])
+		clear(dst[first+n:])
+		return
+	}
 	x := shift
 	for i := range dst {
-		if x >= 0 && x < len(src) {
-			dst[i] = src[x]
+		if x >= 0 && x < width {
+			dst[i] = row[x]
 		} else {
 			dst[i] = 0
 		}

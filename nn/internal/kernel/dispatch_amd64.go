@@ -49,26 +49,23 @@ func sumPlane(path Path, p Plane, n int) float32 {
 	return sum + sumGeneric(Plane(at(p, v)), n-v)
 }
 
-// splitRow sets dst[i] = src[i*stride+shift], zero outside src.
-func splitRow(path Path, dst, src []float32, shift, stride int) {
-	first := (max(-shift, 0) + stride - 1) / stride // first i inside src
-	var n int                                       // of those after it
-	switch {
-	case stride == 1:
-		n = max(0, min(len(dst)-first, len(src)-first-shift))
-		copy(dst[min(first, len(dst)):], src[min(max(first+shift, 0), len(src)):][:n])
-	case stride == 2 && path != Generic:
-		n = whole(path, min(len(dst)-first, (len(src)-2*first-shift)/2))
-		if n > 0 {
-			everySecondAVX2(bytes(&dst[first]), bytes(&src[2*first+shift]), n)
-		}
-	}
-	if n <= 0 {
-		splitRowGeneric(dst, src, shift, stride)
+// splitRow sets dst[i] to float i*stride+shift of the row src of width floats,
+// zero outside the row. The assembly may write up to lanes floats behind dst and
+// read as many behind the row.
+func splitRow(path Path, dst []float32, src Plane, width, shift, stride int) {
+	if path == Generic || stride != 2 || width+shift < 1 {
+		splitRowGeneric(dst, src, width, shift, stride)
 		return
 	}
-	splitRowGeneric(dst[:first], src, shift, stride)
-	splitRowGeneric(dst[first+n:], src, shift+(first+n)*stride, stride)
+	first := (max(-shift, 0) + 1) / 2
+	end := min(len(dst), (width-shift+1)/2) // behind the last float in the row
+	if end <= first {
+		clear(dst)
+		return
+	}
+	clear(dst[:first])
+	everySecondAVX2(bytes(&dst[first]), bytes(at(src, 2*first+shift)), (end-first+lanes-1)/lanes*lanes)
+	clear(dst[end:])
 }
 
 func (l *Linear) block(sums *[linearRows]float32, x []float32, u int) {
@@ -83,23 +80,34 @@ func (l *Linear) block(sums *[linearRows]float32, x []float32, u int) {
 	}
 }
 
-// plane pools one plane. The assembly does the 3x3 max-pool with stride 2 away
-// from the left and right border; above the first and below the last row it
-// takes a row of the window twice, which does not change the maximum.
+// Lane orders of the max-pool: its window takes the first column twice at the
+// left border, and the last one twice at the right border of an odd width.
+var (
+	poolLeft     = [lanes]int32{0: 1, 1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 7}
+	poolRightOdd = [lanes]int32{0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 6}
+	poolRight    = [lanes]int32{0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 7}
+)
+
+// plane pools one plane. The assembly does the 3x3 max-pool with stride 2. Above
+// the first and below the last row it is given a row of the window twice.
 func (p *Pool) plane(out, in Plane) {
-	if p.path == Generic || p.average || p.k != 3 || p.stride != 2 || p.pad != 1 {
-		p.planeGeneric(out, in, 0, p.ow)
+	if p.path == Generic || p.average || p.k != 3 || p.stride != 2 || p.pad != 1 || p.ow < lanes {
+		p.planeGeneric(out, in)
 		return
 	}
-	n := (p.w/2 - 1) / lanes * lanes
-	if n < lanes {
-		p.planeGeneric(out, in, 0, p.ow)
-		return
+	n := p.ow / lanes * lanes
+	back := 0
+	if n < p.ow {
+		back = (lanes - (p.ow - n)) * floatSize
 	}
-	row := func(y int) *byte { return bytes(at(in, max(0, min(y, p.h-1))*p.w+2)) }
+	right := &poolRight
+	if p.w%2 == 1 {
+		right = &poolRightOdd
+	}
+	row := func(y int) *byte { return bytes(at(in, max(0, min(y, p.h-1))*p.w)) }
 	for y := range p.oh {
-		maxPoolAVX2(bytes(at(out, y*p.ow+1)), row(2*y-1), row(2*y), row(2*y+1), n)
+		maxPoolAVX2(bytes(at(out, y*p.ow)), row(2*y-1), row(2*y), row(2*y+1), n, back, int32s(&poolLeft), int32s(right))
 	}
-	p.planeGeneric(out, in, 0, 1)
-	p.planeGeneric(out, in, 1+n, p.ow)
 }
+
+func int32s(p *[lanes]int32) *byte { return (*byte)(unsafe.Pointer(p)) }

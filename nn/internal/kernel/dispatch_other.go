@@ -18,13 +18,13 @@ func (d *Depthwise) planes(out, in []Plane, slope float32, u0, u1 int) {
 	d.planesGeneric(out, in, slope, u0, u1)
 }
 
-func splitRow(_ Path, dst, src []float32, shift, stride int) {
-	splitRowGeneric(dst, src, shift, stride)
+func splitRow(_ Path, dst []float32, src Plane, width, shift, stride int) {
+	splitRowGeneric(dst, src, width, shift, stride)
 }
 
 func (l *Linear) block(sums *[linearRows]float32, x []float32, u int) { l.blockGeneric(sums, x, u) }
 
-func (p *Pool) plane(out, in Plane) { p.planeGeneric(out, in, 0, p.ow) }
+func (p *Pool) plane(out, in Plane) { p.planeGeneric(out, in) }
 
 func sumPlane(_ Path, p Plane, n int) float32 { return sumGeneric(p, n) }
 

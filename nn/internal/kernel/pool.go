@@ -57,15 +57,14 @@ func (p *Pool) Run(out, in []Plane) {
 	}
 }
 
-// planeGeneric computes output columns c0 to c1-1 of a plane in pure Go.
-func (p *Pool) planeGeneric(out, in Plane, c0, c1 int) {
+func (p *Pool) planeGeneric(out, in Plane) {
 	src, dst := floats(in, p.h*p.w), floats(out, p.oh*p.ow)
 	scale := 1 / float32(p.k*p.k)
 	for y := range p.oh {
 		y0 := y*p.stride - p.pad
 		y1 := min(y0+p.k, p.h)
 		y0 = max(y0, 0)
-		for x := c0; x < c1; x++ {
+		for x := range p.ow {
 			x0 := x*p.stride - p.pad
 			x1 := min(x0+p.k, p.w)
 			x0 = max(x0, 0)

@@ -27,10 +27,10 @@ func sumAVX2(x *byte, n int) float32
 //go:noescape
 func everySecondAVX2(dst *byte, src *byte, n int)
 
-// maxPoolAVX2 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c.
+// maxPoolAVX2 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c, and does a last block of eight back bytes before the end if back is not zero.
 //
 //go:noescape
-func maxPoolAVX2(out *byte, a *byte, b *byte, c *byte, n int)
+func maxPoolAVX2(out *byte, a *byte, b *byte, c *byte, n int, back int, left *byte, right *byte)
 
 // resizeAVX2 does n blocks of eight outputs of one row; t is the share of the lower input row.
 //

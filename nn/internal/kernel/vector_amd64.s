@@ -101,44 +101,84 @@ next:
 	VZEROUPPER
 	RET
 
-// func maxPoolAVX2(out *byte, a *byte, b *byte, c *byte, n int)
+// func maxPoolAVX2(out *byte, a *byte, b *byte, c *byte, n int, back int, left *byte, right *byte)
 // Requires: AVX, AVX2
-TEXT ·maxPoolAVX2(SB), NOSPLIT, $0-40
-	MOVQ out+0(FP), AX
-	MOVQ n+32(FP), CX
-	MOVQ a+8(FP), DX
-	MOVQ b+16(FP), BX
-	MOVQ c+24(FP), SI
+TEXT ·maxPoolAVX2(SB), NOSPLIT, $0-64
+	MOVQ    out+0(FP), AX
+	MOVQ    n+32(FP), CX
+	MOVQ    back+40(FP), DX
+	MOVQ    a+8(FP), BX
+	MOVQ    b+16(FP), SI
+	MOVQ    c+24(FP), DI
+	MOVQ    left+48(FP), R8
+	VMOVUPS (R8), Y14
+	VMOVUPS sameLanes<>+0(SB), Y15
 
 next:
-	VMOVUPS -4(DX), Y0
-	VMAXPS  -4(BX), Y0, Y0
+	CMPQ    CX, $0x08
+	JNE     block
+	TESTQ   DX, DX
+	JNE     block
+	MOVQ    right+56(FP), R8
+	VMOVUPS (R8), Y15
+
+block:
+	VMOVUPS -4(BX), Y0
 	VMAXPS  -4(SI), Y0, Y0
-	VMOVUPS 28(DX), Y1
-	VMAXPS  28(BX), Y1, Y1
+	VMAXPS  -4(DI), Y0, Y0
+	VMOVUPS 28(BX), Y1
 	VMAXPS  28(SI), Y1, Y1
-	VMOVUPS (DX), Y2
-	VMAXPS  (BX), Y2, Y2
+	VMAXPS  28(DI), Y1, Y1
+	VMOVUPS (BX), Y2
 	VMAXPS  (SI), Y2, Y2
-	VMOVUPS 32(DX), Y3
-	VMAXPS  32(BX), Y3, Y3
+	VMAXPS  (DI), Y2, Y2
+	VMOVUPS 32(BX), Y3
 	VMAXPS  32(SI), Y3, Y3
+	VMAXPS  32(DI), Y3, Y3
+	VPERMPS Y0, Y14, Y0
+	VPERMPS Y3, Y15, Y3
 	VSHUFPS $0x88, Y1, Y0, Y4
 	VPERMPD $0xd8, Y4, Y4
-	VMAXPS  Y0, Y2, Y2
-	VMAXPS  Y1, Y3, Y3
-	VSHUFPS $0xdd, Y3, Y2, Y5
+	VSHUFPS $0x88, Y3, Y2, Y5
 	VPERMPD $0xd8, Y5, Y5
+	VSHUFPS $0xdd, Y3, Y2, Y6
+	VPERMPD $0xd8, Y6, Y6
 	VMAXPS  Y4, Y5, Y5
+	VMAXPS  Y6, Y5, Y5
 	VMOVUPS Y5, (AX)
-	ADDQ    $0x40, DX
+	VMOVUPS sameLanes<>+0(SB), Y14
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, SI
+	ADDQ    $0x40, DI
 	ADDQ    $0x20, AX
 	SUBQ    $0x08, CX
 	JNE     next
+	TESTQ   DX, DX
+	JEQ     done
+	SUBQ    DX, AX
+	SUBQ    DX, BX
+	SUBQ    DX, SI
+	SUBQ    DX, DI
+	SUBQ    DX, BX
+	SUBQ    DX, SI
+	SUBQ    DX, DI
+	MOVQ    $0x00000008, CX
+	XORQ    DX, DX
+	JMP     next
+
+done:
 	VZEROUPPER
 	RET
+
+DATA sameLanes<>+0(SB)/4, $0x00000000
+DATA sameLanes<>+4(SB)/4, $0x00000001
+DATA sameLanes<>+8(SB)/4, $0x00000002
+DATA sameLanes<>+12(SB)/4, $0x00000003
+DATA sameLanes<>+16(SB)/4, $0x00000004
+DATA sameLanes<>+20(SB)/4, $0x00000005
+DATA sameLanes<>+24(SB)/4, $0x00000006
+DATA sameLanes<>+28(SB)/4, $0x00000007
+GLOBL sameLanes<>(SB), RODATA|NOPTR, $32
 
 // func resizeAVX2(out *byte, upper *byte, lower *byte, blocks *byte, n int, t float32)
 // Requires: AVX, AVX2, FMA3

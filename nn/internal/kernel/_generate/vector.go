@@ -143,11 +143,31 @@ func everySecondAVX2(c *build.Context) {
 	finish(c)
 }
 
+// maxPoolAVX2 does a row of the 3x3 max-pool with stride 2. Outside the row it
+// takes a column twice, which does not change the maximum: left permutes the
+// columns from -1 on of the first block, right the columns from 8 on of the last.
 func maxPoolAVX2(c *build.Context) {
-	start(c, "maxPoolAVX2", "func(out, a, b, c *byte, n int)", "maxPoolAVX2 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c.")
-	out, n := param(c, "out"), param(c, "n")
+	start(c, "maxPoolAVX2", "func(out, a, b, c *byte, n, back int, left, right *byte)",
+		"maxPoolAVX2 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c, and does a last block of eight back bytes before the end if back is not zero.")
+	out, n, back := param(c, "out"), param(c, "n"), param(c, "back")
 	rows := []reg.GPVirtual{param(c, "a"), param(c, "b"), param(c, "c")}
+	left, right := reg.Y14, reg.Y15
+	same := c.StaticGlobal("sameLanes")
+	c.DataAttributes(attrRodata)
+	for i := range 8 {
+		c.AddDatum(4*i, operand.U32(i))
+	}
+	p := param(c, "left")
+	c.VMOVUPS(operand.Mem{Base: p}, left)
+	c.VMOVUPS(same, right)
 	c.Label("next")
+	c.CMPQ(n, operand.Imm(8))
+	c.JNE(operand.LabelRef("block"))
+	c.TESTQ(back, back)
+	c.JNE(operand.LabelRef("block"))
+	p = param(c, "right")
+	c.VMOVUPS(operand.Mem{Base: p}, right)
+	c.Label("block")
 	// Registers 0 and 1 hold columns from -1, 2 and 3 columns from 0.
 	for i, disp := range []int{-4, 28, 0, 32} {
 		r := ymm[i]
@@ -155,18 +175,33 @@ func maxPoolAVX2(c *build.Context) {
 		c.VMAXPS(operand.Mem{Base: rows[1], Disp: disp}, r, r)
 		c.VMAXPS(operand.Mem{Base: rows[2], Disp: disp}, r, r)
 	}
-	evens(c, reg.Y0, reg.Y1, reg.Y4)
-	c.VMAXPS(reg.Y0, reg.Y2, reg.Y2) // columns j-1 and j
-	c.VMAXPS(reg.Y1, reg.Y3, reg.Y3)
-	odds(c, reg.Y2, reg.Y3, reg.Y5)
+	c.VPERMPS(reg.Y0, left, reg.Y0)
+	c.VPERMPS(reg.Y3, right, reg.Y3)
+	evens(c, reg.Y0, reg.Y1, reg.Y4) // columns 2*i-1
+	evens(c, reg.Y2, reg.Y3, reg.Y5)
+	odds(c, reg.Y2, reg.Y3, reg.Y6)
 	c.VMAXPS(reg.Y4, reg.Y5, reg.Y5)
+	c.VMAXPS(reg.Y6, reg.Y5, reg.Y5)
 	c.VMOVUPS(reg.Y5, operand.Mem{Base: out})
+	c.VMOVUPS(same, left)
 	for _, r := range rows {
 		c.ADDQ(operand.Imm(64), r)
 	}
 	c.ADDQ(operand.Imm(32), out)
 	c.SUBQ(operand.Imm(8), n)
 	c.JNE(operand.LabelRef("next"))
+	c.TESTQ(back, back)
+	c.JEQ(operand.LabelRef("done"))
+	c.SUBQ(back, out)
+	for range 2 {
+		for _, r := range rows {
+			c.SUBQ(back, r)
+		}
+	}
+	c.MOVQ(operand.U32(8), n)
+	c.XORQ(back, back)
+	c.JMP(operand.LabelRef("next"))
+	c.Label("done")
 	finish(c)
 }
 
