@@ -1,0 +1,89 @@
+import pytest
+import torch
+
+from training import detector, macs, model, roi, teacher
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    return detector.Detector().eval().requires_grad_(False)
+
+
+def test_whole_network_stays_under_its_budget():
+    c = macs.count()
+    assert c["first"] == 1_064_360_992
+    assert c["first"] + c["second"] < 1.2e9
+    assert 3.3e6 < c["params"] < 3.5e6
+
+
+def test_pyramid_and_dense_shapes(net):
+    pyramid, dense, at = net.first(torch.zeros(2, 3, 352, 352))
+    assert [tuple(p.shape[1:]) for p in pyramid] == [(128, n, n) for n in (44, 22, 11, 6)]
+    assert dense.shape == (2, 44 ** 2 + 22 ** 2 + 11 ** 2 + 6 ** 2, 112)
+    assert at[45].tolist() == [8, 8, 8] and at[-1].tolist() == [320, 320, 64]
+
+
+def test_teacher_names_every_first_stage_tensor_once(net):
+    ours = {n.rsplit(".", 1)[0] for n, _ in net.named_parameters() if not n.startswith("roi.")}
+    order = teacher.file_order()
+    assert len(order) == len(set(order)) and set(order) == ours
+
+
+def test_channel_shuffle_interleaves_halves():
+    x = torch.arange(6.).view(1, 6, 1, 1)
+    assert model.channel_shuffle(x).flatten().tolist() == [0, 3, 1, 4, 2, 5]
+
+
+def test_decode_is_the_expected_distance_times_stride():
+    bins = torch.full((1, 32), -50.0)
+    for side, k in enumerate((1, 2, 3, 4)):
+        bins[0, side * 8 + k] = 50.0
+    at = torch.tensor([[40.0, 32.0, 8.0]])
+    assert torch.allclose(model.decode(bins, at, 352, 352), torch.tensor([[32.0, 16.0, 64.0, 64.0]]))
+    assert model.decode(bins, at, 60, 50)[0].tolist() == [32.0, 16.0, 60.0, 50.0]
+
+
+def test_level_of_thresholds():
+    side = torch.tensor([79.0, 80.0, 159.0, 160.0, 319.0, 320.0])
+    boxes = torch.stack((torch.zeros(6), torch.zeros(6), side, side), 1)
+    assert roi.level_of(boxes).tolist() == [0, 1, 1, 2, 2, 3]
+
+
+def test_deltas_are_torchvisions_box_coder():
+    from torchvision.models.detection._utils import BoxCoder
+    g = torch.Generator().manual_seed(3)
+    boxes = torch.rand(20, 4, generator=g) * 100
+    boxes[:, 2:] += boxes[:, :2] + 1
+    deltas = torch.randn(20, 4, generator=g) * 8
+    expected = BoxCoder(roi.DELTA_WEIGHTS).decode_single(deltas, boxes)
+    assert torch.allclose(roi.apply_deltas(boxes, deltas), expected, atol=1e-3, rtol=1e-5)
+    assert torch.allclose(roi.apply_deltas(boxes, torch.zeros(20, 4)), boxes, atol=1e-4)
+
+
+def test_pool_reads_cell_i_at_pixel_i_times_stride():
+    ramp = torch.arange(44.).view(1, 1, 1, 44).expand(1, 2, 44, 44).contiguous()
+    boxes = torch.tensor([[80.0, 80.0, 136.0, 136.0]])  # 56 pixels: P3, seven cells of 8
+    pooled = roi.pool([ramp] * 4, boxes, torch.zeros(1))
+    assert torch.allclose(pooled[0, 0, 0], torch.arange(7.) + 10.5, atol=1e-5)
+
+
+def test_untrained_second_stage_repeats_the_prior(net):
+    out = net.predict(torch.randn(1, 3, 352, 352, generator=torch.Generator().manual_seed(1)))
+    assert torch.allclose(out["head"], out["prior"]) and not out["deltas"].any()
+    assert len(out["proposals"]) <= roi.PROPOSALS
+
+
+def test_suppress_keeps_classes_apart_and_sorts():
+    boxes = torch.tensor([[0., 0, 10, 10], [1, 0, 10, 10], [50, 50, 60, 60]])
+    scores = torch.zeros(3, 80)
+    scores[0, 3], scores[1, 3], scores[1, 5], scores[2, 3] = 0.5, 0.9, 0.3, 0.95
+    b, s, c = detector.suppress(boxes, scores)
+    assert c.tolist() == [3, 3, 5] and [round(v, 2) for v in s.tolist()] == [0.95, 0.9, 0.3]
+    assert b[1].tolist() == [1, 0, 10, 10]
+
+
+def test_fuse_limits():
+    prior, head = torch.tensor([[2.0]]), torch.tensor([[-1.0]])
+    assert torch.allclose(detector.fuse(prior, head, 0.0), prior.sigmoid())
+    assert torch.allclose(detector.fuse(prior, head, 1.0), head.sigmoid())
