@@ -1,6 +1,9 @@
 package api
 
 import (
+	"errors"
+	"fmt"
+	"net"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -18,7 +21,7 @@ type Config struct {
 	Preload bool
 	// Log takes access and error lines; the zero value is silent.
 	Log zerolog.Logger
-	// Version is shown in /metrics, /openapi.json and the Server header.
+	// Version is shown in /metrics and /openapi.json.
 	Version string
 
 	// MaxBody is the largest request body in bytes, default 32 MiB.
@@ -41,14 +44,15 @@ type Config struct {
 
 	ReadHeaderTimeout time.Duration // of a request's header, default 5 s
 	ReadTimeout       time.Duration // of a whole request, default 30 s
-	WriteTimeout      time.Duration // from the end of the header to the last byte of the answer, default 60 s
+	WriteTimeout      time.Duration // from the end of the header to the last byte of the answer, default 90 s
 	IdleTimeout       time.Duration // between requests of a connection, default 120 s
 	RequestTimeout    time.Duration // waiting and working, default 30 s, then 503
 	Grace             time.Duration // for requests in flight when Run's context ends, default 15 s
 
 	// APIKeys, if any, are what a request must show one of, as
-	// "Authorization: Bearer KEY", "X-Api-Key: KEY" or, on the routes of
-	// DeepStack, the form field api_key. Health and the web page are open.
+	// "Authorization: Bearer KEY", "X-Api-Key: KEY", "Doods-Auth-Key: KEY" or,
+	// on the routes of DeepStack, the form field api_key. Health, the web page
+	// and the documentation are open.
 	APIKeys []string
 	// TLSCert and TLSKey are PEM files; with both, Run speaks HTTPS.
 	TLSCert, TLSKey string
@@ -58,4 +62,85 @@ type Config struct {
 	// DebugAddr, if set, is a second address with /debug/pprof/ and /metrics,
 	// such as "127.0.0.1:6060". Only loopback addresses are accepted.
 	DebugAddr string
+}
+
+// withDefaults fills in what is not set and checks the rest.
+func (c Config) withDefaults() (Config, error) {
+	if len(c.Models) == 0 {
+		return c, errors.New("no model to serve")
+	}
+	setDefault(&c.Addr, ":8080")
+	setDefault(&c.MaxBody, 32<<20)
+	setDefault(&c.MaxPixels, 50_000_000)
+	setDefault(&c.MaxHeader, 64<<10)
+	setDefault(&c.MaxMemory, max(256<<20, 4*c.MaxBody))
+	setDefault(&c.MaxBatch, 32)
+	setDefault(&c.Threshold, 0.3)
+	setDefault(&c.MaxDetections, 100)
+	setDefault(&c.ReadHeaderTimeout, 5*time.Second)
+	setDefault(&c.ReadTimeout, 30*time.Second)
+	setDefault(&c.WriteTimeout, 90*time.Second)
+	setDefault(&c.IdleTimeout, 120*time.Second)
+	setDefault(&c.RequestTimeout, 30*time.Second)
+	setDefault(&c.Grace, 15*time.Second)
+	for _, n := range []struct {
+		name     string
+		negative bool
+	}{
+		{"max body", c.MaxBody < 0},
+		{"max pixels", c.MaxPixels < 0},
+		{"max header", c.MaxHeader < 0},
+		{"max memory", c.MaxMemory < 0},
+		{"max batch", c.MaxBatch < 0},
+		{"max detections", c.MaxDetections < 0},
+		{"read header timeout", c.ReadHeaderTimeout < 0},
+		{"read timeout", c.ReadTimeout < 0},
+		{"write timeout", c.WriteTimeout < 0},
+		{"idle timeout", c.IdleTimeout < 0},
+		{"request timeout", c.RequestTimeout < 0},
+		{"grace", c.Grace < 0},
+	} {
+		if n.negative {
+			return c, fmt.Errorf("%s cannot be negative", n.name)
+		}
+	}
+	switch {
+	case !(c.Threshold >= 0 && c.Threshold <= 1):
+		return c, fmt.Errorf("threshold %v is not from 0 to 1", c.Threshold)
+	case c.MaxMemory < c.MaxBody:
+		return c, fmt.Errorf("max memory %d is less than max body %d: no request could be read", c.MaxMemory, c.MaxBody)
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return c, errors.New("TLS needs both a certificate and a key")
+	}
+	for i, k := range c.APIKeys {
+		if k == "" {
+			return c, fmt.Errorf("API key %d is empty", i+1)
+		}
+	}
+	if c.DebugAddr != "" {
+		if err := checkLoopback(c.DebugAddr); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// checkLoopback refuses addresses that others than this machine can reach:
+// profiles tell too much.
+func checkLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("debug address %q: want host:port", addr)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("debug address %q must be a loopback one, such as 127.0.0.1:6060", addr)
+	}
+	return nil
 }

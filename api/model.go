@@ -27,6 +27,7 @@ type Detection struct {
 	CategoryID int        `json:"category_id" doc:"COCO's category id, 1 to 90"`
 	Score      float32    `json:"score" doc:"confidence, 0 to 1"`
 	Box        [4]float32 `json:"box" doc:"x_min, y_min, x_max, y_max in pixels of the picture as given, after EXIF orientation"`
+	Regions    []string   `json:"regions,omitempty" doc:"names of the request's regions that it is in, if the request has regions"`
 }
 
 // Stage is the time one step of a detection took.

@@ -1,32 +1,49 @@
 package api
 
 import (
-	"context"
-	"errors"
+	"image"
 	"net/http"
+	"sync/atomic"
 )
 
 // Server answers HTTP requests with what its models see. Create it with [New].
 type Server struct {
-	cfg     Config
-	handler http.Handler
+	cfg      Config
+	models   *registry
+	keys     keyring
+	origins  *origins
+	budget   budget
+	metrics  *metrics
+	handler  http.Handler
+	stopping atomic.Bool
+	streams  streams
+	draw     func(photo image.Image, found []Detection) image.Image
 }
 
 // New checks the configuration and makes a server of it. It listens nowhere yet.
 func New(cfg Config) (*Server, error) {
-	if len(cfg.Models) == 0 {
-		return nil, errors.New("no model to serve")
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
 	}
-	return &Server{cfg: cfg, handler: http.NewServeMux()}, nil
+	s := &Server{cfg: cfg, keys: newKeyring(cfg.APIKeys), draw: drawDetections}
+	s.budget.limit = cfg.MaxMemory
+	if s.models, err = newRegistry(cfg.Models); err != nil {
+		return nil, err
+	}
+	if s.origins, err = newOrigins(cfg.AllowedOrigins); err != nil {
+		return nil, err
+	}
+	if cfg.Preload {
+		if err := s.models.models[0].open(); err != nil {
+			f := asFailure(err)
+			return nil, wrapCause(f)
+		}
+	}
+	s.metrics = newMetrics(s)
+	s.handler = s.routes()
+	return s, nil
 }
 
 // Handler is the whole service as a handler, for tests and for other servers.
 func (s *Server) Handler() http.Handler { return s.handler }
-
-// Run listens on the configured address and serves until ctx ends; then it
-// stops accepting, lets requests in flight finish within the grace time and
-// returns nil.
-func (s *Server) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
-}

@@ -1,0 +1,156 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"image/png"
+	"time"
+
+	"riffle/detector"
+)
+
+// busyPause is what a refused client is told to wait when there is no better
+// estimate.
+const busyPause = time.Second
+
+// seen is what a model saw in one picture.
+type seen struct {
+	width, height int // of the upright picture
+	found         []Detection
+	stages        []Stage
+	drawn         []byte // the encoded picture with boxes, if one was wanted
+}
+
+// task is one picture to look at.
+type task struct {
+	data   []byte
+	form   answerForm // formJPEG or formPNG want the drawn picture
+	filter func(found []Detection, width, height int) []Detection
+	// admitted tells that this request was let into the queue before.
+	admitted bool
+}
+
+// look waits for a worker of the model, then decodes, detects, filters and
+// draws. All heavy work of the service happens in here, between enter and leave.
+func (s *Server) look(ctx context.Context, m *served, t task) (*seen, error) {
+	start := time.Now()
+	enter := m.gate.enter
+	if t.admitted {
+		enter = m.gate.enterAgain
+	}
+	leave, err := enter(ctx)
+	if err != nil {
+		return nil, s.refusal(ctx, m, err)
+	}
+	defer leave()
+	out := &seen{}
+	clock := stopwatch{last: start, stages: &out.stages}
+	clock.lap("queue")
+
+	photo, err := detector.Decode(t.data, detector.Limits{MaxPixels: s.cfg.MaxPixels, MaxBytes: s.cfg.MaxBody})
+	if err != nil {
+		return nil, decodeFailure(err)
+	}
+	clock.lap("decode")
+	if err := ctx.Err(); err != nil {
+		return nil, s.refusal(ctx, m, err)
+	}
+	found, stages, err := m.detector.Detect(ctx, photo)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, s.refusal(ctx, m, ctx.Err())
+		}
+		return nil, fmt.Errorf("model %q: %w", m.Name, err)
+	}
+	out.stages = append(out.stages, stages...)
+	clock.skip()
+	size := photo.Bounds().Size()
+	out.width, out.height = size.X, size.Y
+	out.found = t.filter(found, size.X, size.Y)
+	if t.form != formJSON {
+		if out.drawn, err = encode(s.draw(photo, out.found), t.form); err != nil {
+			return nil, err
+		}
+		clock.lap("draw")
+	}
+	out.stages = append(out.stages, Stage{"total", time.Since(start)})
+	s.metrics.looked(m, out)
+	return out, nil
+}
+
+// stopwatch adds the time since its last lap as a stage.
+type stopwatch struct {
+	last   time.Time
+	stages *[]Stage
+}
+
+func (c *stopwatch) lap(name string) {
+	now := time.Now()
+	*c.stages = append(*c.stages, Stage{name, now.Sub(c.last)})
+	c.last = now
+}
+
+func (c *stopwatch) skip() { c.last = time.Now() }
+
+// refusal says why a request got no worker, or lost it.
+func (s *Server) refusal(ctx context.Context, m *served, err error) error {
+	switch {
+	case errors.Is(err, errGateFull):
+		return &failure{kind: kindBusy, detail: fmt.Sprintf("queue of model %q is full", m.Name), retryAfter: m.gate.retryAfter()}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &failure{kind: kindTimeout, detail: fmt.Sprintf("not done within %v", s.cfg.RequestTimeout), retryAfter: m.gate.retryAfter()}
+	case errors.Is(context.Cause(ctx), errStopping):
+		return &failure{kind: kindStopping, detail: "the service is shutting down", retryAfter: busyPause}
+	}
+	return errClientGone
+}
+
+var (
+	// errClientGone ends a request that nobody waits for any more.
+	errClientGone = errors.New("client went away")
+	// errStopping is the cause of contexts that the end of the grace time cancels.
+	errStopping = errors.New("service is shutting down")
+)
+
+// decodeFailure files what package detector says of a picture.
+func decodeFailure(err error) error {
+	for _, c := range []struct {
+		err  error
+		kind *problemKind
+	}{
+		{detector.ErrNotImage, kindNotImage},
+		{detector.ErrTooLarge, kindTooManyPixels},
+		{detector.ErrTruncated, kindTruncated},
+		{detector.ErrCorrupt, kindDamaged},
+		{detector.ErrUnsupported, kindUnsupported},
+	} {
+		if errors.Is(err, c.err) {
+			return failf(c.kind, "%v", err)
+		}
+	}
+	return err
+}
+
+func encode(img image.Image, form answerForm) ([]byte, error) {
+	var buf bytes.Buffer
+	var err error
+	if form == formPNG {
+		err = (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&buf, img)
+	} else {
+		err = jpeg.Encode(&buf, img, &jpeg.Options{Quality: 90})
+	}
+	return buf.Bytes(), err
+}
+
+// timings are stages as they stand in answers.
+func timings(stages []Stage) map[string]float64 {
+	ms := make(map[string]float64, len(stages))
+	for _, st := range stages {
+		ms[st.Name] += milliseconds(st.Took)
+	}
+	return ms
+}
