@@ -22,13 +22,14 @@ type rowTile struct {
 	m0, size int // first output, number of outputs
 	in       int // first input of the group
 	w        int // offset of the weights in product.w
+	alike    int // tiles from this one on that have its size and group
 }
 
 // pixelTile is a run of pixels that one micro-kernel does at once.
 type pixelTile struct {
 	off, n int
 	shape  int    // of the micro-kernel, meaning depends on the path
-	mask   uint32 // AVX-512: lanes of the last vector
+	mask   uint32 // AVX-512: lanes of the last vector, AVX2: pixels of a single one
 }
 
 // newProduct packs w ([m][k/groups]) for path. n is the number of pixels of a
@@ -36,9 +37,6 @@ type pixelTile struct {
 func newProduct(path Path, w, bias []float32, m, k, n, groups int) *product {
 	if groups < 1 || m%groups != 0 || k%groups != 0 || m < 1 || k < 1 || n < 1 {
 		panic(fmt.Sprintf("kernel: product of %d outputs, %d inputs, %d pixels in %d groups", m, k, n, groups))
-	}
-	if path == AVX2 {
-		path = Generic
 	}
 	p := &product{path: path, m: m, k: k, kg: k / groups}
 	if len(w) != m*p.kg || (bias != nil && len(bias) != m) {
@@ -57,6 +55,13 @@ func newProduct(path Path, w, bias []float32, m, k, n, groups int) *product {
 			}
 			p.rows = append(p.rows, rowTile{m0: g*mg + m0, size: size, in: g * p.kg})
 			m0 += size
+		}
+	}
+	for i := len(p.rows) - 1; i >= 0; i-- {
+		r := &p.rows[i]
+		r.alike = 1
+		if i+1 < len(p.rows) && p.rows[i+1].size == r.size && p.rows[i+1].in == r.in {
+			r.alike += p.rows[i+1].alike
 		}
 	}
 	p.pack(w)

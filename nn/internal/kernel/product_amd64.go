@@ -30,20 +30,29 @@ const _ = -(unsafe.Offsetof(productArgs{}.slope) - 80) // argSlope of the genera
 func shapeTiles(path Path, m, k, n int) (most int, tiles []pixelTile) {
 	switch path {
 	case AVX512:
-		return shapeTiles512(m, k, n)
+		return cheapest(m, k, n, cut512, cost512, [][2]int{{9, 3}, {6, 4}})
+	case AVX2:
+		return cheapest(m, k, n, cut256, cost256, [][2]int{{4, 3}, {6, 2}})
 	}
 	return genericTiles(n)
 }
 
-// shapeTiles512 tries both widths of pixel tiles that use the registers well
-// and keeps the one whose estimated time is less.
-func shapeTiles512(m, k, n int) (most int, tiles []pixelTile) {
+// cheapest tries the sizes of tiles (outputs, vectors of pixels) that use the
+// registers well and keeps those whose estimated time is least.
+func cheapest(m, k, n int, cut func(n, width int) []pixelTile, cost func(k, rows int, t pixelTile) float64, sizes [][2]int) (most int, tiles []pixelTile) {
 	best := math.Inf(1)
-	for _, width := range []int{3, 4} {
-		rows := min(m, 31/width-1)
-		t := cut512(n, width)
-		if c := cost512(m, k, rows, t); c < best {
-			best, most, tiles = c, rows, t
+	for _, size := range sizes {
+		rows := min(m, size[0])
+		count := (m + rows - 1) / rows
+		t := cut(n, size[1])
+		sum := 0.0
+		for i := range count { // rows are cut evenly, see newProduct
+			for _, p := range t {
+				sum += cost(k, (m+i)/count, p)
+			}
+		}
+		if sum < best {
+			best, most, tiles = sum, rows, t
 		}
 	}
 	return most, tiles
@@ -81,19 +90,46 @@ func cut512(n, width int) []pixelTile {
 	return tiles
 }
 
-// cost512 estimates the cycles of a product: in the inner loop whatever is
+// cost512 estimates the cycles of a row tile: in the inner loop whatever is
 // slowest of FMAs, loads and the latency of a sum, and around it loading and
 // storing the sums.
-func cost512(m, k, rows int, tiles []pixelTile) float64 {
-	count := (m + rows - 1) / rows
-	size := float64(m) / float64(count)
-	total := 0.0
-	for _, t := range tiles {
-		width := float64(t.shape>>1) + float64(t.shape&1)/2
-		loop := max(size*width, width+size/2, 4)
-		total += float64(k)*loop + 3*size*width + 20
+func cost512(k, rows int, t pixelTile) float64 {
+	r, width := float64(rows), float64(t.shape>>1)+float64(t.shape&1)/2
+	return float64(k)*max(r*width, width+r/2, 4) + 3*r*width + 20
+}
+
+// cut256 cuts n pixels into tiles of two to width vectors of eight, evenly, and
+// a single vector for up to eight left-over pixels.
+func cut256(n, width int) []pixelTile {
+	vectors, rest := n/8, n%8
+	if vectors == 1 && rest == 0 {
+		vectors, rest = 0, 8
 	}
-	return total * float64(count)
+	count := (vectors + width - 1) / width
+	var tiles []pixelTile
+	off := 0
+	for i := range count {
+		v := vectors / count
+		if i < vectors%count {
+			v++
+		}
+		tiles = append(tiles, pixelTile{off: off, n: 8 * v, shape: v, mask: 8})
+		off += 8 * v
+	}
+	if rest > 0 {
+		tiles = append(tiles, pixelTile{off: off, n: rest, shape: 1, mask: uint32(rest)})
+	}
+	return tiles
+}
+
+// cost256 is cost512 for AVX2.
+func cost256(k, rows int, t pixelTile) float64 {
+	r, width := float64(rows), float64(t.shape)
+	latency := 4.0
+	if t.shape == 1 {
+		latency = 2
+	}
+	return float64(k)*max(r*width/2, (width+r)/2, latency) + 3*r*width + 20
 }
 
 func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, slope float32, r0, r1 int) {
@@ -104,15 +140,16 @@ func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, sl
 	a := productArgs{k: p.kg, inOff: inOff * floatSize, outOff: outOff * floatSize, mask: uint64(t.mask), slope: slope}
 	for r0 < r1 {
 		r := &p.rows[r0]
-		n := 1
-		for r0+n < r1 && p.rows[r0+n].size == r.size && p.rows[r0+n].in == r.in {
-			n++
-		}
+		n := min(r.alike, r1-r0)
 		a.in, a.out, a.w, a.bias, a.tiles = &in[r.in], &out[r.m0], &p.w[r.w], &p.bias[r.m0], n
 		if res != nil {
 			a.res = &res[r.m0]
 		}
-		product512(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
+		if p.path == AVX512 {
+			product512(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
+		} else {
+			product256(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
+		}
 		r0 += n
 	}
 }

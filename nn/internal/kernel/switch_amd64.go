@@ -140,6 +140,44 @@ func product512(shape, rows int, a *byte) {
 	}
 }
 
+// product256 calls the AVX2 kernel of a number of vectors of pixels and of rows.
+func product256(shape, rows int, a *byte) {
+	switch shape<<4 | rows {
+	case 1<<4 | 1:
+		product256r1w1(a)
+	case 1<<4 | 2:
+		product256r2w1(a)
+	case 1<<4 | 3:
+		product256r3w1(a)
+	case 1<<4 | 4:
+		product256r4w1(a)
+	case 1<<4 | 5:
+		product256r5w1(a)
+	case 1<<4 | 6:
+		product256r6w1(a)
+	case 2<<4 | 1:
+		product256r1w2(a)
+	case 2<<4 | 2:
+		product256r2w2(a)
+	case 2<<4 | 3:
+		product256r3w2(a)
+	case 2<<4 | 4:
+		product256r4w2(a)
+	case 2<<4 | 5:
+		product256r5w2(a)
+	case 2<<4 | 6:
+		product256r6w2(a)
+	case 3<<4 | 1:
+		product256r1w3(a)
+	case 3<<4 | 2:
+		product256r2w3(a)
+	case 3<<4 | 3:
+		product256r3w3(a)
+	case 3<<4 | 4:
+		product256r4w3(a)
+	}
+}
+
 // depthwise512 calls the AVX-512 kernel of a filter size, a stride and a strip.
 func depthwise512(k, stride, shape int, a *byte) {
 	switch k<<8 | stride<<4 | shape {

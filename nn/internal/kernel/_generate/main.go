@@ -22,6 +22,7 @@ var files = []struct {
 	name string
 	fill func(*build.Context)
 }{
+	{"product_avx2", product256All},
 	{"product_avx512", product512All},
 	{"depthwise_avx512", depthwise512All},
 	{"vector", vectorAll},
@@ -81,6 +82,12 @@ func dispatch(name string) error {
 	}
 	write("product512 calls the AVX-512 kernel of a pixel shape and a number of rows.",
 		"product512(shape, rows int, a *byte)", "shape<<4 | rows", cases)
+	cases = nil
+	for _, k := range product256Kernels() {
+		cases = append(cases, fmt.Sprintf("\tcase %d<<4 | %d:\n\t\t%s(a)\n", k.wide, k.rows, k.name()))
+	}
+	write("product256 calls the AVX2 kernel of a number of vectors of pixels and of rows.",
+		"product256(shape, rows int, a *byte)", "shape<<4 | rows", cases)
 	cases = nil
 	for _, k := range depthwise512Kernels() {
 		cases = append(cases, fmt.Sprintf("\tcase %d<<8 | %d<<4 | %d:\n\t\t%s(a)\n", k.k, k.stride, k.shape(), k.name()))
