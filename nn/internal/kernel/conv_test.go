@@ -102,8 +102,8 @@ func BenchmarkStem(b *testing.B) {
 				s := random(1)
 				c := NewConv(path, s.slice(24*27), s.slice(24), 24, 3, 3, 2, 1, 1, size, size)
 				oh, ow := c.Out()
-				in := newArena(b, 3, size, size, false, s.fill)
-				out := newArena(b, 24, oh, ow, false, unset)
+				in := newFastArena(3, size, size, s.fill)
+				out := newFastArena(24, oh, ow, unset)
 				scratch := c.NewScratch()
 				measure(b, float64(24*27*oh*ow), func() {
 					c.Run(out.planes, in.planes, nil, Act{Kind: LeakyReLU, Slope: 0.1}, scratch, 0, c.Units())

@@ -97,10 +97,10 @@ func BenchmarkDepthwise(b *testing.B) {
 		for _, path := range Available()[1:] {
 			b.Run(fmt.Sprintf("%s/k%ds%dc%d@%d", path, c.k, c.stride, c.c, c.w), func(b *testing.B) {
 				s := random(1)
-				in := newArena(b, c.c, c.w, c.w, false, s.fill)
+				in := newFastArena(c.c, c.w, c.w, s.fill)
 				d := NewDepthwise(path, s.slice(c.c*c.k*c.k), s.slice(c.c), c.c, c.k, c.stride, c.w, c.w)
 				oh, ow := d.Out()
-				out := newArena(b, c.c, oh, ow, false, unset)
+				out := newFastArena(c.c, oh, ow, unset)
 				measure(b, float64(c.c*c.k*c.k*oh*ow), func() {
 					d.Run(out.planes, in.planes, Act{Kind: LeakyReLU, Slope: 0.1}, 0, d.Units())
 				})

@@ -87,7 +87,7 @@ func BenchmarkAdd(b *testing.B) {
 	for _, path := range Available() {
 		b.Run(path.String()+"/128@22", func(b *testing.B) {
 			s := random(1)
-			x, y, out := newArena(b, 128, 22, 22, false, s.fill), newArena(b, 128, 22, 22, false, s.fill), newArena(b, 128, 22, 22, false, unset)
+			x, y, out := newFastArena(128, 22, 22, s.fill), newFastArena(128, 22, 22, s.fill), newFastArena(128, 22, 22, unset)
 			measure(b, 128*22*22, func() { Add(path, out.planes, x.planes, y.planes, 22*22, Act{}) })
 		})
 	}

@@ -64,7 +64,7 @@ func BenchmarkLinear(b *testing.B) {
 		b.Run(fmt.Sprintf("%s/%dx%d", path, k, m), func(b *testing.B) {
 			s := random(1)
 			l := NewLinear(path, s.slice(m*k), s.slice(m), m, k)
-			in, out := newArena(b, k, 1, 1, false, s.fill), newArena(b, m, 1, 1, false, unset)
+			in, out := newFastArena(k, 1, 1, s.fill), newFastArena(m, 1, 1, unset)
 			scratch := make([]float32, l.ScratchFloats())
 			measure(b, m*k, func() { l.Run(out.planes, in.planes, Act{}, scratch, 0, l.Units()) })
 		})

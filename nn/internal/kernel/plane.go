@@ -15,6 +15,16 @@ const Slack = 64
 // depthwise convolution sees as its border, and one vector of over-read.
 func Guard(w int) int { return 2*w + 2 + 16 }
 
+// Stride returns a good distance, in floats, from one plane of h rows and w
+// columns to the next, guard included. It is an odd number of cache lines:
+// planes that start on a line are read faster, and the pieces of many planes
+// that a product reads together spread evenly over the sets of a cache.
+func Stride(h, w int) int {
+	const line = 16
+	lines := (h*w + Guard(w) + line - 1) / line
+	return (lines | 1) * line
+}
+
 const floatSize = 4
 
 // floats views the first n values of a plane.

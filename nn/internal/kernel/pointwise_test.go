@@ -116,8 +116,8 @@ func BenchmarkPointwise(b *testing.B) {
 		for _, path := range Available()[1:] {
 			b.Run(label(path, c.k, c.m, c.h, c.groups), func(b *testing.B) {
 				s := random(1)
-				in := newArena(b, c.k, c.h, c.h, false, s.fill)
-				out := newArena(b, c.m, c.h, c.h, false, unset)
+				in := newFastArena(c.k, c.h, c.h, s.fill)
+				out := newFastArena(c.m, c.h, c.h, unset)
 				p := NewPointwise(path, s.slice(c.m*c.k/c.groups), s.slice(c.m), c.m, c.k, n, c.groups)
 				measure(b, float64(c.m*c.k*n/c.groups), func() {
 					p.Run(out.planes, in.planes, nil, Act{Kind: LeakyReLU, Slope: 0.1}, 0, p.Units())

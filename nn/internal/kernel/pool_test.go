@@ -96,7 +96,7 @@ func BenchmarkPool(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/average=%v/24@176", path, average), func(b *testing.B) {
 				s := random(1)
 				p := newPool(path, average, 3, 2, 1, 176, 176)
-				in, out := newArena(b, 24, 176, 176, false, s.fill), newArena(b, 24, 88, 88, false, unset)
+				in, out := newFastArena(24, 176, 176, s.fill), newFastArena(24, 88, 88, unset)
 				measure(b, 24*9*88*88, func() { p.Run(out.planes, in.planes) })
 			})
 		}

@@ -86,7 +86,7 @@ func BenchmarkResize(b *testing.B) {
 		b.Run(path.String()+"/128@22-44", func(b *testing.B) {
 			s := random(1)
 			r := NewResizeBilinear(path, 22, 22, 44, 44)
-			in, out := newArena(b, 128, 22, 22, false, s.fill), newArena(b, 128, 44, 44, false, unset)
+			in, out := newFastArena(128, 22, 22, s.fill), newFastArena(128, 44, 44, unset)
 			measure(b, 128*44*44, func() { r.Run(out.planes, in.planes) })
 		})
 	}
