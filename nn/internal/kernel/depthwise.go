@@ -12,7 +12,9 @@ type Depthwise struct {
 	oh, ow    int
 	weights   []float32 // [c][k*k]
 	bias      []float32
-	strips    []strip // how the assembly cuts a row; none: pure Go does it
+	strips    []strip   // how the assembly cuts a row; none: pure Go does it
+	taps      []float32 // weights as the assembly reads them
+	tapFloats int       // of one plane
 }
 
 // NewDepthwise prepares a k x k depthwise convolution of c planes of h rows and

@@ -209,3 +209,29 @@ func depthwise512(k, stride, shape int, a *byte) {
 		depthwise512k5s2w1h0(a)
 	}
 }
+
+// depthwise256 calls the AVX2 kernel of a filter size, a stride and a strip.
+func depthwise256(k, stride, shape int, a *byte) {
+	switch k<<8 | stride<<4 | shape {
+	case 3<<8 | 1<<4 | 2:
+		depthwise256k3s1v1(a)
+	case 3<<8 | 1<<4 | 3:
+		depthwise256k3s1v1narrow(a)
+	case 3<<8 | 1<<4 | 4:
+		depthwise256k3s1v2(a)
+	case 3<<8 | 2<<4 | 2:
+		depthwise256k3s2v1(a)
+	case 3<<8 | 2<<4 | 3:
+		depthwise256k3s2v1narrow(a)
+	case 5<<8 | 1<<4 | 2:
+		depthwise256k5s1v1(a)
+	case 5<<8 | 1<<4 | 3:
+		depthwise256k5s1v1narrow(a)
+	case 5<<8 | 1<<4 | 4:
+		depthwise256k5s1v2(a)
+	case 5<<8 | 2<<4 | 2:
+		depthwise256k5s2v1(a)
+	case 5<<8 | 2<<4 | 3:
+		depthwise256k5s2v1narrow(a)
+	}
+}

@@ -24,6 +24,7 @@ var files = []struct {
 }{
 	{"product_avx2", product256All},
 	{"product_avx512", product512All},
+	{"depthwise_avx2", depthwise256All},
 	{"depthwise_avx512", depthwise512All},
 	{"vector", vectorAll},
 }
@@ -94,6 +95,12 @@ func dispatch(name string) error {
 	}
 	write("depthwise512 calls the AVX-512 kernel of a filter size, a stride and a strip.",
 		"depthwise512(k, stride, shape int, a *byte)", "k<<8 | stride<<4 | shape", cases)
+	cases = nil
+	for _, k := range depthwise256Kernels() {
+		cases = append(cases, fmt.Sprintf("\tcase %d<<8 | %d<<4 | %d:\n\t\t%s(a)\n", k.k, k.stride, k.shape(), k.name()))
+	}
+	write("depthwise256 calls the AVX2 kernel of a filter size, a stride and a strip.",
+		"depthwise256(k, stride, shape int, a *byte)", "k<<8 | stride<<4 | shape", cases)
 	src, err := format.Source(b.Bytes())
 	if err != nil {
 		return err
