@@ -158,12 +158,12 @@ func wrongShape(err *json.UnmarshalTypeError) string {
 	return fmt.Sprintf("%q cannot be a %s", err.Field, err.Value)
 }
 
-// jsonError says in words and by position what the decoder ran into.
+// jsonError says in words what the decoder ran into.
 func jsonError(dec *json.Decoder, err error) error {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("the JSON is cut short after %d bytes", dec.InputOffset())
+		return errors.New("the JSON is cut short")
 	case errors.As(err, &syntax):
 		return fmt.Errorf("broken JSON after %d bytes: %w", dec.InputOffset(), err)
 	}

@@ -1,0 +1,410 @@
+package eval
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// jpegBytes is a grey JPEG; an orientation other than 0 is noted as EXIF.
+func jpegBytes(t testing.TB, width, height, orientation int) []byte {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, width, height))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i)
+	}
+	img.SetGray(0, 0, color.Gray{255})
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, img, nil); err != nil {
+		t.Fatal(err)
+	}
+	if orientation == 0 {
+		return b.Bytes()
+	}
+	exif := "Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00" + string(rune(orientation)) + "\x00\x00\x00\x00\x00\x00"
+	return append([]byte("\xff\xd8\xff\xe1\x00"+string(rune(len(exif)+2))+exif), b.Bytes()[2:]...)
+}
+
+// tree writes files into a new folder: text as given, "WxH" as a JPEG of that
+// size, "WxH/O" with an EXIF orientation.
+func tree(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	sizes := map[string][3]int{"40x20": {40, 20, 0}, "40x20/6": {40, 20, 6}, "16x16": {16, 16, 0}}
+	for name, text := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		data := []byte(text)
+		if s, ok := sizes[text]; ok {
+			data = jpegBytes(t, s[0], s[1], s[2])
+		}
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const oneBox = `{"images":[{"id":7,"file_name":"a.jpg","width":40,"height":20}],"categories":[{"id":3,"name":"cat"}],"annotations":[{"id":1,"image_id":7,"category_id":3,"bbox":[1,2,3,4],"area":10,"iscrowd":0}]}`
+
+const vocCat = `<annotation><filename>wrong.jpg</filename><size><width>40</width><height>20</height><depth>3</depth></size>
+<object><name>cat</name><difficult>0</difficult><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>40</xmax><ymax>20</ymax></bndbox>
+ <part><name>head</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></part></object>
+<object><name>aeroplane</name><difficult>1</difficult><bndbox><ymin>5.5</ymin><xmin>0</xmin><xmax>10</xmax><ymax>9</ymax></bndbox></object>
+</annotation>`
+
+func TestOpenTellsTheFormat(t *testing.T) {
+	yolo := map[string]string{"images/val/a.jpg": "40x20", "labels/val/a.txt": "0 0.5 0.5 0.5 0.5\n", "data.yaml": "names: [cat]\n"}
+	voc := map[string]string{"JPEGImages/a.jpg": "40x20", "JPEGImages/b.jpg": "16x16", "Annotations/a.xml": vocCat,
+		"Annotations/b.xml": vocCat, "ImageSets/Main/val.txt": "b  1\n"}
+	flatYOLO := map[string]string{"a.jpg": "40x20", "a.txt": "0 0.5 0.5 0.5 0.5\n", "classes.txt": "cat\n"}
+	for name, c := range map[string]struct {
+		files               map[string]string
+		images, annotations string
+		format              Format
+		photos, objects     int
+	}{
+		"COCO by file":                 {map[string]string{"p/a.jpg": "40x20", "x.json": oneBox}, "p", "x.json", FormatCOCO, 1, 1},
+		"COCO without photos":          {map[string]string{"x.json": oneBox}, "", "x.json", FormatCOCO, 1, 1},
+		"COCO in the photos' folder":   {map[string]string{"a.jpg": "40x20", "_annotations.coco.json": oneBox}, ".", "", FormatCOCO, 1, 1},
+		"COCO beside images":           {map[string]string{"images/a.jpg": "40x20", "instances_val.json": oneBox}, ".", "", FormatCOCO, 1, 1},
+		"YOLO by root":                 {yolo, ".", "", FormatYOLO, 1, 1},
+		"YOLO by images folder":        {yolo, "images/val", "", FormatYOLO, 1, 1},
+		"YOLO by data.yaml":            {yolo, "images", "data.yaml", FormatYOLO, 1, 1},
+		"YOLO by labels folder":        {yolo, "images/val", "labels/val", FormatYOLO, 1, 1},
+		"YOLO beside the photos":       {flatYOLO, ".", "", FormatYOLO, 1, 1},
+		"YOLO by classes.txt":          {flatYOLO, ".", "classes.txt", FormatYOLO, 1, 1},
+		"VOC by root":                  {voc, ".", "", FormatVOC, 2, 4},
+		"VOC by JPEGImages":            {voc, "JPEGImages", "", FormatVOC, 2, 4},
+		"VOC by Annotations":           {voc, "JPEGImages", "Annotations", FormatVOC, 2, 4},
+		"VOC by split":                 {voc, ".", "ImageSets/Main/val.txt", FormatVOC, 1, 2},
+		"VOC beside the photos":        {map[string]string{"a.jpg": "40x20", "a.xml": vocCat}, ".", "", FormatVOC, 1, 2},
+		"photos":                       {map[string]string{"a.jpg": "40x20", "sub/b.JPG": "16x16", "notes.txt": "hello", ".hidden/c.jpg": "16x16"}, ".", "", FormatFolder, 2, 0},
+		"photos with an unrelated txt": {map[string]string{"a.jpg": "40x20", "b.txt": "0 0.5 0.5 0.5 0.5\n"}, ".", "", FormatFolder, 1, 0},
+	} {
+		dir := tree(t, c.files)
+		at := func(p string) string {
+			if p == "" {
+				return ""
+			}
+			return filepath.Join(dir, p)
+		}
+		d, err := Open(at(c.images), at(c.annotations))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if d.Format != c.format || len(d.Images) != c.photos || len(d.Objects) != c.objects || d.Labelled != (c.format != FormatFolder) {
+			t.Errorf("%s: %s, %d photos, %d objects, labelled %v", name, d.Format, len(d.Images), len(d.Objects), d.Labelled)
+		}
+		if len(d.Problems) > 0 {
+			t.Errorf("%s: problems %q", name, d.Problems)
+		}
+		for _, im := range d.Images {
+			if c.images == "" {
+				continue
+			}
+			if _, err := os.Stat(im.Path); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	dir := tree(t, map[string]string{
+		"photos/a.jpg": "40x20", "broken/a.jpg": "no photo", "empty/x": "",
+		"good.json": oneBox, "list.json": `[{"image_id":7}]`, "cut.json": oneBox[:60], "nan.json": strings.Replace(oneBox, `"area":10`, `"area":NaN`, 1),
+		"noimages.json": `{"categories":[],"annotations":[]}`, "nocat.json": strings.Replace(oneBox, `"categories"`, `"klasses"`, 1),
+		"other.json": strings.Replace(oneBox, "a.jpg", "z.jpg", 1), "number.json": "5", "object.json": `{"images":{}}`,
+		"y/data.yaml": "names: 7", "bad.yaml": "names: [", "q/labels/other.txt": "0 .5 .5 .5 .5", "words.csv": "x", "split.txt": "a",
+		"xml/a.xml": "<html></html>", "yolo/images/a.jpg": "40x20", "yolo/labels/a.txt": "", "yolo/data.yaml": "nothing: 1", "file": "x",
+	})
+	for _, c := range []struct{ images, annotations, want string }{
+		{"", "", "neither photos nor annotations"},
+		{"nowhere", "", "nowhere"},
+		{"file", "", "is not a folder"},
+		{"empty", "", "no photo in"},
+		{"broken", "", "not a photo of a known format"},
+		{"photos", "nowhere.json", "nowhere.json"},
+		{"photos", "list.json", "is this a results file?"},
+		{"photos", "cut.json", "entry 1: the JSON is cut short"},
+		{"photos", "nan.json", "annotations, entry 1: broken JSON after"},
+		{"photos", "noimages.json", `no usable entry in "images"`},
+		{"photos", "nocat.json", `no usable entry in "categories"`},
+		{"photos", "number.json", "no JSON object"},
+		{"photos", "object.json", `"images" is not a list`},
+		{"photos", "other.json", "none of the 1 photos"},
+		{"photos", "q/labels", "no file in"},
+		{"photos", "empty", "holds neither .xml (VOC) nor .txt (YOLO)"},
+		{"photos", "xml", "<html> where VOC labels have <annotation>"},
+		{"photos", "words.csv", "is of no known kind"},
+		{"photos", "split.txt", "has no Annotations folder"},
+		{"photos", "y/data.yaml", "no YOLO labels"},
+		{"yolo", "y/data.yaml", `no list or mapping "names"`},
+		{"yolo", "bad.yaml", "bad.yaml: yaml:"},
+		{"yolo", "", `no list or mapping "names"`},
+		{"", "q/labels", "need the folder of the photos"},
+	} {
+		at := func(p string) string {
+			if p == "" {
+				return ""
+			}
+			return filepath.Join(dir, p)
+		}
+		_, err := Open(at(c.images), at(c.annotations))
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("Open(%q, %q): error %v, want one line with %q", c.images, c.annotations, err, c.want)
+		}
+	}
+}
+
+func TestReadCOCOLeavesOutWhatIsBroken(t *testing.T) {
+	text := `{"annotations":[
+		{"id":1,"image_id":1,"category_id":1,"bbox":[0,0,5,5]},
+		{"id":1,"image_id":1,"category_id":1,"bbox":[0,0,5,5]},
+		{"id":2,"image_id":8,"category_id":1,"bbox":[0,0,5,5]},
+		{"id":3,"image_id":1,"category_id":8,"bbox":[0,0,5,5]},
+		{"id":4,"image_id":1,"category_id":1,"bbox":[0,0,-5,5]},
+		{"id":5,"image_id":1,"category_id":1,"bbox":[0,0,5]},
+		{"id":6,"image_id":1,"category_id":1,"bbox":"0 0 5 5"},
+		{"id":7.5,"image_id":1,"category_id":1,"bbox":[0,0,5,5]},
+		{"id":8,"category_id":1,"bbox":[0,0,5,5]},
+		{"id":9,"image_id":1,"category_id":1,"bbox":[0,0,5,5],"iscrowd":"yes"},
+		{"id":10,"image_id":1,"category_id":1,"bbox":[0,0,1e999,5]},
+		17,
+		{"image_id":1.0,"category_id":1,"bbox":[1,1,5,5],"iscrowd":true},
+		{"id":12,"image_id":2,"category_id":1,"bbox":[1,1,5,5],"area":3,"iscrowd":1}
+	],"images":[{"id":2,"file_name":"b"},{"id":1},{"id":1},{"file_name":"x"},{"id":"1"}],
+	"categories":[{"id":1},{"id":1,"name":"x"},{"name":"y"}],"extra":{"deep":[[{}]]}}`
+	d, err := ReadCOCO(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Object{
+		{ID: 1, Image: 1, Category: 1, Box: Box{0, 0, 5, 5}, Area: 25},
+		{ID: 13, Image: 1, Category: 1, Box: Box{1, 1, 5, 5}, Area: 25, Crowd: true},
+		{ID: 12, Image: 2, Category: 1, Box: Box{1, 1, 5, 5}, Area: 3, Crowd: true},
+	}
+	if !reflect.DeepEqual(d.Objects, want) {
+		t.Errorf("objects %v, want %v", d.Objects, want)
+	}
+	if len(d.Images) != 2 || d.Images[0].ID != 1 || d.Images[1].File != "b" || !reflect.DeepEqual(d.Categories, []Category{{1, "category 1"}}) {
+		t.Errorf("images %v, categories %v", d.Images, d.Categories)
+	}
+	all := strings.Join(d.Problems, "\n")
+	for _, line := range []string{
+		"annotations, entry 2: id 1 is taken by an earlier annotation",
+		`annotation 2: image 8 is missing from "images"`,
+		`annotation 3: category 8 is missing from "categories"`,
+		"annotation 4: a negative box, -5 wide and 5 high",
+		"annotation 5: a bbox of 3 numbers where four are wanted",
+		`annotations, entry 7: "bbox" cannot be a string`,
+		"annotations, entry 8: id 7.5 is not a whole number",
+		"annotation 8: no whole-number image_id",
+		"annotation 9: iscrowd is neither 0 nor 1",
+		`annotations, entry 11: "bbox" cannot be a number 1e999`,
+		"annotations, entry 12: a number where an object belongs",
+		"images, entry 3: id 1 is taken by an earlier image",
+		"images, entry 4: no whole-number id",
+		`images, entry 5: "id" cannot be a string`,
+		"categories, entry 2: id 1 is taken by an earlier category",
+		"categories, entry 3: no whole-number id",
+	} {
+		if !strings.Contains(all+"\n", line+"\n") {
+			t.Errorf("no problem %q in:\n%s", line, all)
+		}
+	}
+	if len(d.Problems) != 16 {
+		t.Errorf("%d problems, want 16:\n%s", len(d.Problems), all)
+	}
+}
+
+func TestReadCOCOWithoutAnnotationsHasNoLabels(t *testing.T) {
+	d, err := ReadCOCO(strings.NewReader(`{"images":[{"id":1,"file_name":"a.jpg"}]}`))
+	if err != nil || d.Labelled {
+		t.Errorf("labelled %v (%v)", d.Labelled, err)
+	}
+}
+
+func TestReadResultsLeavesOutWhatIsBroken(t *testing.T) {
+	d := &Dataset{Images: []Image{{ID: 1}}, Categories: []Category{{ID: 2}}}
+	dets, problems, err := ReadResults(strings.NewReader(`[
+		{"image_id":1,"category_id":2,"bbox":[1,2,3,4],"score":0.5,"segmentation":{"counts":"x"}},
+		{"image_id":9,"category_id":2,"bbox":[1,2,3,4],"score":0.5},
+		{"image_id":8,"category_id":2,"bbox":[1,2,3,4],"score":0.5},
+		{"image_id":1,"category_id":1,"bbox":[1,2,3,4],"score":0.5},
+		{"image_id":1,"category_id":2,"bbox":[1,2,3],"score":0.5},
+		{"image_id":1,"category_id":2,"bbox":[1,2,3,4]},
+		{"image_id":1,"category_id":2,"bbox":[1,2,-3,4],"score":"high"},
+		{"image_id":1,"category_id":2,"bbox":[1,2,-3,4],"score":0.25}]`), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []Detection{{1, 2, Box{1, 2, 3, 4}, 0.5}, {1, 2, Box{1, 2, -3, 4}, 0.25}}; !reflect.DeepEqual(dets, want) {
+		t.Errorf("read %v, want %v", dets, want)
+	}
+	want := []string{
+		"2 detections of images that the data set does not have (first: entry 2, image 9)",
+		"1 detections of categories that the data set does not have (first: entry 4, category 1)",
+		"2 detections without a whole image_id and category_id, a bbox of four numbers and a score (first: entry 5)",
+		`1 detections of a wrong shape (first: entry 7, "score" cannot be a string)`,
+	}
+	if !reflect.DeepEqual(problems, want) {
+		t.Errorf("problems %q, want %q", problems, want)
+	}
+	for text, want := range map[string]string{
+		`{"images":[]}`: "no list of detections", ``: "cut short", `[{"image_id":1}`: "cut short", `[{"score":NaN}]`: "detection 1: broken JSON", `[1,]x`: "JSON",
+	} {
+		if _, _, err := ReadResults(strings.NewReader(text), d); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want one with %q", text, err, want)
+		}
+	}
+}
+
+func TestYOLOLabels(t *testing.T) {
+	dir := tree(t, map[string]string{
+		"images/a.jpg": "40x20", "images/b.jpg": "40x20/6", "images/c.jpg": "16x16", "images/d.jpg": "junk",
+		"data.yaml": "path: x\nnc: 3\nnames:\n  0: cat\n  2: dog\n",
+		"labels/a.txt": "\ufeff0 0.5 0.5 0.5 1\r\n\n2 0.1 0.1 0.3 0.1 0.3 0.5 0.1 0.4\n" +
+			"1 0.5 0.5 0.5 0.5\n0 0.5 0.5 0.5 1\n0 0.5 0.5 0 0.5\n0 0.5 x 0.5 0.5\n0 0.5 0.5 0.5\n0 12 0.5 0.5 0.5\n-1 0.5 0.5 0.5 0.5\n0 nan 0.5 0.5 0.5\n0 .5 .5 .5 .5 .9",
+		"labels/b.txt": "2.0 0.5 0.5 1 1",
+	})
+	d, err := Open(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Object{
+		{ID: 1, Image: 1, Category: 0, Box: Box{10, 0, 20, 20}, Area: 400},
+		{ID: 2, Image: 1, Category: 2, Box: Box{4, 2, 8, 8}, Area: 64},
+		{ID: 3, Image: 2, Category: 2, Box: Box{0, 0, 20, 40}, Area: 800}, // turned by its EXIF orientation
+	}
+	if len(d.Objects) != len(want) {
+		t.Fatalf("objects %v, want %v", d.Objects, want)
+	}
+	for i, o := range d.Objects {
+		if o.Image != want[i].Image || o.Category != want[i].Category || max(abs(o.Box.X-want[i].Box.X), abs(o.Box.Y-want[i].Box.Y), abs(o.Box.W-want[i].Box.W), abs(o.Box.H-want[i].Box.H), abs(o.Area-want[i].Area)) > 1e-9 {
+			t.Errorf("object %d is %v, want %v", i, o, want[i])
+		}
+	}
+	if !reflect.DeepEqual(d.Categories, []Category{{0, "cat"}, {2, "dog"}}) || len(d.Images) != 3 {
+		t.Errorf("categories %v, %d images", d.Categories, len(d.Images))
+	}
+	wantProblems := []string{
+		"d.jpg: not a photo of a known format",
+		"a.txt, line 4: class 1 has no name",
+		"a.txt, line 5: repeats an earlier line",
+		"a.txt, line 6: an empty box",
+		`a.txt, line 7: "x" is not a number`,
+		"a.txt, line 8: 4 numbers where a box has 5 and a polygon an odd number from 7",
+		"a.txt, line 9: 12 is not a share of the photo from 0 to 1",
+		"a.txt, line 10: -1 is not a class number",
+		"a.txt, line 11: nan is not a share of the photo from 0 to 1",
+		"a.txt, line 12: 6 numbers where a box has 5 and a polygon an odd number from 7",
+	}
+	if !reflect.DeepEqual(d.Problems, wantProblems) {
+		t.Errorf("problems\n%s\nwant\n%s", strings.Join(d.Problems, "\n"), strings.Join(wantProblems, "\n"))
+	}
+}
+
+func TestYOLOWithoutNames(t *testing.T) {
+	d, err := Open(tree(t, map[string]string{"images/a.jpg": "40x20", "labels/a.txt": "7 .5 .5 .5 .5\n2 .5 .5 .5 .5"}), "")
+	if err != nil || !reflect.DeepEqual(d.Categories, []Category{{2, "class 2"}, {7, "class 7"}}) || len(d.Notes) != 1 {
+		t.Errorf("categories %v, notes %q (%v)", d.Categories, d.Notes, err)
+	}
+}
+
+func TestVOCLabels(t *testing.T) {
+	box := func(name, coordinates string) string {
+		return "<object><name>" + name + "</name><bndbox>" + coordinates + "</bndbox></object>"
+	}
+	dir := tree(t, map[string]string{
+		"JPEGImages/a.jpg": "40x20", "JPEGImages/b.jpg": "40x20/6", "JPEGImages/c.jpg": "16x16", "JPEGImages/d.jpg": "16x16",
+		"Annotations/a.xml": vocCat,
+		"Annotations/b.xml": `<?xml version="1.0" encoding="gb2312"?><annotation>` +
+			box("dog", "<xmin>3</xmin><ymin>4</ymin><xmax>2</xmax><ymax>9</ymax>") +
+			box("dog", "<xmin>3</xmin><ymin>four</ymin><xmax>5</xmax><ymax>9</ymax>") +
+			box("dog", "<xmin>-9</xmin><ymin>1</ymin><xmax>-5</xmax><ymax>9</ymax>") +
+			box("", "<xmin>3</xmin><ymin>4</ymin><xmax>5</xmax><ymax>9</ymax>") + `</annotation>`,
+		"Annotations/c.xml": "<annotation><object>",
+	})
+	d, err := Open(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Object{
+		{ID: 1, Image: 1, Category: 2, Box: Box{0, 0, 40, 20}, Area: 800},
+		{ID: 2, Image: 1, Category: 1, Box: Box{0, 4.5, 10, 4.5}, Area: 45, Ignore: true},
+	}
+	if !reflect.DeepEqual(d.Objects, want) {
+		t.Errorf("objects %v, want %v", d.Objects, want)
+	}
+	if !reflect.DeepEqual(d.Categories, []Category{{1, "aeroplane"}, {2, "cat"}}) {
+		t.Errorf("categories %v", d.Categories)
+	}
+	if len(d.Images) != 2 || d.Images[1].Width != 20 || d.Images[1].Height != 40 {
+		t.Errorf("images %v, want the second of 20x40, from its own header", d.Images)
+	}
+	wantProblems := []string{
+		"b.xml: object 1 (dog): a negative box, from 3,4 to 2,9",
+		"b.xml: object 2 (dog): the bndbox is not four numbers",
+		"b.xml: object 3 (dog): a negative box, from -9,1 to -5,9",
+		"b.xml: object 4 has no name or no bndbox",
+		"c.xml: broken XML: XML syntax error on line 1: unexpected EOF",
+	}
+	if !reflect.DeepEqual(d.Problems, wantProblems) || !reflect.DeepEqual(d.Notes, []string{"1 photos without a label file are left out"}) {
+		t.Errorf("problems\n%s\nwant\n%s\nnotes %q", strings.Join(d.Problems, "\n"), strings.Join(wantProblems, "\n"), d.Notes)
+	}
+}
+
+func abs(v float64) float64 { return max(v, -v) }
+
+func TestLocateFindsPhotosByTheirLastName(t *testing.T) {
+	dir := tree(t, map[string]string{"a.jpg": "40x20", "sub/b.jpg": "16x16"})
+	d := &Dataset{Images: []Image{{ID: 1, File: "val2017/a.jpg"}, {ID: 2, File: "sub/b.jpg"}, {ID: 3, File: "../../etc/passwd"}, {ID: 4, File: ""}}}
+	missing := d.Locate(dir)
+	if len(missing) != 2 || missing[0].ID != 3 || missing[1].ID != 4 || d.Images[0].Path != filepath.Join(dir, "a.jpg") || d.Images[1].Path != filepath.Join(dir, "sub", "b.jpg") {
+		t.Errorf("missing %v, images %v", missing, d.Images)
+	}
+}
+
+func TestOpenLeavesOutMissingPhotos(t *testing.T) {
+	dir := tree(t, map[string]string{"p/a.jpg": "40x20", "x.json": strings.Replace(oneBox, `"images":[`, `"images":[{"id":1,"file_name":"gone.jpg"},`, 1)})
+	d, err := Open(filepath.Join(dir, "p"), filepath.Join(dir, "x.json"))
+	if err != nil || len(d.Images) != 1 || len(d.Problems) != 1 || !strings.HasPrefix(d.Problems[0], "image 1: no file gone.jpg in ") {
+		t.Errorf("%+v (%v)", d, err)
+	}
+}
+
+func TestWriteCOCOReadsBack(t *testing.T) {
+	d, _ := synthetic(2, 5, 3, 4, 0)
+	var b bytes.Buffer
+	if err := WriteCOCO(&b, d); err != nil {
+		t.Fatal(err)
+	}
+	back, err := ReadCOCO(&b)
+	if err != nil || len(back.Problems) > 0 || !reflect.DeepEqual(back.Objects, d.Objects) || !reflect.DeepEqual(back.Images, d.Images) || !reflect.DeepEqual(back.Categories, d.Categories) {
+		t.Errorf("wrote %v\nread %v (%v)", d, back, err)
+	}
+}
+
+func TestMatchClasses(t *testing.T) {
+	coco := []Category{{1, "person"}, {5, "airplane"}, {63, "couch"}, {64, "potted plant"}, {70, "toilet"}}
+	voc := &Dataset{Labelled: true, Categories: []Category{{1, "aeroplane"}, {2, "Potted_Plant"}, {3, "sofa"}, {4, "zebra"}}}
+	ids, without := voc.MatchClasses(coco)
+	if !reflect.DeepEqual(ids, map[int]int{5: 1, 63: 3, 64: 2}) || !reflect.DeepEqual(without, []Category{{4, "zebra"}}) {
+		t.Errorf("ids %v without %v", ids, without)
+	}
+	photos := &Dataset{}
+	if ids, without := photos.MatchClasses(coco); len(ids) != 5 || len(without) != 0 || ids[64] != 64 || len(photos.Categories) != 5 {
+		t.Errorf("photos without labels: ids %v without %v", ids, without)
+	}
+}
