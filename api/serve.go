@@ -43,17 +43,17 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return err
 	}
 	failed := make(chan error, 1)
-	scheme := "http"
+	secure, scheme := s.cfg.TLSCert != "", "http"
+	if secure {
+		scheme = "https"
+	}
 	go func() {
-		if srv.TLSConfig != nil {
+		if secure {
 			failed <- srv.ServeTLS(ln, "", "")
 		} else {
 			failed <- srv.Serve(ln)
 		}
 	}()
-	if srv.TLSConfig != nil {
-		scheme = "https"
-	}
 	s.cfg.Log.Info().Str("addr", ln.Addr().String()).Str("url", localURL(scheme, ln.Addr())).
 		Strs("models", s.models.names()).Msg("listening")
 	select {
