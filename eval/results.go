@@ -101,7 +101,7 @@ func ReadResults(r io.Reader, d *Dataset) (dets []Detection, problems []string, 
 			tally.add("without a whole image_id and category_id, a bbox of four numbers and a score", "entry %d", place)
 		case !images[image]:
 			tally.add("of images that the data set does not have", "entry %d, image %d", place, image)
-		case !categories[category]:
+		case len(categories) > 0 && !categories[category]:
 			tally.add("of categories that the data set does not have", "entry %d, category %d", place, category)
 		default:
 			dets = append(dets, Detection{Image: image, Category: category, Box: Box{v.Box[0], v.Box[1], v.Box[2], v.Box[3]}, Score: *v.Score})
