@@ -1,0 +1,229 @@
+package detector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"runtime"
+	"slices"
+
+	"riffle/internal/nearest"
+	"riffle/nn"
+)
+
+// Options say how a detector runs. The zero value serves as many pictures at a
+// time as there are processors, each on one thread, and reports everything.
+type Options struct {
+	Threads int // threads of one picture; 0 means 1
+	Workers int // pictures at a time; 0 means GOMAXPROCS / Threads
+	// FirstStageOnly leaves the second stage out: the dense points are
+	// detections, scored by the first stage alone.
+	FirstStageOnly bool
+	CPU            string // forces a kernel set, see nn.Options
+	Query          Query  // of Detect
+}
+
+// Query says which detections are wanted of a picture.
+type Query struct {
+	// Threshold is the score that detections must be above, 0 to 1. The model
+	// reports nothing at or below 0.01, whatever is asked.
+	Threshold float64
+	// MaxDetections bounds their number, the best are kept; 0 means 100.
+	MaxDetections int
+	// Labels are the names of the wanted classes; none means all.
+	Labels []string
+}
+
+// DefaultMaxDetections is COCO's bound on detections of a picture.
+const DefaultMaxDetections = 100
+
+// Detection is one object found.
+type Detection struct {
+	Label      string
+	CategoryID int     // COCO's, 1 to 90
+	Score      float32 // 0 to 1
+	Box        Box     // pixels of the upright photo, within its borders
+}
+
+// Result is what a photo shows.
+type Result struct {
+	Width, Height int         // of the upright photo
+	Detections    []Detection // best first
+	Timing        Timing
+}
+
+// Info describes a model.
+type Info struct {
+	Name          string
+	Arch          string // of the backbone
+	Kind          string
+	Licence       string
+	Width, Height int // of the network's input, pixels
+	Classes       []Class
+	MACs          int64 // multiply-adds of one picture
+	Params        int64
+	AP            Measured
+	CPU           string // the kernel set it runs on
+}
+
+// Detector finds objects in photos with a trained model. It is safe for
+// concurrent callers, who wait for one of its workers; workers share the
+// model's weights and are made when first needed.
+type Detector struct {
+	model   *model
+	workers chan *worker // nil stands for one that is not made yet
+	query   query        // of Detect
+}
+
+// New makes a detector of a model's safetensors file. The error names the
+// header's field or the tensor that is wrong.
+func New(weights []byte, o Options) (*Detector, error) {
+	w, err := nn.ReadWeights(weights)
+	if err != nil {
+		return nil, err
+	}
+	m, err := compile(w, o)
+	if err != nil {
+		return nil, err
+	}
+	d := &Detector{model: m}
+	if d.query, err = d.resolve(o.Query); err != nil {
+		return nil, err
+	}
+	if o.Workers <= 0 {
+		o.Workers = max(1, runtime.GOMAXPROCS(0)/max(1, o.Threads))
+	}
+	d.workers = make(chan *worker, o.Workers)
+	for range o.Workers {
+		d.workers <- nil
+	}
+	return d, nil
+}
+
+// Info describes the model.
+func (d *Detector) Info() Info {
+	h := &d.model.header
+	return Info{
+		Name: h.Name, Arch: h.Arch, Kind: h.Kind, Licence: h.Licence,
+		Width: h.Input[1], Height: h.Input[0], Classes: h.Classes,
+		MACs: d.model.macs, Params: d.model.params, AP: h.AP, CPU: d.model.first.CPU(),
+	}
+}
+
+// Detect finds objects in a picture; a [Photo] is looked at upright. It returns
+// ctx's error if ctx ends before a worker is free or between two stages.
+func (d *Detector) Detect(ctx context.Context, img image.Image) (Result, error) {
+	return d.detect(ctx, img, &d.query)
+}
+
+// DetectQuery is Detect with a query of its own.
+func (d *Detector) DetectQuery(ctx context.Context, img image.Image, q Query) (Result, error) {
+	resolved, err := d.resolve(q)
+	if err != nil {
+		return Result{}, err
+	}
+	return d.detect(ctx, img, &resolved)
+}
+
+func (d *Detector) detect(ctx context.Context, img image.Image, q *query) (Result, error) {
+	size := img.Bounds().Size()
+	if size.X < 1 || size.Y < 1 {
+		return Result{}, errors.New("detect: picture without pixels")
+	}
+	r := Result{Width: size.X, Height: size.Y}
+	var w *worker
+	var err error
+	r.Timing.stage(&r.Timing.Wait, func() { w, err = d.acquire(ctx) })
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { d.workers <- w }()
+	r.Timing.stage(&r.Timing.Preprocess, func() { err = w.pre.Fill(w.input, img) })
+	if err != nil {
+		return Result{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	found, err := w.run(&d.model.header, q, &r.Timing)
+	if err != nil {
+		return Result{}, err
+	}
+	r.Detections = d.inPhoto(found, size)
+	return r, nil
+}
+
+// inPhoto names what was found and moves boxes from the network's input, to
+// which the photo was stretched, to the photo.
+func (d *Detector) inPhoto(found []Found, size image.Point) []Detection {
+	h := &d.model.header
+	sx := float32(size.X) / float32(h.Input[1])
+	sy := float32(size.Y) / float32(h.Input[0])
+	out := make([]Detection, len(found))
+	for i, f := range found {
+		c := h.Classes[f.Class]
+		box := f.Box.Scale(sx, sy).Clip(float32(size.X), float32(size.Y))
+		out[i] = Detection{Label: c.Name, CategoryID: c.ID, Score: f.Score, Box: box}
+	}
+	return out
+}
+
+// acquire waits for a worker. It must go back to d.workers, nil or not.
+func (d *Detector) acquire(ctx context.Context) (*worker, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case w := <-d.workers:
+		if w != nil {
+			return w, nil
+		}
+	}
+	w, err := d.model.worker()
+	if err != nil {
+		d.workers <- nil
+		return nil, err
+	}
+	return w, nil
+}
+
+// query is a Query, checked.
+type query struct {
+	threshold float32
+	limit     int
+	wanted    []bool // by class; nil for all
+}
+
+func (d *Detector) resolve(q Query) (query, error) {
+	if !(q.Threshold >= 0 && q.Threshold <= 1) {
+		return query{}, fmt.Errorf("threshold: %v is not from 0 to 1", q.Threshold)
+	}
+	if q.MaxDetections < 0 || q.MaxDetections > math.MaxInt32 {
+		return query{}, fmt.Errorf("max detections: %d is not from 0 to %d", q.MaxDetections, math.MaxInt32)
+	}
+	out := query{threshold: max(float32(q.Threshold), scoreFloor), limit: q.MaxDetections}
+	if out.limit == 0 {
+		out.limit = DefaultMaxDetections
+	}
+	if len(q.Labels) == 0 {
+		return out, nil
+	}
+	classes := d.model.header.Classes
+	names := make([]string, len(classes))
+	for i, c := range classes {
+		names[i] = c.Name
+	}
+	out.wanted = make([]bool, len(classes))
+	for _, label := range q.Labels {
+		i := slices.Index(names, label)
+		if i < 0 {
+			return query{}, fmt.Errorf("labels: the model knows no %q%s", label, nearest.Hint(label, names))
+		}
+		out.wanted[i] = true
+	}
+	return out, nil
+}

@@ -1,0 +1,136 @@
+package detector
+
+import (
+	"fmt"
+	"math"
+
+	"riffle/nn"
+)
+
+// regionHead is the second stage on one plan's memory: pooled features, what
+// the first stage thought, and fully connected layers over all regions at once.
+type regionHead struct {
+	header     *Header
+	plan       *nn.Plan
+	align      RoIAlign
+	thin       [][][]float32 // features by level
+	levels     []denseLevel  // their shapes
+	regions    [][]float32   // the plan's ports
+	geometry   [][]float32
+	prior      [][]float32
+	classes    [][]float32
+	deltas     [][]float32
+	priorScale []float32
+
+	boxes   []Box // of one level, while pooling
+	columns []int
+}
+
+func newRegionHead(h *Header, plan *nn.Plan, priorScale []float32, thin [][][]float32, levels []denseLevel) *regionHead {
+	return &regionHead{
+		header: h, plan: plan, priorScale: priorScale, thin: thin, levels: levels,
+		align:   RoIAlign{Rows: h.RoI.Size, Cols: h.RoI.Size, Sampling: h.RoI.Sampling, Aligned: true},
+		regions: plan.Input(portRegions), geometry: plan.Input(portGeometry), prior: plan.Input(portPrior),
+		classes: plan.Output(portClasses), deltas: plan.Output(portDeltas),
+	}
+}
+
+// run computes class logits and deltas of the proposals; region i is proposal i.
+func (r *regionHead) run(d *dense, proposals []proposal) error {
+	if err := r.pool(proposals); err != nil {
+		return err
+	}
+	for i, p := range proposals {
+		r.describe(i, &p)
+		l, cell := d.at(p.point)
+		for c, plane := range r.prior {
+			plane[i] = min(max(l.planes[c][cell], -8), 4) / 4
+		}
+	}
+	r.plan.Run()
+	return nil
+}
+
+// pool fills the regions from the level that fits their size. These networks'
+// cells are centred on pixel i*stride where RoIAlign takes (i + 0.5)*stride, so
+// regions move by half a stride.
+func (r *regionHead) pool(proposals []proposal) error {
+	for l := range r.levels {
+		level := &r.levels[l]
+		r.boxes, r.columns = r.boxes[:0], r.columns[:0]
+		for i, p := range proposals {
+			if pyramidLevel(p.box, len(r.levels)) == l {
+				half := level.stride / 2
+				r.boxes = append(r.boxes, Box{p.box.X1 + half, p.box.Y1 + half, p.box.X2 + half, p.box.Y2 + half})
+				r.columns = append(r.columns, i)
+			}
+		}
+		rows := len(r.thin[l][0]) / level.cols
+		if err := r.align.Align(r.regions, r.thin[l], rows, level.cols, 1/level.stride, r.boxes, r.columns); err != nil {
+			return fmt.Errorf("second stage: %w", err)
+		}
+	}
+	return nil
+}
+
+// finestSide is the side in pixels of the network's input from which a region is
+// pooled from the second finest level; each further level doubles it.
+const finestSide = 80
+
+func pyramidLevel(b Box, levels int) int {
+	w, h := sides(b)
+	side := float32(math.Sqrt(float64(w * h)))
+	l := 0
+	for limit := float32(finestSide); l < levels-1 && side >= limit; limit *= 2 {
+		l++
+	}
+	return l
+}
+
+// sides are a box's width and height, at least a pixel.
+func sides(b Box) (w, h float32) { return max(b.Width(), 1), max(b.Height(), 1) }
+
+// describe fills in where region i is and how sure the first stage was.
+func (r *regionHead) describe(i int, p *proposal) {
+	w, h := sides(p.box)
+	r.geometry[0][i] = log(w/float32(r.header.Input[1])) / 2
+	r.geometry[1][i] = log(h/float32(r.header.Input[0])) / 2
+	r.geometry[2][i] = log(w/h) / 2
+	r.geometry[3][i] = logit(min(max(p.objectness, 0.001), 0.999)) / 4
+}
+
+// detections adds every pair of a refined box and a class whose score is above
+// the threshold. The score is the geometric mean of both stages' probabilities,
+// weighted (probabilistic two-stage detection, arXiv 2103.07461).
+func (r *regionHead) detections(pairs *candidates, d *dense, proposals []proposal, threshold float32, wanted []bool) {
+	weight := r.header.RoI.SecondStageWeight
+	floor := -math.Log(float64(threshold))
+	for i, p := range proposals {
+		l, cell := d.at(p.point)
+		var box Box
+		decoded := false
+		for c := range r.classes {
+			prior := float64(l.planes[c][cell])
+			head := float64(r.classes[c][i] + float32(r.priorScale[c]*l.planes[c][cell]))
+			// A logit x < 0 means a probability below exp(x): most classes are
+			// ruled out without an exponential.
+			if (1-weight)*max(0, -prior)+weight*max(0, -head) > floor || !wants(wanted, c) {
+				continue
+			}
+			score := float32(math.Exp(-(1-weight)*softplus(-prior) - weight*softplus(-head)))
+			if !(score > threshold) {
+				continue
+			}
+			if !decoded {
+				delta := [4]float32{r.deltas[0][i], r.deltas[1][i], r.deltas[2][i], r.deltas[3][i]}
+				box, decoded = HeadCoder.Decode(p.box, delta).Clip(d.width, d.height), true
+			}
+			pairs.add(box, score, c)
+		}
+	}
+}
+
+// softplus is log(1 + exp(x)), which is -log(sigmoid(-x)).
+func softplus(x float64) float64 {
+	return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
+}

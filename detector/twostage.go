@@ -1,0 +1,157 @@
+package detector
+
+import (
+	"fmt"
+	"time"
+
+	"riffle/nn"
+)
+
+// scoreFloor is the score at or below which the detector never reports anything.
+const scoreFloor = 0.01
+
+// model is a trained two-stage detector, compiled: what all workers share.
+type model struct {
+	header     Header
+	first      *nn.Plan
+	second     *nn.Plan // nil if only the first stage runs
+	priorScale []float32
+	macs       int64
+	params     int64
+}
+
+// compile builds both stages' graphs from the header and checks the weights
+// against them.
+func compile(w *nn.Weights, o Options) (*model, error) {
+	h, err := ReadHeader(w)
+	if err != nil {
+		return nil, err
+	}
+	m := &model{header: h}
+	g, err := firstGraph(&m.header, !o.FirstStageOnly)
+	if err != nil {
+		return nil, err
+	}
+	if m.first, err = m.add(g, w, h.Input[0], h.Input[1], o); err != nil {
+		return nil, fmt.Errorf("first stage: %w", err)
+	}
+	if o.FirstStageOnly {
+		return m, nil
+	}
+	scale, ok := w.Tensors["roi.prior_scale"]
+	if !ok || len(scale.Data) != len(h.Classes) {
+		return nil, fmt.Errorf("second stage: weights: tensor %q must have %d elements", "roi.prior_scale", len(h.Classes))
+	}
+	m.priorScale = scale.Data
+	m.params += int64(len(scale.Data))
+	if g, err = secondGraph(&m.header); err != nil {
+		return nil, err
+	}
+	if m.second, err = m.add(g, w, 1, h.RoI.Proposals, o); err != nil {
+		return nil, fmt.Errorf("second stage: %w", err)
+	}
+	return m, nil
+}
+
+// add compiles a graph and adds its cost up.
+func (m *model) add(g *nn.Graph, w *nn.Weights, height, width int, o Options) (*nn.Plan, error) {
+	macs, err := g.MACs(height, width)
+	if err != nil {
+		return nil, err
+	}
+	m.macs += macs
+	m.params += g.ParamCount()
+	return nn.Compile(g, w, nn.Options{Height: height, Width: width, Threads: o.Threads, CPU: o.CPU})
+}
+
+// worker is a model with memory of its own, for one picture at a time.
+type worker struct {
+	pre      *Preprocessor
+	first    *nn.Plan
+	input    [][]float32
+	dense    dense
+	proposer proposer
+	head     *regionHead // nil if only the first stage runs
+	pairs    candidates
+	nms      Suppressor
+	found    []Found
+}
+
+// worker makes one.
+func (m *model) worker() (*worker, error) {
+	h := &m.header
+	pre, err := NewPreprocessor(h.Input[1], h.Input[0], [3]float32(h.Mean), [3]float32(h.Std))
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{pre: pre, first: m.first.Clone()}
+	w.input = w.first.Input(portImage)
+	w.dense = dense{classes: len(h.Classes), height: float32(h.Input[0]), width: float32(h.Input[1])}
+	var thin [][][]float32
+	for l, stride := range strides {
+		name := fmt.Sprint(portDense, l)
+		planes := w.first.Output(name)
+		_, _, cols, err := w.first.OutputShape(name)
+		if err != nil {
+			return nil, err
+		}
+		w.dense.levels = append(w.dense.levels, denseLevel{planes, cols, float32(stride), w.dense.points})
+		w.dense.points += len(planes[0])
+		thin = append(thin, w.first.Output(fmt.Sprint(portThin, l)))
+	}
+	if m.second != nil {
+		w.head = newRegionHead(h, m.second.Clone(), m.priorScale, thin, w.dense.levels)
+	}
+	return w, nil
+}
+
+// run finds objects in what the input planes hold. Boxes are in pixels of the
+// network's input, best first; the next call overwrites them.
+func (w *worker) run(h *Header, q *query, t *Timing) ([]Found, error) {
+	w.pairs.reset()
+	t.stage(&t.Network, w.first.Run)
+	if w.head == nil {
+		t.stage(&t.Postprocess, func() {
+			w.dense.detections(&w.pairs, q.threshold, q.wanted)
+			w.best(h, q)
+		})
+		return w.found, nil
+	}
+	var err error
+	t.stage(&t.Proposals, func() { w.dense.propose(&w.proposer, &h.RoI) })
+	t.stage(&t.SecondStage, func() { err = w.head.run(&w.dense, w.proposer.chosen) })
+	if err != nil {
+		return nil, err
+	}
+	t.stage(&t.Postprocess, func() {
+		w.head.detections(&w.pairs, &w.dense, w.proposer.chosen, q.threshold, q.wanted)
+		w.best(h, q)
+	})
+	return w.found, nil
+}
+
+func (w *worker) best(h *Header, q *query) {
+	w.found = w.pairs.best(w.found[:0], &w.nms, h.NMS, q.limit)
+}
+
+// Timing is where the time of one detection went.
+type Timing struct {
+	Wait        time.Duration // for a free worker
+	Preprocess  time.Duration // photo to planes
+	Network     time.Duration // backbone, neck and dense towers
+	Proposals   time.Duration
+	SecondStage time.Duration // RoIAlign and the fully connected layers
+	Postprocess time.Duration // scores and suppression
+}
+
+// Total is the sum without the wait.
+func (t Timing) Total() time.Duration {
+	return t.Preprocess + t.Network + t.Proposals + t.SecondStage + t.Postprocess
+}
+
+// stage runs f and notes how long it took.
+func (t *Timing) stage(into *time.Duration, f func()) {
+	start := time.Now()
+	f()
+	*into = time.Since(start)
+}

@@ -1,0 +1,314 @@
+package detector
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"riffle/nn"
+)
+
+// tinyFile is a small two-stage model of random weights, made together with
+// the vectors "two_stage".
+func tinyFile(t testing.TB) []byte {
+	t.Helper()
+	data, err := os.ReadFile("testdata/tiny_model.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func tinyDetector(t testing.TB, o Options) *Detector {
+	t.Helper()
+	d, err := New(tinyFile(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestTwoStageMatchesPyTorch follows one picture through every step.
+func TestTwoStageMatchesPyTorch(t *testing.T) {
+	v := vectors(t, "two_stage")
+	d := tinyDetector(t, Options{})
+	w, err := d.model.worker()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.pre.Fill(w.input, rgbImage(tensor(t, v, "image"))); err != nil {
+		t.Fatal(err)
+	}
+	w.first.Run()
+
+	// Every so manieth point: class logits and bin logits.
+	want := tensor(t, v, "dense")
+	const step = 7
+	var got []float32
+	for point := 0; point < w.dense.points; point += step {
+		l, cell := w.dense.at(point)
+		for _, plane := range l.planes {
+			got = append(got, plane[cell])
+		}
+	}
+	near(t, "dense logits", got, want.Data, 2e-4)
+
+	w.dense.propose(&w.proposer, &d.model.header.RoI)
+	var boxes []Box
+	var objectness []float32
+	for _, p := range w.proposer.chosen {
+		boxes, objectness = append(boxes, p.box), append(objectness, p.objectness)
+	}
+	nearBoxes(t, "proposals", boxes, boxesOf(t, tensor(t, v, "proposals")), 0.01)
+	near(t, "objectness", objectness, tensor(t, v, "objectness").Data, 1e-4)
+
+	if err := w.head.run(&w.dense, w.proposer.chosen); err != nil {
+		t.Fatal(err)
+	}
+	near(t, "pooled features", byRegion(w.head.regions, len(boxes)), tensor(t, v, "pooled").Data, 2e-4)
+	near(t, "deltas", byRegion(w.head.deltas, len(boxes)), tensor(t, v, "deltas").Data, 2e-4)
+
+	w.pairs.reset()
+	w.head.detections(&w.pairs, &w.dense, w.proposer.chosen, scoreFloor, nil)
+	w.best(&d.model.header, &d.query)
+	checkFound(t, w.found, boxesOf(t, tensor(t, v, "whole.boxes")), tensor(t, v, "whole.scores").Data, intsOf(tensor(t, v, "whole.classes")))
+}
+
+// byRegion reorders planes of columns to one region after the other.
+func byRegion(planes [][]float32, regions int) []float32 {
+	var out []float32
+	for i := range regions {
+		for _, p := range planes {
+			out = append(out, p[i])
+		}
+	}
+	return out
+}
+
+// TestDetectMatchesPyTorch checks both kinds of run from a picture to boxes in
+// its own pixels.
+func TestDetectMatchesPyTorch(t *testing.T) {
+	v := vectors(t, "two_stage")
+	img := rgbImage(tensor(t, v, "image"))
+	for name, first := range map[string]bool{"whole": false, "first": true} {
+		t.Run(name, func(t *testing.T) {
+			d := tinyDetector(t, Options{FirstStageOnly: first})
+			r, err := d.Detect(context.Background(), img)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Width != img.Rect.Dx() || r.Height != img.Rect.Dy() {
+				t.Errorf("photo of %d x %d, want %v", r.Width, r.Height, img.Rect.Max)
+			}
+			in := d.Info()
+			var got []Found
+			for _, x := range r.Detections {
+				got = append(got, Found{
+					Box:   x.Box.Scale(float32(in.Width)/float32(r.Width), float32(in.Height)/float32(r.Height)),
+					Score: x.Score,
+					Class: classNumber(t, in.Classes, x),
+				})
+			}
+			checkFound(t, got, boxesOf(t, tensor(t, v, name+".boxes")), tensor(t, v, name+".scores").Data, intsOf(tensor(t, v, name+".classes")))
+		})
+	}
+}
+
+// classNumber finds a detection's class and checks that name and id belong together.
+func classNumber(t *testing.T, classes []Class, d Detection) int {
+	t.Helper()
+	for i, c := range classes {
+		if c.Name == d.Label && c.ID == d.CategoryID {
+			return i
+		}
+	}
+	t.Fatalf("no class is called %q with id %d", d.Label, d.CategoryID)
+	return 0
+}
+
+func TestDetectQuery(t *testing.T) {
+	img := rgbImage(tensor(t, vectors(t, "two_stage"), "image"))
+	d := tinyDetector(t, Options{})
+	ctx := context.Background()
+	all, err := d.DetectQuery(ctx, img, Query{MaxDetections: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all.Detections) <= DefaultMaxDetections {
+		t.Fatalf("only %d detections to choose from", len(all.Detections))
+	}
+	keep := func(wanted func(i int, x Detection) bool) []Detection {
+		var out []Detection
+		for i, x := range all.Detections {
+			if wanted(i, x) {
+				out = append(out, x)
+			}
+		}
+		return out
+	}
+	cases := map[string]struct {
+		query Query
+		want  []Detection
+	}{
+		"nothing asked": {Query{}, all.Detections[:DefaultMaxDetections]},
+		"threshold":     {Query{Threshold: 0.5}, keep(func(_ int, x Detection) bool { return x.Score > 0.5 })},
+		"limit":         {Query{MaxDetections: 3}, all.Detections[:3]},
+		"labels": {Query{Labels: []string{"cow", "cat"}, MaxDetections: 1000}, keep(func(_ int, x Detection) bool {
+			return x.Label == "cow" || x.Label == "cat"
+		})},
+	}
+	for name, c := range cases {
+		r, err := d.DetectQuery(ctx, img, c.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c.want) == 0 || fmt.Sprint(r.Detections) != fmt.Sprint(c.want) {
+			t.Errorf("%s: %d detections, want %d", name, len(r.Detections), len(c.want))
+		}
+	}
+	for name, q := range map[string]Query{
+		"threshold":      {Threshold: 1.5},
+		"max detections": {MaxDetections: -1},
+		`"shep"`:         {Labels: []string{"shep"}},
+	} {
+		if _, err := d.DetectQuery(ctx, img, q); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("error %v does not name %s", err, name)
+		}
+		if _, err := New(tinyFile(t), Options{Query: q}); err == nil {
+			t.Errorf("New takes a wrong %s", name)
+		}
+	}
+}
+
+// TestDetectFromManyGoroutines wants the same answers from all of them, with
+// more callers than workers.
+func TestDetectFromManyGoroutines(t *testing.T) {
+	v := vectors(t, "two_stage")
+	img := rgbImage(tensor(t, v, "image"))
+	for _, o := range []Options{{Workers: 3}, {Workers: 2, Threads: 2}} {
+		d := tinyDetector(t, o)
+		pictures := []image.Image{img, &Photo{Stored: img, Orientation: 6}}
+		want := []string{detectText(t, d, pictures[0]), detectText(t, d, pictures[1])}
+		if want[0] == want[1] {
+			t.Fatal("turning the photo changes nothing")
+		}
+		var group sync.WaitGroup
+		for i := range 20 {
+			group.Go(func() {
+				for k := range 3 {
+					if which := (i + k) % 2; detectText(t, d, pictures[which]) != want[which] {
+						t.Errorf("goroutine %d: other detections than alone", i)
+					}
+				}
+			})
+		}
+		group.Wait()
+	}
+}
+
+// detectText is all of a picture's detections as text.
+func detectText(t *testing.T, d *Detector, img image.Image) string {
+	t.Helper()
+	r, err := d.Detect(context.Background(), img)
+	if err != nil {
+		t.Error(err)
+	}
+	return fmt.Sprint(r.Detections)
+}
+
+func TestDetectEndsWithItsContext(t *testing.T) {
+	img := rgbImage(tensor(t, vectors(t, "two_stage"), "image"))
+	d := tinyDetector(t, Options{Workers: 1})
+	ctx, cancel := context.WithCancel(context.Background())
+	busy, err := d.acquire(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() {
+		_, err := d.Detect(ctx, img)
+		done <- err
+	}()
+	cancel()
+	if err := <-done; err != context.Canceled {
+		t.Errorf("error %v, want %v", err, context.Canceled)
+	}
+	d.workers <- busy
+	if _, err := d.Detect(context.Background(), img); err != nil {
+		t.Errorf("after a worker is free: %v", err)
+	}
+}
+
+func TestModelErrorsNameTheFault(t *testing.T) {
+	w, err := nn.ReadWeights(tinyFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := w.Metadata[headerKey]
+	for _, c := range []struct{ old, new, want string }{
+		{`"format":1`, `"format":2`, "format"},
+		{`"kind":"two_stage"`, `"kind":"yolo"`, "kind"},
+		{`shufflenet_v2_x0.5`, `shufflenet_v2_x0.6`, "arch"},
+		{`"input":[352,384]`, `"input":[352]`, "input"},
+		{`"input":[352,384]`, `"input":[352,100000]`, "input"},
+		{`"input":[352,384]`, `"input":"big"`, "input"},
+		{`"neck_channels":16`, `"neck_channels":15`, "neck_channels"},
+		{`"neck_channels":16`, `"neck_channels":32`, "neck.reduce.0"},
+		{`"hidden":24`, `"hidden":0`, "roi.hidden"},
+		{`"hidden":24`, `"hidden":48`, "roi.fc1"},
+		{`"size":5`, `"size":-5`, "roi.size"},
+		{`"proposals":30`, `"proposals":1000000000`, "roi.proposals"},
+		{`"second_stage_weight":0.4`, `"second_stage_weight":4`, "roi.second_stage_weight"},
+		{`"nms":0.6,"ap"`, `"nms":-1,"ap"`, "nms"},
+		{`"name":"dog"`, `"name":"cat"`, "cat"},
+		{`"id":18`, `"id":17`, "id 17"},
+		{`{"id":17,"name":"cat"},`, ``, "rpn.pred.0"},
+		{`"std":[`, `"std":[0,`, "std"},
+	} {
+		changed := strings.Replace(good, c.old, c.new, 1)
+		if changed == good {
+			t.Fatalf("the header has no %s", c.old)
+		}
+		w.Metadata[headerKey] = changed
+		if _, err := compile(w, Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s for %s: error %v does not name %s", c.new, c.old, err, c.want)
+		}
+	}
+	delete(w.Metadata, headerKey)
+	if _, err := compile(w, Options{}); err == nil || !strings.Contains(err.Error(), headerKey) {
+		t.Errorf("without a header: error %v", err)
+	}
+	w.Metadata[headerKey] = good
+	delete(w.Tensors, "roi.prior_scale")
+	if _, err := compile(w, Options{}); err == nil || !strings.Contains(err.Error(), "roi.prior_scale") {
+		t.Errorf("without a tensor: error %v", err)
+	}
+	if _, err := New([]byte("not a model"), Options{}); err == nil {
+		t.Error("no error for a file of text")
+	}
+}
+
+func TestWorkerDoesNotAllocate(t *testing.T) {
+	d := tinyDetector(t, Options{})
+	w, err := d.model.worker()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.pre.Fill(w.input, rgbImage(tensor(t, vectors(t, "two_stage"), "image"))); err != nil {
+		t.Fatal(err)
+	}
+	var timing Timing
+	run := func() {
+		if _, err := w.run(&d.model.header, &d.query, &timing); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run()
+	if n := testing.AllocsPerRun(3, run); n > 8 { // closures and the error variable of the stages, no memory for data
+		t.Errorf("%v allocations in a run after the first", n)
+	}
+}
