@@ -36,8 +36,8 @@ type Config struct {
 	// MaxBatch is how many pictures one request may hold, default 32.
 	MaxBatch int
 
-	// Threshold is the lowest score of /detect when a request asks for none,
-	// default 0.3.
+	// Threshold is the lowest score of /detect when a request asks for none; 0
+	// lets everything through that the model reports, 0.3 suits most.
 	Threshold float64
 	// MaxDetections of /detect when a request asks for none, default 100.
 	MaxDetections int
@@ -75,7 +75,6 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.MaxHeader, 64<<10)
 	setDefault(&c.MaxMemory, max(256<<20, 4*c.MaxBody))
 	setDefault(&c.MaxBatch, 32)
-	setDefault(&c.Threshold, 0.3)
 	setDefault(&c.MaxDetections, 100)
 	setDefault(&c.ReadHeaderTimeout, 5*time.Second)
 	setDefault(&c.ReadTimeout, 30*time.Second)

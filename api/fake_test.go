@@ -65,8 +65,9 @@ func fakeSees(width, height int) []Detection {
 func newTestServer(t testing.TB, f *fake, change func(*Config)) *Server {
 	t.Helper()
 	cfg := Config{
-		Models: []Model{{Name: "fake", Open: func() (Detector, error) { return f, nil }, Workers: 2}},
-		Log:    zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel),
+		Models:    []Model{{Name: "fake", Open: func() (Detector, error) { return f, nil }, Workers: 2}},
+		Threshold: 0.3,
+		Log:       zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel),
 	}
 	if change != nil {
 		change(&cfg)

@@ -2,6 +2,8 @@ package api
 
 import (
 	"strings"
+
+	"riffle/internal/nearest"
 )
 
 // labelIndex finds a model's classes by what people write.
@@ -32,8 +34,5 @@ func (x *labelIndex) find(label string) (string, error) {
 	if name, ok := x.byName[normalLabel(label)]; ok {
 		return name, nil
 	}
-	if near := nearest(normalLabel(label), x.names); near != "" {
-		return "", failf(kindUnknownLabel, "unknown label %q, nearest is %q", clip(label), near)
-	}
-	return "", failf(kindUnknownLabel, "unknown label %q", clip(label))
+	return "", failf(kindUnknownLabel, "unknown label %q%s", clip(label), nearest.Hint(clip(label), x.names))
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"riffle/internal/nearest"
 )
 
 // params is what a request asks for, as it was written: in the query, in form
@@ -76,7 +78,7 @@ func (p *params) set(name, value string) error {
 		}
 		p.regions = append(p.regions, regions...)
 	default:
-		return failf(kindBadParameter, "unknown parameter %q, nearest is %q", clip(name), nearest(name, paramNames))
+		return failf(kindBadParameter, "unknown parameter %q%s", clip(name), nearest.Hint(clip(name), paramNames))
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 package api
 
-import "strconv"
+import (
+	"strconv"
+
+	"riffle/internal/nearest"
+)
 
 // Region is a part of the picture in which objects count. Objects outside every
 // region of a request are left out of its answer, and each detection names the
@@ -53,8 +57,8 @@ func (r *Region) resolve(labels *labelIndex, threshold float32) (regionFilter, e
 		f.match = regionMatches[0]
 	case "overlap", "center", "inside":
 	default:
-		return f, failf(kindBadParameter, "match of region %q cannot be %q, nearest is %q",
-			clip(r.Name), clip(r.Match), nearest(r.Match, regionMatches))
+		return f, failf(kindBadParameter, "match of region %q cannot be %q%s",
+			clip(r.Name), clip(r.Match), nearest.Hint(clip(r.Match), regionMatches))
 	}
 	var err error
 	f.labels, err = resolveLabels(labels, r.Labels, f.threshold)

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+
+	"riffle/internal/nearest"
 )
 
 // served is one model on offer: opened on first use, with its own workers and
@@ -65,9 +67,7 @@ func (reg *registry) find(name string) (*served, error) {
 	if m := reg.byName[name]; m != nil {
 		return m, nil
 	}
-	names := reg.names()
-	return nil, failf(kindUnknownModel, "no model %q here; nearest is %q, on offer: %s",
-		clip(name), nearest(name, names), strings.Join(names, ", "))
+	return nil, failf(kindUnknownModel, "no model %q here%s", clip(name), nearest.Hint(clip(name), reg.names()))
 }
 
 func (reg *registry) names() []string {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"reflect"
 	"strings"
+
+	"riffle/internal/nearest"
 )
 
 // decodeStrict reads one JSON value and nothing after it. Keys that the type
@@ -73,7 +75,7 @@ func jsonError(err error, v any) error {
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		name = strings.Trim(name, `"`)
-		return failf(kindBadJSON, "unknown key %q, nearest is %q", clip(name), nearest(name, jsonKeys(reflect.TypeOf(v), nil)))
+		return failf(kindBadJSON, "unknown key %q%s", clip(name), nearest.Hint(clip(name), jsonKeys(reflect.TypeOf(v), nil)))
 	}
 	return err
 }
