@@ -46,13 +46,13 @@ def fault(shipped, reference):
     return None
 
 
-def main():
+def main(arguments=None):
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("weights")
     p.add_argument("--shared", default="../shared")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--quiet", action="store_true", help="only the faults and the summary")
-    a = p.parse_args()
+    a = p.parse_args(arguments)
     shipped = checkpoint.load_any(a.weights).state_dict()
     reference = teacher.start(a.shared, a.seed).state_dict()
     faults, changes = [], {}

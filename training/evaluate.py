@@ -41,9 +41,9 @@ def to_results(image_id, found, width, height, size=detector.INPUT):
     return np.column_stack((np.full(len(ids), image_id), boxes[:, :2], boxes[:, 2:] - boxes[:, :2], scores, ids))
 
 
-def run(net, photos, alphas=(detector.ALPHA,)):
-    """photos: iterable of (image id, uint8 RGB) -> rule name -> result rows."""
-    size, chosen = detector.INPUT, rules(alphas)
+def run(net, photos, chosen):
+    """photos: iterable of (image id, uint8 RGB), chosen: what rules() gives -> result rows by rule."""
+    size = detector.INPUT
     rows = {name: [] for name in chosen}
     for image_id, rgb in photos:
         out = look(net, rgb)
@@ -124,7 +124,7 @@ def main():
         known = ValSet(a.shared)
     else:
         known = DevSet(data.Photos(a.shared, a.cache))
-    for name, rows in run(net, known.photos(), a.alphas).items():
+    for name, rows in run(net, known.photos(), rules(a.alphas)).items():
         if a.set == "val":
             print(name, " ".join(f"{k} {100 * v:.2f}" for k, v in figures(known.truth, rows).items()), flush=True)
         else:

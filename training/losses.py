@@ -12,6 +12,7 @@ from .model import BINS, CLASSES
 
 RAMP = (0.4, 0.9)          # IoU at which a refined box earns nothing, and its label's whole score
 RIVAL = 0.08               # how fast a second box on the same object loses its target, in IoU behind the best
+HARM = 1.0                 # extra weight of a box that got worse
 UNKNOWN, FADE = 0.1, 0.7   # labels stop at score 0.12: below, the prior is kept up to UNKNOWN, times FADE
 SHIFT, STRENGTH = 1.5, 0.6  # largest correction of an object's logit, and the share of it that is applied
 MISSED = 0.06              # score that is assumed for objects that the labels do not show
@@ -34,7 +35,7 @@ def second_targets(refined, prior, boxes, scores, classes):
 def box_targets(proposals, prior, boxes, scores, classes):
     """One picture -> box target [R, 4], weight [R]; weight 0 where no label of a likely class is near.
 
-    Badly placed proposals weigh more: refinement helps those, and moves good ones only by the noise of the labels.
+    The best placed proposals of an object weigh most: those are the ones that end up as detections.
     """
     if not len(boxes):
         return proposals.clone(), proposals.new_zeros(len(proposals))
@@ -42,7 +43,16 @@ def box_targets(proposals, prior, boxes, scores, classes):
     fit = iou * (iou > 0.45) * scores * prior[:, classes].clamp(min=1e-3).sqrt()
     best, which = fit.max(1)
     chosen = iou.gather(1, which[:, None])[:, 0]
-    return boxes[which], (best > 0) * scores[which] * (1.1 - chosen)
+    lead = iou.amax(0)[which] - chosen
+    return boxes[which], (best > 0) * scores[which] * (0.2 + 0.8 * (-lead / RIVAL).exp())
+
+
+def box_loss(refined, proposals, target, weight):
+    """Sum of the GIoU loss, plus HARM times the IoU that refinement takes from a box: a good box is best left alone."""
+    moved = generalized_box_iou_loss(refined, target)
+    with torch.no_grad():
+        before = generalized_box_iou_loss(proposals, target)
+    return ((moved + HARM * (moved - before).relu()) * weight).sum()
 
 
 def quality_focal(logits, target):
@@ -67,7 +77,7 @@ def second_loss(logits, refined, proposals, prior_logits, labels, counts):
         target, where, weight = torch.cat(target), torch.cat(where), torch.cat(weight)
     pictures = len(counts)
     cls = quality_focal(logits, target) / pictures
-    box = (generalized_box_iou_loss(refined, where) * weight).sum() / pictures
+    box = box_loss(refined, proposals, where, weight) / pictures
     return cls, box
 
 

@@ -4,10 +4,12 @@
 """
 import argparse
 import os
+import sys
 import tempfile
 
 import torch.multiprocessing as mp
 
+from . import finish
 from .train import Phase, work
 
 
@@ -30,8 +32,8 @@ def options():
 
 
 def phases(a):
-    return [Phase("head", a.head_minutes, batch=16, rate=1e-3),
-            Phase("all", a.all_minutes, batch=8, rate=5e-4, trunk=a.trunk_rate, average=0.997)]
+    return [Phase("head", a.head_minutes, batch=16, rate=7e-4),
+            Phase("all", a.all_minutes, batch=16, rate=5e-4, trunk=a.trunk_rate, average=0.997)]
 
 
 def train(a):
@@ -41,5 +43,11 @@ def train(a):
         mp.spawn(work, (a.processes, a, phases(a)), a.processes)
 
 
+def main():
+    a = options()
+    train(a)
+    return finish.main(["--shared", a.shared, "--runs", a.runs])
+
+
 if __name__ == "__main__":
-    train(options())
+    sys.exit(main())

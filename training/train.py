@@ -33,7 +33,8 @@ class Phase:
 
 WARMUP = 40                 # steps
 DECAY = 0.02                # weight decay of the second stage's matrices
-CLIP = 10.0
+CLIP = (50.0, 2000.0)       # largest gradient norm of the second and of the first stage
+BOX_RATE = 0.2              # of the second stage's rate, for the layer that moves boxes: a step of it moves every box
 WEIGHTS = {"roi_cls": 4.0, "roi_box": 1.0, "cls": 1.0, "dist": 0.5, "box": 0.5}
 
 
@@ -114,7 +115,8 @@ class Trainer:
         for name, p in self.net.named_parameters():
             if name.startswith("roi."):
                 p.requires_grad_(True)
-                groups.append({"params": [p], "base": phase.rate, "weight_decay": DECAY if p.dim() > 1 else 0.0})
+                rate = phase.rate * (BOX_RATE if name.startswith("roi.reg") else 1)
+                groups.append({"params": [p], "base": rate, "weight_decay": DECAY if p.dim() > 1 else 0.0})
             else:
                 p.requires_grad_(phase.trunk > 0)
                 if phase.trunk:
@@ -145,6 +147,8 @@ class Trainer:
         rng = random.Random(self.args.seed + 1000 * self.rank + self.steps)
         optimiser = self._optimiser(phase)
         parameters = [p for g in optimiser.param_groups for p in g["params"]]
+        second = list(self.net.roi.parameters())
+        first = [p for p in parameters if all(p is not q for q in second)]
         begun, before = time.time(), self.done
         saved = looked = logged = before
         sums, count, step = {}, 0, 0
@@ -162,7 +166,8 @@ class Trainer:
             optimiser.zero_grad(set_to_none=True)
             sum(WEIGHTS[k] * v for k, v in out.items()).backward()
             self._share(parameters)
-            torch.nn.utils.clip_grad_norm_(parameters, CLIP * phase.batch)
+            for part, limit in zip((second, first), CLIP):
+                torch.nn.utils.clip_grad_norm_(part, limit)
             optimiser.step()
             step, self.steps = step + 1, self.steps + 1
             self._follow(phase.average)
@@ -198,7 +203,7 @@ class Trainer:
         """AP of the averaged weights: on the development set, which chooses what is kept, and on val, which is only reported."""
         row = {"phase": phase.name, "minute": round(self.done, 1), "step": self.steps}
         for title, known in (("dev", self.dev), ("val", self.val)):
-            mine = evaluate.run(self.average, known.photos(self.rank, self.world), ALPHAS)
+            mine = evaluate.run(self.average, known.photos(self.rank, self.world), evaluate.rules(ALPHAS))
             everyone = [None] * self.world
             dist.all_gather_object(everyone, mine)
             if self.rank == 0:

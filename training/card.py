@@ -1,0 +1,112 @@
+"""The model card beside the shipped weights, written from what was measured."""
+import json
+import os
+
+from . import detector, export, macs
+
+TEXT = """# {name}
+
+The default detector of riffle: ShuffleNet v2 1.5x trunk, GhostPAN neck, dense towers that propose boxes (first stage), and
+a Faster R-CNN head that pools each of up to 100 proposals, scores it again and moves its box (second stage). Input
+{size} x {size} RGB, aspect not kept; MS COCO's 80 classes. {params:.2f} M parameters, float16 on disk.
+
+## Measured
+
+pycocotools on the 300 photos of ../shared/data/val (COCO val2017; 92 % hold a person, so figures are not those of the full
+val2017), from this file's float16 weights, with the Python preprocessing and post-processing of training/:
+
+| | AP | AP50 | AP75 | APs | APm | APl | AR100 |
+|---|---|---|---|---|---|---|---|
+{rows}
+
+Score of the whole = prior^{rest:g} x head^{alpha:g}. On the development set (photos held out of training, where the weight,
+the share of the box movement and the checkpoint were chosen): first stage {dev_first:.2f}, both {dev_whole:.2f} AP.
+
+| multiply-accumulates | |
+|---|---|
+| first stage | {first_macs:.1f} M |
+| second stage, 100 proposals | {second_macs:.1f} M |
+| whole | {all_macs:.1f} M |
+
+## Where the weights come from
+
+The first stage was **initialised from NanoDet-Plus-m-1.5x** (RangiLyu/nanodet, Apache-2.0; an int8 conversion for ncnn,
+dequantised, input channels turned to RGB) and then trained here; it is not trained from scratch, and most of its quality is
+inherited. The second stage was initialised at random and trained here. Every tensor was moved by that training:
+`python -m training.check_trained` compares each with what it began as and fails on one that is only rounded or scaled.
+
+Training, {processes} processes of one CPU core each, {minutes:.0f} minutes on a shared machine, {photos:,} photo passes:
+{phases}
+
+- Second stage: quality focal loss on soft targets, the label's score times a ramp of the refined box's IoU ({ramp}), the
+  second-best box on an object paid less; GIoU for boxes, extra weight where refinement made a box worse.
+- First stage: KL divergence of every dense point's 80 class scores and box distributions to those of the untouched
+  teacher on the same view, with each object's scores shifted towards its label; GIoU to the labels' boxes.
+- AdamW, cosine to 2 %, moving average of the weights; the first stage's rate is a share of each tensor's own size.
+- Views: crop, zoom out, flip, sharpen. Photos like COCO's (coco_, osie, flickr8k) come twice.
+
+## Data and labels
+
+{train} training photos of ../shared/data/train (longest side 384 px), {dev} more held out for development. No photo of COCO
+val2017 is among them. Labels are the fused detections of two teachers, NanoDet-Plus-m-1.5x at 416 and PP-PicoDet-S at 512
+(both Apache-2.0), run on the photos at full size; on PASCAL VOC photos they are blended with people's labels of VOC's 20
+classes.
+
+Sources and terms: COCO annotations CC BY 4.0 (COCO Consortium); COCO, PASCAL VOC and Flickr8k photos under their owners'
+terms on Flickr, many of them non-commercial; ADE20K and ImageNet photos for research; OpenImages photos CC BY 2.0; others as
+../shared/data/README.txt lists them. No photo is part of this repository or of this file.
+
+## Licence
+
+{licence}.
+
+## Known weaknesses
+
+- Small objects: AP of small boxes is {small:.0f} against {large:.0f} of large ones; the input is {size} pixels.
+- Labels of most photos are other nets' opinions; their mistakes are learnt too. Rare in training: hair drier, toaster,
+  toothbrush, parking meter, skis, snowboard, surfboard, kite.
+- The second stage adds {gain:+.2f} AP on val to the first alone. With 300 photos, differences of about half a point are noise.
+- Very wide or tall photos are squeezed to a square.
+- Scores are not calibrated probabilities; 0.3 is a fair threshold for showing boxes.
+"""
+
+
+def _row(name, f):
+    return f"| {name} | " + " | ".join(f"{100 * f[k]:.2f}" for k in ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")) + " |"
+
+
+def _history(runs):
+    """-> started phases as logged, minutes, photo passes, and the sizes of the photo lists."""
+    path = os.path.join(runs, "log.jsonl")
+    lines = []
+    if os.path.exists(path):
+        with open(path) as f:
+            lines = [json.loads(line) for line in f]
+    sizes = next((r for r in lines if "train" in r), {"train": 0, "dev": 0})
+    passes, minutes, before = {}, {}, {}
+    for r in lines:
+        if "photos" in r:
+            name = r["phase"]
+            passes[name] = passes.get(name, 0) + r["photos"]
+            step = r["minute"] - before.get(name, 0)
+            minutes[name] = minutes.get(name, 0) + (step if step > 0 else r["minute"])
+            before[name] = r["minute"]
+    return sizes, passes, minutes
+
+
+def write(path, runs, dev, first, whole, alpha, processes=2):
+    from .losses import RAMP
+    sizes, passes, minutes = _history(runs)
+    told = {"head": "second stage alone on the frozen first stage", "all": "every tensor, end to end"}
+    c = macs.count()
+    text = TEXT.format(
+        name=export.NAME, size=detector.INPUT, params=c["params"] / 1e6, alpha=alpha, rest=round(1 - alpha, 3),
+        rows=_row("first stage alone", first) + "\n" + _row("**whole network**", whole),
+        dev_first=100 * dev["first"], dev_whole=100 * dev["whole"],
+        first_macs=c["first"] / 1e6, second_macs=c["second"] / 1e6, all_macs=(c["first"] + c["second"]) / 1e6,
+        processes=processes, minutes=sum(minutes.values()), photos=sum(passes.values()),
+        phases="\n".join(f"{told[n]}: {minutes[n]:.0f} minutes, {passes[n]:,} photo passes." for n in told if n in passes),
+        ramp=f"{RAMP[0]:g} to {RAMP[1]:g}", train=sizes["train"], dev=sizes["dev"], licence=export.LICENCE,
+        small=100 * whole["APs"], large=100 * whole["APl"], gain=100 * (whole["AP"] - first["AP"]))
+    with open(path, "w") as f:
+        f.write(text)
