@@ -73,8 +73,8 @@ func TestConv(t *testing.T) {
 		cases = append(cases, convCase{m: 1 + w%11, cin: 1 + w%3, k: 3, stride: 1 + w%2, pad: 1, groups: 1, h: 1 + w%6, w: w, act: testActs[w%6]})
 	}
 	forEachPath(t, func(t *testing.T, p Path) {
-		for i, c := range cases {
-			c.check(t, p, uint64(i))
+		for i := 0; i < len(cases); i += every {
+			cases[i].check(t, p, uint64(i))
 		}
 	})
 }

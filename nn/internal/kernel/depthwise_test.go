@@ -68,8 +68,8 @@ func TestDepthwise(t *testing.T) {
 		}
 	}
 	forEachPath(t, func(t *testing.T, p Path) {
-		for i, c := range cases {
-			c.check(t, p, uint64(i))
+		for i := 0; i < len(cases); i += every {
+			cases[i].check(t, p, uint64(i))
 		}
 	})
 }

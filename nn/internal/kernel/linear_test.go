@@ -42,7 +42,7 @@ func checkLinear(t testing.TB, path Path, m, k int, act Act, seed uint64) {
 
 func TestLinear(t *testing.T) {
 	forEachPath(t, func(t *testing.T, p Path) {
-		for i, mk := range [][2]int{{1, 1}, {8, 16}, {7, 15}, {9, 17}, {33, 100}, {80, 256}, {1000, 1024}, {3, 1000}, {17, 31}} {
+		for i, mk := range [][2]int{{1, 1}, {8, 16}, {7, 15}, {9, 17}, {33, 100}, {80, 256}, {3, 1000}, {17, 31}, {250, 512}} {
 			checkLinear(t, p, mk[0], mk[1], testActs[i%6], uint64(i))
 		}
 	})

@@ -42,13 +42,15 @@ const EnvVar = "RIFFLE_CPU"
 // FromEnv returns the path that the environment variable RIFFLE_CPU asks for,
 // or Best if it is empty. A name that is unknown or that this machine cannot
 // run is an error.
-func FromEnv() (Path, error) { return parsePath(os.Getenv(EnvVar)) }
-
-func parsePath(s string) (Path, error) {
+func FromEnv() (Path, error) {
+	s := os.Getenv(EnvVar)
 	if s == "" {
 		return Best(), nil
 	}
-	avail := Available()
+	return choosePath(s, Available())
+}
+
+func choosePath(s string, avail []Path) (Path, error) {
 	for i, name := range pathNames {
 		if name != s {
 			continue

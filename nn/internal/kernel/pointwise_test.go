@@ -86,8 +86,8 @@ func TestPointwise(t *testing.T) {
 		cases = append(cases, pointwiseCase{m: 6, k: 2, n: n, groups: 1 + n%2, noBias: true})
 	}
 	forEachPath(t, func(t *testing.T, p Path) {
-		for i, c := range cases {
-			c.check(t, p, uint64(i))
+		for i := 0; i < len(cases); i += every {
+			cases[i].check(t, p, uint64(i))
 		}
 	})
 }

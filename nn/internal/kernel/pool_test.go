@@ -49,9 +49,9 @@ func TestPool(t *testing.T) {
 		}
 	}
 	forEachPath(t, func(t *testing.T, p Path) {
-		for i, c := range cases {
-			c.check(t, p, false, uint64(i))
-			c.check(t, p, true, uint64(i))
+		for i := 0; i < len(cases); i += every {
+			cases[i].check(t, p, false, uint64(i))
+			cases[i].check(t, p, true, uint64(i))
 		}
 	})
 }
