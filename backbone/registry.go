@@ -132,12 +132,13 @@ func (a Arch) Cost(height, width int) (Cost, error) {
 }
 
 // nearest returns the registered name that takes the fewest edits to reach. A
-// name that is only unfinished ("shufflenet_v1_x1.0") gets one it begins.
+// name that is only unfinished ("shufflenet_v1_x1.0") gets the first it begins.
 func nearest(name string) string {
 	name = strings.ToLower(strings.TrimSpace(name))
+	name = strings.ReplaceAll(name, "*", "s") // "v2*" is how the paper writes it
 	best, least := "", 0
 	for _, a := range registry {
-		if name != "" && strings.HasPrefix(a.Name, name) {
+		if strings.HasPrefix(a.Name, name) {
 			return a.Name
 		}
 		if d := editDistance(name, a.Name); best == "" || d < least {
