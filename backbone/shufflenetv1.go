@@ -76,8 +76,8 @@ var shuffleNetV1Widths = []struct {
 // a unit must divide by the groups, and the first makes a quarter of the
 // unit's channels, so stage 2 is rounded up to a multiple of 4*groups and the
 // stem, which the first unit's concat takes off, to a multiple of groups. The
-// paper does the same without saying so: section 4.2 gives 576 channels to
-// stage 4 of its 38 M network (0.5x, g = 4), where half of 1088 is 544.
+// paper does not say how it rounds, but section 4.2 gives 576 channels to stage
+// 4 of its 38 M network (0.5x, g = 4), where half of 1088 is 544: this rule.
 func shuffleNetV1(stage2, stem, groups int, scale float64) ShuffleNetV1 {
 	c := roundUp(scale*float64(stage2), 4*groups)
 	return ShuffleNetV1{
@@ -92,12 +92,12 @@ func roundUp(x float64, multiple int) int {
 	return (int(math.Ceil(x)) + multiple - 1) / multiple * multiple
 }
 
-// shuffleNetV1Arch2 lists "arch2" of the paper's first version (arXiv
-// 1707.01083v1, table 2) for the small networks: two units fewer in stage 3,
-// every stage wider, so that the multiply-adds come back to the table's 13 M
-// (0.25x) and 40 M (0.5x). The paper names no channel counts; these are
-// multiples of 4*groups, near one common factor over the plain network, whose
-// sum comes closest.
+// shuffleNetV1Arch2 lists "arch2", which the paper's first version (arXiv
+// 1707.01083v1, section 4.1) proposes for small networks: two units fewer in
+// stage 3 and every stage wider, so that the complexity stays what it was, 13 M
+// at 0.25x and, in that version, 40 M at 0.5x. The paper names no channel
+// counts; these are multiples of 4*groups, near one common factor over the
+// plain network, and within 2 % of those sums.
 var shuffleNetV1Arch2 = []struct {
 	width    string
 	groups   int

@@ -29,7 +29,7 @@ func TestMACsMatchPapers(t *testing.T) {
 		{"shufflenet_v1_x2.0_g8", 522},
 		{"shufflenet_v1_x1.5_g8", 290},
 		{"shufflenet_v1_x0.5_g8", 40},
-		// 1707.01083v1, table 2: arch2.
+		// 1707.01083v1: arch2 keeps the complexity of its row.
 		{"shufflenet_v1_x0.5_g1_arch2", 40},
 		{"shufflenet_v1_x0.5_g2_arch2", 40},
 		{"shufflenet_v1_x0.5_g3_arch2", 40},
