@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"riffle/backbone"
+	"riffle/detector"
+	"riffle/internal/nearest"
+	"riffle/models"
+	"riffle/nn"
+)
+
+type benchCmd struct {
+	Arch    string `required:"" placeholder:"NAME" help:"Architecture or embedded model (riffle models lists both)."`
+	Size    int    `placeholder:"PIXELS" help:"Side of the square input; 224, or what the model was trained for."`
+	Threads int    `default:"1" env:"RIFFLE_THREADS" help:"Threads that share one run."`
+	Runs    int    `default:"50" help:"Runs to time, after a warm-up."`
+	CPU     string `name:"cpu" placeholder:"SET" env:"RIFFLE_CPU" help:"Kernel set: generic, avx2 or avx512; the best of this processor by default."`
+	Layers  bool   `help:"Also show every layer's time on one thread, multiply-adds and speed; of a model its stages."`
+	JSON    bool   `name:"json" help:"Print one JSON object."`
+}
+
+// Help is shown below the flags.
+func (*benchCmd) Help() string {
+	return `The weights are those of the model, or random where an architecture is named: the time does not depend on them. A model is timed as a whole, from the planes of its input to its boxes.
+
+    riffle bench --arch shufflenet_v2_x1.0 --size 224
+    riffle bench --arch shufflenet_v1_x1.0_g3 --threads 2 --cpu avx2 --layers
+    riffle bench --arch ` + models.Default + ` --json`
+}
+
+// Validate is called by kong after parsing.
+func (c *benchCmd) Validate() error {
+	switch {
+	case c.Size < 0 || c.Threads < 1 || c.Runs < 1:
+		return fmt.Errorf("size, threads and runs must be positive")
+	case c.CPU != "" && !slices.Contains(nn.CPUs(), c.CPU):
+		return fmt.Errorf("--cpu %s: unknown here, this processor runs %s", c.CPU, strings.Join(nn.CPUs(), ", "))
+	}
+	return nil
+}
+
+// timed is a network ready to be run by the stop watch.
+type timed struct {
+	size    int
+	macs    int64
+	params  int64
+	cpu     string // kernel set
+	run     func() time.Duration
+	profile func() []nn.Layer
+}
+
+// benchResult is what --json prints. These names are a contract.
+type benchResult struct {
+	Arch     string       `json:"arch"`
+	Size     int          `json:"size"`
+	Threads  int          `json:"threads"`
+	CPU      string       `json:"cpu"` // "NAME OF THE PROCESSOR [KERNEL SET]"
+	MACs     int64        `json:"macs"`
+	Params   int64        `json:"params"`
+	MedianMs float64      `json:"median_ms"`
+	MinMs    float64      `json:"min_ms"`
+	Runs     int          `json:"runs"`
+	Layers   []benchLayer `json:"layers,omitempty"` // only with --layers
+}
+
+type benchLayer struct {
+	Name     string  `json:"name"`
+	Kind     string  `json:"kind"`
+	Shape    [3]int  `json:"shape"` // channels, height, width of the result
+	MACs     int64   `json:"macs"`
+	MedianMs float64 `json:"median_ms"`
+}
+
+// Run is called by kong.
+func (c *benchCmd) Run(std stdio) error {
+	net, err := c.network()
+	if err != nil {
+		return err
+	}
+	times := stopwatch(net.run, c.Runs)
+	r := benchResult{
+		Arch: c.Arch, Size: net.size, Threads: c.Threads, CPU: processorName() + " [" + net.cpu + "]",
+		MACs: net.macs, Params: net.params,
+		MedianMs: ms(median(times)), MinMs: ms(slices.Min(times)), Runs: c.Runs,
+	}
+	if c.Layers {
+		r.Layers = profileLayers(net.profile, c.Runs)
+	}
+	if c.JSON {
+		return json.NewEncoder(std.out).Encode(r)
+	}
+	return r.print(std.out)
+}
+
+func (c *benchCmd) network() (*timed, error) {
+	if slices.Contains(models.List(), c.Arch) || strings.HasSuffix(c.Arch, models.Ext) {
+		return c.model()
+	}
+	arch, err := backbone.Lookup(c.Arch)
+	if err != nil {
+		return nil, usagef("unknown architecture %q%s", c.Arch, nearest.Hint(c.Arch, append(models.List(), backbone.Names()...)))
+	}
+	size := c.Size
+	if size == 0 {
+		size = 224
+	}
+	g, err := arch.Classifier(backbone.Options{})
+	if err != nil {
+		return nil, err
+	}
+	plan, err := nn.Compile(g, nn.RandomWeights(g, 1), nn.Options{Height: size, Width: size, Threads: c.Threads, CPU: c.CPU})
+	if err != nil {
+		return nil, err
+	}
+	macs, err := g.MACs(size, size)
+	if err != nil {
+		return nil, err
+	}
+	run := func() time.Duration {
+		start := time.Now()
+		plan.Run()
+		return time.Since(start)
+	}
+	for ch, plane := range plan.Input(backbone.InputName) {
+		for i := range plane {
+			plane[i] = float32((i*7+ch*3)%13-6) / 6
+		}
+	}
+	return &timed{size: size, macs: macs, params: g.ParamCount(), cpu: plan.CPU(), run: run, profile: plan.Profile}, nil
+}
+
+// model prepares a trained detector. What is timed is all of a detection but
+// decoding the photo and sampling it into the network's input.
+func (c *benchCmd) model() (*timed, error) {
+	d, err := openDetector(c.Arch, detector.Options{Threads: c.Threads, Workers: 1, CPU: c.CPU})
+	if err != nil {
+		return nil, err
+	}
+	info := d.Info()
+	if c.Size != 0 && (c.Size != info.Width || c.Size != info.Height) {
+		return nil, usagef("--size %d: %s was trained for %dx%d pixels", c.Size, info.Name, info.Width, info.Height)
+	}
+	photo := testCard(info.Width, info.Height)
+	var last detector.Timing
+	run := func() time.Duration {
+		r, err := d.Detect(context.Background(), photo)
+		if err != nil {
+			panic(err) // it ran before: the test card does not change
+		}
+		last = r.Timing
+		return last.Total() - last.Preprocess
+	}
+	if _, err := d.Detect(context.Background(), photo); err != nil {
+		return nil, err
+	}
+	profile := func() []nn.Layer {
+		run()
+		return []nn.Layer{
+			{Name: "first stage", Kind: "network", Time: last.Network},
+			{Name: "proposals", Kind: "boxes", Time: last.Proposals},
+			{Name: "second stage", Kind: "RoIAlign, network", Time: last.SecondStage},
+			{Name: "suppression", Kind: "boxes", Time: last.Postprocess},
+		}
+	}
+	return &timed{size: info.Width, macs: info.MACs, params: info.Params, cpu: info.CPU, run: run, profile: profile}, nil
+}
+
+// testCard is a picture of coloured patches: enough edges for a detector to
+// have proposals to look at.
+func testCard(w, h int) image.Image {
+	m := image.NewRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			patch := uint8((x/24)*67 + (y/32)*131)
+			m.SetRGBA(x, y, color.RGBA{patch, patch * 3, uint8(x + y), 255})
+		}
+	}
+	return m
+}
+
+// warmUp is how long a network runs before it is timed: the clock of an idle
+// processor needs about that long to rise.
+const warmUp = 300 * time.Millisecond
+
+func stopwatch(run func() time.Duration, runs int) []time.Duration {
+	for start := time.Now(); ; {
+		run()
+		if time.Since(start) >= warmUp {
+			break
+		}
+	}
+	runtime.GC()
+	times := make([]time.Duration, runs)
+	for i := range times {
+		times[i] = run()
+	}
+	return times
+}
+
+// profileLayers takes the median of every layer's time over the runs.
+func profileLayers(profile func() []nn.Layer, runs int) []benchLayer {
+	var times [][]time.Duration
+	var layers []nn.Layer
+	for range runs {
+		layers = profile()
+		if times == nil {
+			times = make([][]time.Duration, len(layers))
+		}
+		for i, l := range layers {
+			times[i] = append(times[i], l.Time)
+		}
+	}
+	out := make([]benchLayer, len(layers))
+	for i, l := range layers {
+		out[i] = benchLayer{l.Name, l.Kind, [3]int{l.Channels, l.Height, l.Width}, l.MACs, ms(median(times[i]))}
+	}
+	return out
+}
+
+// median is the middle duration, the mean of the middle two of an even number.
+func median(d []time.Duration) time.Duration {
+	s := slices.Sorted(slices.Values(d))
+	n := len(s)
+	return (s[(n-1)/2] + s[n/2]) / 2
+}
+
+func ms(d time.Duration) float64 {
+	return float64(d.Round(100*time.Nanosecond)) / float64(time.Millisecond)
+}
+
+func (r *benchResult) print(w io.Writer) error {
+	threads := "1 thread"
+	if r.Threads > 1 {
+		threads = fmt.Sprintf("%d threads", r.Threads)
+	}
+	fmt.Fprintf(w, "%s at %dx%d, %s, %s\n", r.Arch, r.Size, r.Size, threads, r.CPU)
+	fmt.Fprintf(w, "  %s multiply-adds, %s parameters\n", millions(r.MACs), millions(r.Params))
+	fmt.Fprintf(w, "  median %.2f ms, fastest %.2f ms of %d runs, %.1f GMAC/s\n", r.MedianMs, r.MinMs, r.Runs, gmacs(r.MACs, r.MedianMs))
+	if len(r.Layers) == 0 {
+		return nil
+	}
+	t := table{head: []string{"layer", "kind", "result", "ms", "share", "MMACs", "GMAC/s"}, right: "3456"}
+	total := 0.0
+	for _, l := range r.Layers {
+		total += l.MedianMs
+	}
+	for _, l := range r.Layers {
+		macs, speed := "", ""
+		if l.MACs > 0 {
+			macs, speed = fmt.Sprintf("%.2f", float64(l.MACs)/1e6), fmt.Sprintf("%.1f", gmacs(l.MACs, l.MedianMs))
+		}
+		shape := ""
+		if l.Shape[0] > 0 {
+			shape = fmt.Sprintf("%dx%dx%d", l.Shape[0], l.Shape[1], l.Shape[2])
+		}
+		t.row(l.Name, l.Kind, shape,
+			fmt.Sprintf("%.3f", l.MedianMs), fmt.Sprintf("%.1f%%", 100*l.MedianMs/total), macs, speed)
+	}
+	fmt.Fprintln(w)
+	return t.print(w)
+}
+
+func gmacs(macs int64, ms float64) float64 {
+	if ms <= 0 {
+		return 0
+	}
+	return float64(macs) / ms / 1e6
+}
+
+func millions(n int64) string { return fmt.Sprintf("%.2f M", float64(n)/1e6) }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var benchKeys = []string{"arch", "cpu", "macs", "median_ms", "min_ms", "params", "runs", "size", "threads"}
+
+func TestBenchJSON(t *testing.T) {
+	r := riffle(t, "bench", "--arch", "shufflenet_v2_x0.5", "--size", "64", "--runs", "3", "--threads", "2", "--cpu", "generic", "--json")
+	if r.code != 0 || r.err != "" || strings.Count(r.out, "\n") != 1 {
+		t.Fatalf("code %d, stderr %q, stdout %q", r.code, r.err, r.out)
+	}
+	var got map[string]any
+	if err := json.Unmarshal([]byte(r.out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if keys := slices.Sorted(maps.Keys(got)); !slices.Equal(keys, benchKeys) {
+		t.Errorf("keys %v, want %v", keys, benchKeys)
+	}
+	for key, want := range map[string]any{"arch": "shufflenet_v2_x0.5", "size": 64.0, "threads": 2.0, "runs": 3.0} {
+		if got[key] != want {
+			t.Errorf("%s is %v, want %v", key, got[key], want)
+		}
+	}
+	if cpu, ok := got["cpu"].(string); !ok || !strings.HasSuffix(cpu, " [generic]") {
+		t.Errorf("cpu is %v", got["cpu"])
+	}
+	median, fastest := got["median_ms"].(float64), got["min_ms"].(float64)
+	if !(fastest > 0 && median >= fastest) {
+		t.Errorf("median %v ms, fastest %v ms", median, fastest)
+	}
+}
+
+// The multiply-adds of the papers' tables, which the backbones are held to as
+// well; here the question is whether bench shows them.
+func TestBenchShowsThePapersMultiplyAdds(t *testing.T) {
+	for arch, want := range map[string]float64{"shufflenet_v1_x1.0_g3": 137e6, "shufflenet_v2_x1.0": 146e6} {
+		r := riffle(t, "bench", "--arch", arch, "--runs", "1", "--json")
+		var got benchResult
+		if err := json.Unmarshal([]byte(r.out), &got); err != nil {
+			t.Fatalf("%s: %v", arch, err)
+		}
+		if got.Size != 224 || math.Abs(float64(got.MACs)/want-1) > 0.02 {
+			t.Errorf("%s at %d: %d multiply-adds, want %g at 224", arch, got.Size, got.MACs, want)
+		}
+	}
+}
+
+func TestBenchLayers(t *testing.T) {
+	r := riffle(t, "bench", "--arch", "shufflenet_v2_x0.5", "--size", "64", "--runs", "2", "--layers")
+	if r.code != 0 {
+		t.Fatal(r.err)
+	}
+	for _, want := range []string{"shufflenet_v2_x0.5 at 64x64, 1 thread", "conv1.0", "stage4.0.branch2.0", "fc", "GMAC/s"} {
+		if !strings.Contains(r.out, want) {
+			t.Errorf("%q is missing:\n%s", want, r.out)
+		}
+	}
+	r = riffle(t, "bench", "--arch", "shufflenet_v2_x0.5", "--size", "64", "--runs", "2", "--layers", "--json")
+	var got benchResult
+	if err := json.Unmarshal([]byte(r.out), &got); err != nil {
+		t.Fatal(err)
+	}
+	var sum int64
+	for _, l := range got.Layers {
+		sum += l.MACs
+	}
+	if sum != got.MACs {
+		t.Errorf("layers have %d multiply-adds, the network %d", sum, got.MACs)
+	}
+}
+
+func TestBenchTooSmall(t *testing.T) {
+	r := riffle(t, "bench", "--arch", "shufflenet_v2_x1.0", "--size", "99999")
+	r.wantError(t, 1, "99999")
+}
+
+func TestMedian(t *testing.T) {
+	for want, in := range map[time.Duration][]time.Duration{
+		5: {5},
+		3: {9, 1, 3},
+		4: {1, 9, 3, 5},
+	} {
+		if got := median(in); got != want {
+			t.Errorf("median(%v) = %d, want %d", in, got, want)
+		}
+	}
+}

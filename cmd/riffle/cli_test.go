@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestWrongUsage(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		want string
+	}{
+		{"video 0", `unknown command "video" (known: bench, detect, eval, models, serve, version)`},
+		{"detct a.jpg", `unknown command "detct", did you mean "detect"?`},
+		{"detect", `expected "<photo> ..." (try riffle detect --help)`},
+		{"detect a.jpg --thresold 0.5", "unknown flag --thresold, did you mean --threshold?"},
+		{"detect a.jpg --colour", "unknown flag --colour (riffle detect --help lists them)"},
+		{"--verison", "unknown flag --verison, did you mean --version?"},
+		{"detect a.jpg --threshold 1.5", "--threshold must be from 0 to 1, not 1.5"},
+		{"detect a.jpg --threshold nan", "--threshold must be from 0 to 1, not NaN"},
+		{"detect a.jpg --threshold high", "--threshold"},
+		{"detect a.jpg --max-detections 0", "--max-detections must be positive"},
+		{"detect - -", "standard input can be read only once"},
+		{"bench", `missing flags: --arch=NAME`},
+		{"bench --arch shufflenet_v2_x1.0 --runs 0", "must be positive"},
+		{"bench --arch shufflenet_v2_x1.0 --cpu sse9", "sse9: unknown here, this processor runs generic"},
+		{"bench --arch shuflenet_v2_x1.0", `unknown architecture "shuflenet_v2_x1.0", did you mean "shufflenet_v2_x1.0"?`},
+		{"serve --queue=-2", "--queue must be -1, 0 or more"},
+		{"serve --timeout 0s", "--timeout must be positive"},
+		{"serve --max-body much", `"much" is no number of bytes`},
+		{"serve --tls-cert a.pem", "--tls-cert and --tls-key go together"},
+		{"serve --log-level loud", `--log-level must be one of`},
+		{"serve extra", "unexpected argument extra"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			riffle(t, strings.Fields(c.args)...).wantError(t, 2, c.want)
+		})
+	}
+}
+
+func TestWithoutArgumentsTheHelpComesAsAnError(t *testing.T) {
+	r := riffle(t)
+	if r.code != 2 || r.out != "" || !strings.HasPrefix(r.err, "Usage: riffle <command>") {
+		t.Errorf("code %d, stdout %q, stderr %q", r.code, r.out, r.err)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	top := riffle(t, "--help")
+	if top.code != 0 || top.err != "" {
+		t.Errorf("--help: code %d, stderr %q", top.code, top.err)
+	}
+	for _, command := range []string{"detect", "serve", "eval", "bench", "models", "version"} {
+		if !strings.Contains(top.out, "\n  "+command+" ") {
+			t.Errorf("--help does not list %q", command)
+		}
+		r := riffle(t, command, "--help")
+		if r.code != 0 || r.err != "" || !strings.HasPrefix(r.out, "Usage: riffle "+command) {
+			t.Errorf("%s --help: code %d, stderr %q, starts %.40q", command, r.code, r.err, r.out)
+		}
+		if command != "version" && !strings.Contains(r.out, "\n    riffle "+command) {
+			t.Errorf("%s --help has no example:\n%s", command, r.out)
+		}
+		if strings.Contains(r.out, "${") {
+			t.Errorf("%s --help has a variable that nobody filled in:\n%s", command, r.out)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	flag, command := riffle(t, "--version"), riffle(t, "version")
+	if flag.code != 0 || command.code != 0 || flag.out != command.out {
+		t.Errorf("--version %q (%d), version %q (%d)", flag.out, flag.code, command.out, command.code)
+	}
+	if !strings.HasPrefix(flag.out, "riffle ") || !strings.Contains(flag.out, " kernels\n") {
+		t.Errorf("version is %q", flag.out)
+	}
+}
+
+type failingWriter struct{ err error }
+
+func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
+
+func TestAFullDiskBehindStandardOutputIsAFailure(t *testing.T) {
+	full := &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}
+	var errs strings.Builder
+	code := run([]string{"version"}, stdio{out: failingWriter{full}, err: &errs})
+	if code != 1 || errs.String() != "riffle: standard output: no space left on device\n" {
+		t.Errorf("code %d, stderr %q", code, errs.String())
+	}
+}
+
+func TestReportIsOneLine(t *testing.T) {
+	var b strings.Builder
+	if code := report(&b, errors.New("first\nsecond")); code != 1 || b.String() != "riffle: first; second\n" {
+		t.Errorf("code %d, %q", code, b.String())
+	}
+	if code := report(io.Discard, usagef("wrong")); code != 2 {
+		t.Errorf("usage error gives code %d", code)
+	}
+	b.Reset()
+	if code := report(&b, errTold); code != 1 || b.Len() > 0 {
+		t.Errorf("told error: code %d, %q", code, b.String())
+	}
+}

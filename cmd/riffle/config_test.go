@@ -1,0 +1,183 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// printed runs serve --print-config and returns its lines by key, without the
+// comment's mark.
+func printed(t *testing.T, args ...string) map[string]string {
+	t.Helper()
+	r := riffle(t, append([]string{"serve", "--print-config"}, args...)...)
+	if r.code != 0 || r.err != "" {
+		t.Fatalf("code %d, stderr %q", r.code, r.err)
+	}
+	lines := map[string]string{}
+	for line := range strings.Lines(r.out) {
+		key, value, ok := strings.Cut(strings.TrimSpace(line), ": ")
+		if !ok {
+			t.Fatalf("line %q is no key and value", line)
+		}
+		lines[key] = value
+	}
+	return lines
+}
+
+func TestWhereConfigurationComesFrom(t *testing.T) {
+	file := filepath.Join(put(t, map[string][]byte{"riffle.yaml": []byte(`
+# comment
+addr: 127.0.0.1:1
+queue: 3
+max-body: 1MB
+timeout: 7s
+allow-origin: [https://a.example, "https://b.example"]
+model: riffle-v2-1.5x
+`)}), "riffle.yaml")
+	t.Setenv("RIFFLE_QUEUE", "4")
+	t.Setenv("RIFFLE_GRACE", "9s")
+	t.Setenv("RIFFLE_WORKERS", "5")
+	got := printed(t, "--config", file, "--workers", "6", "--timeout=8s")
+	for key, want := range map[string]string{
+		"addr":         "127.0.0.1:1 # configuration file",
+		"queue":        "4 # RIFFLE_QUEUE",
+		"grace":        "9s # RIFFLE_GRACE",
+		"workers":      "6 # command line",
+		"timeout":      "8s # command line",
+		"max-body":     `"1000000" # configuration file`,
+		"max-header":   "64KiB # default",
+		"allow-origin": "['https://a.example', 'https://b.example'] # configuration file",
+		"model":        "[riffle-v2-1.5x] # configuration file",
+		"tls-cert":     `"" # default`,
+	} {
+		if got[key] != want {
+			t.Errorf("%s: %s, want %s", key, got[key], want)
+		}
+	}
+
+	t.Setenv("RIFFLE_CONFIG", file)
+	if got := printed(t)["addr"]; got != "127.0.0.1:1 # configuration file" {
+		t.Errorf("with RIFFLE_CONFIG: addr %s", got)
+	}
+}
+
+func TestPrintedConfigurationIsAConfiguration(t *testing.T) {
+	first := riffle(t, "serve", "--print-config", "--addr", "[::1]:80", "--threshold", "0.25", "--allow-origin", "*")
+	if first.code != 0 {
+		t.Fatal(first.err)
+	}
+	file := filepath.Join(put(t, map[string][]byte{"c.yaml": []byte(first.out)}), "c.yaml")
+	a := printed(t, "--addr", "[::1]:80", "--threshold", "0.25", "--allow-origin", "*")
+	b := printed(t, "--config", file)
+	for key, value := range a {
+		plain, _, _ := strings.Cut(value, " # ")
+		again, source, _ := strings.Cut(b[key], " # ")
+		if plain != again || source != "configuration file" && key != "api-key" {
+			t.Errorf("%s: %s, read back as %s", key, value, b[key])
+		}
+	}
+}
+
+func TestSecretsAreNotPrinted(t *testing.T) {
+	t.Setenv("RIFFLE_API_KEY", "hunter2,swordfish")
+	r := riffle(t, "serve", "--print-config")
+	if strings.Contains(r.out, "hunter2") || strings.Contains(r.out, "swordfish") {
+		t.Errorf("printed:\n%s", r.out)
+	}
+	if !strings.Contains(r.out, "api-key: [] # RIFFLE_API_KEY, 2 not shown\n") {
+		t.Errorf("printed:\n%s", r.out)
+	}
+}
+
+func TestConfigurationMistakes(t *testing.T) {
+	for text, want := range map[string]string{
+		"addr: :80\nthreadz: 2\n":           `:2: unknown key "threadz", did you mean "threads"?`,
+		"adr: :80\n":                        `:1: unknown key "adr", did you mean "addr"?`,
+		"config: other.yaml\n":              `:1: unknown key "config"`,
+		"threads: 2\n\nthreads: 3\n":        `:3: key "threads" stands here a second time`,
+		"threads: many\n":                   `:1: threads: expected a valid`,
+		"threads:\n":                        `:1: threads: has no value`,
+		"threads: [1, 2]\n":                 `:1: threads: wants a single value`,
+		"timeout: 30\n":                     `:1: timeout: expected duration`,
+		"max-body: 5 apples\n":              `:1: max-body: "5 apples" is no number of bytes`,
+		"model: [[a]]\n":                    `:1: model: wants a list of plain values`,
+		"model: {a: b}\n":                   `:1: model: wants a value or a list of values`,
+		"log-level: loud\n":                 `:1: log-level: is "loud", want one of debug, info, warn, error, off`,
+		"- addr\n":                          `:1: want "name: value" lines`,
+		"addr: [\n":                         `line 1`,
+		"threshold: 2\n":                    "--threshold must be from 0 to 1, not 2",
+		"workers: -1\n":                     "--workers must not be negative",
+		"addr: :80\ntls-key: key.pem\n":     "--tls-cert and --tls-key go together",
+		"addr: &a x\nallow-origin: [*a, 1]": `wants a list of plain values`,
+	} {
+		t.Run(text, func(t *testing.T) {
+			file := filepath.Join(put(t, map[string][]byte{"c.yaml": []byte(text)}), "c.yaml")
+			riffle(t, "serve", "--config", file, "--print-config").wantError(t, 2, want)
+		})
+	}
+	riffle(t, "serve", "--config", "gone.yaml", "--print-config").
+		wantError(t, 2, "configuration file gone.yaml: no such file or directory")
+}
+
+func TestEmptyConfiguration(t *testing.T) {
+	for _, text := range []string{"", "# nothing\n", "---\n", "{}\n"} {
+		file := filepath.Join(put(t, map[string][]byte{"c.yaml": []byte(text)}), "c.yaml")
+		if r := riffle(t, "serve", "--config", file, "--print-config"); r.code != 0 {
+			t.Errorf("%q: code %d, %s", text, r.code, r.err)
+		}
+	}
+}
+
+// Every flag of serve has the variable that the help promises.
+func TestEveryServeFlagHasItsVariable(t *testing.T) {
+	for _, f := range serveFlags(t) {
+		if notInConfig[f.Name] {
+			continue
+		}
+		want := "RIFFLE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if !reflect.DeepEqual(f.Envs, []string{want}) {
+			t.Errorf("--%s reads %v, want %s", f.Name, f.Envs, want)
+		}
+	}
+}
+
+func serveFlags(t *testing.T) []*kong.Flag {
+	t.Helper()
+	parser, err := newParser(&cli{}, stdio{out: os.Stdout, err: os.Stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range parser.Model.Children {
+		if n.Name == "serve" {
+			return n.Flags
+		}
+	}
+	t.Fatal("no serve command")
+	return nil
+}
+
+func TestByteSize(t *testing.T) {
+	for text, want := range map[string]byteSize{
+		"0": 0, "4096": 4096, "1B": 1, "32MiB": 32 << 20, "32 mib": 32 << 20, "10MB": 10e6, "10kb": 10e3, "2G": 2 << 30, "7K": 7 << 10,
+	} {
+		var b byteSize
+		if err := b.UnmarshalText([]byte(text)); err != nil || b != want {
+			t.Errorf("%q is %d, %v; want %d", text, b, err, want)
+		}
+		var again byteSize
+		if err := again.UnmarshalText([]byte(b.String())); err != nil || again != b {
+			t.Errorf("%q prints as %q, which reads as %d, %v", text, b, again, err)
+		}
+	}
+	for _, text := range []string{"", "MiB", "-1", "1.5MB", "5 apples", "99999999999999GiB"} {
+		var b byteSize
+		if err := b.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is accepted as %d", text, b)
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"bytes"
+	"image/jpeg"
+	"image/png"
+	"strings"
+
+	"riffle/detector"
+)
+
+const drawnQuality = 92 // of a JPEG
+
+// drawnEnding is that of the picture drawn for a photo: PNG stays PNG, all else
+// becomes JPEG, which every viewer opens.
+func drawnEnding(photo *detector.Photo) string {
+	if photo.Format == "png" {
+		return ".png"
+	}
+	return ".jpg"
+}
+
+// writeDrawn writes a copy of the photo with boxes and labels to path.
+func writeDrawn(photo *detector.Photo, found []detector.Detection, path string) error {
+	picture := detector.Draw(photo, found)
+	var b bytes.Buffer
+	var err error
+	if strings.HasSuffix(path, ".png") {
+		err = (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&b, picture)
+	} else {
+		err = jpeg.Encode(&b, picture, &jpeg.Options{Quality: drawnQuality})
+	}
+	if err != nil {
+		return err
+	}
+	return writeFile(path, b.Bytes())
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"riffle/detector"
+	"riffle/eval"
+	"riffle/models"
+)
+
+type evalCmd struct {
+	Images      string `placeholder:"DIR" help:"Folder of the photos; with YOLO or VOC labels the folder of the data set is enough."`
+	Annotations string `placeholder:"FILE" help:"COCO annotations (.json), YOLO class names (.yaml), a VOC split (.txt) or a folder of labels."`
+
+	Detections     string `placeholder:"FILE" help:"Score this COCO results file instead of running a model."`
+	Model          string `short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
+	FirstStageOnly bool   `help:"Score the first stage alone. The table also shows what the second stage adds to it."`
+	Limit          int    `placeholder:"N" help:"Use only the first N photos."`
+	Threads        int    `default:"1" env:"RIFFLE_THREADS" help:"Threads that work on one photo."`
+	Workers        int    `default:"0" env:"RIFFLE_WORKERS" help:"Photos worked on at a time; 0 for as many as the processors allow."`
+
+	Results   string  `placeholder:"FILE.json" help:"Write the detections as a COCO results file. If it is there, the run goes on where it left off."`
+	Plots     string  `placeholder:"DIR" help:"Write plots (PNG) into this folder."`
+	HTML      string  `name:"html" placeholder:"FILE" help:"Write a report as one HTML page."`
+	Threshold float64 `default:"0.3" help:"Score from which on a detection counts in plots and report; the numbers do not depend on it (${default})."`
+	JSON      bool    `name:"json" short:"j" help:"Print the numbers as one JSON object."`
+}
+
+// Help is shown below the flags.
+func (*evalCmd) Help() string {
+	return `Detections with a score of 0.01 and more, at most 100 a photo, are scored as pycocotools does. Interrupting a run scores what is done.
+
+    riffle eval --images val/images --annotations val/instances.json
+    riffle eval --images val/images --annotations val/instances.json --results boxes.json --html report.html
+    riffle eval --images val/images --annotations val/instances.json --first-stage-only
+    riffle eval --annotations val/instances.json --detections boxes.json --json`
+}
+
+// Validate is called by kong after parsing.
+func (c *evalCmd) Validate() error {
+	switch {
+	case c.Images == "" && (c.Detections == "" || c.Annotations == ""):
+		return errors.New("--images DIR is missing (only --annotations with --detections can do without)")
+	case c.Limit < 0 || c.Threads < 1 || c.Workers < 0:
+		return errors.New("limit, threads and workers must be positive")
+	case !(c.Threshold > 0 && c.Threshold <= 1):
+		return fmt.Errorf("--threshold must be above 0 and at most 1, not %g", c.Threshold)
+	case c.Detections != "" && c.Results != "":
+		return errors.New("--detections and --results exclude each other")
+	case c.Detections != "" && c.FirstStageOnly:
+		return errors.New("--detections and --first-stage-only exclude each other")
+	}
+	return nil
+}
+
+// scored is a set of detections with the photos they are of.
+type scored struct {
+	title   string
+	set     *eval.Dataset
+	dets    []eval.Detection
+	timings []eval.Timing
+	took    time.Duration
+	failed  error // what went wrong without making the numbers useless
+}
+
+// Run is called by kong.
+func (c *evalCmd) Run(std stdio) error {
+	set, err := eval.Open(c.Images, c.Annotations)
+	if err != nil {
+		return err
+	}
+	say := sayer{std}
+	say.all("", set.Problems)
+	say.all("", set.Notes)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the next signal ends the process at once
+
+	var s *scored
+	if c.Detections != "" {
+		s, err = c.read(set, say)
+	} else {
+		s, err = c.detect(ctx, set, say, c.FirstStageOnly, c.Results)
+	}
+	if err != nil {
+		return err
+	}
+	report, err := s.report(c)
+	if err != nil {
+		return err
+	}
+	if err := c.write(report); err != nil {
+		return err
+	}
+	if c.JSON {
+		if err := json.NewEncoder(std.out).Encode(report.Metrics); err != nil {
+			return err
+		}
+		return s.failed
+	}
+	columns := []column{{s.title, report}}
+	if c.FirstStageOnly && set.Labelled && s.failed == nil {
+		whole, err := c.detect(ctx, s.set, say, false, "")
+		if err != nil {
+			return err
+		}
+		r, err := whole.report(c)
+		if err != nil {
+			return err
+		}
+		columns[0].title = "first stage"
+		columns = append(columns, column{"both stages", r})
+		s.failed = whole.failed
+	}
+	if err := printMetrics(std.out, columns); err != nil {
+		return err
+	}
+	return s.failed
+}
+
+// read takes the detections from a results file.
+func (c *evalCmd) read(set *eval.Dataset, say sayer) (*scored, error) {
+	start := time.Now()
+	f, err := os.Open(c.Detections)
+	if err != nil {
+		return nil, fmt.Errorf("detections %s: %w", c.Detections, fileError(err))
+	}
+	defer f.Close()
+	dets, problems, err := eval.ReadResults(f, set)
+	if err != nil {
+		return nil, fmt.Errorf("detections %s: %w", c.Detections, err)
+	}
+	say.all(c.Detections+": ", problems)
+	s := &scored{title: c.Detections, set: set, dets: dets}
+	if c.Limit > 0 && c.Limit < len(set.Images) {
+		s.set = set.Only(set.Images[:c.Limit])
+		s.dets = nil
+		last := set.Images[c.Limit-1].ID
+		for _, d := range dets {
+			if d.Image <= last { // images are sorted by id
+				s.dets = append(s.dets, d)
+			}
+		}
+	}
+	s.took = time.Since(start)
+	return s, nil
+}
+
+// detect runs the model over the photos.
+func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firstOnly bool, results string) (*scored, error) {
+	file, err := models.Open(c.Model)
+	if err != nil {
+		return nil, err
+	}
+	workers := c.Workers
+	if workers == 0 {
+		workers = max(1, runtime.GOMAXPROCS(0)/c.Threads)
+	}
+	d, err := detector.New(file.Data, detector.Options{Threads: c.Threads, Workers: workers, FirstStageOnly: firstOnly})
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", c.Model, err)
+	}
+	look, without := newLook(d, set)
+	if len(without) > 0 {
+		say.one("the model does not know %d of the %d categories, such as %q: their objects count as missed",
+			len(without), len(set.Categories), without[0].Name)
+	}
+	made := fmt.Sprintf("%s %.12x", d.Info().Name, sha256.Sum256(file.Data))
+	if firstOnly {
+		made += ", first stage only"
+	}
+	runner := eval.Runner{
+		Detect: look.photo, Workers: workers, Limit: c.Limit,
+		Results: results, Made: made, Progress: terminalFile(say.err),
+	}
+	run, err := runner.Run(ctx, set)
+	if err != nil && (run == nil || ctx.Err() == nil || len(run.Images) == 0) {
+		return nil, err
+	}
+	say.all("", run.Notes)
+	for _, skipped := range run.Skipped {
+		say.one("%s: %s", skipped.Image.File, oneLine(skipped.Err.Error()))
+	}
+	say.all("", look.wrongSizes())
+	s := &scored{title: d.Info().Name, set: set.Only(run.Images), dets: run.Detections, timings: run.Timings, took: run.Elapsed}
+	switch {
+	case err != nil:
+		s.failed = fmt.Errorf("interrupted: these are the numbers of %d photos", len(run.Images))
+		if results != "" {
+			s.failed = fmt.Errorf("%w; the same command goes on from there", s.failed)
+		}
+	case len(run.Skipped) > 0:
+		s.failed = errTold
+	}
+	return s, nil
+}
+
+// report scores; what only plots and page need is worked out when they are
+// asked for.
+func (s *scored) report(c *evalCmd) (*eval.Report, error) {
+	var r *eval.Report
+	if s.set.Labelled && c.Plots == "" && c.HTML == "" {
+		m, err := eval.Score(s.set, s.dets)
+		if err != nil {
+			return nil, err
+		}
+		r = &eval.Report{Metrics: m, Labelled: true, Detections: len(s.dets)}
+	} else {
+		var err error
+		if r, err = eval.Analyse(s.set, s.dets, eval.Options{Threshold: c.Threshold}); err != nil {
+			return nil, err
+		}
+	}
+	r.Title, r.Timings, r.Seconds = s.title, s.timings, s.took.Round(time.Millisecond).Seconds()
+	return r, nil
+}
+
+// write makes the files that were asked for.
+func (c *evalCmd) write(r *eval.Report) error {
+	if c.Plots != "" {
+		if _, err := r.WritePlots(c.Plots); err != nil {
+			return err
+		}
+	}
+	if c.HTML != "" {
+		var page strings.Builder
+		if err := r.WriteHTML(&page, loadPhoto); err != nil {
+			return fmt.Errorf("--html %s: %w", c.HTML, err)
+		}
+		if err := writeFile(c.HTML, []byte(page.String())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadPhoto reads a photo for the report's page.
+func loadPhoto(im eval.Image) (image.Image, error) {
+	if im.Path == "" {
+		return nil, errors.New("the photo is not here")
+	}
+	photo, err := readPhoto(im.Path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return detector.Upright(photo), nil
+}
+
+// sayer tells on standard error what does not end the program.
+type sayer struct{ stdio }
+
+func (s sayer) one(format string, args ...any) {
+	fmt.Fprintf(s.err, "riffle: "+format+"\n", args...)
+}
+
+// all says a list, the tenth line being how many more there are.
+func (s sayer) all(prefix string, lines []string) {
+	const most = 10
+	for i, l := range lines {
+		if i == most-1 && len(lines) > most {
+			s.one("%s... and %d more of the kind", prefix, len(lines)-i)
+			return
+		}
+		s.one("%s%s", prefix, l)
+	}
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"riffle/backbone"
+	"riffle/models"
+)
+
+func TestModels(t *testing.T) {
+	r := riffle(t, "models", "--json")
+	if r.code != 0 || r.err != "" {
+		t.Fatalf("code %d, %s", r.code, r.err)
+	}
+	var list modelList
+	if err := json.Unmarshal([]byte(r.out), &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Models) != len(models.List()) || len(list.Architectures) != len(backbone.Names()) {
+		t.Errorf("%d models and %d architectures, want %d and %d",
+			len(list.Models), len(list.Architectures), len(models.List()), len(backbone.Names()))
+	}
+	text := riffle(t, "models").out
+	defaults := 0
+	for _, m := range list.Models {
+		if m.Default {
+			defaults++
+		}
+		if len(m.Classes) == 0 || m.Params < 1e5 || m.MACs < 1e7 || m.Bytes < 1e5 || m.Licence == "" || m.Input[0] < 32 {
+			t.Errorf("%+v says too little", m)
+		}
+		if m.MACs >= 1.2e9 {
+			t.Errorf("%s takes %d multiply-adds, the project's limit is 1.2 G", m.Name, m.MACs)
+		}
+		if !strings.Contains(text, m.Name) || !strings.Contains(text, m.Licence) {
+			t.Errorf("the table lacks %s or its licence", m.Name)
+		}
+	}
+	if defaults != 1 {
+		t.Errorf("%d default models", defaults)
+	}
+	for _, a := range list.Architectures {
+		if !strings.Contains(text, a.Name) || a.Paper == "" {
+			t.Errorf("the table lacks %s, or its paper", a.Name)
+		}
+	}
+}
+
+// What models calls a model's cost is what bench measures against.
+func TestModelsAndBenchAgree(t *testing.T) {
+	var list modelList
+	if err := json.Unmarshal([]byte(riffle(t, "models", "--json").out), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list.Models {
+		r := riffle(t, "bench", "--arch", m.Name, "--runs", "1", "--json")
+		var b benchResult
+		if err := json.Unmarshal([]byte(r.out), &b); err != nil {
+			t.Fatalf("%v: %s", err, r.err)
+		}
+		if b.MACs != m.MACs || b.Params != m.Params || b.Size != m.Input[0] || b.Arch != m.Name {
+			t.Errorf("bench: %+v, models: %+v", b, m)
+		}
+		riffle(t, "bench", "--arch", m.Name, "--size", "64").wantError(t, 2, "was trained for")
+		stages := riffle(t, "bench", "--arch", m.Name, "--runs", "1", "--layers").out
+		if !strings.Contains(stages, "second stage") {
+			t.Errorf("stages are missing:\n%s", stages)
+		}
+	}
+}

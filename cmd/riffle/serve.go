@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"riffle/api"
+	"riffle/detector"
+	"riffle/models"
+)
+
+// serveCmd's flags are also the keys of its configuration file and, upper case
+// after RIFFLE_, the environment variables it reads.
+type serveCmd struct {
+	Addr    string   `default:":8080" env:"RIFFLE_ADDR" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
+	Model   []string `default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Model to answer with (${default}); several for requests to choose from, the first being the default."`
+	Threads int      `default:"1" env:"RIFFLE_THREADS" help:"Threads that work on one photo (${default})."`
+	Workers int      `default:"0" env:"RIFFLE_WORKERS" help:"Photos worked on at a time; 0 for as many as the processors allow."`
+	Queue   int      `default:"0" env:"RIFFLE_QUEUE" help:"Requests that may wait before more are refused; 0 for 16 for each worker, --queue=-1 for none."`
+
+	Threshold     float64 `default:"0.3" env:"RIFFLE_THRESHOLD" help:"Lowest score of an answer unless the request says otherwise (${default})."`
+	MaxDetections int     `default:"100" env:"RIFFLE_MAX_DETECTIONS" help:"Most objects in an answer unless the request says otherwise (${default})."`
+
+	MaxBody   byteSize `group:"Limits:" default:"32MiB" env:"RIFFLE_MAX_BODY" placeholder:"SIZE" help:"Largest request body (${default})."`
+	MaxPixels int      `group:"Limits:" default:"50000000" env:"RIFFLE_MAX_PIXELS" help:"Largest photo, width times height (${default})."`
+	MaxHeader byteSize `group:"Limits:" default:"64KiB" env:"RIFFLE_MAX_HEADER" placeholder:"SIZE" help:"Largest request header (${default})."`
+	MaxMemory byteSize `group:"Limits:" default:"256MiB" env:"RIFFLE_MAX_MEMORY" placeholder:"SIZE" help:"Request bodies held at a time over all requests (${default})."`
+	MaxBatch  int      `group:"Limits:" default:"32" env:"RIFFLE_MAX_BATCH" help:"Photos in one request (${default})."`
+
+	Timeout       time.Duration `group:"Limits:" default:"30s" env:"RIFFLE_TIMEOUT" placeholder:"TIME" help:"For waiting and working on one request (${default})."`
+	HeaderTimeout time.Duration `group:"Limits:" default:"5s" env:"RIFFLE_HEADER_TIMEOUT" placeholder:"TIME" help:"For reading a request's header (${default})."`
+	ReadTimeout   time.Duration `group:"Limits:" default:"30s" env:"RIFFLE_READ_TIMEOUT" placeholder:"TIME" help:"For reading a whole request (${default})."`
+	WriteTimeout  time.Duration `group:"Limits:" default:"60s" env:"RIFFLE_WRITE_TIMEOUT" placeholder:"TIME" help:"From the header to the last byte of the answer (${default})."`
+	IdleTimeout   time.Duration `group:"Limits:" default:"2m" env:"RIFFLE_IDLE_TIMEOUT" placeholder:"TIME" help:"Between two requests of a connection (${default})."`
+	Grace         time.Duration `group:"Limits:" default:"15s" env:"RIFFLE_GRACE" placeholder:"TIME" help:"For requests in flight when told to stop (${default})."`
+
+	APIKey      []string `group:"Access:" name:"api-key" env:"RIFFLE_API_KEY" placeholder:"KEY" help:"Answer only requests that show this key, or one of several. Others on this machine can see the command line: rather use the environment or the configuration file."`
+	AllowOrigin []string `group:"Access:" env:"RIFFLE_ALLOW_ORIGIN" placeholder:"URL" help:"Web origin whose pages may call the service, * for all; may be repeated."`
+	TLSCert     string   `group:"Access:" name:"tls-cert" env:"RIFFLE_TLS_CERT" placeholder:"FILE" help:"Certificate in PEM; with --tls-key the service speaks HTTPS."`
+	TLSKey      string   `group:"Access:" name:"tls-key" env:"RIFFLE_TLS_KEY" placeholder:"FILE" help:"Its private key in PEM."`
+	DebugAddr   string   `group:"Access:" env:"RIFFLE_DEBUG_ADDR" placeholder:"HOST:PORT" help:"A second, loopback address for profiles (/debug/pprof/) and metrics."`
+
+	logFlags `embed:""`
+
+	Config      configFile `env:"RIFFLE_CONFIG" placeholder:"FILE" help:"YAML file with values for these flags, by their names."`
+	PrintConfig bool       `help:"Print what the service would run with, as such a file, and where each value comes from; then exit."`
+}
+
+// Help is shown below the flags.
+func (*serveCmd) Help() string {
+	return `A value comes from the command line, or else from the environment (RIFFLE_ADDR for --addr and so on), or else from the configuration file. SIGTERM and SIGINT let requests in flight finish; a second one does not wait.
+
+    riffle serve
+    curl -F image=@street.jpg localhost:8080/detect
+    curl --data-binary @street.jpg 'localhost:8080/detect?threshold=0.5&labels=person,dog'
+    curl -H 'Accept: image/jpeg' --data-binary @street.jpg localhost:8080/detect -o drawn.jpg
+
+    riffle serve --addr 127.0.0.1:9000 --config /etc/riffle.yaml
+    riffle serve --print-config > riffle.yaml`
+}
+
+// Validate is called by kong after parsing.
+func (c *serveCmd) Validate() error {
+	positive := []struct {
+		name string
+		ok   bool
+	}{
+		{"threads", c.Threads >= 1},
+		{"max-detections", c.MaxDetections >= 1},
+		{"max-body", c.MaxBody >= 1},
+		{"max-pixels", c.MaxPixels >= 1},
+		{"max-header", c.MaxHeader >= 1},
+		{"max-memory", c.MaxMemory >= 1},
+		{"max-batch", c.MaxBatch >= 1},
+		{"timeout", c.Timeout > 0},
+		{"header-timeout", c.HeaderTimeout > 0},
+		{"read-timeout", c.ReadTimeout > 0},
+		{"write-timeout", c.WriteTimeout > 0},
+		{"idle-timeout", c.IdleTimeout > 0},
+		{"grace", c.Grace > 0},
+	}
+	for _, p := range positive {
+		if !p.ok {
+			return fmt.Errorf("--%s must be positive", p.name)
+		}
+	}
+	switch {
+	case c.Workers < 0:
+		return errors.New("--workers must not be negative")
+	case c.Queue < -1:
+		return errors.New("--queue must be -1, 0 or more")
+	case !(c.Threshold >= 0 && c.Threshold <= 1):
+		return errThreshold(c.Threshold)
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return errors.New("--tls-cert and --tls-key go together")
+	case len(c.Model) == 0:
+		return errors.New("--model names no model")
+	}
+	for _, k := range c.APIKey {
+		if k == "" {
+			return errors.New("--api-key is empty")
+		}
+	}
+	return nil
+}
+
+// Run is called by kong.
+func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
+	if c.PrintConfig {
+		return printConfig(std.out, parsed)
+	}
+	offered, err := c.models()
+	if err != nil {
+		return err
+	}
+	server, err := api.New(api.Config{
+		Addr: c.Addr, Models: offered, Preload: true, Log: c.logger(std.err), Version: shortVersion(),
+		MaxBody: int64(c.MaxBody), MaxPixels: c.MaxPixels, MaxHeader: int(c.MaxHeader),
+		MaxMemory: int64(c.MaxMemory), MaxBatch: c.MaxBatch,
+		Threshold: c.Threshold, MaxDetections: c.MaxDetections,
+		ReadHeaderTimeout: c.HeaderTimeout, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout,
+		IdleTimeout: c.IdleTimeout, RequestTimeout: c.Timeout, Grace: c.Grace,
+		APIKeys: c.APIKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
+		AllowedOrigins: c.AllowOrigin, DebugAddr: c.DebugAddr,
+	})
+	if err != nil {
+		return err
+	}
+	// A log that nobody reads any more must not end the service.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the next signal ends the process at once
+	return server.Run(ctx)
+}
+
+// models makes the service's list of what --model names; broken names are found
+// here, broken files when they are first needed.
+func (c *serveCmd) models() ([]api.Model, error) {
+	var list []api.Model
+	seen := map[string]bool{}
+	for _, name := range c.Model {
+		file, err := models.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		if seen[file.Name] {
+			return nil, usagef("two models are called %q", file.Name)
+		}
+		seen[file.Name] = true
+		list = append(list, api.Model{
+			Name: file.Name, Workers: c.Workers, Threads: c.Threads, Queue: c.Queue,
+			Open: func() (api.Detector, error) {
+				d, err := openDetector(name, detector.Options{Threads: c.Threads, Workers: c.Workers})
+				if err != nil {
+					return nil, err
+				}
+				return api.FromDetector(d), nil
+			},
+		})
+	}
+	return list, nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"riffle/nn"
+)
+
+// version can be set by a release build with -ldflags "-X main.version=v1.2.3".
+var version string
+
+type versionCmd struct{}
+
+// Run is called by kong.
+func (versionCmd) Run(std stdio) error {
+	_, err := fmt.Fprintln(std.out, longVersion())
+	return err
+}
+
+// versionFlag is --version, which wins over whatever else is asked for.
+type versionFlag bool
+
+// BeforeReset is called by kong when the flag is given.
+func (versionFlag) BeforeReset(app *kong.Kong) error {
+	fmt.Fprintln(app.Stdout, longVersion())
+	app.Exit(0)
+	return nil
+}
+
+// shortVersion is the release or the module's version, "(devel)" in a plain
+// checkout.
+func shortVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// longVersion is the version with what matters in a bug report: commit, Go,
+// platform and the kernels in use.
+func longVersion() string {
+	commit, dirty := "", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				commit = s.Value
+			case s.Key == "vcs.modified" && s.Value == "true":
+				dirty = "+changes"
+			}
+		}
+	}
+	parts := []string{"riffle " + shortVersion()}
+	if commit != "" {
+		parts = append(parts, "commit "+commit[:min(12, len(commit))]+dirty)
+	}
+	cpus := nn.CPUs()
+	parts = append(parts, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH, cpus[len(cpus)-1]+" kernels")
+	return strings.Join(parts, ", ")
+}
