@@ -13,13 +13,17 @@ type Health struct {
 	Status string `json:"status" doc:"ok"`
 }
 
-// handleReady says that the process takes work: the default model is loaded or
-// can be, and nobody asked it to stop.
-func (s *Server) handleReady(w http.ResponseWriter, r *http.Request) error {
+// ready tells that the process takes work: the default model is loaded or can
+// be, and nobody asked it to stop.
+func (s *Server) ready() error {
 	if s.stopping.Load() {
 		return &failure{kind: kindStopping, detail: "the service is shutting down", retryAfter: busyPause}
 	}
-	if err := s.models.models[0].open(); err != nil {
+	return s.models.models[0].open()
+}
+
+func (s *Server) handleReady(w http.ResponseWriter, r *http.Request) error {
+	if err := s.ready(); err != nil {
 		return err
 	}
 	writeJSON(w, r, http.StatusOK, "application/json", Health{Status: "ok"})

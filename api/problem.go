@@ -40,6 +40,7 @@ var (
 	kindUnknownModel  = newKind("unknown-model", 404, "Unknown model", "Use one of the models that the service offers.")
 	kindWrongMethod   = newKind("wrong-method", 405, "Wrong method", "Use one of the methods in the Allow header.")
 	kindNotAcceptable = newKind("not-acceptable", 406, "Not acceptable", "Accept application/json, image/jpeg or image/png.")
+	kindUpgrade       = newKind("upgrade-required", 426, "WebSocket expected", "Connect with a WebSocket client.")
 	kindSlow          = newKind("slow-body", 408, "Body too slow", "Send the body faster, or a smaller picture.")
 	kindBodyTooLarge  = newKind("body-too-large", 413, "Body too large", "Send a smaller picture.")
 	kindTooManyPixels = newKind("too-many-pixels", 413, "Picture too large", "Send a picture of fewer pixels.")

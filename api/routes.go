@@ -23,6 +23,9 @@ func (s *Server) routes() http.Handler {
 	r.Get("/readyz", s.handle(writeProblem, s.handleReady))
 	r.Get("/metrics", s.handle(writeProblem, s.locked(s.handleMetrics)))
 	r.Post("/detect", s.handle(writeProblem, s.locked(s.handleDetect)))
+	r.Route("/v1", s.deepStackRoutes)
+	r.Route("/doods", s.doodsRoutes)
+	r.Route("/v2", s.kserveRoutes)
 	return r
 }
 

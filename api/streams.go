@@ -9,44 +9,36 @@ import (
 // so that a stopping server can end them: its own Shutdown does not know them.
 type streams struct {
 	mu      sync.Mutex
-	stopped bool
-	cancels map[*stream]struct{}
+	stopped chan struct{} // closed by stop
+	over    bool
 	open    sync.WaitGroup
 }
 
-type stream struct{ cancel context.CancelCauseFunc }
-
-// begin registers a stream; its context ends when the server stops. False if it
-// has stopped already. The caller must call end.
-func (st *streams) begin(ctx context.Context) (_ context.Context, end func(), ok bool) {
+// begin registers a stream, which must end soon after stop is closed and then
+// call end. False if the server has stopped already.
+func (st *streams) begin() (stop <-chan struct{}, end func(), ok bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.stopped {
+	if st.over {
 		return nil, nil, false
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	one := &stream{cancel}
-	if st.cancels == nil {
-		st.cancels = map[*stream]struct{}{}
+	if st.stopped == nil {
+		st.stopped = make(chan struct{})
 	}
-	st.cancels[one] = struct{}{}
 	st.open.Add(1)
-	return ctx, func() {
-		cancel(nil)
-		st.mu.Lock()
-		delete(st.cancels, one)
-		st.mu.Unlock()
-		st.open.Done()
-	}, true
+	return st.stopped, st.open.Done, true
 }
 
 // stop ends every stream and lets no more begin.
 func (st *streams) stop() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.stopped = true
-	for one := range st.cancels {
-		one.cancel(errStopping)
+	if st.over {
+		return
+	}
+	st.over = true
+	if st.stopped != nil {
+		close(st.stopped)
 	}
 }
 

@@ -118,3 +118,7 @@ func jsonKeys(t reflect.Type, into []string) []string {
 	}
 	return into
 }
+
+func decodeLenientBytes(data []byte, v any) error {
+	return decodeLenient(bytes.NewReader(data), v)
+}
