@@ -2,6 +2,7 @@ package detector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"os"
@@ -234,7 +235,7 @@ func TestDetectEndsWithItsContext(t *testing.T) {
 		done <- err
 	}()
 	cancel()
-	if err := <-done; err != context.Canceled {
+	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 	d.workers <- busy
@@ -310,5 +311,56 @@ func TestWorkerDoesNotAllocate(t *testing.T) {
 	run()
 	if n := testing.AllocsPerRun(3, run); n > 8 { // closures and the error variable of the stages, no memory for data
 		t.Errorf("%v allocations in a run after the first", n)
+	}
+}
+
+// TestTrainedModelStaysLight holds the shape of the trained model, whatever its
+// weights, to the limit that the project has set itself.
+func TestTrainedModelStaysLight(t *testing.T) {
+	h := Header{
+		Arch: "shufflenet_v2_x1.5", Classes: make([]Class, 80), NeckChannels: 128,
+		RoI: RoIHeader{Channels: 64, Size: 7, Hidden: 256, Proposals: 100},
+	}
+	first, err := firstGraph(&h, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := secondGraph(&h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dense, err := first.MACs(352, 352)
+	if err != nil {
+		t.Fatal(err)
+	}
+	regions, err := second.MACs(1, h.RoI.Proposals)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if total := dense + regions; total < 1_100_000_000 || total >= 1_200_000_000 {
+		t.Errorf("%d multiply-adds (%d + %d), want just under 1.2 G", total, dense, regions)
+	}
+}
+
+// TestDetectOnAnySize wants boxes within the picture, whatever its shape.
+func TestDetectOnAnySize(t *testing.T) {
+	d := tinyDetector(t, Options{Workers: 1})
+	for _, size := range []image.Point{{1, 1}, {16, 16}, {3000, 2}, {500, 1200}} {
+		var img image.Image = noise(size.X, size.Y)
+		r, err := d.Detect(context.Background(), img)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Detections) == 0 {
+			t.Errorf("%v: nothing found, which shows nothing", size)
+		}
+		for _, x := range r.Detections {
+			if b := x.Box; b != b.Clip(float32(size.X), float32(size.Y)) || b.Width() < 0 || b.Height() < 0 {
+				t.Fatalf("%v: box %v", size, b)
+			}
+		}
+	}
+	if _, err := d.Detect(context.Background(), image.NewGray(image.Rect(0, 0, 0, 0))); err == nil {
+		t.Error("no error for a picture without pixels")
 	}
 }
