@@ -83,6 +83,50 @@ func TestLeakyNotFinite(t *testing.T) {
 	}
 }
 
+// Convolutions let values that are not finite through like Go does: a ReLU keeps
+// NaN and plus infinity, although 0 times infinity is NaN.
+func TestConvolutionsNotFinite(t *testing.T) {
+	inf := float32(math.Inf(1))
+	values := []float32{inf, nan, 3, -4}
+	for _, p := range Available() {
+		for _, n := range []int{1, 8, 40, 100} {
+			in := newArena(t, 1, 1, n, true, func(_, i int) float32 { return values[i%4] })
+			out := newArena(t, 16, 1, n, true, unset)
+			ones := make([]float32, 16)
+			for i := range ones {
+				ones[i] = 1
+			}
+			pw := NewPointwise(p, ones, nil, 16, 1, n, 1)
+			pw.Run(out.planes, in.planes, nil, Act{Kind: ReLU}, 0, pw.Units())
+			for c := range out.c {
+				for i, got := range out.plane(c) {
+					if want := leaky(values[i%4], 0); got != want && !(got != got && want != want) {
+						t.Fatalf("%s: pointwise ReLU of %v is %v, want %v", p, values[i%4], got, want)
+					}
+				}
+			}
+		}
+		for _, k := range []int{3, 5} {
+			for stride := 1; stride <= 2; stride++ {
+				in := newArena(t, 4, 1, 1, true, func(c, _ int) float32 { return values[c] })
+				out := newArena(t, 4, 1, 1, true, unset)
+				w := make([]float32, 4*k*k)
+				for i := range w {
+					w[i] = 1
+				}
+				dw := NewDepthwise(p, w, nil, 4, k, stride, 1, 1)
+				dw.Run(out.planes, in.planes, Act{Kind: ReLU}, 0, 4)
+				for c := range out.c {
+					got, want := out.plane(c)[0], leaky(values[c], 0)
+					if got != want && !(got != got && want != want) {
+						t.Errorf("%s: %dx%d depthwise ReLU of %v is %v, want %v", p, k, k, values[c], got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
 func BenchmarkAdd(b *testing.B) {
 	for _, path := range Available() {
 		b.Run(path.String()+"/128@22", func(b *testing.B) {
