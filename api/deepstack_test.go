@@ -24,7 +24,7 @@ func frigateForm(photo []byte) (body []byte, contentType string) {
 // crowd finds 30 objects, the surest first.
 type crowd struct{ fake }
 
-func (*crowd) Detect(_ context.Context, photo image.Image) ([]Detection, []Stage, error) {
+func (*crowd) Detect(context.Context, image.Image) ([]Detection, []Stage, error) {
 	found := make([]Detection, 30)
 	for i := range found {
 		found[i] = Detection{Label: "person", CategoryID: 1, Score: 0.95 - float32(i)/100, Box: [4]float32{0.4, 0.6, 20.5, 319.7}}

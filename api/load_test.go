@@ -75,7 +75,7 @@ func TestFullQueueAnswersAtOnce(t *testing.T) {
 	for range 3 { // one at work, two in the queue
 		answered.Go(func() {
 			resp, err := http.Post(url+"/detect", "image/jpeg", bytes.NewReader(photo))
-			if err != nil || resp.StatusCode != 200 {
+			if err != nil || resp.StatusCode != http.StatusOK {
 				t.Errorf("an admitted request: %v %v", resp, err)
 				return
 			}
@@ -97,7 +97,7 @@ func TestFullQueueAnswersAtOnce(t *testing.T) {
 		_ = resp.Body.Close()
 		slowest = max(slowest, time.Since(start))
 		after, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
-		if resp.StatusCode != 503 || after < 1 || !strings.Contains(string(body), `"/docs#busy"`) {
+		if resp.StatusCode != http.StatusServiceUnavailable || after < 1 || !strings.Contains(string(body), `"/docs#busy"`) {
 			t.Fatalf("%d, Retry-After %q: %s", resp.StatusCode, resp.Header.Get("Retry-After"), body)
 		}
 	}
@@ -141,7 +141,7 @@ func TestClientThatLeavesFreesItsPlace(t *testing.T) {
 			return err
 		}
 		defer resp.Body.Close()
-		if resp.StatusCode != 200 {
+		if resp.StatusCode != http.StatusOK {
 			return fmt.Errorf("status %d", resp.StatusCode)
 		}
 		return nil
@@ -211,7 +211,7 @@ func TestTwentyClientsGetTheirOwnAnswers(t *testing.T) {
 				body, err := io.ReadAll(resp.Body)
 				_ = resp.Body.Close()
 				var got Result
-				if err != nil || resp.StatusCode != 200 || unmarshalLenient(body, &got) != nil ||
+				if err != nil || resp.StatusCode != http.StatusOK || unmarshalLenient(body, &got) != nil ||
 					got.Width != width || !reflect.DeepEqual(got.Detections, fakeSees(width, 40)[:3]) {
 					t.Errorf("client %d: %d %s %v", i, resp.StatusCode, body, err)
 				}
@@ -365,7 +365,7 @@ func TestSlowHeaderAndLargeHeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	if resp.StatusCode != 431 {
+	if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("large header: %d", resp.StatusCode)
 	}
 }

@@ -281,7 +281,7 @@ func TestHTTP2InClearText(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(resp.Body)
-	if resp.ProtoMajor != 2 || resp.StatusCode != 200 || !strings.Contains(string(body), "person") {
+	if resp.ProtoMajor != 2 || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "person") {
 		t.Errorf("%s %d %s", resp.Proto, resp.StatusCode, body)
 	}
 	resp, err = (&http.Client{Transport: tr}).Post(url+"/detect", "image/jpeg", strings.NewReader("text"))
@@ -289,7 +289,7 @@ func TestHTTP2InClearText(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != 415 {
+	if resp.StatusCode != http.StatusUnsupportedMediaType {
 		t.Errorf("a text over HTTP/2: %d", resp.StatusCode)
 	}
 }
@@ -339,7 +339,7 @@ func TestTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = resp.Body.Close()
-		if resp.StatusCode != 200 || (resp.ProtoMajor == 2) != h2 {
+		if resp.StatusCode != http.StatusOK || (resp.ProtoMajor == 2) != h2 {
 			t.Errorf("%s %d", resp.Proto, resp.StatusCode)
 		}
 		tr.CloseIdleConnections()
