@@ -85,7 +85,6 @@ type matcher struct {
 	ious    []float64
 	order   []int
 	ignored []bool
-	outside []bool
 	used    []uint16
 }
 

@@ -74,7 +74,7 @@ func openCOCO(images, annotations string) (*Dataset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("annotations: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	d, err := ReadCOCO(bufio.NewReaderSize(f, 1<<20))
 	if err != nil {
 		return nil, fmt.Errorf("annotations %s: %w", annotations, err)

@@ -63,7 +63,7 @@ func photoSize(path string) (width, height int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	c, format, err := image.DecodeConfig(f)
 	if err != nil {
 		if errors.Is(err, image.ErrFormat) {

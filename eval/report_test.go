@@ -51,7 +51,7 @@ func TestAnalyse(t *testing.T) {
 		t.Errorf("%d objects, %d detections, %d images, threshold %v", r.Objects, r.Detections, r.Images, r.Threshold)
 	}
 	want := [][]int{
-		//person bicycle boat nothing
+		// person, bicycle, boat, nothing
 		{1, 0, 0, 2}, // person: the second and the one of the second photo are missed
 		{0, 0, 1, 1}, // bicycle: one taken for a boat; the other found below the threshold only
 		{0, 0, 0, 0},

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -155,7 +156,7 @@ func (r *Runner) runAll(ctx context.Context, todo []Image, s *state, out *Run, b
 	}
 	saved := time.Now()
 	for got := range results {
-		if got.err != nil && ctx.Err() != nil {
+		if ctx.Err() != nil && (errors.Is(got.err, context.Canceled) || errors.Is(got.err, context.DeadlineExceeded)) {
 			continue // cut off by the end of ctx: not the photo's fault
 		}
 		bar.step()

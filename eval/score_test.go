@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// vector is one case of testdata/coco.json or tide.json, made by
+// recorded is one case of testdata/coco.json or tide.json, made by
 // training/vectors/eval.py.
-type vector struct {
+type recorded struct {
 	Images     []int
 	Categories []int
 	Objects    [][10]float64 // id, image, category, x, y, w, h, area, iscrowd, ignore
@@ -36,8 +37,8 @@ func readVectors(t testing.TB, name string, into any) {
 	}
 }
 
-// files gives the vector as the two files that a user would have.
-func (v *vector) files() (annotations, results string) {
+// files gives the recorded as the two files that a user would have.
+func (v *recorded) files() (annotations, results string) {
 	var a, r strings.Builder
 	list := func(b *strings.Builder, n int, item func(i int)) {
 		b.WriteByte('[')
@@ -69,7 +70,7 @@ func (v *vector) files() (annotations, results string) {
 	return a.String(), r.String()
 }
 
-func (v *vector) load(t testing.TB) (*Dataset, []Detection) {
+func (v *recorded) load(t testing.TB) (*Dataset, []Detection) {
 	t.Helper()
 	annotations, results := v.files()
 	d, err := ReadCOCO(strings.NewReader(annotations))
@@ -119,7 +120,7 @@ func evaluated(t testing.TB, d *Dataset, dets []Detection) *evaluation {
 }
 
 func TestScoreEqualsPycocotools(t *testing.T) {
-	var vectors []vector
+	var vectors []recorded
 	readVectors(t, "coco.json", &vectors)
 	crowds, empty, without, zero, absent, many := 0, 0, 0, 0, 0, 0
 	for i := range vectors {
@@ -209,7 +210,7 @@ func TestScoreRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
 	}
-	stray := append(dets[:len(dets):len(dets)], Detection{Image: 1, Category: 77, Score: 1})
+	stray := slices.Concat(dets, []Detection{{Image: 1, Category: 77, Score: 1}})
 	a, _ := Score(d, dets)
 	b, err := Score(d, stray)
 	if err != nil || a != b {

@@ -50,7 +50,7 @@ func (r *Runner) openState(d *Dataset) (s *state, notes []string, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("results: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	sum := sha256.New()
 	in := io.TeeReader(bufio.NewReaderSize(f, 1<<20), sum)
 	dets, problems, err := ReadResults(in, d)

@@ -7,7 +7,7 @@ import (
 
 func TestTIDEEqualsTidecv(t *testing.T) {
 	short := [errorTypes]string{"Cls", "Loc", "Both", "Dupe", "Bkg", "Miss"}
-	var vectors []vector
+	var vectors []recorded
 	readVectors(t, "tide.json", &vectors)
 	// tidecv samples the curves at i/100, COCO at numpy's linspace, which
 	// differs in the last bit: enough to move a recall across a level.
