@@ -4,7 +4,7 @@ package kernel
 
 // Only pure Go exists here so far.
 
-func shapeTiles(_ Path, _, _, n int) (most int, tiles []pixelTile) { return genericTiles(n) }
+func chooseTiles(_ Path, m, _, n int) tiling { return genericTiles(m, n) }
 
 func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, slope float32, r0, r1 int) {
 	p.tileGeneric(out, in, res, t.n, inOff, outOff, slope, r0, r1)

@@ -85,6 +85,12 @@ func TestPointwise(t *testing.T) {
 		cases = append(cases, pointwiseCase{m: 9, k: 1 + n%7, n: n, groups: 1, res: n % 3, act: testActs[n%3]})
 		cases = append(cases, pointwiseCase{m: 6, k: 2, n: n, groups: 1 + n%2, noBias: true})
 	}
+	// Every shape of the kernels whose vectors lie across outputs.
+	for m := 8; m <= 104; m += 8 {
+		for n := 1; n <= 33; n++ {
+			cases = append(cases, pointwiseCase{m: m, k: 1 + n%3, n: n, groups: 1, res: (n + m/8) % 3, act: testActs[(n/3)%6]})
+		}
+	}
 	forEachPath(t, func(t *testing.T, p Path) {
 		for i := 0; i < len(cases); i += every {
 			cases[i].check(t, p, uint64(i))

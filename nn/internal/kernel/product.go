@@ -9,8 +9,9 @@ import "fmt"
 // allow. Rows are cut evenly rather than into full tiles and a small remnant.
 type product struct {
 	path   Path
-	m, k   int // outputs and inputs of all groups
-	kg     int // inputs of one group
+	m, k   int  // outputs and inputs of all groups
+	kg     int  // inputs of one group
+	across bool // vectors lie across outputs, not along pixels
 	rows   []rowTile
 	pixels []pixelTile
 	w      []float32 // for each row tile: kg times the tile's weights for one input
@@ -28,8 +29,25 @@ type rowTile struct {
 // pixelTile is a run of pixels that one micro-kernel does at once.
 type pixelTile struct {
 	off, n int
-	shape  int    // of the micro-kernel, meaning depends on the path
+	shape  int    // of the micro-kernel, depends on the path
 	mask   uint32 // AVX-512: lanes of the last vector, AVX2: pixels of a single one
+}
+
+// tiling is how a product of one group is cut.
+type tiling struct {
+	rows   []int // sizes of the row tiles
+	pixels []pixelTile
+	across bool
+}
+
+// evenly cuts n into as few parts of at most most as possible, the greater
+// parts first.
+func evenly(n, most int) []int {
+	parts := make([]int, (n+most-1)/most)
+	for i := range parts {
+		parts[i] = (n + len(parts) - 1 - i) / len(parts)
+	}
+	return parts
 }
 
 // newProduct packs w ([m][k/groups]) for path. n is the number of pixels of a
@@ -42,18 +60,12 @@ func newProduct(path Path, w, bias []float32, m, k, n, groups int) *product {
 	if len(w) != m*p.kg || (bias != nil && len(bias) != m) {
 		panic(fmt.Sprintf("kernel: %d weights and %d biases for %d outputs of %d inputs", len(w), len(bias), m, p.kg))
 	}
-	most, pixels := shapeTiles(path, m/groups, p.kg, n)
-	p.pixels = pixels
-	mg := m / groups
+	cut := chooseTiles(path, m/groups, p.kg, n)
+	p.pixels, p.across = cut.pixels, cut.across
+	m0 := 0
 	for g := range groups {
-		tiles := (mg + most - 1) / most
-		m0 := 0
-		for t := range tiles {
-			size := mg / tiles
-			if t < mg%tiles {
-				size++
-			}
-			p.rows = append(p.rows, rowTile{m0: g*mg + m0, size: size, in: g * p.kg})
+		for _, size := range cut.rows {
+			p.rows = append(p.rows, rowTile{m0: m0, size: size, in: g * p.kg})
 			m0 += size
 		}
 	}
@@ -124,11 +136,12 @@ const (
 	genericPixels = 128
 )
 
-func genericTiles(n int) (most int, tiles []pixelTile) {
+func genericTiles(m, n int) tiling {
+	t := tiling{rows: evenly(m, genericRows)}
 	for off := 0; off < n; off += genericPixels {
-		tiles = append(tiles, pixelTile{off: off, n: min(genericPixels, n-off)})
+		t.pixels = append(t.pixels, pixelTile{off: off, n: min(genericPixels, n-off)})
 	}
-	return genericRows, tiles
+	return t
 }
 
 // tileGeneric does row tiles r0 to r1-1 for one pixel tile in pure Go.

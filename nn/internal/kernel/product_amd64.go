@@ -25,37 +25,73 @@ type productArgs struct {
 
 const _ = -(unsafe.Offsetof(productArgs{}.slope) - 80) // argSlope of the generator
 
-// shapeTiles returns the largest row tile and the pixel tiles of a product of m
-// outputs and k inputs a group.
-func shapeTiles(path Path, m, k, n int) (most int, tiles []pixelTile) {
+// chooseTiles cuts a product of m outputs, k inputs and n pixels in the way that
+// is estimated to take the least time.
+func chooseTiles(path Path, m, k, n int) tiling {
+	var ways []tiling
+	var cost func(t *tiling, k, row int, p pixelTile) float64
 	switch path {
 	case AVX512:
-		return cheapest(m, k, n, cut512, cost512, [][2]int{{9, 3}, {6, 4}})
+		cost = cost512
+		ways = []tiling{
+			{rows: evenly(m, 9), pixels: cut512(n, 3)},
+			{rows: evenly(m, 6), pixels: cut512(n, 4)},
+		}
+		// A tile across outputs reads half a cache line of every input plane, so
+		// all planes have to stay in the second level cache.
+		if m%8 == 0 && n >= acrossLeast && k*n <= 128<<10 {
+			ways = append(ways, tiling{rows: cutAcross(m), pixels: acrossPixels(n), across: true})
+		}
 	case AVX2:
-		return cheapest(m, k, n, cut256, cost256, [][2]int{{4, 3}, {6, 2}})
+		cost = cost256
+		ways = []tiling{
+			{rows: evenly(m, 4), pixels: cut256(n, 3)},
+			{rows: evenly(m, 6), pixels: cut256(n, 2)},
+		}
+	default:
+		return genericTiles(m, n)
 	}
-	return genericTiles(n)
-}
-
-// cheapest tries the sizes of tiles (outputs, vectors of pixels) that use the
-// registers well and keeps those whose estimated time is least.
-func cheapest(m, k, n int, cut func(n, width int) []pixelTile, cost func(k, rows int, t pixelTile) float64, sizes [][2]int) (most int, tiles []pixelTile) {
-	best := math.Inf(1)
-	for _, size := range sizes {
-		rows := min(m, size[0])
-		count := (m + rows - 1) / rows
-		t := cut(n, size[1])
+	best, least := 0, math.Inf(1)
+	for i := range ways {
+		t := &ways[i]
 		sum := 0.0
-		for i := range count { // rows are cut evenly, see newProduct
-			for _, p := range t {
-				sum += cost(k, (m+i)/count, p)
+		for _, row := range t.rows {
+			for _, p := range t.pixels {
+				sum += cost(t, k, row, p)
 			}
 		}
-		if sum < best {
-			best, most, tiles = sum, rows, t
+		if sum < least {
+			best, least = i, sum
 		}
 	}
-	return most, tiles
+	return ways[best]
+}
+
+// Tiles across outputs have acrossLeast to acrossMost pixels.
+const (
+	acrossLeast = 4
+	acrossMost  = 8
+)
+
+func acrossPixels(n int) []pixelTile {
+	var tiles []pixelTile
+	off := 0
+	for _, p := range evenly(n, acrossMost) {
+		tiles = append(tiles, pixelTile{off: off, n: p, shape: p, mask: 1<<p - 1})
+		off += p
+	}
+	return tiles
+}
+
+// cutAcross cuts m outputs, a multiple of eight, into tiles of up to three
+// vectors of 16, with half a vector in the last tile if need be.
+func cutAcross(m int) []int {
+	rows := evenly((m+15)/16, 3)
+	for i := range rows {
+		rows[i] *= 16
+	}
+	rows[len(rows)-1] -= m % 16
+	return rows
 }
 
 // cut512 cuts n pixels into tiles of at most width vectors, evenly. Up to eight
@@ -93,8 +129,12 @@ func cut512(n, width int) []pixelTile {
 // cost512 estimates the cycles of a row tile: in the inner loop whatever is
 // slowest of FMAs, loads and the latency of a sum, and around it loading and
 // storing the sums.
-func cost512(k, rows int, t pixelTile) float64 {
-	r, width := float64(rows), float64(t.shape>>1)+float64(t.shape&1)/2
+func cost512(t *tiling, k, row int, p pixelTile) float64 {
+	if t.across {
+		width, pixels := float64(row)/16, float64(p.n)
+		return float64(k)*max(pixels*width, width+pixels/2, 4) + 50*width + 20
+	}
+	r, width := float64(row), float64(p.shape>>1)+float64(p.shape&1)/2
 	return float64(k)*max(r*width, width+r/2, 4) + 3*r*width + 20
 }
 
@@ -123,10 +163,10 @@ func cut256(n, width int) []pixelTile {
 }
 
 // cost256 is cost512 for AVX2.
-func cost256(k, rows int, t pixelTile) float64 {
-	r, width := float64(rows), float64(t.shape)
+func cost256(_ *tiling, k, row int, p pixelTile) float64 {
+	r, width := float64(row), float64(p.shape)
 	latency := 4.0
-	if t.shape == 1 {
+	if p.shape == 1 {
 		latency = 2
 	}
 	return float64(k)*max(r*width/2, (width+r)/2, latency) + 3*r*width + 20
@@ -145,9 +185,12 @@ func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, sl
 		if res != nil {
 			a.res = &res[r.m0]
 		}
-		if p.path == AVX512 {
+		switch {
+		case p.across:
+			across512(t.shape, r.size>>3, (*byte)(unsafe.Pointer(&a)))
+		case p.path == AVX512:
 			product512(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
-		} else {
+		default:
 			product256(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
 		}
 		r0 += n

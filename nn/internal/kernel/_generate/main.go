@@ -24,6 +24,7 @@ var files = []struct {
 }{
 	{"product_avx2", product256All},
 	{"product_avx512", product512All},
+	{"product_across_avx512", across512All},
 	{"depthwise_avx2", depthwise256All},
 	{"depthwise_avx512", depthwise512All},
 	{"vector", vectorAll},
@@ -83,6 +84,12 @@ func dispatch(name string) error {
 	}
 	write("product512 calls the AVX-512 kernel of a pixel shape and a number of rows.",
 		"product512(shape, rows int, a *byte)", "shape<<4 | rows", cases)
+	cases = nil
+	for _, k := range across512Kernels() {
+		cases = append(cases, fmt.Sprintf("\tcase %d<<4 | %d:\n\t\t%s(a)\n", k.pixels, k.shape(), k.name()))
+	}
+	write("across512 calls the AVX-512 kernel of a number of pixels and a shape of outputs.",
+		"across512(pixels, shape int, a *byte)", "pixels<<4 | shape", cases)
 	cases = nil
 	for _, k := range product256Kernels() {
 		cases = append(cases, fmt.Sprintf("\tcase %d<<4 | %d:\n\t\t%s(a)\n", k.wide, k.rows, k.name()))
