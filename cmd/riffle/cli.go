@@ -111,7 +111,7 @@ func parseAndRun(args []string, std stdio) error {
 		}
 		panic(exit(2))
 	}
-	ctx, err := parser.Parse(args)
+	ctx, err := parser.Parse(flagsFirst(parser, args))
 	if err != nil {
 		return usageError{explain(parser, args, err)}
 	}

@@ -18,6 +18,7 @@ func TestWrongUsage(t *testing.T) {
 		{"detct a.jpg", `unknown command "detct", did you mean "detect"?`},
 		{"detect", `expected "<photo> ..." (try riffle detect --help)`},
 		{"detect a.jpg --thresold 0.5", "unknown flag --thresold, did you mean --threshold?"},
+		{"detect a.jpg --out", "--out: "},
 		{"detect a.jpg --colour", "unknown flag --colour (riffle detect --help lists them)"},
 		{"--verison", "unknown flag --verison, did you mean --version?"},
 		{"detect a.jpg --threshold 1.5", "--threshold must be from 0 to 1, not 1.5"},
@@ -39,6 +40,29 @@ func TestWrongUsage(t *testing.T) {
 		t.Run(c.args, func(t *testing.T) {
 			riffle(t, strings.Fields(c.args)...).wantError(t, 2, c.want)
 		})
+	}
+}
+
+func TestFlagsMayStandBetweenPhotos(t *testing.T) {
+	parser, err := newParser(&cli{}, stdio{out: io.Discard, err: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[string]string{
+		"detect a b":                      "detect a b",
+		"detect a --json b":               "detect --json a b",
+		"detect a --out o b -t 0.5 c":     "detect --out o -t 0.5 a b c",
+		"detect a --out=o b -t0.5 c -j -": "detect --out=o -t0.5 -j a b c -",
+		"detect a -jt 0.5 b -jr c":        "detect -jt 0.5 -jr a b c",
+		"detect a -j -- --json b":         "detect -j -- a --json b",
+		"detect a --unknown b":            "detect --unknown a b",
+		"detect a --out":                  "detect a --out",
+		"bench --arch a b --json":         "bench --arch a b --json",
+		"--version detect":                "--version detect",
+	} {
+		if got := strings.Join(flagsFirst(parser, strings.Fields(in)), " "); got != want {
+			t.Errorf("%q becomes %q, want %q", in, got, want)
+		}
 	}
 }
 

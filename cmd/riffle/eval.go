@@ -185,7 +185,10 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 		Results: results, Made: made, Progress: terminalFile(say.err),
 	}
 	run, err := runner.Run(ctx, set)
-	if err != nil && (run == nil || ctx.Err() == nil || len(run.Images) == 0) {
+	if ctx.Err() != nil && (run == nil || len(run.Images) == 0) {
+		return nil, errors.New("interrupted before a photo was done")
+	}
+	if err != nil && ctx.Err() == nil {
 		return nil, err
 	}
 	say.all("", run.Notes)

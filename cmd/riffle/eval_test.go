@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var evalKeys = []string{
+	"AP", "AP50", "AP75", "APl", "APm", "APs", "AR1", "AR10", "AR100", "ARl", "ARm", "ARs", "images", "seconds",
+}
+
+// selfMade is a data set whose truth is what the model itself finds from a
+// score of 0.3 on: COCO annotations in coco.json, photos in images/.
+func selfMade(t *testing.T) string {
+	t.Helper()
+	street, err := os.ReadFile(filepath.Join("..", "..", "docs", "street.jpg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := put(t, map[string][]byte{
+		"images/street.jpg": street, "images/shapes.png": pngBytes(t, picture(320, 200)), "images/small.jpg": jpegBytes(t, picture(90, 60)),
+	})
+	r := riffle(t, "detect", "--json", filepath.Join(dir, "images"))
+	if r.code != 0 {
+		t.Fatal(r.err)
+	}
+	var images, objects []string
+	categories := map[int]string{1: "person", 3: "car"}
+	for i, p := range parsePhotos(t, r.out) {
+		images = append(images, fmt.Sprintf(`{"id":%d,"file_name":%q,"width":%d,"height":%d}`, i+7, filepath.Base(p.File), p.Width, p.Height))
+		for _, o := range p.Detections {
+			categories[o.CategoryID] = o.Label
+			w, h := o.Box[2]-o.Box[0], o.Box[3]-o.Box[1]
+			objects = append(objects, fmt.Sprintf(`{"id":%d,"image_id":%d,"category_id":%d,"bbox":[%v,%v,%v,%v],"area":%v,"iscrowd":0}`,
+				len(objects)+1, i+7, o.CategoryID, o.Box[0], o.Box[1], w, h, w*h))
+		}
+	}
+	var names []string
+	for id, name := range categories {
+		names = append(names, fmt.Sprintf(`{"id":%d,"name":%q}`, id, name))
+	}
+	coco := fmt.Sprintf(`{"images":[%s],"annotations":[%s],"categories":[%s]}`,
+		strings.Join(images, ","), strings.Join(objects, ","), strings.Join(names, ","))
+	if err := os.WriteFile(filepath.Join(dir, "coco.json"), []byte(coco), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func parseMetrics(t *testing.T, r result) map[string]float64 {
+	t.Helper()
+	var m map[string]float64
+	if err := json.Unmarshal([]byte(r.out), &m); err != nil {
+		t.Fatalf("%v in %q; stderr %q", err, r.out, r.err)
+	}
+	if keys := slices.Sorted(maps.Keys(m)); !slices.Equal(keys, evalKeys) {
+		t.Errorf("keys %v, want %v", keys, evalKeys)
+	}
+	return m
+}
+
+func TestEval(t *testing.T) {
+	t.Chdir(selfMade(t))
+	run := riffle(t, "eval", "--images", "images", "--annotations", "coco.json", "--json",
+		"--results", "boxes.json", "--plots", "plots", "--html", "report.html")
+	if run.code != 0 || run.err != "" {
+		t.Fatalf("code %d, stderr %q", run.code, run.err)
+	}
+	m := parseMetrics(t, run)
+	// Every object is found by the very detection it was made of, and those
+	// have the best scores: nothing can be missed.
+	if m["AP"] < 0.999 || m["AR100"] < 0.999 || m["images"] != 3 || m["seconds"] <= 0 {
+		t.Errorf("%v, want AP and AR100 of 1 on 3 images", m)
+	}
+
+	var results []struct {
+		Image    int        `json:"image_id"`
+		Category int        `json:"category_id"`
+		Box      [4]float64 `json:"bbox"`
+		Score    float64    `json:"score"`
+	}
+	data, err := os.ReadFile("boxes.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &results); err != nil {
+		t.Fatal(err)
+	}
+	lowest := 1.0
+	for _, r := range results {
+		lowest = min(lowest, r.Score)
+	}
+	if lowest >= 0.1 {
+		t.Errorf("the lowest score is %v: eval must go down to 0.01", lowest)
+	}
+	for _, file := range []string{"plots/pr_curve.png", "plots/confusion.png", "report.html"} {
+		if st, err := os.Stat(file); err != nil || st.Size() < 1000 {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+
+	// The results file scored by itself gives the same numbers.
+	again := parseMetrics(t, riffle(t, "eval", "--annotations", "coco.json", "--detections", "boxes.json", "--json"))
+	for _, k := range evalKeys {
+		if k != "seconds" && math.Abs(again[k]-m[k]) > 1e-12 {
+			t.Errorf("%s: %v from the run, %v from its results file", k, m[k], again[k])
+		}
+	}
+	one := parseMetrics(t, riffle(t, "eval", "--annotations", "coco.json", "--detections", "boxes.json", "--json", "--limit", "1"))
+	if one["images"] != 1 {
+		t.Errorf("%v images with --limit 1", one["images"])
+	}
+	limited := parseMetrics(t, riffle(t, "eval", "--images", "images", "--annotations", "coco.json", "--json", "--limit", "2"))
+	if limited["images"] != 2 {
+		t.Errorf("%v images with --limit 2", limited["images"])
+	}
+}
+
+func TestEvalTable(t *testing.T) {
+	t.Chdir(selfMade(t))
+	r := riffle(t, "eval", "--images", "images", "--annotations", "coco.json", "--first-stage-only")
+	if r.code != 0 || r.err != "" {
+		t.Fatalf("code %d, stderr %q", r.code, r.err)
+	}
+	lines := strings.Split(r.out, "\n")
+	if !strings.HasPrefix(lines[0], "first stage: 3 photos, ") || !strings.HasPrefix(lines[1], "both stages: 3 photos, ") {
+		t.Errorf("begins with %q, %q", lines[0], lines[1])
+	}
+	head := strings.Fields(lines[2])
+	row := strings.Fields(lines[3])
+	if strings.Join(head, " ") != "percent first stage both stages added" || row[0] != "AP" || len(row) != 6 {
+		t.Fatalf("table begins with %q, %q", lines[2], lines[3])
+	}
+	var first, both, added float64
+	if _, err := fmt.Sscan(strings.Join(row[3:], " "), &first, &both, &added); err != nil {
+		t.Fatal(err)
+	}
+	if both != 100 || first >= both || math.Abs(both-first-added) > 0.11 {
+		t.Errorf("first %v, both %v, added %v", first, both, added)
+	}
+}
+
+func TestEvalOnBrokenData(t *testing.T) {
+	dir := selfMade(t)
+	t.Chdir(dir)
+	good, err := os.ReadFile("images/small.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("images/small.jpg", good[:len(good)/2], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := riffle(t, "eval", "--images", "images", "--annotations", "coco.json", "--json")
+	if r.code != 1 || r.err != "riffle: small.jpg: picture cut short: jpeg ends too early\n" {
+		t.Errorf("code %d, stderr %q", r.code, r.err)
+	}
+	if m := parseMetrics(t, r); m["images"] != 2 {
+		t.Errorf("%v images, want the 2 that could be read", m["images"])
+	}
+
+	// A photo of another size than annotated: told, but scored.
+	if err := os.WriteFile("images/small.jpg", jpegBytes(t, picture(91, 60)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r = riffle(t, "eval", "--images", "images", "--annotations", "coco.json", "--json")
+	if r.code != 0 || !strings.Contains(r.err, "1 photos have not the size that the annotations say (small.jpg is 91x60, not 90x60)") {
+		t.Errorf("code %d, stderr %q", r.code, r.err)
+	}
+
+	if err := os.Remove("images/small.jpg"); err != nil {
+		t.Fatal(err)
+	}
+	r = riffle(t, "eval", "--images", "images", "--annotations", "coco.json", "--json")
+	if r.code != 0 || !strings.Contains(r.err, "no file small.jpg in images") {
+		t.Errorf("code %d, stderr %q", r.code, r.err)
+	}
+
+	riffle(t, "eval", "--images", "gone", "--annotations", "coco.json").wantError(t, 1, "gone")
+	riffle(t, "eval", "--images", "images", "--annotations", "gone.json").wantError(t, 1, "gone.json")
+	riffle(t, "eval", "--annotations", "coco.json").wantError(t, 2, "--images DIR is missing")
+	riffle(t, "eval", "--annotations", "coco.json", "--detections", "images/street.jpg").wantError(t, 1, "detections images/street.jpg: ")
+	riffle(t, "eval", "--annotations", "coco.json", "--detections", "gone.json").wantError(t, 1, "detections gone.json: no such file")
+	riffle(t, "eval", "--images", "images", "--model", "gone").wantError(t, 1, `no model is called "gone"`)
+}
+
+func TestEvalWithoutLabels(t *testing.T) {
+	t.Chdir(put(t, map[string][]byte{"photos/a.png": pngBytes(t, picture(100, 80))}))
+	r := riffle(t, "eval", "--images", "photos", "--results", "boxes.json")
+	if r.code != 0 || !strings.Contains(r.out, "There are no labels to score against.") {
+		t.Errorf("code %d, stdout %q, stderr %q", r.code, r.out, r.err)
+	}
+	if _, err := os.Stat("boxes.json"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEvalInterrupted(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no SIGINT there")
+	}
+	dir := t.TempDir()
+	photo := jpegBytes(t, picture(640, 480))
+	for i := range 2000 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d.jpg", i)), photo, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	results := filepath.Join(t.TempDir(), "boxes.json")
+	cmd := process("eval", "--images", dir, "--results", results)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 600 { // the results file is there when the work begins
+		if _, err := os.Stat(results); err == nil {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	time.Sleep(500 * time.Millisecond)
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(errs.String(), "riffle: interrupted") {
+		t.Errorf("code %d, stderr %q", code, errs.String())
+	}
+	if _, err := os.ReadFile(results); err != nil {
+		t.Error(err)
+	}
+}
