@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// The frame of charts with two axes: 440 units wide, so that the page shows
+// The frame of charts with two axes: 400 units wide, so that the page shows
 // them on a phone with type of a readable size.
 const (
-	chartWidth  = 440.0
+	chartWidth  = 400.0
 	frameLeft   = 40.0
 	frameRight  = 12.0
 	frameTop    = 14.0
@@ -119,9 +119,9 @@ func (r *Report) sizeChart() chart {
 			c.text(f.x0-6, p.y+4, strconv.Itoa(i*20), typeSize, inkMuted, anchorEnd)
 		}
 		group := f.w / float64(len(r.Sizes))
-		bar := group / 4.2
+		bar := group / 3.5
 		for i, s := range r.Sizes {
-			x := f.x0 + float64(i)*group + group*0.14
+			x := f.x0 + float64(i)*group + group*0.07
 			for k, v := range []float64{s.AP, s.AP50, s.AR100} {
 				if v < 0 {
 					continue
@@ -129,7 +129,7 @@ func (r *Report) sizeChart() chart {
 				top := f.at(0, v)
 				c.rect(x+float64(k)*bar, top.y, bar-2, f.y0+f.h-top.y, [...]ink{inkFirst, inkSecond, inkThird}[k], 1,
 					fmt.Sprintf("%s %s: %s", s.Name, [...]string{"AP", "AP50", "AR"}[k], points(v)))
-				c.text(x+(float64(k)+0.5)*bar-1, top.y-3, points(v), 10, inkText, anchorMiddle)
+				c.text(x+(float64(k)+0.5)*bar-1, top.y-3, points(v), 9.5, inkText, anchorMiddle)
 			}
 			c.text(f.x0+(float64(i)+0.5)*group, f.y0+f.h+16, fmt.Sprintf("%s (%d)", s.Name, s.Objects), typeSize, inkText, anchorMiddle)
 		}
@@ -240,7 +240,7 @@ func (r *Report) matrixRows() []int {
 
 func (r *Report) confusionChart() chart {
 	rows := r.matrixRows()
-	cell := min(26, max(13, 320/float64(len(rows))))
+	cell := min(26, max(11, 320/float64(len(rows))))
 	const left, top, foot = 110.0, 110.0, 22.0
 	side := cell * float64(len(rows))
 	name := func(k int) string {

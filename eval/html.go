@@ -233,12 +233,12 @@ func drawMarks(w, h float64, photo string, marks []Mark) template.HTML {
 	} else {
 		fmt.Fprintf(&b, `<image href="%s" width="%s" height="%s" preserveAspectRatio="none"/>`, photo, num(w), num(h))
 	}
-	size := max(w, h) / 38
+	t := tags{size: w / 36, w: w, h: h}
 	// What is right comes first, so that the errors lie on top of it.
 	for _, kind := range []MarkKind{MarkIgnored, MarkRight, MarkFalse, MarkMissed} {
 		for _, m := range marks {
 			if m.Kind == kind {
-				drawMark(&b, m, size, w)
+				t.drawMark(&b, m)
 			}
 		}
 	}
@@ -246,7 +246,13 @@ func drawMarks(w, h float64, photo string, marks []Mark) template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // labels are escaped
 }
 
-func drawMark(b *strings.Builder, m Mark, size, width float64) {
+// tags places the labels of one picture.
+type tags struct {
+	size, w, h float64 // of the type and of the picture, in the picture's pixels
+	placed     []Box
+}
+
+func (t *tags) drawMark(b *strings.Builder, m Mark) {
 	label, about := m.Label, m.Label
 	if m.Score > 0 {
 		label += fmt.Sprintf(" %.2f", m.Score)
@@ -257,9 +263,29 @@ func drawMark(b *strings.Builder, m Mark, size, width float64) {
 	}
 	fmt.Fprintf(b, `<rect class="box %s" x="%s" y="%s" width="%s" height="%s">%s</rect>`,
 		markClass[m.Kind], num(m.Box.X), num(m.Box.Y), num(m.Box.W), num(m.Box.H), title(about))
-	x, y := max(2, m.Box.X+2), max(size, m.Box.Y-size*0.25)
-	if room := width - float64(len(label))*size*0.56; x > room {
-		x = max(2, room)
+	at := t.place(m.Box, label)
+	fmt.Fprintf(b, `<text class="tag" x="%s" y="%s" font-size="%s">%s</text>`, num(at.X), num(at.Y+at.H), num(t.size), html.EscapeString(label))
+}
+
+// place finds room for a label above the box's upper left corner or, where
+// other labels are, further down.
+func (t *tags) place(box Box, label string) Box {
+	at := Box{box.X + 2, max(0, box.Y-t.size*1.2), float64(len(label)) * t.size * 0.56, t.size}
+	at.X = max(2, min(at.X, t.w-at.W))
+	free := func() bool {
+		for _, p := range t.placed {
+			if iou(at, p, false) > 0 {
+				return false
+			}
+		}
+		return true
 	}
-	fmt.Fprintf(b, `<text class="tag" x="%s" y="%s" font-size="%s">%s</text>`, num(x), num(y), num(size), html.EscapeString(label))
+	for range 8 {
+		if free() || at.Y+2*t.size > t.h {
+			break
+		}
+		at.Y += t.size
+	}
+	t.placed = append(t.placed, at)
+	return at
 }

@@ -130,6 +130,9 @@ func (r *Runner) runAll(ctx context.Context, todo []Image, s *state, out *Run, b
 	for range max(1, min(r.Workers, len(todo))) {
 		wg.Go(func() {
 			for im := range jobs {
+				if ctx.Err() != nil {
+					continue // handed out just before the end
+				}
 				began := time.Now()
 				dets, err := r.Detect(ctx, im.Path)
 				results <- outcomeOf{im, dets, err, time.Since(began)}
