@@ -12,6 +12,7 @@ type Conv struct {
 	product                *product
 	cin, k, stride, pad    int
 	h, w, oh, ow, rowFloat int
+	phases                 int // remainders of columns modulo the stride that taps meet
 }
 
 // NewConv prepares a k x k convolution of cin planes of h rows and w columns to
@@ -23,6 +24,7 @@ func NewConv(path Path, weights, bias []float32, m, cin, k, stride, pad, groups,
 	}
 	c := &Conv{cin: cin, k: k, stride: stride, pad: pad, h: h, w: w,
 		oh: (h+2*pad-k)/stride + 1, ow: (w+2*pad-k)/stride + 1}
+	c.phases = min(stride, k)
 	c.product = newProduct(path, weights, bias, m, cin*k*k, c.ow, groups)
 	// Over-read of the widest micro-kernel, and an odd number of cache lines so
 	// that rows do not fall on each other's cache sets.
@@ -39,7 +41,7 @@ func (c *Conv) Units() int { return c.oh }
 
 // ConvScratch is the memory one call of [Conv.Run] works in.
 type ConvScratch struct {
-	rows   []float32 // [cin][k][stride][rowFloat], then one row of zeros
+	rows   []float32 // [cin][k][phases][rowFloat], then one row of zeros
 	inputs []Plane   // the inputs of the matrix product
 }
 
@@ -47,7 +49,7 @@ type ConvScratch struct {
 // need one each.
 func (c *Conv) NewScratch() *ConvScratch {
 	return &ConvScratch{
-		rows:   make([]float32, (c.cin*c.k*c.stride+1)*c.rowFloat),
+		rows:   make([]float32, (c.cin*c.k*c.phases+1)*c.rowFloat),
 		inputs: make([]Plane, c.cin*c.k*c.k),
 	}
 }
@@ -70,7 +72,7 @@ func (c *Conv) Run(out, in, res []Plane, act Act, scratch *ConvScratch, u0, u1 i
 // slot returns the offset in scratch of a packed row: rows of one channel take
 // turns in k places.
 func (c *Conv) slot(channel, row, phase int) int {
-	return ((channel*c.k+row%c.k)*c.stride + phase) * c.rowFloat
+	return ((channel*c.k+row%c.k)*c.phases + phase) * c.rowFloat
 }
 
 // packRow copies input row y of every channel to its place.
@@ -78,7 +80,7 @@ func (c *Conv) packRow(scratch *ConvScratch, in []Plane, y int) {
 	n := c.ow + (c.k-1)/c.stride
 	for ch, p := range in[:c.cin] {
 		src := Plane(at(p, y*c.w))
-		for phase := range c.stride {
+		for phase := range c.phases {
 			o := c.slot(ch, y, phase)
 			splitRow(c.product.path, scratch.rows[o:o+n], src, c.w, phase-c.pad, c.stride)
 		}
@@ -88,7 +90,7 @@ func (c *Conv) packRow(scratch *ConvScratch, in []Plane, y int) {
 // point sets the inputs of the matrix product for the output row whose filter
 // starts at input row top.
 func (c *Conv) point(scratch *ConvScratch, top int) {
-	zeros := c.cin * c.k * c.stride * c.rowFloat
+	zeros := c.cin * c.k * c.phases * c.rowFloat
 	i := 0
 	for ch := range c.cin {
 		for ky := range c.k {

@@ -53,14 +53,10 @@ func sumPlane(path Path, p Plane, n int) float32 {
 // zero outside the row. The assembly may write up to lanes floats behind dst and
 // read as many behind the row.
 func splitRow(path Path, dst []float32, src Plane, width, shift, stride int) {
-	if path == Generic || stride != 2 || width+shift < 1 {
-		splitRowGeneric(dst, src, width, shift, stride)
-		return
-	}
 	first := (max(-shift, 0) + 1) / 2
 	end := min(len(dst), (width-shift+1)/2) // behind the last float in the row
-	if end <= first {
-		clear(dst)
+	if path == Generic || stride != 2 || end <= first {
+		splitRowGeneric(dst, src, width, shift, stride)
 		return
 	}
 	clear(dst[:first])

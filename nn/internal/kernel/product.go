@@ -60,7 +60,15 @@ func newProduct(path Path, w, bias []float32, m, k, n, groups int) *product {
 	if len(w) != m*p.kg || (bias != nil && len(bias) != m) {
 		panic(fmt.Sprintf("kernel: %d weights and %d biases for %d outputs of %d inputs", len(w), len(bias), m, p.kg))
 	}
-	cut := chooseTiles(path, m/groups, p.kg, n)
+	p.cut(chooseTiles(path, m/groups, p.kg, n), groups)
+	p.pack(w)
+	p.bias = make([]float32, m+genericRows)
+	copy(p.bias, bias)
+	return p
+}
+
+// cut sets the tiles: those of one group, for each group.
+func (p *product) cut(cut tiling, groups int) {
 	p.pixels, p.across = cut.pixels, cut.across
 	m0 := 0
 	for g := range groups {
@@ -76,10 +84,6 @@ func newProduct(path Path, w, bias []float32, m, k, n, groups int) *product {
 			r.alike += p.rows[i+1].alike
 		}
 	}
-	p.pack(w)
-	p.bias = make([]float32, m+genericRows)
-	copy(p.bias, bias)
-	return p
 }
 
 // pack stores the weights in the order in which the micro-kernels read them.

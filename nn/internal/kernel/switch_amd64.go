@@ -137,6 +137,8 @@ func product512(shape, rows int, a *byte) {
 		product512r5w4h0(a)
 	case 8<<4 | 6:
 		product512r6w4h0(a)
+	default:
+		panic("kernel: no such micro-kernel")
 	}
 }
 
@@ -203,6 +205,8 @@ func across512(pixels, shape int, a *byte) {
 		across512p8w2h1(a)
 	case 8<<4 | 6:
 		across512p8w3h0(a)
+	default:
+		panic("kernel: no such micro-kernel")
 	}
 }
 
@@ -241,6 +245,8 @@ func product256(shape, rows int, a *byte) {
 		product256r3w3(a)
 	case 3<<4 | 4:
 		product256r4w3(a)
+	default:
+		panic("kernel: no such micro-kernel")
 	}
 }
 
@@ -273,6 +279,8 @@ func depthwise512(k, stride, shape int, a *byte) {
 		depthwise512k5s2w0h1(a)
 	case 5<<8 | 2<<4 | 2:
 		depthwise512k5s2w1h0(a)
+	default:
+		panic("kernel: no such micro-kernel")
 	}
 }
 
@@ -299,5 +307,7 @@ func depthwise256(k, stride, shape int, a *byte) {
 		depthwise256k5s2v1(a)
 	case 5<<8 | 2<<4 | 3:
 		depthwise256k5s2v1narrow(a)
+	default:
+		panic("kernel: no such micro-kernel")
 	}
 }
