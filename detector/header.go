@@ -57,6 +57,9 @@ const KindTwoStage = "two_stage"
 // headerKey is the header's name in the file's metadata.
 const headerKey = "riffle"
 
+// maxPooled bounds the features pooled from a picture: 256 MiB.
+const maxPooled = 64 << 20
+
 // ReadHeader reads and checks the header of a model's weights. The error names
 // the field that is wrong.
 func ReadHeader(w *nn.Weights) (Header, error) {
@@ -107,8 +110,8 @@ func (h *Header) check() error {
 		name      string
 		v, lo, hi int
 	}{
-		{"input", h.Input[0], 32, 4096},
-		{"input", h.Input[1], 32, 4096},
+		{"input", h.Input[0], 32, 2048},
+		{"input", h.Input[1], 32, 2048},
 		{"neck_channels", h.NeckChannels, 2, 2048},
 		{"roi.channels", h.RoI.Channels, 1, 1024},
 		{"roi.size", h.RoI.Size, 1, 32},
@@ -121,6 +124,9 @@ func (h *Header) check() error {
 		if f.v < f.lo || f.v > f.hi {
 			return fmt.Errorf("%s: %d is not from %d to %d", f.name, f.v, f.lo, f.hi)
 		}
+	}
+	if n := h.RoI.Channels * h.RoI.Size * h.RoI.Size * h.RoI.Proposals; n > maxPooled {
+		return fmt.Errorf("roi: channels x size x size x proposals is %d, at most %d allowed", n, maxPooled)
 	}
 	fractions := []struct {
 		name string

@@ -48,8 +48,12 @@ func Upright(img image.Image) *image.RGBA {
 	if o > 1 {
 		flat = image.NewRGBA(image.Rectangle{Max: b.Size()})
 	}
-	draw.Draw(flat, flat.Rect, image.White, image.Point{}, draw.Src)
-	draw.Draw(flat, flat.Rect, img, b.Min, draw.Over)
+	op := draw.Src
+	if m, ok := img.(interface{ Opaque() bool }); !ok || !m.Opaque() {
+		draw.Draw(flat, flat.Rect, image.White, image.Point{}, draw.Src)
+		op = draw.Over
+	}
+	draw.Draw(flat, flat.Rect, img, b.Min, op)
 	if o > 1 {
 		turn(out, flat, o)
 	}

@@ -178,7 +178,7 @@ func TestPreprocessRefusesBadArguments(t *testing.T) {
 
 func BenchmarkPreprocess(b *testing.B) {
 	for _, size := range []image.Point{{640, 480}, {1920, 1080}, {8000, 6000}} {
-		b.Run(size.String(), func(b *testing.B) {
+		b.Run(fmt.Sprintf("%dx%d", size.X, size.Y), func(b *testing.B) {
 			img := image.NewYCbCr(image.Rectangle{Max: size}, image.YCbCrSubsampleRatio420)
 			p, err := NewPreprocessor(352, 352, [3]float32{}, one)
 			if err != nil {

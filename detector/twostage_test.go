@@ -263,6 +263,10 @@ func TestModelErrorsNameTheFault(t *testing.T) {
 		{`"hidden":24`, `"hidden":48`, "roi.fc1"},
 		{`"size":5`, `"size":-5`, "roi.size"},
 		{`"proposals":30`, `"proposals":1000000000`, "roi.proposals"},
+		{
+			`"channels":8,"size":5,"sampling":2,"hidden":24,"proposals":30`,
+			`"channels":1024,"size":32,"sampling":2,"hidden":24,"proposals":5000`, "channels x size",
+		},
 		{`"second_stage_weight":0.4`, `"second_stage_weight":4`, "roi.second_stage_weight"},
 		{`"nms":0.6,"ap"`, `"nms":-1,"ap"`, "nms"},
 		{`"name":"dog"`, `"name":"cat"`, "cat"},
@@ -291,6 +295,55 @@ func TestModelErrorsNameTheFault(t *testing.T) {
 	if _, err := New([]byte("not a model"), Options{}); err == nil {
 		t.Error("no error for a file of text")
 	}
+}
+
+func TestDetectorInfo(t *testing.T) {
+	whole, first := tinyDetector(t, Options{}).Info(), tinyDetector(t, Options{FirstStageOnly: true}).Info()
+	if whole.Name != "tiny" || whole.Arch != "shufflenet_v2_x0.5" || whole.Kind != KindTwoStage || whole.Width != 384 || whole.Height != 352 {
+		t.Errorf("info %+v", whole)
+	}
+	if len(whole.Classes) != 5 || whole.Classes[0] != (Class{17, "cat"}) {
+		t.Errorf("classes %v", whole.Classes)
+	}
+	w, err := nn.ReadWeights(tinyFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var params int64
+	for _, x := range w.Tensors {
+		params += int64(len(x.Data))
+	}
+	if whole.Params != params {
+		t.Errorf("%d parameters, the file has %d", whole.Params, params)
+	}
+	// Of the second stage: the shared 1x1 convolution on every level, and 30
+	// regions through the fully connected layers.
+	cells := int64(44*48 + 22*24 + 11*12 + 6*6)
+	if got, want := whole.MACs-first.MACs, cells*16*8+30*int64(200*24+(24+4+5)*24+24*5+24*4); got != want {
+		t.Errorf("the second stage takes %d multiply-adds, want %d", got, want)
+	}
+}
+
+// FuzzReadHeader wants an error or a header that a graph can be built from.
+func FuzzReadHeader(f *testing.F) {
+	w, err := nn.ReadWeights(tinyFile(f))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(w.Metadata[headerKey])
+	f.Add(`{"format":1,"kind":"two_stage","input":[352,352],"mean":[0,0,0],"std":[1,1,1]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		h, err := ReadHeader(&nn.Weights{Metadata: map[string]string{headerKey: text}})
+		if err != nil {
+			return
+		}
+		if _, err := firstGraph(&h, true); err != nil && !strings.Contains(err.Error(), "arch") {
+			t.Errorf("first stage: %v", err)
+		}
+		if _, err := secondGraph(&h); err != nil {
+			t.Errorf("second stage: %v", err)
+		}
+	})
 }
 
 func TestWorkerDoesNotAllocate(t *testing.T) {

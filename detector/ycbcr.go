@@ -46,8 +46,8 @@ func (r nycbcraRows) addRow(sums []uint32, y, factor int) {
 			at := image.Pt(m.Rect.Min.X+x, m.Rect.Min.Y+y)
 			c := m.COffset(at.X, at.Y)
 			var rgb [3]uint32
-			terms := chromaOf(m.Cb[c], m.Cr[c])
-			terms.add(&rgb, m.Y[m.YOffset(at.X, at.Y)])
+			row := ycbcrRow{luma: m.Y[m.YOffset(at.X, at.Y):][:1], cb: m.Cb[c : c+1], cr: m.Cr[c : c+1]}
+			row.addPixels(rgb[:])
 			a := uint32(m.A[m.AOffset(at.X, at.Y)])
 			for k, v := range rgb {
 				s[k] += overWhite(v, a)
@@ -63,11 +63,38 @@ type ycbcrRow struct {
 }
 
 func (r *ycbcrRow) addPixels(sums []uint32) {
-	for c, x := 0, 0; c < len(r.cb); c++ {
+	c, x := 0, 0
+	if r.shift == 1 && r.phase == 0 { // nearly every photo: two pixels a chroma sample
+		c, x = len(r.luma)/2, len(r.luma)/2*2
+		addPairs(sums, r.luma[:x], r.cb[:c], r.cr[:c])
+	}
+	for ; c < len(r.cb); c++ {
 		k := chromaOf(r.cb[c], r.cr[c])
 		for end := min((c+1)<<r.shift-r.phase, len(r.luma)); x < end; x++ {
-			k.add((*[3]uint32)(sums[3*x:]), r.luma[x])
+			y := int32(r.luma[x]) << 16
+			s := sums[3*x : 3*x+3]
+			s[0] += clamp8((y + k.red) >> 16)
+			s[1] += clamp8((y + k.green) >> 16)
+			s[2] += clamp8((y + k.blue) >> 16)
 		}
+	}
+}
+
+// addPairs is addPixels where every chroma sample has two pixels, unrolled.
+func addPairs(sums []uint32, luma, cb, cr []uint8) {
+	cr = cr[:len(cb)]
+	for c, b := range cb {
+		k := chromaOf(b, cr[c])
+		s := (*[6]uint32)(sums[6*c:])
+		l := (*[2]uint8)(luma[2*c:])
+		y := int32(l[0]) << 16
+		s[0] += clamp8((y + k.red) >> 16)
+		s[1] += clamp8((y + k.green) >> 16)
+		s[2] += clamp8((y + k.blue) >> 16)
+		y = int32(l[1]) << 16
+		s[3] += clamp8((y + k.red) >> 16)
+		s[4] += clamp8((y + k.green) >> 16)
+		s[5] += clamp8((y + k.blue) >> 16)
 	}
 }
 
@@ -118,13 +145,6 @@ func chromaOf(cb, cr uint8) chromaTerms {
 	b, r := int32(cb)-128, int32(cr)-128
 	const half = 1 << 15
 	return chromaTerms{redOfCr*r + half, greenOfCb*b + greenOfCr*r + half, blueOfCb*b + half}
-}
-
-func (k chromaTerms) add(s *[3]uint32, luma uint8) {
-	y := int32(luma) << 16
-	s[0] += clamp8((y + k.red) >> 16)
-	s[1] += clamp8((y + k.green) >> 16)
-	s[2] += clamp8((y + k.blue) >> 16)
 }
 
 // clamp8 is written for the common case that nothing is to be clamped.
