@@ -197,17 +197,22 @@ func (s *Server) handleDeepStackList(w http.ResponseWriter, r *http.Request) err
 	return nil
 }
 
-// writeDeepStackError answers in DeepStack's form. Its clients know a few
-// statuses only: whatever is wrong with the picture or the form is 400.
+// writeDeepStackError answers in DeepStack's form.
 func writeDeepStackError(w http.ResponseWriter, r *http.Request, f *failure) {
-	status := f.kind.status
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
-	default:
-		if status < 500 {
-			status = http.StatusBadRequest
-		}
-	}
+	status := deepStackStatus(f.kind.status)
 	setRetryAfter(w, f)
 	writeJSON(w, r, status, "application/json", DeepStackError{false, f.detail, status})
+}
+
+// deepStackStatus is a status as DeepStack's clients know it: whatever is wrong
+// with the picture or the form is 400.
+func deepStackStatus(status int) int {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
+		return status
+	}
+	if status < 500 {
+		return http.StatusBadRequest
+	}
+	return status
 }

@@ -14,6 +14,8 @@ type Server struct {
 	origins  *origins
 	budget   budget
 	metrics  *metrics
+	openAPI  []byte
+	docs     []byte
 	handler  http.Handler
 	stopping atomic.Bool
 	streams  streams
@@ -41,6 +43,12 @@ func New(cfg Config) (*Server, error) {
 		}
 	}
 	s.metrics = newMetrics(s)
+	if s.openAPI, err = openAPI(cfg.Version); err != nil {
+		return nil, err
+	}
+	if s.docs, err = s.docsPage(); err != nil {
+		return nil, err
+	}
 	s.handler = s.routes()
 	return s, nil
 }
