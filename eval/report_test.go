@@ -178,3 +178,28 @@ func TestAnalyseRefusesAThreshold(t *testing.T) {
 		}
 	}
 }
+
+func TestWriteText(t *testing.T) {
+	d, dets := street()
+	r, err := Analyse(d, dets, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := r.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"3 photos (COCO annotations), 5 objects, 8 detections\n", " AP50 ", "small        3", "background  1", "bicycle found as boat: 1\n",
+		"  person        3      4 ", "    boat        0      2     –     –     –      –        0.0       –\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+	r.Labelled = false
+	b.Reset()
+	if err := r.WriteText(&b); err != nil || strings.Contains(b.String(), "AP") || !strings.Contains(b.String(), "bicycle      2\n") {
+		t.Errorf("without labels (%v):\n%s", err, b.String())
+	}
+}

@@ -1,6 +1,9 @@
 package eval
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 // splitMix is SplitMix64, which training/vectors/eval.py has too, so that a
 // large set can be made on both sides instead of being stored.
@@ -62,5 +65,30 @@ func BenchmarkScore(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.ReportMetric(m.AP, "AP")
+	}
+}
+
+// BenchmarkAnalyse works out the whole report of the same set.
+func BenchmarkAnalyse(b *testing.B) {
+	d, dets := synthetic(1, 5000, 80, 7, 100)
+	for b.Loop() {
+		if _, err := Analyse(d, dets, Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkReadResults reads the same set's detections from JSON.
+func BenchmarkReadResults(b *testing.B) {
+	d, dets := synthetic(1, 5000, 80, 7, 100)
+	var file bytes.Buffer
+	if err := WriteResults(&file, dets); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(file.Len()))
+	for b.Loop() {
+		if _, _, err := ReadResults(bytes.NewReader(file.Bytes()), d); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
