@@ -31,7 +31,7 @@ type benchCmd struct {
 
 // Help is shown below the flags.
 func (*benchCmd) Help() string {
-	return `The weights are those of the model, or random where an architecture is named: the time does not depend on them. A model is timed as a whole, from the planes of its input to its boxes.
+	return `The weights are those of the model, or random where an architecture is named: the time does not depend on them. A model is timed as a whole, from the planes of its input to its boxes. The JSON's "cpu" is the processor's name and, in brackets, the kernel set.
 
     riffle bench --arch shufflenet_v2_x1.0 --size 224
     riffle bench --arch shufflenet_v1_x1.0_g3 --threads 2 --cpu avx2 --layers

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -70,6 +72,43 @@ func envName(flag *kong.Flag) string {
 		}
 	}
 	return ""
+}
+
+// strayVariables lists what is set in the environment and looks like a misspelt
+// variable of riffle's. Others that begin with RIFFLE_ are somebody else's: an
+// orchestrator sets a few for a service of this name.
+func strayVariables(app *kong.Application, environ []string) []string {
+	known := map[string]bool{kernelVariable: true}
+	for _, command := range app.Children {
+		for _, f := range command.Flags {
+			for _, e := range f.Envs {
+				known[e] = true
+			}
+		}
+	}
+	names := slices.Sorted(maps.Keys(known))
+	var stray []string
+	for _, e := range environ {
+		name, _, _ := strings.Cut(e, "=")
+		if !strings.HasPrefix(name, "RIFFLE_") || known[name] {
+			continue
+		}
+		if near := nearest.Name(strings.TrimPrefix(name, "RIFFLE_"), trimAll(names, "RIFFLE_")); near != "" {
+			stray = append(stray, fmt.Sprintf("%s is not used, did you mean RIFFLE_%s?", name, near))
+		}
+	}
+	return stray
+}
+
+// kernelVariable chooses the kernel set; package nn reads it.
+const kernelVariable = "RIFFLE_CPU"
+
+func trimAll(words []string, prefix string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = strings.TrimPrefix(w, prefix)
+	}
+	return out
 }
 
 // readConfig reads the file and holds every key and value against the flags of

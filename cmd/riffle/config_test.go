@@ -1,9 +1,11 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,6 +161,22 @@ func serveFlags(t *testing.T) []*kong.Flag {
 	}
 	t.Fatal("no serve command")
 	return nil
+}
+
+func TestStrayVariables(t *testing.T) {
+	parser, err := newParser(&cli{}, stdio{out: io.Discard, err: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strayVariables(parser.Model, []string{
+		"PATH=/bin", "RIFFLE_ADDR=:80", "RIFFLE_CPU=avx2", "RIFFLE_ADR=:80", "RIFFLE_LOG_LEVL=debug",
+		// What Kubernetes sets for a service called riffle:
+		"RIFFLE_PORT=tcp://10.0.0.1:80", "RIFFLE_SERVICE_HOST=10.0.0.1", "RIFFLE_SERVICE_PORT=80", "RIFFLE_PORT_80_TCP_PROTO=tcp",
+	})
+	want := []string{"RIFFLE_ADR is not used, did you mean RIFFLE_ADDR?", "RIFFLE_LOG_LEVL is not used, did you mean RIFFLE_LOG_LEVEL?"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func TestByteSize(t *testing.T) {

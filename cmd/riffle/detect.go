@@ -81,6 +81,10 @@ type object struct {
 
 // Run is called by kong.
 func (c *detectCmd) Run(std stdio) error {
+	inputs := findInputs(c.Photos, c.Recursive)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	photos := decodeAhead(ctx, inputs, std.in) // the first while the model is opened
 	d, err := openDetector(c.Model, detector.Options{Threads: c.Threads, Workers: 1})
 	if err != nil {
 		return err
@@ -89,7 +93,6 @@ func (c *detectCmd) Run(std stdio) error {
 	if err != nil {
 		return usageError{err}
 	}
-	inputs := findInputs(c.Photos, c.Recursive)
 	var out *outDir
 	if c.Out != "" {
 		if out, err = newOutDir(c.Out, inputs); err != nil {
@@ -97,7 +100,7 @@ func (c *detectCmd) Run(std stdio) error {
 		}
 	}
 	failed := false
-	for in := range decodeAhead(inputs, std.in) {
+	for in := range photos {
 		err := in.err
 		if err == nil {
 			err = c.one(d, in, wanted, out, std.out)
@@ -121,8 +124,8 @@ type decoded struct {
 }
 
 // decodeAhead reads and decodes the photos in order, the next one while the
-// last is looked at.
-func decodeAhead(inputs []input, stdin io.Reader) <-chan decoded {
+// last is looked at, until ctx ends.
+func decodeAhead(ctx context.Context, inputs []input, stdin io.Reader) <-chan decoded {
 	ch := make(chan decoded)
 	go func() {
 		defer close(ch)
@@ -133,7 +136,11 @@ func decodeAhead(inputs []input, stdin io.Reader) <-chan decoded {
 				d.photo, d.err = readPhoto(in.path, stdin)
 				d.took = time.Since(start)
 			}
-			ch <- d
+			select {
+			case ch <- d:
+			case <-ctx.Done():
+				return
+			}
 		}
 	}()
 	return ch

@@ -120,8 +120,12 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 	if err != nil {
 		return err
 	}
+	log := c.logger(std.err)
+	for _, s := range strayVariables(parsed.Model, os.Environ()) {
+		log.Warn().Msg(s)
+	}
 	server, err := api.New(api.Config{
-		Addr: c.Addr, Models: offered, Preload: true, Log: c.logger(std.err), Version: shortVersion(),
+		Addr: c.Addr, Models: offered, Preload: true, Log: log, Version: shortVersion(),
 		MaxBody: int64(c.MaxBody), MaxPixels: c.MaxPixels, MaxHeader: int(c.MaxHeader),
 		MaxMemory: int64(c.MaxMemory), MaxBatch: c.MaxBatch,
 		Threshold: c.Threshold, MaxDetections: c.MaxDetections,

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// service is riffle serve as a process of its own.
+type service struct {
+	cmd  *exec.Cmd
+	url  string
+	done chan error    // the process's end
+	log  *bytes.Buffer // what it logged; safe to read after done
+}
+
+// serve starts the service on a free port and waits until it listens.
+func serve(t *testing.T, args ...string) *service {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("no SIGTERM there")
+	}
+	s := &service{cmd: process(append([]string{"serve", "--addr", "127.0.0.1:0", "--log-format", "json"}, args...)...)}
+	s.done, s.log = make(chan error, 1), &bytes.Buffer{}
+	pipe, err := s.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	listening := make(chan string, 1)
+	go func() {
+		for lines := bufio.NewScanner(pipe); lines.Scan(); {
+			s.log.WriteString(lines.Text() + "\n")
+			var line struct{ Message, URL string }
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Message == "listening" {
+				listening <- line.URL
+			}
+		}
+		s.done <- s.cmd.Wait()
+	}()
+	t.Cleanup(func() { _ = s.cmd.Process.Kill() })
+	select {
+	case s.url = <-listening:
+	case err := <-s.done:
+		t.Fatalf("it ended: %v\n%s", err, s.log)
+	case <-time.After(30 * time.Second):
+		t.Fatal("it does not listen")
+	}
+	return s
+}
+
+// stop sends a signal and returns the exit code.
+func (s *service) stop(t *testing.T, signal os.Signal) int {
+	t.Helper()
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-s.done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("it does not end")
+	}
+	return s.cmd.ProcessState.ExitCode()
+}
+
+func post(t *testing.T, url, contentType string, body io.Reader) (int, []byte) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", contentType)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, data
+}
+
+// The service and the command line say the same of a photo, in all three forms
+// of request.
+func TestServeAnswersAsDetect(t *testing.T) {
+	street := filepath.Join("..", "..", "docs", "street.jpg")
+	want := parsePhotos(t, riffle(t, "detect", "--json", street).out)[0].Detections
+	data, err := os.ReadFile(street)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var form bytes.Buffer
+	mw := multipart.NewWriter(&form)
+	part, err := mw.CreateFormFile("image", "street.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := part.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := mw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	inJSON, err := json.Marshal(map[string][]byte{"image": data})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s := serve(t)
+	for _, c := range []struct {
+		contentType string
+		body        []byte
+	}{{mw.FormDataContentType(), form.Bytes()}, {"image/jpeg", data}, {"application/json", inJSON}} {
+		status, answer := post(t, s.url+"/detect", c.contentType, bytes.NewReader(c.body))
+		var got photoResult
+		if err := json.Unmarshal(answer, &got); status != http.StatusOK || err != nil {
+			t.Errorf("%.20s: %d, %v: %s", c.contentType, status, err, answer)
+			continue
+		}
+		if !slices.Equal(got.Detections, want) {
+			t.Errorf("%.20s: got %v\nwant %v", c.contentType, got.Detections, want)
+		}
+	}
+	if status, answer := post(t, s.url+"/detect", "image/jpeg", strings.NewReader("text")); status/100 != 4 {
+		t.Errorf("text as a photo: %d %s", status, answer)
+	}
+	if code := s.stop(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d after SIGTERM\n%s", code, s.log)
+	}
+}
+
+// SIGTERM lets a request in flight finish, refuses new connections and ends
+// with exit code 0.
+func TestServeFinishesWhatIsInFlight(t *testing.T) {
+	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		s := serve(t)
+		data := jpegBytes(t, picture(640, 480))
+		body, feed := io.Pipe()
+		type answer struct {
+			status int
+			body   []byte
+		}
+		answered := make(chan answer, 1)
+		go func() {
+			status, got := post(t, s.url+"/detect?threshold=0.02", "image/jpeg", body)
+			answered <- answer{status, got}
+		}()
+		if _, err := feed.Write(data[:len(data)/2]); err != nil { // the service is reading
+			t.Fatal(err)
+		}
+		if err := s.cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		waitUntilRefused(t, s.url)
+		if _, err := feed.Write(data[len(data)/2:]); err != nil {
+			t.Fatal(err)
+		}
+		feed.Close()
+		select {
+		case a := <-answered:
+			var got photoResult
+			if err := json.Unmarshal(a.body, &got); a.status != http.StatusOK || err != nil || len(got.Detections) == 0 {
+				t.Errorf("after %v: %d %s", signal, a.status, a.body)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("after %v: no answer", signal)
+		}
+		<-s.done
+		if code := s.cmd.ProcessState.ExitCode(); code != 0 {
+			t.Errorf("after %v: exit code %d\n%s", signal, code, s.log)
+		}
+	}
+}
+
+// waitUntilRefused returns when the service takes no new connections.
+func waitUntilRefused(t *testing.T, url string) {
+	t.Helper()
+	fresh := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for range 600 {
+		resp, err := fresh.Get(url + "/healthz")
+		if err != nil {
+			return
+		}
+		resp.Body.Close()
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("new connections are still taken")
+}
+
+func TestServeErrors(t *testing.T) {
+	taken := serve(t)
+	host := strings.TrimPrefix(taken.url, "http://")
+	riffle(t, "serve", "--addr", host, "--log-level", "off").wantError(t, 1, "cannot listen on "+host)
+	riffle(t, "serve", "--model", "riffle-v2-1.5", "--log-level", "off").wantError(t, 1, `did you mean "riffle-v2-1.5x"?`)
+	riffle(t, "serve", "--model", "riffle-v2-1.5x,riffle-v2-1.5x", "--log-level", "off").wantError(t, 2, "two models are called")
+	dir := put(t, map[string][]byte{"broken.safetensors": []byte("no weights")})
+	riffle(t, "serve", "--addr", "127.0.0.1:0", "--model", filepath.Join(dir, "broken.safetensors"), "--log-level", "off").
+		wantError(t, 1, "model "+dir)
+	riffle(t, "serve", "--debug-addr", "0.0.0.0:0", "--log-level", "off").wantError(t, 1, "0.0.0.0:0")
+	if code := taken.stop(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// The log may lose its reader without harm.
+func TestServeSurvivesItsLog(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no SIGTERM there")
+	}
+	cmd := process("serve", "--addr", "127.0.0.1:0", "--log-format", "json")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	w.Close()
+	var line struct{ URL string }
+	if err := json.NewDecoder(r).Decode(&line); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	photo := jpegBytes(t, picture(64, 48))
+	for range 2 {
+		if status, answer := post(t, line.URL+"/detect", "image/jpeg", bytes.NewReader(photo)); status != http.StatusOK {
+			t.Fatalf("%d %s", status, answer)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLogFormats(t *testing.T) {
+	for format, want := range map[string]string{"json": `"message":"hello"`, "auto": `"message":"hello"`, "console": "INF hello"} {
+		var b bytes.Buffer
+		f := logFlags{LogFormat: format, LogLevel: "info"}
+		log := f.logger(&b)
+		log.Info().Msg("hello")
+		log.Debug().Msg("unheard")
+		if !strings.Contains(b.String(), want) || strings.Contains(b.String(), "unheard") {
+			t.Errorf("%s: %q, want %q", format, b.String(), want)
+		}
+	}
+	var b bytes.Buffer
+	f := logFlags{LogFormat: "json", LogLevel: "off"}
+	log := f.logger(&b)
+	log.Error().Msg("unheard")
+	if b.Len() > 0 {
+		t.Errorf("off: %q", b.String())
+	}
+}
