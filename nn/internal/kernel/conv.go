@@ -9,10 +9,12 @@ import "fmt"
 // their remainder modulo the stride; then every tap of the filter is a dense run
 // of floats, and the row is a matrix product whose inputs are those runs.
 type Conv struct {
-	product                *product
-	cin, k, stride, pad    int
-	h, w, oh, ow, rowFloat int
-	phases                 int // remainders of columns modulo the stride that taps meet
+	product             *product
+	cin, k, stride, pad int
+	h, w, oh, ow        int
+	phases              int // remainders of columns modulo the stride that taps meet
+	used                int // floats of a packed row that taps meet
+	rowFloats           int // floats from one packed row to the next
 }
 
 // NewConv prepares a k x k convolution of cin planes of h rows and w columns to
@@ -22,14 +24,20 @@ func NewConv(path Path, weights, bias []float32, m, cin, k, stride, pad, groups,
 	if k < 1 || stride < 1 || pad < 0 || h+2*pad < k || w+2*pad < k || cin < 1 || groups < 1 {
 		panic(fmt.Sprintf("kernel: %dx%d convolution, stride %d, padding %d, of %d planes %dx%d", k, k, stride, pad, cin, h, w))
 	}
-	c := &Conv{cin: cin, k: k, stride: stride, pad: pad, h: h, w: w,
+	c := &Conv{cin: cin, k: k, stride: stride, pad: pad, h: h, w: w, phases: min(stride, k),
 		oh: (h+2*pad-k)/stride + 1, ow: (w+2*pad-k)/stride + 1}
-	c.phases = min(stride, k)
 	c.product = newProduct(path, weights, bias, m, cin*k*k, c.ow, groups)
-	// Over-read of the widest micro-kernel, and an odd number of cache lines so
-	// that rows do not fall on each other's cache sets.
-	c.rowFloat = (c.ow+(k-1)/stride+64)/32*32 + 16
+	c.used = c.ow + (k-1)/stride
+	c.rowFloats = rowStride(max(c.used, (w+pad)/stride+1))
 	return c
+}
+
+// rowStride returns the distance between scratch rows of n floats: room for the
+// over-read of the widest micro-kernel, and an odd number of cache lines so that
+// rows spread over the sets of a cache.
+func rowStride(n int) int {
+	const line = 16
+	return ((n+Slack+line-1)/line | 1) * line
 }
 
 // Out returns the size of the output planes.
@@ -41,56 +49,78 @@ func (c *Conv) Units() int { return c.oh }
 
 // ConvScratch is the memory one call of [Conv.Run] works in.
 type ConvScratch struct {
-	rows   []float32 // [cin][k][phases][rowFloat], then one row of zeros
-	inputs []Plane   // the inputs of the matrix product
+	rows []float32 // [cin][k][phases][rowFloats], then one row of zeros
+	// Inputs of the matrix product: for an output row whose filter starts at
+	// input row y, inside[y%k], or edge if it reaches beyond the plane.
+	inside [][]Plane
+	edge   []Plane
+	next   int // first input row that is not packed yet
 }
 
 // NewScratch makes scratch memory for this convolution. Concurrent calls of Run
 // need one each.
 func (c *Conv) NewScratch() *ConvScratch {
-	return &ConvScratch{
-		rows:   make([]float32, (c.cin*c.k*c.phases+1)*c.rowFloat),
-		inputs: make([]Plane, c.cin*c.k*c.k),
+	s := &ConvScratch{rows: alignedFloats((c.cin*c.k*c.phases + 1) * c.rowFloats)}
+	inputs := c.cin * c.k * c.k
+	s.edge = make([]Plane, inputs)
+	for top := range min(c.k, max(c.h-c.k+1, 0)) {
+		s.inside = append(s.inside, make([]Plane, inputs))
+		c.point(s, s.inside[top], top)
 	}
+	return s
 }
 
 // Run computes output rows u0 to u1-1 of all planes. res is nil or has as many
 // planes as out, which may be the output planes themselves, and is added before
 // the activation.
 func (c *Conv) Run(out, in, res []Plane, act Act, scratch *ConvScratch, u0, u1 int) {
-	next := 0 // first input row not packed yet
+	scratch.next = 0
 	for y := u0; y < u1; y++ {
-		top := y*c.stride - c.pad
-		for next = max(next, top, 0); next < min(top+c.k, c.h); next++ {
-			c.packRow(scratch, in, next)
-		}
-		c.point(scratch, top)
-		c.product.run(out, scratch.inputs, res, 0, y*c.ow, act, 0, c.product.units())
+		c.row(out, in, res, act, scratch, y, y*c.ow)
 	}
+}
+
+// row computes output row y of all planes to offset off of the out planes. Rows
+// of one run come in ascending order.
+func (c *Conv) row(out, in, res []Plane, act Act, s *ConvScratch, y, off int) {
+	top := y*c.stride - c.pad
+	for s.next = max(s.next, top, 0); s.next < min(top+c.k, c.h); s.next++ {
+		c.packRow(s, in, s.next)
+	}
+	inputs := s.edge
+	if top >= 0 && top+c.k <= c.h {
+		inputs = s.inside[top%c.k]
+	} else {
+		c.point(s, inputs, top)
+	}
+	c.product.run(out, inputs, res, 0, off, act, 0, c.product.units())
 }
 
 // slot returns the offset in scratch of a packed row: rows of one channel take
 // turns in k places.
 func (c *Conv) slot(channel, row, phase int) int {
-	return ((channel*c.k+row%c.k)*c.phases + phase) * c.rowFloat
+	return ((channel*c.k+row%c.k)*c.phases + phase) * c.rowFloats
 }
 
 // packRow copies input row y of every channel to its place.
-func (c *Conv) packRow(scratch *ConvScratch, in []Plane, y int) {
-	n := c.ow + (c.k-1)/c.stride
+func (c *Conv) packRow(s *ConvScratch, in []Plane, y int) {
 	for ch, p := range in[:c.cin] {
 		src := Plane(at(p, y*c.w))
+		o := c.slot(ch, y, 0)
+		if c.stride == 2 && c.phases == 2 && c.splitRow(s.rows[o:o+2*c.rowFloats], src) {
+			continue
+		}
 		for phase := range c.phases {
 			o := c.slot(ch, y, phase)
-			splitRow(c.product.path, scratch.rows[o:o+n], src, c.w, phase-c.pad, c.stride)
+			everyNth(s.rows[o:o+c.used], src, c.w, phase-c.pad, c.stride)
 		}
 	}
 }
 
 // point sets the inputs of the matrix product for the output row whose filter
 // starts at input row top.
-func (c *Conv) point(scratch *ConvScratch, top int) {
-	zeros := c.cin * c.k * c.phases * c.rowFloat
+func (c *Conv) point(s *ConvScratch, inputs []Plane, top int) {
+	zeros := c.cin * c.k * c.phases * c.rowFloats
 	i := 0
 	for ch := range c.cin {
 		for ky := range c.k {
@@ -100,16 +130,16 @@ func (c *Conv) point(scratch *ConvScratch, top int) {
 				if y >= 0 && y < c.h {
 					o = c.slot(ch, y, kx%c.stride) + kx/c.stride
 				}
-				scratch.inputs[i] = Plane(&scratch.rows[o])
+				inputs[i] = Plane(&s.rows[o])
 				i++
 			}
 		}
 	}
 }
 
-// splitRowGeneric sets dst[i] to float i*stride+shift of the row src of width
-// floats, zero outside the row.
-func splitRowGeneric(dst []float32, src Plane, width, shift, stride int) {
+// everyNth sets dst[i] to float i*stride+shift of the row src of width floats,
+// zero outside the row.
+func everyNth(dst []float32, src Plane, width, shift, stride int) {
 	row := floats(src, width)
 	if stride == 1 {
 		first := min(max(-shift, 0), len(dst))

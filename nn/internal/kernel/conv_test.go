@@ -23,7 +23,7 @@ func (c convCase) check(t testing.TB, path Path, seed uint64) {
 	in := newArena(t, c.cin, c.h, c.w, seed%2 == 0, s.fill)
 	res := newArena(t, c.m, oh, ow, seed%2 == 1, s.fill)
 	scratch := conv.NewScratch()
-	for i := range scratch.rows[:len(scratch.rows)-conv.rowFloat] {
+	for i := range scratch.rows[:len(scratch.rows)-conv.rowFloats] {
 		scratch.rows[i] = nan // a run must not use what another left behind
 	}
 	fresh := func() *arena { return newArena(t, c.m, oh, ow, seed%2 == 0, unset) }
@@ -79,6 +79,51 @@ func TestConv(t *testing.T) {
 	})
 }
 
+// The fused pool gives what convolution and pool give one after the other.
+func TestConvMaxPool(t *testing.T) {
+	cases := []convCase{
+		{m: 24, cin: 3, k: 3, stride: 2, pad: 1, groups: 1, h: 64, w: 64, act: Act{Kind: ReLU}},
+		{m: 16, cin: 3, k: 3, stride: 2, pad: 1, groups: 1, h: 57, w: 33, act: Act{Kind: HSwish}},
+		{m: 4, cin: 2, k: 5, stride: 1, pad: 2, groups: 2, h: 6, w: 40},
+		{m: 4, cin: 2, k: 7, stride: 2, pad: 3, groups: 1, h: 30, w: 71, act: Act{Kind: LeakyReLU, Slope: 0.1}},
+	}
+	for w := 1; w <= 80; w++ {
+		cases = append(cases, convCase{m: 3, cin: 1, k: 3, stride: 2, pad: 1, groups: 1, h: 1 + w%13, w: w, act: testActs[w%3]})
+	}
+	forEachPath(t, func(t *testing.T, p Path) {
+		for i := 0; i < len(cases); i += every {
+			c := cases[i]
+			what := p.String() + " " + name(c)
+			s := random(uint64(i))
+			w, bias := s.slice(c.m*c.cin/c.groups*c.k*c.k), s.slice(c.m)
+			in := newArena(t, c.cin, c.h, c.w, i%2 == 0, s.fill)
+			conv := NewConv(p, w, bias, c.m, c.cin, c.k, c.stride, c.pad, c.groups, c.h, c.w)
+			ch, cw := conv.Out()
+			middle := newArena(t, c.m, ch, cw, true, unset)
+			conv.Run(middle.planes, in.planes, nil, c.act, conv.NewScratch(), 0, conv.Units())
+			pool := NewMaxPool(p, 3, 2, 1, ch, cw)
+			oh, ow := pool.Out()
+			want := newArena(t, c.m, oh, ow, true, unset)
+			pool.Run(want.planes, middle.planes)
+
+			both := NewConvMaxPool(p, w, bias, c.m, c.cin, c.k, c.stride, c.pad, c.groups, c.h, c.w)
+			if a, b := both.Out(); a != oh || b != ow {
+				t.Fatalf("%s: output is %dx%d, want %dx%d", what, a, b, oh, ow)
+			}
+			scratch := both.NewScratch()
+			for j := range scratch.data {
+				scratch.data[j] = nan
+			}
+			fresh := func() *arena { return newArena(t, c.m, oh, ow, i%2 == 1, unset) }
+			got := forEachSplit(t, what, both.Units(), s, fresh, func(out *arena, u0, u1 int) {
+				both.Run(out.planes, in.planes, c.act, scratch, u0, u1)
+			})
+			in.check(t, what, true)
+			got.compare(t, what, func(m, j int) (float64, float64) { return float64(want.plane(m)[j]), 0 })
+		}
+	})
+}
+
 func FuzzConv(f *testing.F) {
 	f.Add(uint8(24), uint8(3), uint8(3), uint8(2), uint8(1), uint8(0), uint8(9), uint8(31), uint64(1))
 	f.Add(uint8(3), uint8(1), uint8(5), uint8(1), uint8(2), uint8(1), uint8(3), uint8(2), uint64(2))
@@ -98,16 +143,23 @@ func FuzzConv(f *testing.F) {
 func BenchmarkStem(b *testing.B) {
 	for _, size := range []int{224, 320, 352} {
 		for _, path := range Available()[1:] {
+			s := random(1)
+			act := Act{Kind: LeakyReLU, Slope: 0.1}
+			w, bias := s.slice(24*27), s.slice(24)
+			c := NewConv(path, w, bias, 24, 3, 3, 2, 1, 1, size, size)
+			both := NewConvMaxPool(path, w, bias, 24, 3, 3, 2, 1, 1, size, size)
+			oh, ow := c.Out()
+			ph, pw := both.Out()
+			macs := float64(24 * 27 * oh * ow)
 			b.Run(fmt.Sprintf("%s/%d", path, size), func(b *testing.B) {
-				s := random(1)
-				c := NewConv(path, s.slice(24*27), s.slice(24), 24, 3, 3, 2, 1, 1, size, size)
-				oh, ow := c.Out()
-				in := newFastArena(3, size, size, s.fill)
-				out := newFastArena(24, oh, ow, unset)
+				in, out := newFastArena(3, size, size, s.fill), newFastArena(24, oh, ow, unset)
 				scratch := c.NewScratch()
-				measure(b, float64(24*27*oh*ow), func() {
-					c.Run(out.planes, in.planes, nil, Act{Kind: LeakyReLU, Slope: 0.1}, scratch, 0, c.Units())
-				})
+				measure(b, macs, func() { c.Run(out.planes, in.planes, nil, act, scratch, 0, c.Units()) })
+			})
+			b.Run(fmt.Sprintf("%s/%d+pool", path, size), func(b *testing.B) {
+				in, out := newFastArena(3, size, size, s.fill), newFastArena(24, ph, pw, unset)
+				scratch := both.NewScratch()
+				measure(b, macs, func() { both.Run(out.planes, in.planes, act, scratch, 0, both.Units()) })
 			})
 		}
 	}

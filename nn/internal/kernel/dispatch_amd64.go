@@ -2,9 +2,6 @@ package kernel
 
 import "unsafe"
 
-// lanes is the number of floats the streaming kernels take at a time.
-const lanes = 8
-
 func bytes(p *float32) *byte { return (*byte)(unsafe.Pointer(p)) }
 
 // whole returns how many of n floats the assembly does for path; the rest is
@@ -49,19 +46,25 @@ func sumPlane(path Path, p Plane, n int) float32 {
 	return sum + sumGeneric(Plane(at(p, v)), n-v)
 }
 
-// splitRow sets dst[i] to float i*stride+shift of the row src of width floats,
-// zero outside the row. The assembly may write up to lanes floats behind dst and
-// read as many behind the row.
-func splitRow(path Path, dst []float32, src Plane, width, shift, stride int) {
-	first := (max(-shift, 0) + 1) / 2
-	end := min(len(dst), (width-shift+1)/2) // behind the last float in the row
-	if path == Generic || stride != 2 || end <= first {
-		splitRowGeneric(dst, src, width, shift, stride)
-		return
+// splitRow packs both phases of an input row for stride 2 into dst and reports
+// whether it did. Even and odd columns go to the two phases, whichever the
+// padding makes theirs.
+func (c *Conv) splitRow(dst []float32, src Plane) bool {
+	if c.product.path == Generic {
+		return false
 	}
-	clear(dst[:first])
-	everySecondAVX2(bytes(&dst[first]), bytes(at(src, 2*first+shift)), (end-first+lanes-1)/lanes*lanes)
-	clear(dst[end:])
+	even, odd := dst[c.pad%2*c.rowFloats:], dst[(c.pad+1)%2*c.rowFloats:]
+	e, o := (c.pad-c.pad%2)/2, (1+c.pad-(c.pad+1)%2)/2 // where columns 0 and 1 go
+	splitAVX2(bytes(&even[e]), bytes(&odd[o]), (*byte)(src), (c.w+2*lanes-1)/(2*lanes)*lanes)
+	clear(even[:e])
+	clear(odd[:o])
+	if end := e + (c.w+1)/2; end < c.used {
+		clear(even[end:c.used])
+	}
+	if end := o + c.w/2; end < c.used {
+		clear(odd[end:c.used])
+	}
+	return true
 }
 
 func (l *Linear) block(sums *[linearRows]float32, x []float32, u int) {
@@ -84,26 +87,36 @@ var (
 	poolRight    = [lanes]int32{0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 7}
 )
 
-// plane pools one plane. The assembly does the 3x3 max-pool with stride 2. Above
-// the first and below the last row it is given a row of the window twice.
+// plane pools one plane. Above the first and below the last row a row of the
+// window is taken twice, which does not change the maximum.
 func (p *Pool) plane(out, in Plane) {
-	if p.path == Generic || p.average || p.k != 3 || p.stride != 2 || p.pad != 1 || p.ow < lanes {
+	if p.path == Generic || p.average || p.k != 3 || p.stride != 2 || p.pad != 1 {
 		p.planeGeneric(out, in)
 		return
 	}
-	n := p.ow / lanes * lanes
-	back := 0
-	if n < p.ow {
-		back = (lanes - (p.ow - n)) * floatSize
+	row := func(y int) Plane { return Plane(at(in, max(0, min(y, p.h-1))*p.w)) }
+	for y := range p.oh {
+		poolRow(p.path, Plane(at(out, y*p.ow)), row(2*y-1), row(2*y), row(2*y+1), p.w)
+	}
+}
+
+// poolRow does one row of the 3x3 max-pool with stride 2. It reads one float in
+// front of the rows.
+func poolRow(path Path, out, a, b, c Plane, width int) {
+	n := (width-1)/2 + 1
+	if path == Generic || n < lanes {
+		poolRowGeneric(out, a, b, c, width)
+		return
+	}
+	whole, back := n/lanes*lanes, 0
+	if whole < n {
+		back = (lanes - (n - whole)) * floatSize
 	}
 	right := &poolRight
-	if p.w%2 == 1 {
+	if width%2 == 1 {
 		right = &poolRightOdd
 	}
-	row := func(y int) *byte { return bytes(at(in, max(0, min(y, p.h-1))*p.w)) }
-	for y := range p.oh {
-		maxPoolAVX2(bytes(at(out, y*p.ow)), row(2*y-1), row(2*y), row(2*y+1), n, back, int32s(&poolLeft), int32s(right))
-	}
+	maxPoolAVX2((*byte)(out), (*byte)(a), (*byte)(b), (*byte)(c), whole, back, int32s(&poolLeft), int32s(right))
 }
 
 func int32s(p *[lanes]int32) *byte { return (*byte)(unsafe.Pointer(p)) }

@@ -18,9 +18,9 @@ func (d *Depthwise) planes(out, in []Plane, slope float32, u0, u1 int) {
 	d.planesGeneric(out, in, slope, u0, u1)
 }
 
-func splitRow(_ Path, dst []float32, src Plane, width, shift, stride int) {
-	splitRowGeneric(dst, src, width, shift, stride)
-}
+func (c *Conv) splitRow([]float32, Plane) bool { return false }
+
+func poolRow(_ Path, out, a, b, c Plane, width int) { poolRowGeneric(out, a, b, c, width) }
 
 func (l *Linear) block(sums *[linearRows]float32, x []float32, u int) { l.blockGeneric(sums, x, u) }
 

@@ -22,10 +22,10 @@ func scaleAVX2(out *byte, x *byte, n int, f float32)
 //go:noescape
 func sumAVX2(x *byte, n int) float32
 
-// everySecondAVX2 sets dst[i] = src[2*i]; it reads src up to 2*n-1.
+// splitAVX2 sets even[i] = src[2*i] and odd[i] = src[2*i+1].
 //
 //go:noescape
-func everySecondAVX2(dst *byte, src *byte, n int)
+func splitAVX2(even *byte, odd *byte, src *byte, n int)
 
 // maxPoolAVX2 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c, and does a last block of eight back bytes before the end if back is not zero.
 //

@@ -81,22 +81,27 @@ next:
 	VZEROUPPER
 	RET
 
-// func everySecondAVX2(dst *byte, src *byte, n int)
+// func splitAVX2(even *byte, odd *byte, src *byte, n int)
 // Requires: AVX, AVX2
-TEXT ·everySecondAVX2(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ n+16(FP), DX
+TEXT ·splitAVX2(SB), NOSPLIT, $0-32
+	MOVQ even+0(FP), AX
+	MOVQ odd+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ n+24(FP), BX
 
 next:
-	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
-	VSHUFPS $0x88, Y1, Y0, Y0
-	VPERMPD $0xd8, Y0, Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    $0x40, CX
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VSHUFPS $0x88, Y1, Y0, Y2
+	VPERMPD $0xd8, Y2, Y2
+	VSHUFPS $0xdd, Y1, Y0, Y3
+	VPERMPD $0xd8, Y3, Y3
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, (CX)
+	ADDQ    $0x40, DX
 	ADDQ    $0x20, AX
-	SUBQ    $0x08, DX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, BX
 	JNE     next
 	VZEROUPPER
 	RET
