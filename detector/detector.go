@@ -88,7 +88,12 @@ func New(weights []byte, o Options) (*Detector, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newDetector(m, o)
+}
+
+func newDetector(m *model, o Options) (*Detector, error) {
 	d := &Detector{model: m}
+	var err error
 	if d.query, err = d.resolve(o.Query); err != nil {
 		return nil, err
 	}
