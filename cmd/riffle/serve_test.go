@@ -58,7 +58,7 @@ func serve(t *testing.T, args ...string) *service {
 	case s.url = <-listening:
 	case err := <-s.done:
 		t.Fatalf("it ended: %v\n%s", err, s.log)
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it does not listen")
 	}
 	return s
@@ -72,22 +72,26 @@ func (s *service) stop(t *testing.T, signal os.Signal) int {
 	}
 	select {
 	case <-s.done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it does not end")
 	}
 	return s.cmd.ProcessState.ExitCode()
 }
 
+// patient sends a body only when the service begins to read it.
+var patient = &http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute}}
+
 func post(t *testing.T, url, contentType string, body io.Reader) (int, []byte) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", contentType)
-	resp, err := http.DefaultClient.Do(req)
+	req.Header.Set("Expect", "100-continue")
+	resp, err := patient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +168,7 @@ func TestServeFinishesWhatIsInFlight(t *testing.T) {
 			status, got := post(t, s.url+"/detect?threshold=0.02", "image/jpeg", body)
 			answered <- answer{status, got}
 		}()
-		if _, err := feed.Write(data[:len(data)/2]); err != nil { // the service is reading
+		if _, err := feed.Write(data[:len(data)/2]); err != nil { // returns when the service is reading
 			t.Fatal(err)
 		}
 		if err := s.cmd.Process.Signal(signal); err != nil {
@@ -181,7 +185,7 @@ func TestServeFinishesWhatIsInFlight(t *testing.T) {
 			if err := json.Unmarshal(a.body, &got); a.status != http.StatusOK || err != nil || len(got.Detections) == 0 {
 				t.Errorf("after %v: %d %s", signal, a.status, a.body)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("after %v: no answer", signal)
 		}
 		<-s.done
