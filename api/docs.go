@@ -95,7 +95,7 @@ type docType struct {
 
 // docTypes lists the types of all bodies and answers with their fields.
 func docTypes() []docType {
-	types := schemas{}
+	types := newSchemas()
 	for _, op := range operations() {
 		for _, c := range slices.Concat(op.bodies, op.answers) {
 			if c.of != nil {
@@ -105,10 +105,10 @@ func docTypes() []docType {
 		types.of(op.errorType)
 	}
 	var list []docType
-	for _, name := range sortedKeys(types) {
+	for _, name := range sortedKeys(types.components) {
 		t := docType{Name: name}
-		properties, _ := types[name]["properties"].(map[string]any)
-		for _, key := range sortedKeys(properties) {
+		properties, _ := types.components[name]["properties"].(map[string]any)
+		for _, key := range types.order[name] {
 			schema, _ := properties[key].(map[string]any)
 			about, _ := schema["description"].(string)
 			t.Fields = append(t.Fields, docField{key, schemaWords(schema), about})

@@ -12,7 +12,7 @@ import (
 
 // openAPI is the description of all operations as an OpenAPI 3.1 document.
 func openAPI(version string) ([]byte, error) {
-	types := schemas{}
+	types := newSchemas()
 	paths := map[string]map[string]any{}
 	for _, op := range operations() {
 		if paths[op.path] == nil {
@@ -33,7 +33,7 @@ func openAPI(version string) ([]byte, error) {
 		"servers": []any{map[string]any{"url": "/"}},
 		"paths":   paths,
 		"components": map[string]any{
-			"schemas": types,
+			"schemas": types.components,
 			"securitySchemes": map[string]any{
 				"bearer": map[string]any{"type": "http", "scheme": "bearer"},
 				"key":    map[string]any{"type": "apiKey", "in": "header", "name": "X-Api-Key"},
@@ -44,7 +44,7 @@ func openAPI(version string) ([]byte, error) {
 
 var pathParameter = regexp.MustCompile(`\{(\w+)\}`)
 
-func (op *operation) describe(types schemas) map[string]any {
+func (op *operation) describe(types *schemas) map[string]any {
 	d := map[string]any{"summary": op.summary, "tags": []string{op.tag}, "operationId": op.id(), "responses": op.responses(types)}
 	if op.about != "" {
 		d["description"] = op.about
@@ -79,7 +79,7 @@ func (op *operation) id() string {
 	return strings.Join(append([]string{strings.ToLower(op.method)}, words...), "_")
 }
 
-func (op *operation) responses(types schemas) map[string]any {
+func (op *operation) responses(types *schemas) map[string]any {
 	byStatus := map[int]map[string][]map[string]any{}
 	add := func(status int, media string, schema map[string]any) {
 		if byStatus[status] == nil {
@@ -145,7 +145,7 @@ func (op *operation) statusOf(k *problemKind) int {
 	return k.status
 }
 
-func (c *content) schema(types schemas) map[string]any {
+func (c *content) schema(types *schemas) map[string]any {
 	switch {
 	case c.form != nil:
 		properties := map[string]any{}

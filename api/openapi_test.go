@@ -90,7 +90,7 @@ func TestOpenAPI(t *testing.T) {
 // What is answered has the documented keys, and all that are required.
 func TestAnswersFitTheirSchemas(t *testing.T) {
 	s := newTestServer(t, &fake{}, nil)
-	types := schemas{}
+	types := newSchemas()
 	for _, op := range operations() {
 		for _, c := range slices.Concat(op.bodies, op.answers) {
 			if c.of != nil {
@@ -132,9 +132,9 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 }
 
 // fits holds a value against a schema, as far as our schemas go.
-func fits(types schemas, schema map[string]any, v any, at string) (faults []string) {
+func fits(types *schemas, schema map[string]any, v any, at string) (faults []string) {
 	if ref, ok := schema["$ref"].(string); ok {
-		schema = types[strings.TrimPrefix(ref, "#/components/schemas/")]
+		schema = types.components[strings.TrimPrefix(ref, "#/components/schemas/")]
 	}
 	wrong := func(want string) []string { return []string{at + " must be " + want} }
 	switch schema["type"] {

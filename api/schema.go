@@ -9,7 +9,14 @@ import (
 // schemas collects JSON schemas (2020-12, as OpenAPI 3.1 has them) of Go types:
 // keys from the json tags, descriptions from the doc tags. Structs with names
 // become components that others refer to.
-type schemas map[string]map[string]any
+type schemas struct {
+	components map[string]map[string]any
+	order      map[string][]string // of each component's keys, as its type has them
+}
+
+func newSchemas() *schemas {
+	return &schemas{map[string]map[string]any{}, map[string][]string{}}
+}
 
 var (
 	typePicture  = reflect.TypeFor[base64Picture]()
@@ -19,7 +26,7 @@ var (
 )
 
 // of is the schema of a type.
-func (s schemas) of(t reflect.Type) map[string]any {
+func (s *schemas) of(t reflect.Type) map[string]any {
 	switch t {
 	case typePicture:
 		return map[string]any{"type": "string", "contentEncoding": "base64"}
@@ -53,22 +60,24 @@ func (s schemas) of(t reflect.Type) map[string]any {
 	return map[string]any{"type": "integer"}
 }
 
-func (s schemas) ofStruct(t reflect.Type) map[string]any {
+func (s *schemas) ofStruct(t reflect.Type) map[string]any {
 	name := t.Name()
 	if name == "" {
-		return s.object(t)
+		return s.object(t, new([]string))
 	}
 	name = strings.ToUpper(name[:1]) + name[1:]
-	if _, known := s[name]; !known {
-		s[name] = nil // breaks the circle of a type within itself
-		s[name] = s.object(t)
+	if _, known := s.components[name]; !known {
+		s.components[name] = nil // breaks the circle of a type within itself
+		var order []string
+		s.components[name] = s.object(t, &order)
+		s.order[name] = order
 	}
 	return map[string]any{"$ref": "#/components/schemas/" + name}
 }
 
-func (s schemas) object(t reflect.Type) map[string]any {
+func (s *schemas) object(t reflect.Type, order *[]string) map[string]any {
 	properties, required := map[string]any{}, []string{}
-	s.addFields(t, properties, &required)
+	s.addFields(t, properties, &required, order)
 	object := map[string]any{"type": "object", "properties": properties}
 	if len(required) > 0 {
 		object["required"] = required
@@ -78,15 +87,15 @@ func (s schemas) object(t reflect.Type) map[string]any {
 
 // addFields adds a struct's fields, and those of structs embedded in it. What
 // an embedded pointer brings may be missing.
-func (s schemas) addFields(t reflect.Type, properties map[string]any, required *[]string) {
+func (s *schemas) addFields(t reflect.Type, properties map[string]any, required, order *[]string) {
 	for field := range t.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch {
 		case field.Anonymous && name == "" && field.Type.Kind() == reflect.Pointer:
-			s.addFields(field.Type.Elem(), properties, new([]string))
+			s.addFields(field.Type.Elem(), properties, new([]string), order)
 			continue
 		case field.Anonymous && name == "":
-			s.addFields(field.Type, properties, required)
+			s.addFields(field.Type, properties, required, order)
 			continue
 		case name == "" || name == "-":
 			continue
@@ -96,6 +105,7 @@ func (s schemas) addFields(t reflect.Type, properties map[string]any, required *
 			schema["description"] = doc
 		}
 		properties[name] = schema
+		*order = append(*order, name)
 		if !strings.Contains(options, "omitempty") {
 			*required = append(*required, name)
 		}

@@ -203,42 +203,60 @@ function drawBoxes(result, objects) {
   svg.setAttribute("preserveAspectRatio", "none");
   const shown = svg.getBoundingClientRect().width || result.width;
   const px = result.width / shown; // one pixel of the screen in the picture's
-  const size = 13 * px;
-  svg.classList.toggle("dim", state.chosen >= 0 && objects.some((d) => d.i === state.chosen));
-  // The surest last, on top of the others.
-  svg.replaceChildren(...[...objects].reverse().map((d) => boxOf(d, size, px, result)));
+  svg.classList.toggle("dim", objects.some((d) => d.i === state.chosen));
+  // The chosen one and the surest get their labels first, and lie on top.
+  const ordered = [...objects].sort((a, b) => (b.i === state.chosen) - (a.i === state.chosen) || a.i - b.i);
+  svg.replaceChildren(...ordered.map(boxOf).reverse());
+  const taken = [];
+  for (const d of ordered) labelBox(svg, d, 13 * px, px, result, taken);
 }
 
-function boxOf(d, size, px, result) {
+function boxOf(d) {
   const [x1, y1, x2, y2] = d.box;
-  const colour = colourOf(d.label);
-  const g = svgElement("g");
-  g.setAttribute("color", colour);
-  g.classList.toggle("on", d.i === state.chosen);
   const rect = svgElement("rect");
   rect.classList.add("box");
+  rect.classList.toggle("on", d.i === state.chosen);
+  rect.dataset.label = d.label;
   rect.setAttribute("x", x1);
   rect.setAttribute("y", y1);
   rect.setAttribute("width", Math.max(x2 - x1, 0));
   rect.setAttribute("height", Math.max(y2 - y1, 0));
-  rect.setAttribute("stroke", colour);
+  rect.setAttribute("stroke", colourOf(d.label));
+  rect.setAttribute("color", colourOf(d.label));
+  return rect;
+}
+
+// labelBox writes a label above the box, or else into it at the top or the
+// bottom, where it covers no better one; if there is no such place the list
+// beside the picture has to do.
+function labelBox(svg, d, size, px, result, taken) {
   const text = svgElement("text");
   text.textContent = `${d.label} ${Math.round(100 * d.score)} %`;
   text.setAttribute("font-size", size);
-  const width = text.textContent.length * size * 0.6 + 6 * px;
+  const g = svgElement("g");
+  g.classList.toggle("on", d.i === state.chosen);
+  g.append(text);
+  svg.append(g); // text has no length before it is there
+  const width = text.getComputedTextLength() + 8 * px;
   const height = size * 1.45;
-  const x = Math.min(Math.max(x1, 0), Math.max(result.width - width, 0));
-  const y = y1 >= height ? y1 - height : y1;
+  const x = Math.min(Math.max(d.box[0], 0), Math.max(result.width - width, 0));
+  const places = [d.box[1] - height, d.box[1], d.box[3] - height].map((y) => ({ x, y, right: x + width, bottom: y + height }));
+  const free = (p) => p.y >= 0 && !taken.some((o) => p.x < o.right && p.right > o.x && p.y < o.bottom && p.bottom > o.y);
+  const place = places.find(free);
+  if (!place) {
+    g.remove();
+    return;
+  }
+  taken.push(place);
   const back = svgElement("rect");
   back.setAttribute("x", x);
-  back.setAttribute("y", y);
+  back.setAttribute("y", place.y);
   back.setAttribute("width", width);
   back.setAttribute("height", height);
-  back.setAttribute("fill", colour);
+  back.setAttribute("fill", colourOf(d.label));
   text.setAttribute("x", x + 4 * px);
-  text.setAttribute("y", y + size * 1.08);
-  g.append(rect, back, text);
-  return g;
+  text.setAttribute("y", place.y + size * 1.08);
+  text.before(back);
 }
 
 function drawChips(result) {

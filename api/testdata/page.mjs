@@ -61,12 +61,14 @@ const tests = {
     page.on("request", (r) => { if (r.method() === "POST") requests++; });
     await page.locator("#file").setInputFiles(photo);
     await waitForStatus(page, "^3 objects: person, car, dog$");
-    assert.equal(await page.locator("#boxes g").count(), 3);
+    assert.equal(await page.locator("#boxes rect.box").count(), 3);
     await shot(page, "upload");
+
+    assert.equal(await page.locator("#boxes text").count(), 3);
 
     // The boxes lie over the picture: the car's covers the second quarter.
     const picture = await page.locator("#photo").boundingBox();
-    const car = await page.locator("#boxes g", { hasText: "car" }).locator("rect.box").boundingBox();
+    const car = await page.locator('#boxes rect.box[data-label="car"]').boundingBox();
     assert.ok(Math.abs(car.x - (picture.x + picture.width / 4)) < 4, `car at ${car.x}, picture at ${picture.x}`);
     assert.ok(Math.abs(car.width - picture.width / 4) < 8, `car is ${car.width} wide`);
 
@@ -80,7 +82,7 @@ const tests = {
     assert.equal(requests, 1, "the slider and the labels ask the service again");
 
     await page.locator("#list button", { hasText: "dog" }).click();
-    assert.equal(await page.locator("#boxes g.on").count(), 1);
+    assert.equal(await page.locator("#boxes rect.box.on").count(), 1);
     await page.getByText("Timing").click();
     assert.match(await page.locator("#timing").textContent(), /network.*ms/);
     await page.getByRole("button", { name: "Copy as curl" }).click();
@@ -161,7 +163,7 @@ const tests = {
     await page.getByRole("button", { name: "Use the camera" }).click();
     await waitForStatus(page, "^3 objects");
     await page.waitForFunction(() => /Camera, [\d.]+ pictures a second/.test(document.getElementById("caption").textContent));
-    assert.equal(await page.locator("#boxes g").count(), 3);
+    assert.equal(await page.locator("#boxes rect.box").count(), 3);
     await shot(page, "camera");
     await page.keyboard.press("Escape");
     await page.waitForFunction(() => !document.getElementById("photo").hidden);
