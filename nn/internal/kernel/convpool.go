@@ -16,7 +16,7 @@ type ConvMaxPool struct {
 // max-pool of its output.
 func NewConvMaxPool(path Path, weights, bias []float32, m, cin, k, stride, pad, groups, h, w int) *ConvMaxPool {
 	c := NewConv(path, weights, bias, m, cin, k, stride, pad, groups, h, w)
-	return &ConvMaxPool{conv: c, m: m, oh: (c.oh-1)/2 + 1, ow: (c.ow-1)/2 + 1, rowFloats: rowStride(c.ow + lanes)}
+	return &ConvMaxPool{conv: c, m: m, oh: (c.oh-1)/2 + 1, ow: (c.ow-1)/2 + 1, rowFloats: rowStride(c.ow)}
 }
 
 // Out returns the size of the pooled output planes.
@@ -36,10 +36,9 @@ type ConvMaxPoolScratch struct {
 
 // NewScratch makes scratch memory. Concurrent calls of Run need one each.
 func (c *ConvMaxPool) NewScratch() *ConvMaxPoolScratch {
-	s := &ConvMaxPoolScratch{conv: c.conv.NewScratch(), data: alignedFloats(poolRows*c.m*c.rowFloats + lanes)}
+	s := &ConvMaxPoolScratch{conv: c.conv.NewScratch(), data: alignedFloats(poolRows * c.m * c.rowFloats)}
 	for i := range poolRows * c.m {
-		// The pool reads one float in front of a row.
-		s.rows = append(s.rows, Plane(&s.data[lanes+i*c.rowFloats]))
+		s.rows = append(s.rows, Plane(&s.data[i*c.rowFloats]))
 	}
 	return s
 }

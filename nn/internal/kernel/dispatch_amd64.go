@@ -79,12 +79,11 @@ func (l *Linear) block(sums *[linearRows]float32, x []float32, u int) {
 	}
 }
 
-// Lane orders of the max-pool: its window takes the first column twice at the
-// left border, and the last one twice at the right border of an odd width.
+// Orders of the last eight columns of a max-pool row: an odd width lacks the
+// last one, and takes the one before twice.
 var (
-	poolLeft     = [lanes]int32{0: 1, 1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 7}
-	poolRightOdd = [lanes]int32{0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 6}
-	poolRight    = [lanes]int32{0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 7}
+	poolRight    = [lanes]int32{0, 1, 2, 3, 4, 5, 6, 7}
+	poolRightOdd = [lanes]int32{0, 1, 2, 3, 4, 5, 6, 6}
 )
 
 // plane pools one plane. Above the first and below the last row a row of the
@@ -100,10 +99,17 @@ func (p *Pool) plane(out, in Plane) {
 	}
 }
 
-// poolRow does one row of the 3x3 max-pool with stride 2. It reads one float in
-// front of the rows.
+// poolRow does one row of the 3x3 max-pool with stride 2.
 func poolRow(path Path, out, a, b, c Plane, width int) {
 	n := (width-1)/2 + 1
+	if path == AVX512 {
+		const lanes = 16
+		blocks := (n + lanes - 1) / lanes
+		here := uint64(1)<<(n-(blocks-1)*lanes) - 1
+		right := here >> (width % 2) // an odd width lacks the last column
+		maxPoolAVX512((*byte)(out), (*byte)(a), (*byte)(b), (*byte)(c), blocks, here, right)
+		return
+	}
 	if path == Generic || n < lanes {
 		poolRowGeneric(out, a, b, c, width)
 		return
@@ -116,7 +122,5 @@ func poolRow(path Path, out, a, b, c Plane, width int) {
 	if width%2 == 1 {
 		right = &poolRightOdd
 	}
-	maxPoolAVX2((*byte)(out), (*byte)(a), (*byte)(b), (*byte)(c), whole, back, int32s(&poolLeft), int32s(right))
+	maxPoolAVX2((*byte)(out), (*byte)(a), (*byte)(b), (*byte)(c), whole, back, (*byte)(unsafe.Pointer(right)))
 }
-
-func int32s(p *[lanes]int32) *byte { return (*byte)(unsafe.Pointer(p)) }

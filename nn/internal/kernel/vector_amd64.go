@@ -30,7 +30,12 @@ func splitAVX2(even *byte, odd *byte, src *byte, n int)
 // maxPoolAVX2 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c, and does a last block of eight back bytes before the end if back is not zero.
 //
 //go:noescape
-func maxPoolAVX2(out *byte, a *byte, b *byte, c *byte, n int, back int, left *byte, right *byte)
+func maxPoolAVX2(out *byte, a *byte, b *byte, c *byte, n int, back int, right *byte)
+
+// maxPoolAVX512 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c in n blocks of 16; the last one has the outputs of the mask here, and right tells whose last column lies in the row.
+//
+//go:noescape
+func maxPoolAVX512(out *byte, a *byte, b *byte, c *byte, n int, here uint64, right uint64)
 
 // resizeAVX2 does n blocks of eight outputs of one row; t is the share of the lower input row.
 //

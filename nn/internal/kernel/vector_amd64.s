@@ -106,70 +106,67 @@ next:
 	VZEROUPPER
 	RET
 
-// func maxPoolAVX2(out *byte, a *byte, b *byte, c *byte, n int, back int, left *byte, right *byte)
+// func maxPoolAVX2(out *byte, a *byte, b *byte, c *byte, n int, back int, right *byte)
 // Requires: AVX, AVX2
-TEXT ·maxPoolAVX2(SB), NOSPLIT, $0-64
-	MOVQ    out+0(FP), AX
-	MOVQ    n+32(FP), CX
-	MOVQ    back+40(FP), DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+16(FP), SI
-	MOVQ    c+24(FP), DI
-	MOVQ    left+48(FP), R8
-	VMOVUPS (R8), Y14
-	VMOVUPS sameLanes<>+0(SB), Y15
+TEXT ·maxPoolAVX2(SB), NOSPLIT, $0-56
+	MOVQ         out+0(FP), AX
+	MOVQ         n+32(FP), CX
+	MOVQ         back+40(FP), DX
+	MOVQ         a+8(FP), BX
+	MOVQ         b+16(FP), SI
+	MOVQ         c+24(FP), DI
+	VBROADCASTSS minusInfinity<>+0(SB), Y14
+	VMOVUPS      sameLanes<>+0(SB), Y15
 
 next:
 	CMPQ    CX, $0x08
 	JNE     block
 	TESTQ   DX, DX
 	JNE     block
-	MOVQ    right+56(FP), R8
+	MOVQ    right+48(FP), R8
 	VMOVUPS (R8), Y15
 
 block:
-	VMOVUPS -4(BX), Y0
-	VMAXPS  -4(SI), Y0, Y0
-	VMAXPS  -4(DI), Y0, Y0
-	VMOVUPS 28(BX), Y1
-	VMAXPS  28(SI), Y1, Y1
-	VMAXPS  28(DI), Y1, Y1
-	VMOVUPS (BX), Y2
-	VMAXPS  (SI), Y2, Y2
-	VMAXPS  (DI), Y2, Y2
-	VMOVUPS 32(BX), Y3
-	VMAXPS  32(SI), Y3, Y3
-	VMAXPS  32(DI), Y3, Y3
-	VPERMPS Y0, Y14, Y0
-	VPERMPS Y3, Y15, Y3
-	VSHUFPS $0x88, Y1, Y0, Y4
-	VPERMPD $0xd8, Y4, Y4
-	VSHUFPS $0x88, Y3, Y2, Y5
-	VPERMPD $0xd8, Y5, Y5
-	VSHUFPS $0xdd, Y3, Y2, Y6
-	VPERMPD $0xd8, Y6, Y6
-	VMAXPS  Y4, Y5, Y5
-	VMAXPS  Y6, Y5, Y5
-	VMOVUPS Y5, (AX)
-	VMOVUPS sameLanes<>+0(SB), Y14
-	ADDQ    $0x40, BX
-	ADDQ    $0x40, SI
-	ADDQ    $0x40, DI
-	ADDQ    $0x20, AX
-	SUBQ    $0x08, CX
-	JNE     next
-	TESTQ   DX, DX
-	JEQ     done
-	SUBQ    DX, AX
-	SUBQ    DX, BX
-	SUBQ    DX, SI
-	SUBQ    DX, DI
-	SUBQ    DX, BX
-	SUBQ    DX, SI
-	SUBQ    DX, DI
-	MOVQ    $0x00000008, CX
-	XORQ    DX, DX
-	JMP     next
+	VMOVUPS      (BX), Y0
+	VMAXPS       (SI), Y0, Y0
+	VMAXPS       (DI), Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VMAXPS       32(SI), Y1, Y1
+	VMAXPS       32(DI), Y1, Y1
+	VPERMPS      Y1, Y15, Y1
+	VSHUFPS      $0x88, Y1, Y0, Y2
+	VPERMPD      $0xd8, Y2, Y2
+	VSHUFPS      $0xdd, Y1, Y0, Y3
+	VPERMPD      $0xd8, Y3, Y3
+	VPERM2F128   $0x21, Y3, Y14, Y4
+	VPALIGNR     $0x0c, Y4, Y3, Y4
+	VMOVAPS      Y3, Y14
+	VMAXPS       Y2, Y3, Y3
+	VMAXPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (AX)
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, DI
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, CX
+	JNE          next
+	TESTQ        DX, DX
+	JEQ          done
+	SUBQ         DX, AX
+	SUBQ         DX, BX
+	SUBQ         DX, BX
+	VBROADCASTSS -4(BX), Y14
+	SUBQ         DX, SI
+	SUBQ         DX, SI
+	VBROADCASTSS -4(SI), Y0
+	VMAXPS       Y0, Y14, Y14
+	SUBQ         DX, DI
+	SUBQ         DX, DI
+	VBROADCASTSS -4(DI), Y0
+	VMAXPS       Y0, Y14, Y14
+	MOVQ         $0x00000008, CX
+	XORQ         DX, DX
+	JMP          next
 
 done:
 	VZEROUPPER
@@ -184,6 +181,94 @@ DATA sameLanes<>+20(SB)/4, $0x00000005
 DATA sameLanes<>+24(SB)/4, $0x00000006
 DATA sameLanes<>+28(SB)/4, $0x00000007
 GLOBL sameLanes<>(SB), RODATA|NOPTR, $32
+
+DATA minusInfinity<>+0(SB)/4, $0xff800000
+GLOBL minusInfinity<>(SB), RODATA|NOPTR, $4
+
+// func maxPoolAVX512(out *byte, a *byte, b *byte, c *byte, n int, here uint64, right uint64)
+// Requires: AVX, AVX512F
+TEXT ·maxPoolAVX512(SB), NOSPLIT, $0-56
+	MOVQ         out+0(FP), AX
+	MOVQ         n+32(FP), CX
+	MOVQ         a+8(FP), DX
+	MOVQ         b+16(FP), BX
+	MOVQ         c+24(FP), SI
+	VBROADCASTSS minusInfinityWide<>+0(SB), Z31
+	VMOVUPS      evenLanes<>+0(SB), Z30
+	VMOVUPS      oddLanes<>+0(SB), Z29
+	KXNORW       K1, K1, K1
+	KXNORW       K2, K2, K2
+
+next:
+	CMPQ  CX, $0x01
+	JNE   block
+	MOVQ  here+40(FP), DI
+	KMOVW DI, K1
+	MOVQ  right+48(FP), DI
+	KMOVW DI, K2
+
+block:
+	VMOVUPS   (DX), Z0
+	VMAXPS    (BX), Z0, Z0
+	VMAXPS    (SI), Z0, Z0
+	VMOVUPS   64(DX), Z1
+	VMAXPS    64(BX), Z1, Z1
+	VMAXPS    64(SI), Z1, Z1
+	VMOVAPS   Z0, Z2
+	VPERMT2PS Z1, Z30, Z0
+	VPERMT2PS Z1, Z29, Z2
+	VALIGND   $0x0f, Z31, Z2, Z3
+	VMAXPS    Z3, Z0, Z0
+	VMAXPS    Z2, Z0, K2, Z0
+	VMOVUPS   Z0, K1, (AX)
+	VMOVAPS   Z2, Z31
+	ADDQ      $0x00000080, DX
+	ADDQ      $0x00000080, BX
+	ADDQ      $0x00000080, SI
+	ADDQ      $0x40, AX
+	DECQ      CX
+	JNE       next
+	VZEROUPPER
+	RET
+
+DATA evenLanes<>+0(SB)/4, $0x00000000
+DATA evenLanes<>+4(SB)/4, $0x00000002
+DATA evenLanes<>+8(SB)/4, $0x00000004
+DATA evenLanes<>+12(SB)/4, $0x00000006
+DATA evenLanes<>+16(SB)/4, $0x00000008
+DATA evenLanes<>+20(SB)/4, $0x0000000a
+DATA evenLanes<>+24(SB)/4, $0x0000000c
+DATA evenLanes<>+28(SB)/4, $0x0000000e
+DATA evenLanes<>+32(SB)/4, $0x00000010
+DATA evenLanes<>+36(SB)/4, $0x00000012
+DATA evenLanes<>+40(SB)/4, $0x00000014
+DATA evenLanes<>+44(SB)/4, $0x00000016
+DATA evenLanes<>+48(SB)/4, $0x00000018
+DATA evenLanes<>+52(SB)/4, $0x0000001a
+DATA evenLanes<>+56(SB)/4, $0x0000001c
+DATA evenLanes<>+60(SB)/4, $0x0000001e
+GLOBL evenLanes<>(SB), RODATA|NOPTR, $64
+
+DATA oddLanes<>+0(SB)/4, $0x00000001
+DATA oddLanes<>+4(SB)/4, $0x00000003
+DATA oddLanes<>+8(SB)/4, $0x00000005
+DATA oddLanes<>+12(SB)/4, $0x00000007
+DATA oddLanes<>+16(SB)/4, $0x00000009
+DATA oddLanes<>+20(SB)/4, $0x0000000b
+DATA oddLanes<>+24(SB)/4, $0x0000000d
+DATA oddLanes<>+28(SB)/4, $0x0000000f
+DATA oddLanes<>+32(SB)/4, $0x00000011
+DATA oddLanes<>+36(SB)/4, $0x00000013
+DATA oddLanes<>+40(SB)/4, $0x00000015
+DATA oddLanes<>+44(SB)/4, $0x00000017
+DATA oddLanes<>+48(SB)/4, $0x00000019
+DATA oddLanes<>+52(SB)/4, $0x0000001b
+DATA oddLanes<>+56(SB)/4, $0x0000001d
+DATA oddLanes<>+60(SB)/4, $0x0000001f
+GLOBL oddLanes<>(SB), RODATA|NOPTR, $64
+
+DATA minusInfinityWide<>+0(SB)/4, $0xff800000
+GLOBL minusInfinityWide<>(SB), RODATA|NOPTR, $4
 
 // func resizeAVX2(out *byte, upper *byte, lower *byte, blocks *byte, n int, t float32)
 // Requires: AVX, AVX2, FMA3

@@ -64,23 +64,14 @@ func depthwise512Kernels() []depthwiseKernel {
 }
 
 func depthwise512All(c *build.Context) {
-	even := c.StaticGlobal("evenLanes")
-	c.DataAttributes(attrRodata)
-	for i := range 16 {
-		c.AddDatum(4*i, operand.U32(2*i))
-	}
-	odd := c.StaticGlobal("oddLanes")
-	c.DataAttributes(attrRodata)
-	for i := range 16 {
-		c.AddDatum(4*i, operand.U32(2*i+1))
-	}
+	index := lanePairs(c)
 	for _, d := range depthwise512Kernels() {
 		g := &depthwiseGen{depthwiseKernel: d, c: c}
 		g.begin()
 		if d.stride == 1 {
 			g.stride1()
 		} else {
-			g.stride2(even, odd)
+			g.stride2(index)
 		}
 		g.end()
 	}
@@ -294,7 +285,7 @@ func (g *depthwiseGen) stride1() {
 // are sorted into even and odd columns by two shuffles; the neighbours of those
 // come from lane shifts that take in one more float from memory. The zero guard
 // stands in for a row below an odd last row.
-func (g *depthwiseGen) stride2(evenLanes, oddLanes operand.Mem) {
+func (g *depthwiseGen) stride2(index [2]operand.Mem) {
 	c, k := g.c, g.k
 	ahead := (k + 1) / 4 // later output rows that see the same two input rows
 	sums := g.take(ahead + 2)
@@ -306,8 +297,8 @@ func (g *depthwiseGen) stride2(evenLanes, oddLanes operand.Mem) {
 	even, odd, evenIndex, oddIndex := g.take(1), g.take(1), g.take(1), g.take(1)
 	temp := g.take(1)
 	r := func(i int) reg.VecPhysical { return g.vec(i, 0) }
-	c.VMOVUPS(evenLanes, r(evenIndex))
-	c.VMOVUPS(oddLanes, r(oddIndex))
+	c.VMOVUPS(index[0], r(evenIndex))
+	c.VMOVUPS(index[1], r(oddIndex))
 	g.keepWeights()
 
 	width := 64 >> g.half

@@ -18,6 +18,7 @@ func vectorAll(c *build.Context) {
 	sumAVX2(c)
 	splitAVX2(c)
 	maxPoolAVX2(c)
+	maxPoolAVX512(c)
 	resizeAVX2(c)
 	linear(c, "linearAVX2", 2)
 	linear(c, "linearAVX512", 1)
@@ -146,47 +147,48 @@ func splitAVX2(c *build.Context) {
 	finish(c)
 }
 
-// maxPoolAVX2 does a row of the 3x3 max-pool with stride 2. Outside the row it
-// takes a column twice, which does not change the maximum: left permutes the
-// columns from -1 on of the first block, right the columns from 8 on of the last.
+// maxPoolAVX2 does a row of the 3x3 max-pool with stride 2. The odd columns of
+// one block are carried over to the next, whose windows begin with the last of
+// them; right permutes the columns from 8 on of the last block.
 func maxPoolAVX2(c *build.Context) {
-	start(c, "maxPoolAVX2", "func(out, a, b, c *byte, n, back int, left, right *byte)",
+	start(c, "maxPoolAVX2", "func(out, a, b, c *byte, n, back int, right *byte)",
 		"maxPoolAVX2 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c, and does a last block of eight back bytes before the end if back is not zero.")
 	out, n, back := param(c, "out"), param(c, "n"), param(c, "back")
 	rows := []reg.GPVirtual{param(c, "a"), param(c, "b"), param(c, "c")}
-	left, right := reg.Y14, reg.Y15
+	right, before := reg.Y15, reg.Y14
 	same := c.StaticGlobal("sameLanes")
 	c.DataAttributes(attrRodata)
 	for i := range 8 {
 		c.AddDatum(4*i, operand.U32(i))
 	}
-	p := param(c, "left")
-	c.VMOVUPS(operand.Mem{Base: p}, left)
+	infinity := c.StaticGlobal("minusInfinity")
+	c.DataAttributes(attrRodata)
+	c.AddDatum(0, operand.U32(0xff800000))
+	c.VBROADCASTSS(infinity, before)
 	c.VMOVUPS(same, right)
 	c.Label("next")
 	c.CMPQ(n, operand.Imm(8))
 	c.JNE(operand.LabelRef("block"))
 	c.TESTQ(back, back)
 	c.JNE(operand.LabelRef("block"))
-	p = param(c, "right")
+	p := param(c, "right")
 	c.VMOVUPS(operand.Mem{Base: p}, right)
 	c.Label("block")
-	// Registers 0 and 1 hold columns from -1, 2 and 3 columns from 0.
-	for i, disp := range []int{-4, 28, 0, 32} {
+	for i, disp := range []int{0, 32} {
 		r := ymm[i]
 		c.VMOVUPS(operand.Mem{Base: rows[0], Disp: disp}, r)
 		c.VMAXPS(operand.Mem{Base: rows[1], Disp: disp}, r, r)
 		c.VMAXPS(operand.Mem{Base: rows[2], Disp: disp}, r, r)
 	}
-	c.VPERMPS(reg.Y0, left, reg.Y0)
-	c.VPERMPS(reg.Y3, right, reg.Y3)
-	evens(c, reg.Y0, reg.Y1, reg.Y4) // columns 2*i-1
-	evens(c, reg.Y2, reg.Y3, reg.Y5)
-	odds(c, reg.Y2, reg.Y3, reg.Y6)
-	c.VMAXPS(reg.Y4, reg.Y5, reg.Y5)
-	c.VMAXPS(reg.Y6, reg.Y5, reg.Y5)
-	c.VMOVUPS(reg.Y5, operand.Mem{Base: out})
-	c.VMOVUPS(same, left)
+	c.VPERMPS(reg.Y1, right, reg.Y1)
+	evens(c, reg.Y0, reg.Y1, reg.Y2)
+	odds(c, reg.Y0, reg.Y1, reg.Y3)
+	c.VPERM2F128(operand.Imm(0x21), reg.Y3, before, reg.Y4)
+	c.VPALIGNR(operand.Imm(12), reg.Y4, reg.Y3, reg.Y4) // odd columns, one back
+	c.VMOVAPS(reg.Y3, before)
+	c.VMAXPS(reg.Y2, reg.Y3, reg.Y3)
+	c.VMAXPS(reg.Y4, reg.Y3, reg.Y3)
+	c.VMOVUPS(reg.Y3, operand.Mem{Base: out})
 	for _, r := range rows {
 		c.ADDQ(operand.Imm(64), r)
 	}
@@ -196,16 +198,80 @@ func maxPoolAVX2(c *build.Context) {
 	c.TESTQ(back, back)
 	c.JEQ(operand.LabelRef("done"))
 	c.SUBQ(back, out)
-	for range 2 {
-		for _, r := range rows {
-			c.SUBQ(back, r)
+	for i, r := range rows {
+		c.SUBQ(back, r)
+		c.SUBQ(back, r)
+		if i == 0 {
+			c.VBROADCASTSS(operand.Mem{Base: r, Disp: -4}, before)
+			continue
 		}
+		c.VBROADCASTSS(operand.Mem{Base: r, Disp: -4}, reg.Y0)
+		c.VMAXPS(reg.Y0, before, before)
 	}
 	c.MOVQ(operand.U32(8), n)
 	c.XORQ(back, back)
 	c.JMP(operand.LabelRef("next"))
 	c.Label("done")
 	finish(c)
+}
+
+// maxPoolAVX512 does the same, sixteen outputs at a time, with masks for the
+// last ones.
+func maxPoolAVX512(c *build.Context) {
+	start(c, "maxPoolAVX512", "func(out, a, b, c *byte, n int, here, right uint64)",
+		"maxPoolAVX512 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c in n blocks of 16; the last one has the outputs of the mask here, and right tells whose last column lies in the row.")
+	out, n := param(c, "out"), param(c, "n")
+	rows := []reg.GPVirtual{param(c, "a"), param(c, "b"), param(c, "c")}
+	index := lanePairs(c)
+	before := reg.Z31
+	infinity := c.StaticGlobal("minusInfinityWide")
+	c.DataAttributes(attrRodata)
+	c.AddDatum(0, operand.U32(0xff800000))
+	c.VBROADCASTSS(infinity, before)
+	c.VMOVUPS(index[0], reg.Z30)
+	c.VMOVUPS(index[1], reg.Z29)
+	c.KXNORW(reg.K1, reg.K1, reg.K1)
+	c.KXNORW(reg.K2, reg.K2, reg.K2)
+	c.Label("next")
+	c.CMPQ(n, operand.Imm(1))
+	c.JNE(operand.LabelRef("block"))
+	c.KMOVW(param(c, "here").As32(), reg.K1)
+	c.KMOVW(param(c, "right").As32(), reg.K2)
+	c.Label("block")
+	for i, disp := range []int{0, 64} {
+		r := zmm[i]
+		c.VMOVUPS(operand.Mem{Base: rows[0], Disp: disp}, r)
+		c.VMAXPS(operand.Mem{Base: rows[1], Disp: disp}, r, r)
+		c.VMAXPS(operand.Mem{Base: rows[2], Disp: disp}, r, r)
+	}
+	c.VMOVAPS(reg.Z0, reg.Z2)
+	c.VPERMT2PS(reg.Z1, reg.Z30, reg.Z0)
+	c.VPERMT2PS(reg.Z1, reg.Z29, reg.Z2)
+	c.VALIGND(operand.Imm(15), before, reg.Z2, reg.Z3)
+	c.VMAXPS(reg.Z3, reg.Z0, reg.Z0)
+	c.VMAXPS(reg.Z2, reg.Z0, reg.K2, reg.Z0)
+	c.VMOVUPS(reg.Z0, reg.K1, operand.Mem{Base: out})
+	c.VMOVAPS(reg.Z2, before)
+	for _, r := range rows {
+		c.ADDQ(operand.U32(128), r)
+	}
+	c.ADDQ(operand.Imm(64), out)
+	c.DECQ(n)
+	c.JNE(operand.LabelRef("next"))
+	finish(c)
+}
+
+// lanePairs returns the lane numbers that gather the even and the odd ones of
+// 32 floats in two registers.
+func lanePairs(c *build.Context) (index [2]operand.Mem) {
+	for i, name := range []string{"evenLanes", "oddLanes"} {
+		index[i] = c.StaticGlobal(name)
+		c.DataAttributes(attrRodata)
+		for lane := range 16 {
+			c.AddDatum(4*lane, operand.U32(2*lane+i))
+		}
+	}
+	return index
 }
 
 func resizeAVX2(c *build.Context) {
