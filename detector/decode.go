@@ -84,9 +84,31 @@ func sniff(data []byte) *codec {
 	return nil
 }
 
+// unreadable says why data is in none of the formats.
+func unreadable(data []byte) error {
+	at := func(i int, s string) bool { return len(data) >= i+len(s) && string(data[i:i+len(s)]) == s }
+	switch {
+	case len(data) == 0:
+		return fmt.Errorf("%w: no bytes at all", ErrNotImage)
+	case at(4, "ftypavif"), at(4, "ftypavis"):
+		return fmt.Errorf("%w: AVIF", ErrUnsupported)
+	case at(4, "ftyphei"), at(4, "ftyphev"), at(4, "ftypmif1"), at(4, "ftypmsf1"):
+		return fmt.Errorf("%w: HEIC", ErrUnsupported)
+	case at(0, "\xff\x0a"), at(4, "JXL \r\n\x87\n"):
+		return fmt.Errorf("%w: JPEG XL", ErrUnsupported)
+	}
+	return ErrNotImage
+}
+
+// animatedWebP reports whether a WebP's extended header announces frames.
+func animatedWebP(data []byte) bool {
+	const animation = 1 << 1
+	return len(data) > 20 && string(data[12:16]) == "VP8X" && data[20]&animation != 0
+}
+
 // Decode reads a picture: JPEG (grey, YCbCr, RGB, CMYK and YCCK, baseline and
 // progressive), PNG (all colour types, 8 and 16 bit, interlaced), the first
-// frame of a GIF, WebP, BMP and TIFF. The header is held against the limits
+// frame of a GIF, still WebP, BMP and TIFF. The header is held against the limits
 // before any pixel is allocated. EXIF orientation is noted in the [Photo] and
 // applied wherever the photo is used.
 //
@@ -99,10 +121,10 @@ func Decode(data []byte, limits Limits) (photo *Photo, err error) {
 	}
 	c := sniff(data)
 	if c == nil {
-		if len(data) == 0 {
-			return nil, fmt.Errorf("%w: no bytes at all", ErrNotImage)
-		}
-		return nil, ErrNotImage
+		return nil, unreadable(data)
+	}
+	if c == codecWebP && animatedWebP(data) {
+		return nil, fmt.Errorf("%w: animated WebP", ErrUnsupported)
 	}
 	// The decoders below are other people's and read what strangers send.
 	defer func() {

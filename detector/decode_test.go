@@ -104,10 +104,15 @@ func TestDecodeReportsWhatIsWrong(t *testing.T) {
 	twelveBit[scanJPEG(twelveBit).sof+4] = 12
 	flipped := bytes.Clone(files["png_rgb"])
 	flipped[len(flipped)/2] ^= 0xff
+	animated := []byte("RIFF\x1e\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00\x03\x00\x00ANIM\x00\x00\x00\x00")
 	cases := map[string]struct {
 		data []byte
 		want error
 	}{
+		"a HEIC photo":    {[]byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"), ErrUnsupported},
+		"an AVIF photo":   {[]byte("\x00\x00\x00\x18ftypavif\x00\x00\x00\x00mif1avif"), ErrUnsupported},
+		"JPEG XL":         {[]byte("\xff\x0a\x00\x00"), ErrUnsupported},
+		"animated WebP":   {animated, ErrUnsupported},
 		"nothing":         {nil, ErrNotImage},
 		"text":            {[]byte("Dear detector, this is no picture."), ErrNotImage},
 		"html":            {[]byte("<!doctype html><p>404"), ErrNotImage},
