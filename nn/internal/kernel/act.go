@@ -64,7 +64,7 @@ func (a Act) Apply(path Path, planes []Plane, n int) {
 	slope, rest := a.split()
 	if rest != None {
 		for _, p := range planes {
-			curve(floats(p, n), rest)
+			curve(path, p, n, rest)
 		}
 		return
 	}
@@ -83,8 +83,8 @@ func leakyGeneric(p Plane, n int, slope float32) {
 	}
 }
 
-// curve applies one of the activations that are not max(x, slope*x).
-func curve(x []float32, kind ActKind) {
+// curveGeneric applies one of the activations that are not max(x, slope*x).
+func curveGeneric(x []float32, kind ActKind) {
 	switch kind {
 	case HSwish:
 		for i, v := range x {
@@ -104,8 +104,8 @@ func curve(x []float32, kind ActKind) {
 func hsigmoid(x float32) float32 { return min(max(x+3, 0), 6) * (1.0 / 6) }
 
 // curveRows applies kind to values off to off+n-1 of every plane.
-func curveRows(planes []Plane, off, n int, kind ActKind) {
+func curveRows(path Path, planes []Plane, off, n int, kind ActKind) {
 	for _, p := range planes {
-		curve(floats(Plane(at(p, off)), n), kind)
+		curve(path, Plane(at(p, off)), n, kind)
 	}
 }

@@ -46,7 +46,7 @@ func (d *Depthwise) Run(out, in []Plane, act Act, u0, u1 int) {
 	slope, rest := act.split()
 	d.planes(out, in, slope, u0, u1)
 	if rest != None {
-		curveRows(out[u0:u1], 0, d.oh*d.ow, rest)
+		curveRows(d.path, out[u0:u1], 0, d.oh*d.ow, rest)
 	}
 }
 

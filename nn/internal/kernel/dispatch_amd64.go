@@ -21,6 +21,22 @@ func leakyPlane(path Path, p Plane, n int, slope float32) {
 	leakyGeneric(Plane(at(p, v)), n-v, slope)
 }
 
+// curve applies kind to n values of a plane.
+func curve(path Path, p Plane, n int, kind ActKind) {
+	v := whole(path, n)
+	if v > 0 {
+		switch kind {
+		case HSwish:
+			hswishAVX2((*byte)(p), v)
+		case HSigmoid:
+			hsigmoidAVX2((*byte)(p), v)
+		case Sigmoid:
+			sigmoidAVX2((*byte)(p), v)
+		}
+	}
+	curveGeneric(floats(Plane(at(p, v)), n-v), kind)
+}
+
 func addPlane(path Path, out, a, b Plane, n int, slope float32) {
 	v := whole(path, n)
 	if v > 0 {
@@ -55,7 +71,11 @@ func (c *Conv) splitRow(dst []float32, src Plane) bool {
 	}
 	even, odd := dst[c.pad%2*c.rowFloats:], dst[(c.pad+1)%2*c.rowFloats:]
 	e, o := (c.pad-c.pad%2)/2, (1+c.pad-(c.pad+1)%2)/2 // where columns 0 and 1 go
-	splitAVX2(bytes(&even[e]), bytes(&odd[o]), (*byte)(src), (c.w+2*lanes-1)/(2*lanes)*lanes)
+	if c.product.path == AVX512 {
+		splitAVX512(bytes(&even[e]), bytes(&odd[o]), (*byte)(src), (c.w+4*lanes-1)/(4*lanes)*2*lanes)
+	} else {
+		splitAVX2(bytes(&even[e]), bytes(&odd[o]), (*byte)(src), (c.w+2*lanes-1)/(2*lanes)*lanes)
+	}
 	clear(even[:e])
 	clear(odd[:o])
 	if end := e + (c.w+1)/2; end < c.used {

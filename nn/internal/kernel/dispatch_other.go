@@ -39,3 +39,5 @@ type resizeBlock struct{}
 func (r *Resize) prepare(Path) {}
 
 func (r *Resize) plane(out, in Plane) { r.planeGeneric(out, in) }
+
+func curve(_ Path, p Plane, n int, kind ActKind) { curveGeneric(floats(p, n), kind) }

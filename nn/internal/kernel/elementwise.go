@@ -8,7 +8,7 @@ func Add(path Path, out, a, b []Plane, n int, act Act) {
 		addPlane(path, out[i], a[i], b[i], n, slope)
 	}
 	if rest != None {
-		curveRows(out, 0, n, rest)
+		curveRows(path, out, 0, n, rest)
 	}
 }
 

@@ -64,6 +64,33 @@ func TestActApply(t *testing.T) {
 	})
 }
 
+// Curves at the ends of their domain, where clamping sets in.
+func TestCurves(t *testing.T) {
+	inf := float32(math.Inf(1))
+	values := []float32{-inf, -1e30, -200, -100, -88, -87, -50, -20, -3.0001, -3, -2.9999, -1e-6, 0, 1e-6, 0.5, 3, 4, 16, 17, 87, 88, 100, 1e30, inf, nan}
+	for _, p := range Available() {
+		for _, kind := range []ActKind{HSwish, HSigmoid, Sigmoid} {
+			got := append([]float32(nil), values...)
+			for len(got)%lanes != 0 {
+				got = append(got, 0)
+			}
+			curve(p, Plane(&got[0]), len(got), kind)
+			for i, v := range values {
+				want := float32(Act{Kind: kind}.reference(float64(v)))
+				if math.IsInf(float64(want), 0) || want != want {
+					continue // -inf*0 of HSwish, and NaN
+				}
+				if d := math.Abs(float64(got[i] - want)); !(d <= 1e-6*math.Abs(float64(want))+1e-37) {
+					t.Errorf("%s: %v of %v is %v, want %v", p, kind, v, got[i], want)
+				}
+			}
+			if got[len(values)-1] == got[len(values)-1] {
+				t.Errorf("%s: %v of NaN is %v", p, kind, got[len(values)-1])
+			}
+		}
+	}
+}
+
 // The assembly and Go agree on values that are not finite.
 func TestLeakyNotFinite(t *testing.T) {
 	inf := float32(math.Inf(1))
@@ -134,5 +161,16 @@ func BenchmarkAdd(b *testing.B) {
 			x, y, out := newFastArena(128, 22, 22, s.fill), newFastArena(128, 22, 22, s.fill), newFastArena(128, 22, 22, unset)
 			measure(b, 128*22*22, func() { Add(path, out.planes, x.planes, y.planes, 22*22, Act{}) })
 		})
+	}
+}
+
+func BenchmarkCurve(b *testing.B) {
+	for _, kind := range []ActKind{HSwish, Sigmoid} {
+		for _, path := range Available() {
+			b.Run(fmt.Sprintf("%s/%s", path, kind), func(b *testing.B) {
+				x := newFastArena(100, 14, 14, random(1).fill)
+				measure(b, 100*14*14, func() { Act{Kind: kind}.Apply(path, x.planes, 14*14) })
+			})
+		}
 	}
 }

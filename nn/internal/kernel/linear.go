@@ -65,7 +65,7 @@ func (l *Linear) Run(out, in []Plane, act Act, scratch []float32, u0, u1 int) {
 			sums[i] = leaky(sums[i]+l.bias[u*linearRows+i], slope)
 		}
 		if rest != None {
-			curve(sums[:n], rest)
+			curve(l.path, Plane(&sums), n, rest)
 		}
 		for i := range n {
 			*(*float32)(out[u*linearRows+i]) = sums[i]

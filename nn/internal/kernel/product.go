@@ -128,7 +128,7 @@ func (p *product) run(out, in, res []Plane, inOff, outOff int, act Act, u0, u1 i
 		p.tile(out, in, res, t, inOff+t.off, outOff+t.off, slope, r0, r1)
 		if rest != None {
 			first, last := p.rows[r0], p.rows[r1-1]
-			curveRows(out[first.m0:last.m0+last.size], outOff+t.off, t.n, rest)
+			curveRows(p.path, out[first.m0:last.m0+last.size], outOff+t.off, t.n, rest)
 		}
 	}
 }

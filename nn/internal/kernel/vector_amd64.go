@@ -27,6 +27,11 @@ func sumAVX2(x *byte, n int) float32
 //go:noescape
 func splitAVX2(even *byte, odd *byte, src *byte, n int)
 
+// splitAVX512 sets even[i] = src[2*i] and odd[i] = src[2*i+1].
+//
+//go:noescape
+func splitAVX512(even *byte, odd *byte, src *byte, n int)
+
 // maxPoolAVX2 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c, and does a last block of eight back bytes before the end if back is not zero.
 //
 //go:noescape

@@ -28,6 +28,7 @@ var files = []struct {
 	{"depthwise_avx2", depthwise256All},
 	{"depthwise_avx512", depthwise512All},
 	{"vector", vectorAll},
+	{"curve", curveAll},
 }
 
 func main() {

@@ -16,9 +16,11 @@ func vectorAll(c *build.Context) {
 	leakyAVX2(c)
 	scaleAVX2(c)
 	sumAVX2(c)
+	index := lanePairs(c)
 	splitAVX2(c)
+	splitAVX512(c, index)
 	maxPoolAVX2(c)
-	maxPoolAVX512(c)
+	maxPoolAVX512(c, index)
 	resizeAVX2(c)
 	linear(c, "linearAVX2", 2)
 	linear(c, "linearAVX512", 1)
@@ -147,6 +149,28 @@ func splitAVX2(c *build.Context) {
 	finish(c)
 }
 
+// splitAVX512 does the same for n a multiple of sixteen.
+func splitAVX512(c *build.Context, index [2]operand.Mem) {
+	start(c, "splitAVX512", "func(even, odd, src *byte, n int)", "splitAVX512 sets even[i] = src[2*i] and odd[i] = src[2*i+1].")
+	even, odd, src, n := param(c, "even"), param(c, "odd"), param(c, "src"), param(c, "n")
+	c.VMOVUPS(index[0], reg.Z30)
+	c.VMOVUPS(index[1], reg.Z29)
+	c.Label("next")
+	c.VMOVUPS(operand.Mem{Base: src}, reg.Z0)
+	c.VMOVUPS(operand.Mem{Base: src, Disp: 64}, reg.Z1)
+	c.VMOVAPS(reg.Z0, reg.Z2)
+	c.VPERMT2PS(reg.Z1, reg.Z30, reg.Z0)
+	c.VPERMT2PS(reg.Z1, reg.Z29, reg.Z2)
+	c.VMOVUPS(reg.Z0, operand.Mem{Base: even})
+	c.VMOVUPS(reg.Z2, operand.Mem{Base: odd})
+	c.ADDQ(operand.U32(128), src)
+	c.ADDQ(operand.Imm(64), even)
+	c.ADDQ(operand.Imm(64), odd)
+	c.SUBQ(operand.Imm(16), n)
+	c.JNE(operand.LabelRef("next"))
+	finish(c)
+}
+
 // maxPoolAVX2 does a row of the 3x3 max-pool with stride 2. The odd columns of
 // one block are carried over to the next, whose windows begin with the last of
 // them; right permutes the columns from 8 on of the last block.
@@ -217,12 +241,11 @@ func maxPoolAVX2(c *build.Context) {
 
 // maxPoolAVX512 does the same, sixteen outputs at a time, with masks for the
 // last ones.
-func maxPoolAVX512(c *build.Context) {
+func maxPoolAVX512(c *build.Context, index [2]operand.Mem) {
 	start(c, "maxPoolAVX512", "func(out, a, b, c *byte, n int, here, right uint64)",
 		"maxPoolAVX512 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c in n blocks of 16; the last one has the outputs of the mask here, and right tells whose last column lies in the row.")
 	out, n := param(c, "out"), param(c, "n")
 	rows := []reg.GPVirtual{param(c, "a"), param(c, "b"), param(c, "c")}
-	index := lanePairs(c)
 	before := reg.Z31
 	infinity := c.StaticGlobal("minusInfinityWide")
 	c.DataAttributes(attrRodata)
