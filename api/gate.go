@@ -3,7 +3,7 @@ package api
 import (
 	"context"
 	"errors"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -11,15 +11,31 @@ var errGateFull = errors.New("queue full")
 
 // gate admits a bounded number of workers, lets a bounded number more wait in
 // the order they came, and turns the rest away at once.
+//
+// A long queue is good for a burst and bad for a flood: in a flood it never
+// empties, and all it does is to make everybody wait. So once the queue has
+// stood for longer than a burst that fills it would take to be worked off, no
+// more may wait than there are workers, until nobody had to be turned away for
+// a while. Those who are let in then wait for about one picture. The idea is
+// that of adaptive queues in B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015.
 type gate struct {
-	slots   chan struct{}
-	limit   int64        // may wait
-	waiting atomic.Int64 // do wait
-	mean    atomic.Int64 // of the time a slot is held, nanoseconds, moving
+	slots chan struct{}
+	burst int              // may wait for a moment
+	now   func() time.Time // tests set it
+
+	mu       sync.Mutex
+	waiting  int           // do wait
+	standing time.Time     // since when somebody waits
+	flood    time.Time     // until when the queue is kept short
+	mean     time.Duration // of the time a slot is held, moving
 }
 
+// calm is how long after the last refusal a flood is over, and the shortest
+// time that a queue must stand to make one.
+const calm = time.Second
+
 func newGate(workers, queue int) *gate {
-	return &gate{slots: make(chan struct{}, workers), limit: int64(queue)}
+	return &gate{slots: make(chan struct{}, workers), burst: queue, now: time.Now}
 }
 
 // enter waits for a slot. The caller must leave with what it returns. The error
@@ -33,23 +49,62 @@ func (g *gate) enter(ctx context.Context) (leave func(), err error) {
 		return g.ticket(), nil
 	default:
 	}
-	if g.waiting.Add(1) > g.limit {
-		g.waiting.Add(-1)
+	if !g.queue(true) {
 		return nil, errGateFull
 	}
-	defer g.waiting.Add(-1)
 	return g.wait(ctx)
 }
 
 // enterAgain is enter for the later pictures of a request that was let in once:
 // the queue's limit does not turn it away half done.
 func (g *gate) enterAgain(ctx context.Context) (leave func(), err error) {
-	g.waiting.Add(1)
-	defer g.waiting.Add(-1)
+	g.queue(false)
 	return g.wait(ctx)
 }
 
+// queue takes a place in the queue; false if limited and there is none.
+func (g *gate) queue(limited bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if limited && !g.room() {
+		return false
+	}
+	if g.waiting == 0 {
+		g.standing = g.now()
+	}
+	g.waiting++
+	return true
+}
+
+// room tells whether one more may wait.
+func (g *gate) room() bool {
+	now := g.now()
+	if g.waiting > 0 && now.Sub(g.standing) > g.patience() && now.After(g.flood) {
+		g.flood = now.Add(calm)
+	}
+	if now.After(g.flood) {
+		return g.waiting < g.burst
+	}
+	if g.waiting < min(g.burst, cap(g.slots)) {
+		return true
+	}
+	g.flood = now.Add(calm)
+	return false
+}
+
+// patience is how long the queue may stand: twice what a full one needs to be
+// worked off.
+func (g *gate) patience() time.Duration {
+	return max(calm, 2*time.Duration(g.burst)*g.mean/time.Duration(cap(g.slots)))
+}
+
+// wait holds a place in the queue until there is a slot.
 func (g *gate) wait(ctx context.Context) (func(), error) {
+	defer func() {
+		g.mu.Lock()
+		g.waiting--
+		g.mu.Unlock()
+	}()
 	select {
 	case g.slots <- struct{}{}:
 		return g.ticket(), nil
@@ -58,26 +113,42 @@ func (g *gate) wait(ctx context.Context) (func(), error) {
 	}
 }
 
+// ticket gives the slot back when it is called, and notes how long it was held.
 func (g *gate) ticket() func() {
-	start := time.Now()
+	start := g.now()
 	return func() {
-		took := int64(time.Since(start))
-		// A racing update loses one sample of an average: harmless.
-		if old := g.mean.Load(); old > 0 {
-			took = old + (took-old)/8
+		took := g.now().Sub(start)
+		g.mu.Lock()
+		if g.mean > 0 {
+			took = g.mean + (took-g.mean)/8
 		}
-		g.mean.Store(max(took, 1))
+		g.mean = max(took, 1)
+		g.mu.Unlock()
 		<-g.slots
 	}
 }
 
 // full tells whether enter would be turned away now.
 func (g *gate) full() bool {
-	return len(g.slots) == cap(g.slots) && g.waiting.Load() >= g.limit
+	if len(g.slots) < cap(g.slots) {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.room()
+}
+
+// length is how many wait.
+func (g *gate) length() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.waiting
 }
 
 // retryAfter estimates when the queue that is there now will be done.
 func (g *gate) retryAfter() time.Duration {
-	ahead := g.waiting.Load() + int64(len(g.slots))
-	return max(time.Second, time.Duration(ahead*g.mean.Load()/int64(cap(g.slots))))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	ahead := time.Duration(g.waiting + len(g.slots))
+	return max(calm, ahead*g.mean/time.Duration(cap(g.slots)))
 }

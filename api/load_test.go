@@ -84,7 +84,7 @@ func TestFullQueueAnswersAtOnce(t *testing.T) {
 	}
 	<-entered
 	m := s.models.models[0]
-	eventually(t, "two wait", func() bool { return m.gate.waiting.Load() == 2 })
+	eventually(t, "two wait", func() bool { return m.gate.length() == 2 })
 
 	var slowest time.Duration
 	for range 50 {
@@ -153,13 +153,13 @@ func TestClientThatLeavesFreesItsPlace(t *testing.T) {
 	go func() { results <- ask(working) }()
 	<-entered
 	go func() { results <- ask(waiting) }()
-	eventually(t, "one waits", func() bool { return gate.waiting.Load() == 1 })
+	eventually(t, "one waits", func() bool { return gate.length() == 1 })
 
 	leaveQueue()
 	if err := <-results; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	eventually(t, "the place in the queue is free", func() bool { return gate.waiting.Load() == 0 })
+	eventually(t, "the place in the queue is free", func() bool { return gate.length() == 0 })
 
 	leaveWork()
 	if err := <-results; !errors.Is(err, context.Canceled) {
@@ -245,7 +245,7 @@ func TestStopFinishesWhatIsInFlight(t *testing.T) {
 		}()
 	}
 	<-entered
-	eventually(t, "two wait", func() bool { return s.models.models[0].gate.waiting.Load() == 2 })
+	eventually(t, "two wait", func() bool { return s.models.models[0].gate.length() == 2 })
 	stopped := make(chan error, 1)
 	go func() { stopped <- stop() }()
 	eventually(t, "stopping", s.stopping.Load)

@@ -120,8 +120,8 @@ func (c *liveCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descBodies, float64(c.s.budget.used.Load()))
 	for _, m := range c.s.models.models {
-		gauge(descQueue, float64(m.gate.waiting.Load()), m.Name)
-		gauge(descLimit, float64(m.gate.limit), m.Name)
+		gauge(descQueue, float64(m.gate.length()), m.Name)
+		gauge(descLimit, float64(m.gate.burst), m.Name)
 		gauge(descBusy, float64(len(m.gate.slots)), m.Name)
 		gauge(descWorkers, float64(m.Workers), m.Name)
 		if !m.loaded() {

@@ -63,7 +63,9 @@ type Model struct {
 	// Threads is how many threads one picture takes, default 1. It only sets
 	// the default of Workers: Open decides what the detector really uses.
 	Threads int
-	// Queue is how many more may wait; a request that finds it full is
-	// answered 503 at once. Default 16 for each worker; -1 for none.
+	// Queue is how many more may wait in a burst; a request that finds it full
+	// is answered 503 at once. When the queue does not empty for long, no more
+	// may wait than there are workers, so that those who get in are answered
+	// soon. Default 16 for each worker; -1 for none.
 	Queue int
 }

@@ -393,7 +393,6 @@ async function watch(camera) {
     const now = performance.now();
     every = every ? 0.8 * every + 0.2 * (now - last) : now - last;
     last = now;
-    state.live = shot;
     drawLive(shot, every);
   }
 }

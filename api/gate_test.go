@@ -1,0 +1,154 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+// clocked is a gate whose time the test moves.
+func clocked(workers, queue int) (g *gate, pass func(time.Duration)) {
+	g = newGate(workers, queue)
+	now := time.Unix(1000, 0)
+	g.now = func() time.Time { return now }
+	return g, func(d time.Duration) { now = now.Add(d) }
+}
+
+// crowdAt lets n wait at a gate and returns how many were let in; leave ends
+// the waiting of all of them.
+func crowdAt(t *testing.T, g *gate, n int) (in int, leave func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{}, n)
+	for range n {
+		before := g.length()
+		refused := make(chan struct{})
+		go func() {
+			if _, err := g.enter(ctx); errors.Is(err, errGateFull) {
+				close(refused)
+				return
+			}
+			done <- struct{}{}
+		}()
+		eventually(t, "in the queue, or refused", func() bool {
+			select {
+			case <-refused:
+				return true
+			default:
+				return g.length() == before+1
+			}
+		})
+		if g.length() == before+1 {
+			in++
+		}
+	}
+	waits := in
+	return in, func() {
+		cancel()
+		for range waits {
+			<-done
+		}
+	}
+}
+
+func TestGateTakesABurstAndShortensItsQueueInAFlood(t *testing.T) {
+	g, pass := clocked(2, 10)
+	busy := context.Background()
+	leave1, _ := g.enter(busy)
+	leave2, _ := g.enter(busy)
+
+	in, leave := crowdAt(t, g, 12)
+	if in != 10 || !g.full() {
+		t.Fatalf("of a burst %d were let in, want 10", in)
+	}
+	pass(900 * time.Millisecond) // not yet a flood: a full queue may take that
+	leave()
+	if g.full() {
+		t.Error("full, though nobody waits")
+	}
+
+	in, leave = crowdAt(t, g, 5)
+	if in != 5 {
+		t.Fatalf("%d", in)
+	}
+	pass(calm + time.Millisecond) // these still wait: a flood
+	if in, more := crowdAt(t, g, 1); in != 0 {
+		t.Error("the queue of a flood is not shortened")
+		more()
+	}
+	leave()
+	in, leave = crowdAt(t, g, 5)
+	if in != 2 {
+		t.Errorf("in a flood %d may wait, want as many as work: 2", in)
+	}
+	leave()
+
+	pass(calm / 2) // somebody was turned away half a second ago
+	if in, leave = crowdAt(t, g, 5); in != 2 {
+		t.Errorf("%d may wait, but the flood is not over", in)
+	}
+	leave()
+	pass(calm + time.Millisecond) // nobody was, for long enough
+	if in, leave = crowdAt(t, g, 12); in != 10 {
+		t.Errorf("after the flood %d may wait, want 10", in)
+	}
+	leave()
+	leave1()
+	leave2()
+	if g.length() != 0 || len(g.slots) != 0 {
+		t.Errorf("%d wait, %d work", g.length(), len(g.slots))
+	}
+}
+
+func TestGateIsPatientWithSlowWork(t *testing.T) {
+	g, pass := clocked(1, 10)
+	leave, _ := g.enter(context.Background())
+	pass(500 * time.Millisecond)
+	leave() // ten of these take five seconds
+	if got := g.patience(); got != 10*time.Second {
+		t.Errorf("patience is %v", got)
+	}
+	if got := g.retryAfter(); got != calm {
+		t.Errorf("nobody waits, but come back after %v", got)
+	}
+	leave, _ = g.enter(context.Background())
+	_, go1 := crowdAt(t, g, 9)
+	if got := g.retryAfter(); got != 5*time.Second {
+		t.Errorf("ten pictures of half a second take %v", got)
+	}
+	go1()
+	leave()
+}
+
+func TestGateKeepsTheOrder(t *testing.T) {
+	g := newGate(1, 10)
+	leave, _ := g.enter(context.Background())
+	order := make(chan int, 5)
+	for i := range 5 {
+		go func() {
+			leave, err := g.enter(context.Background())
+			if err == nil {
+				order <- i
+				leave()
+			}
+		}()
+		eventually(t, "waits", func() bool { return g.length() == i+1 })
+		time.Sleep(time.Millisecond) // from counted to waiting at the channel
+	}
+	leave()
+	for want := range 5 {
+		if got := <-order; got != want {
+			t.Errorf("%d came as number %d", got, want)
+		}
+	}
+}
+
+func TestGateWithAnEndedContext(t *testing.T) {
+	g := newGate(1, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := g.enter(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
