@@ -118,7 +118,7 @@ func (d *Detector) Info() Info {
 }
 
 // Detect finds objects in a picture; a [Photo] is looked at upright. It returns
-// ctx's error if ctx ends before a worker is free or between two stages.
+// ctx's error if ctx ends before a worker is free or before its network runs.
 func (d *Detector) Detect(ctx context.Context, img image.Image) (Result, error) {
 	return d.detect(ctx, img, &d.query)
 }

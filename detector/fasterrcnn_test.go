@@ -9,7 +9,7 @@ import (
 )
 
 // smallNet is the backbone of training/vectors/detector_faster_rcnn.py.
-var smallNet = backbone.ShuffleNetV2{Repeats: [3]int{2, 2, 2}, Stem: 24, Channels: [3]int{24, 32, 48}}
+var smallNet = backbone.ShuffleNetV2{Repeats: [3]int{1, 2, 1}, Stem: 8, Channels: [3]int{16, 24, 32}}
 
 // fasterConfigs are the networks of the vectors "faster_rcnn_" + name.
 func fasterConfigs() map[string]FasterRCNNConfig {
@@ -19,14 +19,14 @@ func fasterConfigs() map[string]FasterRCNNConfig {
 	head.Max = 50
 	ratios := []float32{0.5, 1, 2}
 	common := FasterRCNNConfig{
-		Network: smallNet, Classes: 5, Hidden: 24, Proposals: proposals, Head: head, Height: 96, Width: 128,
+		Network: smallNet, Classes: 5, Hidden: 16, Proposals: proposals, Head: head, Height: 96, Width: 128,
 	}
 	single, pyramid := common, common
 	single.Backbone.Prefix = "backbone."
 	single.Bins = 4
 	single.Anchors = AnchorGenerator{Sizes: [][]float32{{16, 48}}, Ratios: [][]float32{ratios}}
 	pyramid.Backbone.Prefix = "backbone.body."
-	pyramid.FPN = 16
+	pyramid.FPN = 8
 	pyramid.Anchors = AnchorGenerator{
 		Sizes:  [][]float32{{8}, {24}, {48}, {80}},
 		Ratios: [][]float32{ratios, ratios, ratios, ratios},
@@ -48,7 +48,11 @@ func TestFasterRCNNMatchesTorchvision(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, net := range []*FasterRCNN{f, clone} {
-				copyPlanes(net.Input(), planesOf(tensor(t, w, "test.input").Data, 3))
+				for c, plane := range planesOf(tensor(t, w, "test.pixels").Data, 3) {
+					for i, v := range plane {
+						net.Input()[c][i] = v/64 - 2
+					}
+				}
 				found, err := net.Detect()
 				if err != nil {
 					t.Fatal(err)
@@ -68,7 +72,7 @@ func TestFasterRCNNRefusesWhatCannotBe(t *testing.T) {
 		"same number":                func(c *FasterRCNNConfig) { c.Anchors.Ratios = [][]float32{{1}, {1}, {1}, {1, 2}} },
 		"1 classes":                  func(c *FasterRCNNConfig) { c.Classes = 1 },
 		"box_head.fc6":               func(c *FasterRCNNConfig) { c.Hidden = 25 },
-		"backbone.fpn":               func(c *FasterRCNNConfig) { c.FPN = 8 },
+		"backbone.fpn":               func(c *FasterRCNNConfig) { c.FPN = 12 },
 		"fpn -1":                     func(c *FasterRCNNConfig) { c.FPN = -1 },
 		"no proposals":               func(c *FasterRCNNConfig) { c.Proposals.PostNMS = -1 },
 		"backbone.conv1.0.weight":    func(c *FasterRCNNConfig) { c.Backbone = backbone.Options{Prefix: "backbone."} },

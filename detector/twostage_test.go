@@ -48,7 +48,7 @@ func TestTwoStageMatchesPyTorch(t *testing.T) {
 
 	// Every so manieth point: class logits and bin logits.
 	want := tensor(t, v, "dense")
-	const step = 7
+	const step = 19
 	var got []float32
 	for point := 0; point < w.dense.points; point += step {
 		l, cell := w.dense.at(point)

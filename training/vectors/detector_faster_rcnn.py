@@ -15,9 +15,9 @@ from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.shufflenetv2 import ShuffleNetV2
 from torchvision.ops import MultiScaleRoIAlign
 
-REPEATS, CHANNELS = [2, 2, 2], [24, 24, 32, 48, 32]     # stem, stages 2 to 4, conv5
+REPEATS, CHANNELS = [1, 2, 1], [8, 16, 24, 32, 32]      # stem, stages 2 to 4, conv5
 HEIGHT, WIDTH = 96, 128
-CLASSES, HIDDEN, FPN = 5, 24, 16
+CLASSES, HIDDEN, FPN = 5, 16, 8
 
 
 def body():
@@ -85,15 +85,16 @@ def main():
     args = parser.parse_args()
     for name, build in (("single", single), ("pyramid", pyramid)):
         torch.manual_seed(2)
-        x = torch.rand(3, HEIGHT, WIDTH) * 2 - 1
-        x = nn.functional.avg_pool2d(x[None], 5, 1, 2)[0] * 4
+        x = nn.functional.avg_pool2d(torch.rand(1, 3, HEIGHT, WIDTH), 5, 1, 2)[0]
+        x = ((x - 0.5) * 1000 + 128).round().clamp(0, 255)
+        pixels, x = x.to(torch.uint8), x / 64 - 2
         net = build().eval()
         randomise(net, x)
         with torch.no_grad():
             found = net([x])[0]
         print(name, len(found["scores"]), "detections", found["scores"][:4].tolist(), torch.bincount(found["labels"]).tolist())
         out = {k: v.half() for k, v in net.state_dict().items() if v.is_floating_point()}
-        out.update({"test.input": x, "test.boxes": found["boxes"], "test.scores": found["scores"],
+        out.update({"test.pixels": pixels, "test.boxes": found["boxes"], "test.scores": found["scores"],
                     "test.labels": found["labels"].float()})
         save_file({k: v.contiguous() for k, v in out.items()}, os.path.join(args.out, f"faster_rcnn_{name}.safetensors"))
 

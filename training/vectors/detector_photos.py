@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from safetensors.numpy import save_file
 
-W, H = 40, 24
+W, H = 28, 20
 
 
 def scene():

@@ -18,7 +18,7 @@ ARCH, NECK = "shufflenet_v2_x0.5", 16
 HEIGHT, WIDTH = 352, 384
 NAMES = ["cat", "dog", "bird", "cow", "sheep"]
 IDS = [17, 18, 16, 21, 20]
-DENSE_STEP = 7     # every so manieth point is kept: the file stays small
+DENSE_STEP = 19    # every so manieth point is kept: the file stays small
 PROPOSALS, PRE_NMS, PROPOSAL_IOU, ALPHA = 30, 80, 0.6, 0.4
 
 
@@ -75,6 +75,17 @@ def photo(rng):
     return img.clip(0, 255).astype(np.uint8)
 
 
+@torch.no_grad()
+def look(net, x):
+    """What both stages say about one picture."""
+    pyramid, dense, points = net.first(x)
+    proposals, prior, objectness = chosen = roi.propose(dense, points, WIDTH, HEIGHT, 0)
+    head, deltas = net.second(pyramid, [chosen], WIDTH, HEIGHT)
+    pooled = roi.pool([net.roi.thin(p) for p in pyramid], proposals, torch.zeros(len(proposals), dtype=torch.long))
+    return {"dense": dense[0], "points": points, "proposals": proposals, "prior": prior, "objectness": objectness,
+            "pooled": pooled, "head": head, "deltas": deltas, "refined": roi.apply_deltas(proposals, deltas)}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", default="detector/testdata")
@@ -83,13 +94,10 @@ def main():
     rgb = photo(np.random.default_rng(args.seed))
     x = torch.from_numpy(preprocess.tensor(rgb, HEIGHT, WIDTH))[None]
     net = small_net(args.seed, x)
-    out = net.predict(x)
-    with torch.no_grad():
-        thin = [net.roi.thin(p) for p in out["pyramid"]]
-        pooled = roi.pool(thin, out["proposals"], torch.zeros(len(out["proposals"]), dtype=torch.long))
+    out = look(net, x)
 
     vectors = {"image": torch.from_numpy(rgb), "dense": out["dense"][::DENSE_STEP], "proposals": out["proposals"],
-               "objectness": out["objectness"], "pooled": pooled, "head": out["head"], "deltas": out["deltas"]}
+               "objectness": out["objectness"], "pooled": out["pooled"], "head": out["head"], "deltas": out["deltas"]}
     whole = detector.whole(out, WIDTH, HEIGHT, ALPHA)
     for name, found in (("whole", whole), ("first", detector.first_only(out, WIDTH, HEIGHT))):
         boxes, scores, classes = found
