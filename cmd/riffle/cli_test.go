@@ -20,7 +20,7 @@ func TestWrongUsage(t *testing.T) {
 		{"detect a.jpg --thresold 0.5", "unknown flag --thresold, did you mean --threshold?"},
 		{"detect a.jpg --out", "--out: "},
 		{"detect a.jpg --colour", "unknown flag --colour (riffle detect --help lists them)"},
-		{"--verison", "unknown flag --verison, did you mean --version?"},
+		{"--versio", "unknown flag --versio, did you mean --version?"},
 		{"detect a.jpg --threshold 1.5", "--threshold must be from 0 to 1, not 1.5"},
 		{"detect a.jpg --threshold nan", "--threshold must be from 0 to 1, not NaN"},
 		{"detect a.jpg --threshold high", "--threshold"},

@@ -23,7 +23,7 @@ import (
 type service struct {
 	cmd  *exec.Cmd
 	url  string
-	done chan error    // the process's end
+	done chan struct{} // closed at the process's end
 	log  *bytes.Buffer // what it logged; safe to read after done
 }
 
@@ -34,7 +34,7 @@ func serve(t *testing.T, args ...string) *service {
 		t.Skip("no SIGTERM there")
 	}
 	s := &service{cmd: process(append([]string{"serve", "--addr", "127.0.0.1:0", "--log-format", "json"}, args...)...)}
-	s.done, s.log = make(chan error, 1), &bytes.Buffer{}
+	s.done, s.log = make(chan struct{}), &bytes.Buffer{}
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -51,13 +51,14 @@ func serve(t *testing.T, args ...string) *service {
 				listening <- line.URL
 			}
 		}
-		s.done <- s.cmd.Wait()
+		_ = s.cmd.Wait() // the exit code is in ProcessState
+		close(s.done)
 	}()
 	t.Cleanup(func() { _ = s.cmd.Process.Kill() })
 	select {
 	case s.url = <-listening:
-	case err := <-s.done:
-		t.Fatalf("it ended: %v\n%s", err, s.log)
+	case <-s.done:
+		t.Fatalf("it ended: %v\n%s", s.cmd.ProcessState, s.log)
 	case <-time.After(time.Minute):
 		t.Fatal("it does not listen")
 	}

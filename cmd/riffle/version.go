@@ -26,7 +26,7 @@ func (versionCmd) Run(std stdio) error {
 type versionFlag bool
 
 // BeforeReset is called by kong when the flag is given.
-func (versionFlag) BeforeReset(app *kong.Kong) error {
+func (versionFlag) BeforeReset(app *kong.Kong) error { //nolint:unparam // kong wants hooks to have an error
 	fmt.Fprintln(app.Stdout, longVersion())
 	app.Exit(0)
 	return nil
