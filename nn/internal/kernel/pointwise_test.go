@@ -132,3 +132,26 @@ func BenchmarkPointwise(b *testing.B) {
 		}
 	}
 }
+
+// Planes that other layers wrote long ago come from memory, not from a cache.
+func BenchmarkPointwiseCold(b *testing.B) {
+	for _, c := range []struct{ m, k, h int }{{128, 176, 44}, {88, 24, 88}, {88, 88, 44}, {128, 704, 11}, {176, 88, 44}} {
+		n := c.h * c.h
+		for _, path := range Available()[1:] {
+			b.Run(label(path, c.k, c.m, c.h, 1), func(b *testing.B) {
+				s := random(1)
+				sets := 64<<20/(floatSize*Stride(c.h, c.h)*(c.k+c.m)) + 1
+				var in, out []*arena
+				for range sets {
+					in, out = append(in, newFastArena(c.k, c.h, c.h, s.fill)), append(out, newFastArena(c.m, c.h, c.h, unset))
+				}
+				p := NewPointwise(path, s.slice(c.m*c.k), s.slice(c.m), c.m, c.k, n, 1)
+				i := 0
+				measure(b, float64(c.m*c.k*n), func() {
+					i = (i + 1) % sets
+					p.Run(out[i].planes, in[i].planes, nil, Act{Kind: LeakyReLU, Slope: 0.1}, 0, p.Units())
+				})
+			})
+		}
+	}
+}

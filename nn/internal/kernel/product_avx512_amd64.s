@@ -3,7 +3,7 @@
 #include "textflag.h"
 
 // func product512r1w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r1w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -15,33 +15,36 @@ TEXT ·product512r1w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Y0, K1, Y0
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Y0, K1, Y0
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Y1
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Y1
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z2
 	VFMADD231PS  Y2, Y1, Y0
 	ADDQ         $0x00000004, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z1
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y1, Y2
 	VMAXPS       Y0, Y2, Y0
-	VMOVUPS      Y0, K1, (R10)(R9*1)
+	VMOVUPS      Y0, K1, (R11)(R9*1)
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000004, SI
 	DECQ         DI
@@ -50,7 +53,7 @@ input:
 	RET
 
 // func product512r2w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r2w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -62,42 +65,45 @@ TEXT ·product512r2w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS 4(SI), Z1
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Y0, K1, Y0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y1, K1, Y1
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Y0, K1, Y0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y1, K1, Y1
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Y2
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Y2
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z3
 	VFMADD231PS  Y3, Y2, Y0
 	VBROADCASTSS 4(BX), Z4
 	VFMADD231PS  Y4, Y2, Y1
 	ADDQ         $0x00000008, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z2
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y2, Y3
 	VMAXPS       Y0, Y3, Y0
-	VMOVUPS      Y0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y1, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
-	VMOVUPS      Y1, K1, (R10)(R9*1)
+	VMOVUPS      Y1, K1, (R11)(R9*1)
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000008, SI
 	DECQ         DI
@@ -106,7 +112,7 @@ input:
 	RET
 
 // func product512r3w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r3w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -118,6 +124,7 @@ TEXT ·product512r3w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -125,22 +132,23 @@ tile:
 	VBROADCASTSS 8(SI), Z2
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Y0, K1, Y0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y1, K1, Y1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y2, K1, Y2
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Y0, K1, Y0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y1, K1, Y1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y2, K1, Y2
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Y3
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Y3
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Y4, Y3, Y0
 	VBROADCASTSS 4(BX), Z5
@@ -148,21 +156,22 @@ input:
 	VBROADCASTSS 8(BX), Z6
 	VFMADD231PS  Y6, Y3, Y2
 	ADDQ         $0x0000000c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z3
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y3, Y4
 	VMAXPS       Y0, Y4, Y0
-	VMOVUPS      Y0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y1, Y3, Y4
 	VMAXPS       Y1, Y4, Y1
-	VMOVUPS      Y1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y2, Y3, Y4
 	VMAXPS       Y2, Y4, Y2
-	VMOVUPS      Y2, K1, (R10)(R9*1)
+	VMOVUPS      Y2, K1, (R11)(R9*1)
 	ADDQ         $0x00000018, CX
 	ADDQ         $0x0000000c, SI
 	DECQ         DI
@@ -171,7 +180,7 @@ input:
 	RET
 
 // func product512r4w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r4w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -183,6 +192,7 @@ TEXT ·product512r4w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -191,24 +201,25 @@ tile:
 	VBROADCASTSS 12(SI), Z3
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Y0, K1, Y0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y1, K1, Y1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y2, K1, Y2
-	MOVQ         24(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y3, K1, Y3
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Y0, K1, Y0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y1, K1, Y1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y2, K1, Y2
+	MOVQ         24(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y3, K1, Y3
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Y4
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Y4
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z5
 	VFMADD231PS  Y5, Y4, Y0
 	VBROADCASTSS 4(BX), Z6
@@ -218,25 +229,26 @@ input:
 	VBROADCASTSS 12(BX), Z8
 	VFMADD231PS  Y8, Y4, Y3
 	ADDQ         $0x00000010, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z4
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y4, Y5
 	VMAXPS       Y0, Y5, Y0
-	VMOVUPS      Y0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y1, Y4, Y5
 	VMAXPS       Y1, Y5, Y1
-	VMOVUPS      Y1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y2, Y4, Y5
 	VMAXPS       Y2, Y5, Y2
-	VMOVUPS      Y2, K1, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Y3, Y4, Y5
 	VMAXPS       Y3, Y5, Y3
-	VMOVUPS      Y3, K1, (R10)(R9*1)
+	VMOVUPS      Y3, K1, (R11)(R9*1)
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000010, SI
 	DECQ         DI
@@ -245,7 +257,7 @@ input:
 	RET
 
 // func product512r5w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r5w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -257,6 +269,7 @@ TEXT ·product512r5w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -266,26 +279,27 @@ tile:
 	VBROADCASTSS 16(SI), Z4
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Y0, K1, Y0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y1, K1, Y1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y2, K1, Y2
-	MOVQ         24(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y3, K1, Y3
-	MOVQ         32(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y4, K1, Y4
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Y0, K1, Y0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y1, K1, Y1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y2, K1, Y2
+	MOVQ         24(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y3, K1, Y3
+	MOVQ         32(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y4, K1, Y4
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Y5
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Y5
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Y6, Y5, Y0
 	VBROADCASTSS 4(BX), Z7
@@ -297,29 +311,30 @@ input:
 	VBROADCASTSS 16(BX), Z10
 	VFMADD231PS  Y10, Y5, Y4
 	ADDQ         $0x00000014, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z5
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y5, Y6
 	VMAXPS       Y0, Y6, Y0
-	VMOVUPS      Y0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y1, Y5, Y6
 	VMAXPS       Y1, Y6, Y1
-	VMOVUPS      Y1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y2, Y5, Y6
 	VMAXPS       Y2, Y6, Y2
-	VMOVUPS      Y2, K1, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Y3, Y5, Y6
 	VMAXPS       Y3, Y6, Y3
-	VMOVUPS      Y3, K1, (R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Y4, Y5, Y6
 	VMAXPS       Y4, Y6, Y4
-	VMOVUPS      Y4, K1, (R10)(R9*1)
+	VMOVUPS      Y4, K1, (R11)(R9*1)
 	ADDQ         $0x00000028, CX
 	ADDQ         $0x00000014, SI
 	DECQ         DI
@@ -328,7 +343,7 @@ input:
 	RET
 
 // func product512r6w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r6w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -340,6 +355,7 @@ TEXT ·product512r6w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -350,28 +366,29 @@ tile:
 	VBROADCASTSS 20(SI), Z5
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Y0, K1, Y0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y1, K1, Y1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y2, K1, Y2
-	MOVQ         24(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y3, K1, Y3
-	MOVQ         32(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y4, K1, Y4
-	MOVQ         40(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y5, K1, Y5
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Y0, K1, Y0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y1, K1, Y1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y2, K1, Y2
+	MOVQ         24(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y3, K1, Y3
+	MOVQ         32(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y4, K1, Y4
+	MOVQ         40(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y5, K1, Y5
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Y6
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Y6
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z7
 	VFMADD231PS  Y7, Y6, Y0
 	VBROADCASTSS 4(BX), Z8
@@ -385,33 +402,34 @@ input:
 	VBROADCASTSS 20(BX), Z12
 	VFMADD231PS  Y12, Y6, Y5
 	ADDQ         $0x00000018, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z6
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y6, Y7
 	VMAXPS       Y0, Y7, Y0
-	VMOVUPS      Y0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y1, Y6, Y7
 	VMAXPS       Y1, Y7, Y1
-	VMOVUPS      Y1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y2, Y6, Y7
 	VMAXPS       Y2, Y7, Y2
-	VMOVUPS      Y2, K1, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Y3, Y6, Y7
 	VMAXPS       Y3, Y7, Y3
-	VMOVUPS      Y3, K1, (R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Y4, Y6, Y7
 	VMAXPS       Y4, Y7, Y4
-	VMOVUPS      Y4, K1, (R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Y5, Y6, Y7
 	VMAXPS       Y5, Y7, Y5
-	VMOVUPS      Y5, K1, (R10)(R9*1)
+	VMOVUPS      Y5, K1, (R11)(R9*1)
 	ADDQ         $0x00000030, CX
 	ADDQ         $0x00000018, SI
 	DECQ         DI
@@ -420,7 +438,7 @@ input:
 	RET
 
 // func product512r7w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r7w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -432,6 +450,7 @@ TEXT ·product512r7w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -443,30 +462,31 @@ tile:
 	VBROADCASTSS 24(SI), Z6
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Y0, K1, Y0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y1, K1, Y1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y2, K1, Y2
-	MOVQ         24(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y3, K1, Y3
-	MOVQ         32(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y4, K1, Y4
-	MOVQ         40(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y5, K1, Y5
-	MOVQ         48(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y6, K1, Y6
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Y0, K1, Y0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y1, K1, Y1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y2, K1, Y2
+	MOVQ         24(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y3, K1, Y3
+	MOVQ         32(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y4, K1, Y4
+	MOVQ         40(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y5, K1, Y5
+	MOVQ         48(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y6, K1, Y6
 	ADDQ         $0x00000038, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Y7
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Y7
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Y8, Y7, Y0
 	VBROADCASTSS 4(BX), Z9
@@ -482,37 +502,38 @@ input:
 	VBROADCASTSS 24(BX), Z14
 	VFMADD231PS  Y14, Y7, Y6
 	ADDQ         $0x0000001c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z7
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y7, Y8
 	VMAXPS       Y0, Y8, Y0
-	VMOVUPS      Y0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y1, Y7, Y8
 	VMAXPS       Y1, Y8, Y1
-	VMOVUPS      Y1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y2, Y7, Y8
 	VMAXPS       Y2, Y8, Y2
-	VMOVUPS      Y2, K1, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Y3, Y7, Y8
 	VMAXPS       Y3, Y8, Y3
-	VMOVUPS      Y3, K1, (R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Y4, Y7, Y8
 	VMAXPS       Y4, Y8, Y4
-	VMOVUPS      Y4, K1, (R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Y5, Y7, Y8
 	VMAXPS       Y5, Y8, Y5
-	VMOVUPS      Y5, K1, (R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Y5, K1, (R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Y6, Y7, Y8
 	VMAXPS       Y6, Y8, Y6
-	VMOVUPS      Y6, K1, (R10)(R9*1)
+	VMOVUPS      Y6, K1, (R11)(R9*1)
 	ADDQ         $0x00000038, CX
 	ADDQ         $0x0000001c, SI
 	DECQ         DI
@@ -521,7 +542,7 @@ input:
 	RET
 
 // func product512r8w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r8w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -533,6 +554,7 @@ TEXT ·product512r8w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -545,32 +567,33 @@ tile:
 	VBROADCASTSS 28(SI), Z7
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Y0, K1, Y0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y1, K1, Y1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y2, K1, Y2
-	MOVQ         24(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y3, K1, Y3
-	MOVQ         32(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y4, K1, Y4
-	MOVQ         40(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y5, K1, Y5
-	MOVQ         48(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y6, K1, Y6
-	MOVQ         56(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y7, K1, Y7
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Y0, K1, Y0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y1, K1, Y1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y2, K1, Y2
+	MOVQ         24(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y3, K1, Y3
+	MOVQ         32(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y4, K1, Y4
+	MOVQ         40(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y5, K1, Y5
+	MOVQ         48(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y6, K1, Y6
+	MOVQ         56(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y7, K1, Y7
 	ADDQ         $0x00000040, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Y8
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Y8
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Y9, Y8, Y0
 	VBROADCASTSS 4(BX), Z10
@@ -588,41 +611,42 @@ input:
 	VBROADCASTSS 28(BX), Z16
 	VFMADD231PS  Y16, Y8, Y7
 	ADDQ         $0x00000020, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z8
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y8, Y9
 	VMAXPS       Y0, Y9, Y0
-	VMOVUPS      Y0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y1, Y8, Y9
 	VMAXPS       Y1, Y9, Y1
-	VMOVUPS      Y1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y2, Y8, Y9
 	VMAXPS       Y2, Y9, Y2
-	VMOVUPS      Y2, K1, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Y3, Y8, Y9
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, K1, (R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Y4, Y8, Y9
 	VMAXPS       Y4, Y9, Y4
-	VMOVUPS      Y4, K1, (R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Y5, Y8, Y9
 	VMAXPS       Y5, Y9, Y5
-	VMOVUPS      Y5, K1, (R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Y5, K1, (R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Y6, Y8, Y9
 	VMAXPS       Y6, Y9, Y6
-	VMOVUPS      Y6, K1, (R10)(R9*1)
-	MOVQ         56(CX), R10
+	VMOVUPS      Y6, K1, (R11)(R9*1)
+	MOVQ         56(CX), R11
 	VMULPS       Y7, Y8, Y9
 	VMAXPS       Y7, Y9, Y7
-	VMOVUPS      Y7, K1, (R10)(R9*1)
+	VMOVUPS      Y7, K1, (R11)(R9*1)
 	ADDQ         $0x00000040, CX
 	ADDQ         $0x00000020, SI
 	DECQ         DI
@@ -631,7 +655,7 @@ input:
 	RET
 
 // func product512r9w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r9w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -643,6 +667,7 @@ TEXT ·product512r9w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -656,34 +681,35 @@ tile:
 	VBROADCASTSS 32(SI), Z8
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Y0, K1, Y0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y1, K1, Y1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y2, K1, Y2
-	MOVQ         24(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y3, K1, Y3
-	MOVQ         32(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y4, K1, Y4
-	MOVQ         40(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y5, K1, Y5
-	MOVQ         48(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y6, K1, Y6
-	MOVQ         56(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y7, K1, Y7
-	MOVQ         64(DX), R10
-	VADDPS.Z     (R10)(R9*1), Y8, K1, Y8
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Y0, K1, Y0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y1, K1, Y1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y2, K1, Y2
+	MOVQ         24(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y3, K1, Y3
+	MOVQ         32(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y4, K1, Y4
+	MOVQ         40(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y5, K1, Y5
+	MOVQ         48(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y6, K1, Y6
+	MOVQ         56(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y7, K1, Y7
+	MOVQ         64(DX), R11
+	VADDPS.Z     (R11)(R9*1), Y8, K1, Y8
 	ADDQ         $0x00000048, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Y9
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Y9
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Y10, Y9, Y0
 	VBROADCASTSS 4(BX), Z11
@@ -703,45 +729,46 @@ input:
 	VBROADCASTSS 32(BX), Z18
 	VFMADD231PS  Y18, Y9, Y8
 	ADDQ         $0x00000024, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z9
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y9, Y10
 	VMAXPS       Y0, Y10, Y0
-	VMOVUPS      Y0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y1, Y9, Y10
 	VMAXPS       Y1, Y10, Y1
-	VMOVUPS      Y1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y2, Y9, Y10
 	VMAXPS       Y2, Y10, Y2
-	VMOVUPS      Y2, K1, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Y3, Y9, Y10
 	VMAXPS       Y3, Y10, Y3
-	VMOVUPS      Y3, K1, (R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Y4, Y9, Y10
 	VMAXPS       Y4, Y10, Y4
-	VMOVUPS      Y4, K1, (R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Y5, Y9, Y10
 	VMAXPS       Y5, Y10, Y5
-	VMOVUPS      Y5, K1, (R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Y5, K1, (R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Y6, Y9, Y10
 	VMAXPS       Y6, Y10, Y6
-	VMOVUPS      Y6, K1, (R10)(R9*1)
-	MOVQ         56(CX), R10
+	VMOVUPS      Y6, K1, (R11)(R9*1)
+	MOVQ         56(CX), R11
 	VMULPS       Y7, Y9, Y10
 	VMAXPS       Y7, Y10, Y7
-	VMOVUPS      Y7, K1, (R10)(R9*1)
-	MOVQ         64(CX), R10
+	VMOVUPS      Y7, K1, (R11)(R9*1)
+	MOVQ         64(CX), R11
 	VMULPS       Y8, Y9, Y10
 	VMAXPS       Y8, Y10, Y8
-	VMOVUPS      Y8, K1, (R10)(R9*1)
+	VMOVUPS      Y8, K1, (R11)(R9*1)
 	ADDQ         $0x00000048, CX
 	ADDQ         $0x00000024, SI
 	DECQ         DI
@@ -750,7 +777,7 @@ input:
 	RET
 
 // func product512r1w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r1w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -762,33 +789,36 @@ TEXT ·product512r1w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Z0, K1, Z0
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Z0, K1, Z0
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Z1
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Z1
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	ADDQ         $0x00000004, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z1
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z1, Z2
 	VMAXPS       Z0, Z2, Z0
-	VMOVUPS      Z0, K1, (R10)(R9*1)
+	VMOVUPS      Z0, K1, (R11)(R9*1)
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000004, SI
 	DECQ         DI
@@ -797,7 +827,7 @@ input:
 	RET
 
 // func product512r2w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r2w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -809,42 +839,45 @@ TEXT ·product512r2w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS 4(SI), Z1
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Z0, K1, Z0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z1, K1, Z1
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Z0, K1, Z0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z1, K1, Z1
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Z2
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Z2
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z3
 	VFMADD231PS  Z3, Z2, Z0
 	VBROADCASTSS 4(BX), Z4
 	VFMADD231PS  Z4, Z2, Z1
 	ADDQ         $0x00000008, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z2
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z2, Z3
 	VMAXPS       Z0, Z3, Z0
-	VMOVUPS      Z0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z1, Z2, Z3
 	VMAXPS       Z1, Z3, Z1
-	VMOVUPS      Z1, K1, (R10)(R9*1)
+	VMOVUPS      Z1, K1, (R11)(R9*1)
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000008, SI
 	DECQ         DI
@@ -853,7 +886,7 @@ input:
 	RET
 
 // func product512r3w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r3w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -865,6 +898,7 @@ TEXT ·product512r3w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -872,22 +906,23 @@ tile:
 	VBROADCASTSS 8(SI), Z2
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Z0, K1, Z0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z1, K1, Z1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z2, K1, Z2
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Z0, K1, Z0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z1, K1, Z1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z2, K1, Z2
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Z3
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Z3
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Z4, Z3, Z0
 	VBROADCASTSS 4(BX), Z5
@@ -895,21 +930,22 @@ input:
 	VBROADCASTSS 8(BX), Z6
 	VFMADD231PS  Z6, Z3, Z2
 	ADDQ         $0x0000000c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z3
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z3, Z4
 	VMAXPS       Z0, Z4, Z0
-	VMOVUPS      Z0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z1, Z3, Z4
 	VMAXPS       Z1, Z4, Z1
-	VMOVUPS      Z1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z2, Z3, Z4
 	VMAXPS       Z2, Z4, Z2
-	VMOVUPS      Z2, K1, (R10)(R9*1)
+	VMOVUPS      Z2, K1, (R11)(R9*1)
 	ADDQ         $0x00000018, CX
 	ADDQ         $0x0000000c, SI
 	DECQ         DI
@@ -918,7 +954,7 @@ input:
 	RET
 
 // func product512r4w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r4w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -930,6 +966,7 @@ TEXT ·product512r4w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -938,24 +975,25 @@ tile:
 	VBROADCASTSS 12(SI), Z3
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Z0, K1, Z0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z1, K1, Z1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z2, K1, Z2
-	MOVQ         24(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z3, K1, Z3
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Z0, K1, Z0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z1, K1, Z1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z2, K1, Z2
+	MOVQ         24(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z3, K1, Z3
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Z4
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Z4
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z5
 	VFMADD231PS  Z5, Z4, Z0
 	VBROADCASTSS 4(BX), Z6
@@ -965,25 +1003,26 @@ input:
 	VBROADCASTSS 12(BX), Z8
 	VFMADD231PS  Z8, Z4, Z3
 	ADDQ         $0x00000010, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z4
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z4, Z5
 	VMAXPS       Z0, Z5, Z0
-	VMOVUPS      Z0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z1, Z4, Z5
 	VMAXPS       Z1, Z5, Z1
-	VMOVUPS      Z1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z2, Z4, Z5
 	VMAXPS       Z2, Z5, Z2
-	VMOVUPS      Z2, K1, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z3, Z4, Z5
 	VMAXPS       Z3, Z5, Z3
-	VMOVUPS      Z3, K1, (R10)(R9*1)
+	VMOVUPS      Z3, K1, (R11)(R9*1)
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000010, SI
 	DECQ         DI
@@ -992,7 +1031,7 @@ input:
 	RET
 
 // func product512r5w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r5w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1004,6 +1043,7 @@ TEXT ·product512r5w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1013,26 +1053,27 @@ tile:
 	VBROADCASTSS 16(SI), Z4
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Z0, K1, Z0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z1, K1, Z1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z2, K1, Z2
-	MOVQ         24(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z3, K1, Z3
-	MOVQ         32(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z4, K1, Z4
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Z0, K1, Z0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z1, K1, Z1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z2, K1, Z2
+	MOVQ         24(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z3, K1, Z3
+	MOVQ         32(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z4, K1, Z4
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Z5
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Z5
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z6, Z5, Z0
 	VBROADCASTSS 4(BX), Z7
@@ -1044,29 +1085,30 @@ input:
 	VBROADCASTSS 16(BX), Z10
 	VFMADD231PS  Z10, Z5, Z4
 	ADDQ         $0x00000014, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z5
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z5, Z6
 	VMAXPS       Z0, Z6, Z0
-	VMOVUPS      Z0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z1, Z5, Z6
 	VMAXPS       Z1, Z6, Z1
-	VMOVUPS      Z1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z2, Z5, Z6
 	VMAXPS       Z2, Z6, Z2
-	VMOVUPS      Z2, K1, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z3, Z5, Z6
 	VMAXPS       Z3, Z6, Z3
-	VMOVUPS      Z3, K1, (R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z4, Z5, Z6
 	VMAXPS       Z4, Z6, Z4
-	VMOVUPS      Z4, K1, (R10)(R9*1)
+	VMOVUPS      Z4, K1, (R11)(R9*1)
 	ADDQ         $0x00000028, CX
 	ADDQ         $0x00000014, SI
 	DECQ         DI
@@ -1075,7 +1117,7 @@ input:
 	RET
 
 // func product512r6w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r6w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1087,6 +1129,7 @@ TEXT ·product512r6w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1097,28 +1140,29 @@ tile:
 	VBROADCASTSS 20(SI), Z5
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Z0, K1, Z0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z1, K1, Z1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z2, K1, Z2
-	MOVQ         24(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z3, K1, Z3
-	MOVQ         32(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z4, K1, Z4
-	MOVQ         40(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z5, K1, Z5
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Z0, K1, Z0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z1, K1, Z1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z2, K1, Z2
+	MOVQ         24(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z3, K1, Z3
+	MOVQ         32(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z4, K1, Z4
+	MOVQ         40(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z5, K1, Z5
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Z6
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Z6
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z7
 	VFMADD231PS  Z7, Z6, Z0
 	VBROADCASTSS 4(BX), Z8
@@ -1132,33 +1176,34 @@ input:
 	VBROADCASTSS 20(BX), Z12
 	VFMADD231PS  Z12, Z6, Z5
 	ADDQ         $0x00000018, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z6
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z6, Z7
 	VMAXPS       Z0, Z7, Z0
-	VMOVUPS      Z0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z1, Z6, Z7
 	VMAXPS       Z1, Z7, Z1
-	VMOVUPS      Z1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z2, Z6, Z7
 	VMAXPS       Z2, Z7, Z2
-	VMOVUPS      Z2, K1, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z3, Z6, Z7
 	VMAXPS       Z3, Z7, Z3
-	VMOVUPS      Z3, K1, (R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z4, Z6, Z7
 	VMAXPS       Z4, Z7, Z4
-	VMOVUPS      Z4, K1, (R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Z4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z5, Z6, Z7
 	VMAXPS       Z5, Z7, Z5
-	VMOVUPS      Z5, K1, (R10)(R9*1)
+	VMOVUPS      Z5, K1, (R11)(R9*1)
 	ADDQ         $0x00000030, CX
 	ADDQ         $0x00000018, SI
 	DECQ         DI
@@ -1167,7 +1212,7 @@ input:
 	RET
 
 // func product512r7w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r7w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1179,6 +1224,7 @@ TEXT ·product512r7w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1190,30 +1236,31 @@ tile:
 	VBROADCASTSS 24(SI), Z6
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Z0, K1, Z0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z1, K1, Z1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z2, K1, Z2
-	MOVQ         24(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z3, K1, Z3
-	MOVQ         32(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z4, K1, Z4
-	MOVQ         40(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z5, K1, Z5
-	MOVQ         48(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z6, K1, Z6
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Z0, K1, Z0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z1, K1, Z1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z2, K1, Z2
+	MOVQ         24(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z3, K1, Z3
+	MOVQ         32(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z4, K1, Z4
+	MOVQ         40(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z5, K1, Z5
+	MOVQ         48(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z6, K1, Z6
 	ADDQ         $0x00000038, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Z7
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Z7
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z8, Z7, Z0
 	VBROADCASTSS 4(BX), Z9
@@ -1229,37 +1276,38 @@ input:
 	VBROADCASTSS 24(BX), Z14
 	VFMADD231PS  Z14, Z7, Z6
 	ADDQ         $0x0000001c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z7
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z7, Z8
 	VMAXPS       Z0, Z8, Z0
-	VMOVUPS      Z0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z1, Z7, Z8
 	VMAXPS       Z1, Z8, Z1
-	VMOVUPS      Z1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z2, Z7, Z8
 	VMAXPS       Z2, Z8, Z2
-	VMOVUPS      Z2, K1, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z3, Z7, Z8
 	VMAXPS       Z3, Z8, Z3
-	VMOVUPS      Z3, K1, (R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z4, Z7, Z8
 	VMAXPS       Z4, Z8, Z4
-	VMOVUPS      Z4, K1, (R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Z4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z5, Z7, Z8
 	VMAXPS       Z5, Z8, Z5
-	VMOVUPS      Z5, K1, (R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Z5, K1, (R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z6, Z7, Z8
 	VMAXPS       Z6, Z8, Z6
-	VMOVUPS      Z6, K1, (R10)(R9*1)
+	VMOVUPS      Z6, K1, (R11)(R9*1)
 	ADDQ         $0x00000038, CX
 	ADDQ         $0x0000001c, SI
 	DECQ         DI
@@ -1268,7 +1316,7 @@ input:
 	RET
 
 // func product512r8w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r8w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1280,6 +1328,7 @@ TEXT ·product512r8w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1292,32 +1341,33 @@ tile:
 	VBROADCASTSS 28(SI), Z7
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Z0, K1, Z0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z1, K1, Z1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z2, K1, Z2
-	MOVQ         24(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z3, K1, Z3
-	MOVQ         32(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z4, K1, Z4
-	MOVQ         40(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z5, K1, Z5
-	MOVQ         48(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z6, K1, Z6
-	MOVQ         56(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z7, K1, Z7
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Z0, K1, Z0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z1, K1, Z1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z2, K1, Z2
+	MOVQ         24(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z3, K1, Z3
+	MOVQ         32(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z4, K1, Z4
+	MOVQ         40(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z5, K1, Z5
+	MOVQ         48(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z6, K1, Z6
+	MOVQ         56(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z7, K1, Z7
 	ADDQ         $0x00000040, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Z8
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Z8
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z9, Z8, Z0
 	VBROADCASTSS 4(BX), Z10
@@ -1335,41 +1385,42 @@ input:
 	VBROADCASTSS 28(BX), Z16
 	VFMADD231PS  Z16, Z8, Z7
 	ADDQ         $0x00000020, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z8
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z8, Z9
 	VMAXPS       Z0, Z9, Z0
-	VMOVUPS      Z0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z1, Z8, Z9
 	VMAXPS       Z1, Z9, Z1
-	VMOVUPS      Z1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z2, Z8, Z9
 	VMAXPS       Z2, Z9, Z2
-	VMOVUPS      Z2, K1, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z3, Z8, Z9
 	VMAXPS       Z3, Z9, Z3
-	VMOVUPS      Z3, K1, (R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z4, Z8, Z9
 	VMAXPS       Z4, Z9, Z4
-	VMOVUPS      Z4, K1, (R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Z4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z5, Z8, Z9
 	VMAXPS       Z5, Z9, Z5
-	VMOVUPS      Z5, K1, (R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Z5, K1, (R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z6, Z8, Z9
 	VMAXPS       Z6, Z9, Z6
-	VMOVUPS      Z6, K1, (R10)(R9*1)
-	MOVQ         56(CX), R10
+	VMOVUPS      Z6, K1, (R11)(R9*1)
+	MOVQ         56(CX), R11
 	VMULPS       Z7, Z8, Z9
 	VMAXPS       Z7, Z9, Z7
-	VMOVUPS      Z7, K1, (R10)(R9*1)
+	VMOVUPS      Z7, K1, (R11)(R9*1)
 	ADDQ         $0x00000040, CX
 	ADDQ         $0x00000020, SI
 	DECQ         DI
@@ -1378,7 +1429,7 @@ input:
 	RET
 
 // func product512r9w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r9w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1390,6 +1441,7 @@ TEXT ·product512r9w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1403,34 +1455,35 @@ tile:
 	VBROADCASTSS 32(SI), Z8
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS.Z     (R10)(R9*1), Z0, K1, Z0
-	MOVQ         8(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z1, K1, Z1
-	MOVQ         16(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z2, K1, Z2
-	MOVQ         24(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z3, K1, Z3
-	MOVQ         32(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z4, K1, Z4
-	MOVQ         40(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z5, K1, Z5
-	MOVQ         48(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z6, K1, Z6
-	MOVQ         56(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z7, K1, Z7
-	MOVQ         64(DX), R10
-	VADDPS.Z     (R10)(R9*1), Z8, K1, Z8
+	MOVQ         (DX), R11
+	VADDPS.Z     (R11)(R9*1), Z0, K1, Z0
+	MOVQ         8(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z1, K1, Z1
+	MOVQ         16(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z2, K1, Z2
+	MOVQ         24(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z3, K1, Z3
+	MOVQ         32(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z4, K1, Z4
+	MOVQ         40(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z5, K1, Z5
+	MOVQ         48(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z6, K1, Z6
+	MOVQ         56(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z7, K1, Z7
+	MOVQ         64(DX), R11
+	VADDPS.Z     (R11)(R9*1), Z8, K1, Z8
 	ADDQ         $0x00000048, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS.Z    (R12)(R8*1), K1, Z9
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS.Z    (R13)(R8*1), K1, Z9
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z10, Z9, Z0
 	VBROADCASTSS 4(BX), Z11
@@ -1450,45 +1503,46 @@ input:
 	VBROADCASTSS 32(BX), Z18
 	VFMADD231PS  Z18, Z9, Z8
 	ADDQ         $0x00000024, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z9
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z9, Z10
 	VMAXPS       Z0, Z10, Z0
-	VMOVUPS      Z0, K1, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z1, Z9, Z10
 	VMAXPS       Z1, Z10, Z1
-	VMOVUPS      Z1, K1, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z2, Z9, Z10
 	VMAXPS       Z2, Z10, Z2
-	VMOVUPS      Z2, K1, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z3, Z9, Z10
 	VMAXPS       Z3, Z10, Z3
-	VMOVUPS      Z3, K1, (R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z4, Z9, Z10
 	VMAXPS       Z4, Z10, Z4
-	VMOVUPS      Z4, K1, (R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Z4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z5, Z9, Z10
 	VMAXPS       Z5, Z10, Z5
-	VMOVUPS      Z5, K1, (R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Z5, K1, (R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z6, Z9, Z10
 	VMAXPS       Z6, Z10, Z6
-	VMOVUPS      Z6, K1, (R10)(R9*1)
-	MOVQ         56(CX), R10
+	VMOVUPS      Z6, K1, (R11)(R9*1)
+	MOVQ         56(CX), R11
 	VMULPS       Z7, Z9, Z10
 	VMAXPS       Z7, Z10, Z7
-	VMOVUPS      Z7, K1, (R10)(R9*1)
-	MOVQ         64(CX), R10
+	VMOVUPS      Z7, K1, (R11)(R9*1)
+	MOVQ         64(CX), R11
 	VMULPS       Z8, Z9, Z10
 	VMAXPS       Z8, Z10, Z8
-	VMOVUPS      Z8, K1, (R10)(R9*1)
+	VMOVUPS      Z8, K1, (R11)(R9*1)
 	ADDQ         $0x00000048, CX
 	ADDQ         $0x00000024, SI
 	DECQ         DI
@@ -1497,7 +1551,7 @@ input:
 	RET
 
 // func product512r1w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r1w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1509,40 +1563,43 @@ TEXT ·product512r1w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  96(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
 	VMOVAPS      Z0, Z1
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Y1, K1, Y1
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Y1, K1, Y1
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z2
-	VMOVUPS.Z    64(R12)(R8*1), K1, Y3
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z2
+	VMOVUPS.Z    64(R13)(R8*1), K1, Y3
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $0x00000004, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z2
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z2, Z3
 	VMAXPS       Z0, Z3, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Y1, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
-	VMOVUPS      Y1, K1, 64(R10)(R9*1)
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000004, SI
 	DECQ         DI
@@ -1551,7 +1608,7 @@ input:
 	RET
 
 // func product512r2w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r2w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1563,6 +1620,7 @@ TEXT ·product512r2w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  96(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1571,23 +1629,24 @@ tile:
 	VMOVAPS      Z2, Z3
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Y1, K1, Y1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Y3, K1, Y3
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Y1, K1, Y1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Y3, K1, Y3
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z4
-	VMOVUPS.Z    64(R12)(R8*1), K1, Y5
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z4
+	VMOVUPS.Z    64(R13)(R8*1), K1, Y5
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Y6, Y5, Y1
@@ -1595,23 +1654,24 @@ input:
 	VFMADD231PS  Z7, Z4, Z2
 	VFMADD231PS  Y7, Y5, Y3
 	ADDQ         $0x00000008, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z4
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z4, Z5
 	VMAXPS       Z0, Z5, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Y1, Y4, Y5
 	VMAXPS       Y1, Y5, Y1
-	VMOVUPS      Y1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z4, Z5
 	VMAXPS       Z2, Z5, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Y3, Y4, Y5
 	VMAXPS       Y3, Y5, Y3
-	VMOVUPS      Y3, K1, 64(R10)(R9*1)
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000008, SI
 	DECQ         DI
@@ -1620,7 +1680,7 @@ input:
 	RET
 
 // func product512r3w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r3w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1632,6 +1692,7 @@ TEXT ·product512r3w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  96(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1642,26 +1703,27 @@ tile:
 	VMOVAPS      Z4, Z5
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Y1, K1, Y1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Y3, K1, Y3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Y5, K1, Y5
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Y1, K1, Y1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Y3, K1, Y3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Y5, K1, Y5
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z6
-	VMOVUPS.Z    64(R12)(R8*1), K1, Y7
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z6
+	VMOVUPS.Z    64(R13)(R8*1), K1, Y7
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Y8, Y7, Y1
@@ -1672,30 +1734,31 @@ input:
 	VFMADD231PS  Z10, Z6, Z4
 	VFMADD231PS  Y10, Y7, Y5
 	ADDQ         $0x0000000c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z6
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z6, Z7
 	VMAXPS       Z0, Z7, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Y1, Y6, Y7
 	VMAXPS       Y1, Y7, Y1
-	VMOVUPS      Y1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z6, Z7
 	VMAXPS       Z2, Z7, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Y3, Y6, Y7
 	VMAXPS       Y3, Y7, Y3
-	VMOVUPS      Y3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z6, Z7
 	VMAXPS       Z4, Z7, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Y5, Y6, Y7
 	VMAXPS       Y5, Y7, Y5
-	VMOVUPS      Y5, K1, 64(R10)(R9*1)
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000018, CX
 	ADDQ         $0x0000000c, SI
 	DECQ         DI
@@ -1704,7 +1767,7 @@ input:
 	RET
 
 // func product512r4w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r4w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1716,6 +1779,7 @@ TEXT ·product512r4w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  96(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1728,29 +1792,30 @@ tile:
 	VMOVAPS      Z6, Z7
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Y1, K1, Y1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Y3, K1, Y3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Y5, K1, Y5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS.Z     64(R10)(R9*1), Y7, K1, Y7
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Y1, K1, Y1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Y3, K1, Y3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Y5, K1, Y5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS.Z     64(R11)(R9*1), Y7, K1, Y7
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z8
-	VMOVUPS.Z    64(R12)(R8*1), K1, Y9
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z8
+	VMOVUPS.Z    64(R13)(R8*1), K1, Y9
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Y10, Y9, Y1
@@ -1764,37 +1829,38 @@ input:
 	VFMADD231PS  Z13, Z8, Z6
 	VFMADD231PS  Y13, Y9, Y7
 	ADDQ         $0x00000010, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z8
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z8, Z9
 	VMAXPS       Z0, Z9, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Y1, Y8, Y9
 	VMAXPS       Y1, Y9, Y1
-	VMOVUPS      Y1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z8, Z9
 	VMAXPS       Z2, Z9, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Y3, Y8, Y9
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z8, Z9
 	VMAXPS       Z4, Z9, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Y5, Y8, Y9
 	VMAXPS       Y5, Y9, Y5
-	VMOVUPS      Y5, K1, 64(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z6, Z8, Z9
 	VMAXPS       Z6, Z9, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Y7, Y8, Y9
 	VMAXPS       Y7, Y9, Y7
-	VMOVUPS      Y7, K1, 64(R10)(R9*1)
+	VMOVUPS      Y7, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000010, SI
 	DECQ         DI
@@ -1803,7 +1869,7 @@ input:
 	RET
 
 // func product512r5w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r5w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1815,6 +1881,7 @@ TEXT ·product512r5w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  96(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1829,32 +1896,33 @@ tile:
 	VMOVAPS      Z8, Z9
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Y1, K1, Y1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Y3, K1, Y3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Y5, K1, Y5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS.Z     64(R10)(R9*1), Y7, K1, Y7
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS.Z     64(R10)(R9*1), Y9, K1, Y9
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Y1, K1, Y1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Y3, K1, Y3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Y5, K1, Y5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS.Z     64(R11)(R9*1), Y7, K1, Y7
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS.Z     64(R11)(R9*1), Y9, K1, Y9
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z10
-	VMOVUPS.Z    64(R12)(R8*1), K1, Y11
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z10
+	VMOVUPS.Z    64(R13)(R8*1), K1, Y11
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Y12, Y11, Y1
@@ -1871,44 +1939,45 @@ input:
 	VFMADD231PS  Z16, Z10, Z8
 	VFMADD231PS  Y16, Y11, Y9
 	ADDQ         $0x00000014, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z10
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z10, Z11
 	VMAXPS       Z0, Z11, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Y1, Y10, Y11
 	VMAXPS       Y1, Y11, Y1
-	VMOVUPS      Y1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z10, Z11
 	VMAXPS       Z2, Z11, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Y3, Y10, Y11
 	VMAXPS       Y3, Y11, Y3
-	VMOVUPS      Y3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z10, Z11
 	VMAXPS       Z4, Z11, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Y5, Y10, Y11
 	VMAXPS       Y5, Y11, Y5
-	VMOVUPS      Y5, K1, 64(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z6, Z10, Z11
 	VMAXPS       Z6, Z11, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Y7, Y10, Y11
 	VMAXPS       Y7, Y11, Y7
-	VMOVUPS      Y7, K1, 64(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z8, Z10, Z11
 	VMAXPS       Z8, Z11, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Y9, Y10, Y11
 	VMAXPS       Y9, Y11, Y9
-	VMOVUPS      Y9, K1, 64(R10)(R9*1)
+	VMOVUPS      Y9, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000028, CX
 	ADDQ         $0x00000014, SI
 	DECQ         DI
@@ -1917,7 +1986,7 @@ input:
 	RET
 
 // func product512r6w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r6w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1929,6 +1998,7 @@ TEXT ·product512r6w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  96(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1945,35 +2015,36 @@ tile:
 	VMOVAPS      Z10, Z11
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Y1, K1, Y1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Y3, K1, Y3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Y5, K1, Y5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS.Z     64(R10)(R9*1), Y7, K1, Y7
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS.Z     64(R10)(R9*1), Y9, K1, Y9
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z10, Z10
-	VADDPS.Z     64(R10)(R9*1), Y11, K1, Y11
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Y1, K1, Y1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Y3, K1, Y3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Y5, K1, Y5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS.Z     64(R11)(R9*1), Y7, K1, Y7
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS.Z     64(R11)(R9*1), Y9, K1, Y9
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z10, Z10
+	VADDPS.Z     64(R11)(R9*1), Y11, K1, Y11
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z12
-	VMOVUPS.Z    64(R12)(R8*1), K1, Y13
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z12
+	VMOVUPS.Z    64(R13)(R8*1), K1, Y13
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Y14, Y13, Y1
@@ -1993,51 +2064,52 @@ input:
 	VFMADD231PS  Z19, Z12, Z10
 	VFMADD231PS  Y19, Y13, Y11
 	ADDQ         $0x00000018, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z12
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z12, Z13
 	VMAXPS       Z0, Z13, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Y1, Y12, Y13
 	VMAXPS       Y1, Y13, Y1
-	VMOVUPS      Y1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z12, Z13
 	VMAXPS       Z2, Z13, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Y3, Y12, Y13
 	VMAXPS       Y3, Y13, Y3
-	VMOVUPS      Y3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z12, Z13
 	VMAXPS       Z4, Z13, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Y5, Y12, Y13
 	VMAXPS       Y5, Y13, Y5
-	VMOVUPS      Y5, K1, 64(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z6, Z12, Z13
 	VMAXPS       Z6, Z13, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Y7, Y12, Y13
 	VMAXPS       Y7, Y13, Y7
-	VMOVUPS      Y7, K1, 64(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z8, Z12, Z13
 	VMAXPS       Z8, Z13, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Y9, Y12, Y13
 	VMAXPS       Y9, Y13, Y9
-	VMOVUPS      Y9, K1, 64(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z10, Z12, Z13
 	VMAXPS       Z10, Z13, Z10
-	VMOVUPS      Z10, (R10)(R9*1)
+	VMOVUPS      Z10, (R11)(R9*1)
 	VMULPS       Y11, Y12, Y13
 	VMAXPS       Y11, Y13, Y11
-	VMOVUPS      Y11, K1, 64(R10)(R9*1)
+	VMOVUPS      Y11, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000030, CX
 	ADDQ         $0x00000018, SI
 	DECQ         DI
@@ -2046,7 +2118,7 @@ input:
 	RET
 
 // func product512r7w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r7w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2058,6 +2130,7 @@ TEXT ·product512r7w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  96(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -2076,38 +2149,39 @@ tile:
 	VMOVAPS      Z12, Z13
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Y1, K1, Y1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Y3, K1, Y3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Y5, K1, Y5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS.Z     64(R10)(R9*1), Y7, K1, Y7
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS.Z     64(R10)(R9*1), Y9, K1, Y9
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z10, Z10
-	VADDPS.Z     64(R10)(R9*1), Y11, K1, Y11
-	MOVQ         48(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS.Z     64(R10)(R9*1), Y13, K1, Y13
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Y1, K1, Y1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Y3, K1, Y3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Y5, K1, Y5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS.Z     64(R11)(R9*1), Y7, K1, Y7
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS.Z     64(R11)(R9*1), Y9, K1, Y9
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z10, Z10
+	VADDPS.Z     64(R11)(R9*1), Y11, K1, Y11
+	MOVQ         48(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS.Z     64(R11)(R9*1), Y13, K1, Y13
 	ADDQ         $0x00000038, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z14
-	VMOVUPS.Z    64(R12)(R8*1), K1, Y15
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z14
+	VMOVUPS.Z    64(R13)(R8*1), K1, Y15
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Y16, Y15, Y1
@@ -2130,58 +2204,59 @@ input:
 	VFMADD231PS  Z22, Z14, Z12
 	VFMADD231PS  Y22, Y15, Y13
 	ADDQ         $0x0000001c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z14
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z14, Z15
 	VMAXPS       Z0, Z15, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Y1, Y14, Y15
 	VMAXPS       Y1, Y15, Y1
-	VMOVUPS      Y1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z14, Z15
 	VMAXPS       Z2, Z15, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Y3, Y14, Y15
 	VMAXPS       Y3, Y15, Y3
-	VMOVUPS      Y3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z14, Z15
 	VMAXPS       Z4, Z15, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Y5, Y14, Y15
 	VMAXPS       Y5, Y15, Y5
-	VMOVUPS      Y5, K1, 64(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z6, Z14, Z15
 	VMAXPS       Z6, Z15, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Y7, Y14, Y15
 	VMAXPS       Y7, Y15, Y7
-	VMOVUPS      Y7, K1, 64(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z8, Z14, Z15
 	VMAXPS       Z8, Z15, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Y9, Y14, Y15
 	VMAXPS       Y9, Y15, Y9
-	VMOVUPS      Y9, K1, 64(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z10, Z14, Z15
 	VMAXPS       Z10, Z15, Z10
-	VMOVUPS      Z10, (R10)(R9*1)
+	VMOVUPS      Z10, (R11)(R9*1)
 	VMULPS       Y11, Y14, Y15
 	VMAXPS       Y11, Y15, Y11
-	VMOVUPS      Y11, K1, 64(R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Y11, K1, 64(R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z12, Z14, Z15
 	VMAXPS       Z12, Z15, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Y13, Y14, Y15
 	VMAXPS       Y13, Y15, Y13
-	VMOVUPS      Y13, K1, 64(R10)(R9*1)
+	VMOVUPS      Y13, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000038, CX
 	ADDQ         $0x0000001c, SI
 	DECQ         DI
@@ -2190,7 +2265,7 @@ input:
 	RET
 
 // func product512r8w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r8w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2202,6 +2277,7 @@ TEXT ·product512r8w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  96(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -2222,41 +2298,42 @@ tile:
 	VMOVAPS      Z14, Z15
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Y1, K1, Y1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Y3, K1, Y3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Y5, K1, Y5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS.Z     64(R10)(R9*1), Y7, K1, Y7
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS.Z     64(R10)(R9*1), Y9, K1, Y9
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z10, Z10
-	VADDPS.Z     64(R10)(R9*1), Y11, K1, Y11
-	MOVQ         48(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS.Z     64(R10)(R9*1), Y13, K1, Y13
-	MOVQ         56(DX), R10
-	VADDPS       (R10)(R9*1), Z14, Z14
-	VADDPS.Z     64(R10)(R9*1), Y15, K1, Y15
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Y1, K1, Y1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Y3, K1, Y3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Y5, K1, Y5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS.Z     64(R11)(R9*1), Y7, K1, Y7
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS.Z     64(R11)(R9*1), Y9, K1, Y9
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z10, Z10
+	VADDPS.Z     64(R11)(R9*1), Y11, K1, Y11
+	MOVQ         48(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS.Z     64(R11)(R9*1), Y13, K1, Y13
+	MOVQ         56(DX), R11
+	VADDPS       (R11)(R9*1), Z14, Z14
+	VADDPS.Z     64(R11)(R9*1), Y15, K1, Y15
 	ADDQ         $0x00000040, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z16
-	VMOVUPS.Z    64(R12)(R8*1), K1, Y17
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z16
+	VMOVUPS.Z    64(R13)(R8*1), K1, Y17
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Y18, Y17, Y1
@@ -2282,65 +2359,66 @@ input:
 	VFMADD231PS  Z25, Z16, Z14
 	VFMADD231PS  Y25, Y17, Y15
 	ADDQ         $0x00000020, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z16
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z16, Z17
 	VMAXPS       Z0, Z17, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Y1, Y16, Y17
 	VMAXPS       Y1, Y17, Y1
-	VMOVUPS      Y1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z16, Z17
 	VMAXPS       Z2, Z17, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Y3, Y16, Y17
 	VMAXPS       Y3, Y17, Y3
-	VMOVUPS      Y3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z16, Z17
 	VMAXPS       Z4, Z17, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Y5, Y16, Y17
 	VMAXPS       Y5, Y17, Y5
-	VMOVUPS      Y5, K1, 64(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z6, Z16, Z17
 	VMAXPS       Z6, Z17, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Y7, Y16, Y17
 	VMAXPS       Y7, Y17, Y7
-	VMOVUPS      Y7, K1, 64(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z8, Z16, Z17
 	VMAXPS       Z8, Z17, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Y9, Y16, Y17
 	VMAXPS       Y9, Y17, Y9
-	VMOVUPS      Y9, K1, 64(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z10, Z16, Z17
 	VMAXPS       Z10, Z17, Z10
-	VMOVUPS      Z10, (R10)(R9*1)
+	VMOVUPS      Z10, (R11)(R9*1)
 	VMULPS       Y11, Y16, Y17
 	VMAXPS       Y11, Y17, Y11
-	VMOVUPS      Y11, K1, 64(R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Y11, K1, 64(R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z12, Z16, Z17
 	VMAXPS       Z12, Z17, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Y13, Y16, Y17
 	VMAXPS       Y13, Y17, Y13
-	VMOVUPS      Y13, K1, 64(R10)(R9*1)
-	MOVQ         56(CX), R10
+	VMOVUPS      Y13, K1, 64(R11)(R9*1)
+	MOVQ         56(CX), R11
 	VMULPS       Z14, Z16, Z17
 	VMAXPS       Z14, Z17, Z14
-	VMOVUPS      Z14, (R10)(R9*1)
+	VMOVUPS      Z14, (R11)(R9*1)
 	VMULPS       Y15, Y16, Y17
 	VMAXPS       Y15, Y17, Y15
-	VMOVUPS      Y15, K1, 64(R10)(R9*1)
+	VMOVUPS      Y15, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000040, CX
 	ADDQ         $0x00000020, SI
 	DECQ         DI
@@ -2349,7 +2427,7 @@ input:
 	RET
 
 // func product512r9w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r9w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2361,6 +2439,7 @@ TEXT ·product512r9w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  96(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -2383,44 +2462,45 @@ tile:
 	VMOVAPS      Z16, Z17
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Y1, K1, Y1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Y3, K1, Y3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Y5, K1, Y5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS.Z     64(R10)(R9*1), Y7, K1, Y7
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS.Z     64(R10)(R9*1), Y9, K1, Y9
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z10, Z10
-	VADDPS.Z     64(R10)(R9*1), Y11, K1, Y11
-	MOVQ         48(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS.Z     64(R10)(R9*1), Y13, K1, Y13
-	MOVQ         56(DX), R10
-	VADDPS       (R10)(R9*1), Z14, Z14
-	VADDPS.Z     64(R10)(R9*1), Y15, K1, Y15
-	MOVQ         64(DX), R10
-	VADDPS       (R10)(R9*1), Z16, Z16
-	VADDPS.Z     64(R10)(R9*1), Y17, K1, Y17
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Y1, K1, Y1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Y3, K1, Y3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Y5, K1, Y5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS.Z     64(R11)(R9*1), Y7, K1, Y7
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS.Z     64(R11)(R9*1), Y9, K1, Y9
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z10, Z10
+	VADDPS.Z     64(R11)(R9*1), Y11, K1, Y11
+	MOVQ         48(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS.Z     64(R11)(R9*1), Y13, K1, Y13
+	MOVQ         56(DX), R11
+	VADDPS       (R11)(R9*1), Z14, Z14
+	VADDPS.Z     64(R11)(R9*1), Y15, K1, Y15
+	MOVQ         64(DX), R11
+	VADDPS       (R11)(R9*1), Z16, Z16
+	VADDPS.Z     64(R11)(R9*1), Y17, K1, Y17
 	ADDQ         $0x00000048, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z18
-	VMOVUPS.Z    64(R12)(R8*1), K1, Y19
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z18
+	VMOVUPS.Z    64(R13)(R8*1), K1, Y19
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Y20, Y19, Y1
@@ -2449,72 +2529,73 @@ input:
 	VFMADD231PS  Z28, Z18, Z16
 	VFMADD231PS  Y28, Y19, Y17
 	ADDQ         $0x00000024, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z18
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z18, Z19
 	VMAXPS       Z0, Z19, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Y1, Y18, Y19
 	VMAXPS       Y1, Y19, Y1
-	VMOVUPS      Y1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z18, Z19
 	VMAXPS       Z2, Z19, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Y3, Y18, Y19
 	VMAXPS       Y3, Y19, Y3
-	VMOVUPS      Y3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z18, Z19
 	VMAXPS       Z4, Z19, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Y5, Y18, Y19
 	VMAXPS       Y5, Y19, Y5
-	VMOVUPS      Y5, K1, 64(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z6, Z18, Z19
 	VMAXPS       Z6, Z19, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Y7, Y18, Y19
 	VMAXPS       Y7, Y19, Y7
-	VMOVUPS      Y7, K1, 64(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z8, Z18, Z19
 	VMAXPS       Z8, Z19, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Y9, Y18, Y19
 	VMAXPS       Y9, Y19, Y9
-	VMOVUPS      Y9, K1, 64(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z10, Z18, Z19
 	VMAXPS       Z10, Z19, Z10
-	VMOVUPS      Z10, (R10)(R9*1)
+	VMOVUPS      Z10, (R11)(R9*1)
 	VMULPS       Y11, Y18, Y19
 	VMAXPS       Y11, Y19, Y11
-	VMOVUPS      Y11, K1, 64(R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Y11, K1, 64(R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z12, Z18, Z19
 	VMAXPS       Z12, Z19, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Y13, Y18, Y19
 	VMAXPS       Y13, Y19, Y13
-	VMOVUPS      Y13, K1, 64(R10)(R9*1)
-	MOVQ         56(CX), R10
+	VMOVUPS      Y13, K1, 64(R11)(R9*1)
+	MOVQ         56(CX), R11
 	VMULPS       Z14, Z18, Z19
 	VMAXPS       Z14, Z19, Z14
-	VMOVUPS      Z14, (R10)(R9*1)
+	VMOVUPS      Z14, (R11)(R9*1)
 	VMULPS       Y15, Y18, Y19
 	VMAXPS       Y15, Y19, Y15
-	VMOVUPS      Y15, K1, 64(R10)(R9*1)
-	MOVQ         64(CX), R10
+	VMOVUPS      Y15, K1, 64(R11)(R9*1)
+	MOVQ         64(CX), R11
 	VMULPS       Z16, Z18, Z19
 	VMAXPS       Z16, Z19, Z16
-	VMOVUPS      Z16, (R10)(R9*1)
+	VMOVUPS      Z16, (R11)(R9*1)
 	VMULPS       Y17, Y18, Y19
 	VMAXPS       Y17, Y19, Y17
-	VMOVUPS      Y17, K1, 64(R10)(R9*1)
+	VMOVUPS      Y17, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000048, CX
 	ADDQ         $0x00000024, SI
 	DECQ         DI
@@ -2523,7 +2604,7 @@ input:
 	RET
 
 // func product512r1w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r1w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2535,40 +2616,43 @@ TEXT ·product512r1w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  128(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
 	VMOVAPS      Z0, Z1
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Z1, K1, Z1
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Z1, K1, Z1
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z2
-	VMOVUPS.Z    64(R12)(R8*1), K1, Z3
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z2
+	VMOVUPS.Z    64(R13)(R8*1), K1, Z3
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
 	ADDQ         $0x00000004, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z2
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z2, Z3
 	VMAXPS       Z0, Z3, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z2, Z3
 	VMAXPS       Z1, Z3, Z1
-	VMOVUPS      Z1, K1, 64(R10)(R9*1)
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000004, SI
 	DECQ         DI
@@ -2577,7 +2661,7 @@ input:
 	RET
 
 // func product512r2w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r2w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2589,6 +2673,7 @@ TEXT ·product512r2w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  128(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -2597,23 +2682,24 @@ tile:
 	VMOVAPS      Z2, Z3
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Z1, K1, Z1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Z3, K1, Z3
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Z1, K1, Z1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Z3, K1, Z3
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z4
-	VMOVUPS.Z    64(R12)(R8*1), K1, Z5
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z4
+	VMOVUPS.Z    64(R13)(R8*1), K1, Z5
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
@@ -2621,23 +2707,24 @@ input:
 	VFMADD231PS  Z7, Z4, Z2
 	VFMADD231PS  Z7, Z5, Z3
 	ADDQ         $0x00000008, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z4
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z4, Z5
 	VMAXPS       Z0, Z5, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z4, Z5
 	VMAXPS       Z1, Z5, Z1
-	VMOVUPS      Z1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z4, Z5
 	VMAXPS       Z2, Z5, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Z3, Z4, Z5
 	VMAXPS       Z3, Z5, Z3
-	VMOVUPS      Z3, K1, 64(R10)(R9*1)
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000008, SI
 	DECQ         DI
@@ -2646,7 +2733,7 @@ input:
 	RET
 
 // func product512r3w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r3w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2658,6 +2745,7 @@ TEXT ·product512r3w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  128(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -2668,26 +2756,27 @@ tile:
 	VMOVAPS      Z4, Z5
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Z1, K1, Z1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Z3, K1, Z3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Z5, K1, Z5
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Z1, K1, Z1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Z3, K1, Z3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Z5, K1, Z5
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z6
-	VMOVUPS.Z    64(R12)(R8*1), K1, Z7
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z6
+	VMOVUPS.Z    64(R13)(R8*1), K1, Z7
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
@@ -2698,30 +2787,31 @@ input:
 	VFMADD231PS  Z10, Z6, Z4
 	VFMADD231PS  Z10, Z7, Z5
 	ADDQ         $0x0000000c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z6
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z6, Z7
 	VMAXPS       Z0, Z7, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z6, Z7
 	VMAXPS       Z1, Z7, Z1
-	VMOVUPS      Z1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z6, Z7
 	VMAXPS       Z2, Z7, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Z3, Z6, Z7
 	VMAXPS       Z3, Z7, Z3
-	VMOVUPS      Z3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z6, Z7
 	VMAXPS       Z4, Z7, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z6, Z7
 	VMAXPS       Z5, Z7, Z5
-	VMOVUPS      Z5, K1, 64(R10)(R9*1)
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000018, CX
 	ADDQ         $0x0000000c, SI
 	DECQ         DI
@@ -2730,7 +2820,7 @@ input:
 	RET
 
 // func product512r4w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r4w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2742,6 +2832,7 @@ TEXT ·product512r4w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  128(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -2754,29 +2845,30 @@ tile:
 	VMOVAPS      Z6, Z7
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Z1, K1, Z1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Z3, K1, Z3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Z5, K1, Z5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS.Z     64(R10)(R9*1), Z7, K1, Z7
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Z1, K1, Z1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Z3, K1, Z3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Z5, K1, Z5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS.Z     64(R11)(R9*1), Z7, K1, Z7
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z8
-	VMOVUPS.Z    64(R12)(R8*1), K1, Z9
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z8
+	VMOVUPS.Z    64(R13)(R8*1), K1, Z9
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
@@ -2790,37 +2882,38 @@ input:
 	VFMADD231PS  Z13, Z8, Z6
 	VFMADD231PS  Z13, Z9, Z7
 	ADDQ         $0x00000010, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z8
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z8, Z9
 	VMAXPS       Z0, Z9, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z8, Z9
 	VMAXPS       Z1, Z9, Z1
-	VMOVUPS      Z1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z8, Z9
 	VMAXPS       Z2, Z9, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Z3, Z8, Z9
 	VMAXPS       Z3, Z9, Z3
-	VMOVUPS      Z3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z8, Z9
 	VMAXPS       Z4, Z9, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z8, Z9
 	VMAXPS       Z5, Z9, Z5
-	VMOVUPS      Z5, K1, 64(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z6, Z8, Z9
 	VMAXPS       Z6, Z9, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z8, Z9
 	VMAXPS       Z7, Z9, Z7
-	VMOVUPS      Z7, K1, 64(R10)(R9*1)
+	VMOVUPS      Z7, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000010, SI
 	DECQ         DI
@@ -2829,7 +2922,7 @@ input:
 	RET
 
 // func product512r5w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r5w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2841,6 +2934,7 @@ TEXT ·product512r5w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  128(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -2855,32 +2949,33 @@ tile:
 	VMOVAPS      Z8, Z9
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Z1, K1, Z1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Z3, K1, Z3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Z5, K1, Z5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS.Z     64(R10)(R9*1), Z7, K1, Z7
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS.Z     64(R10)(R9*1), Z9, K1, Z9
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Z1, K1, Z1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Z3, K1, Z3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Z5, K1, Z5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS.Z     64(R11)(R9*1), Z7, K1, Z7
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS.Z     64(R11)(R9*1), Z9, K1, Z9
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z10
-	VMOVUPS.Z    64(R12)(R8*1), K1, Z11
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z10
+	VMOVUPS.Z    64(R13)(R8*1), K1, Z11
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
@@ -2897,44 +2992,45 @@ input:
 	VFMADD231PS  Z16, Z10, Z8
 	VFMADD231PS  Z16, Z11, Z9
 	ADDQ         $0x00000014, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z10
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z10, Z11
 	VMAXPS       Z0, Z11, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z10, Z11
 	VMAXPS       Z1, Z11, Z1
-	VMOVUPS      Z1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z10, Z11
 	VMAXPS       Z2, Z11, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Z3, Z10, Z11
 	VMAXPS       Z3, Z11, Z3
-	VMOVUPS      Z3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z10, Z11
 	VMAXPS       Z4, Z11, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z10, Z11
 	VMAXPS       Z5, Z11, Z5
-	VMOVUPS      Z5, K1, 64(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z6, Z10, Z11
 	VMAXPS       Z6, Z11, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z10, Z11
 	VMAXPS       Z7, Z11, Z7
-	VMOVUPS      Z7, K1, 64(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z8, Z10, Z11
 	VMAXPS       Z8, Z11, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Z9, Z10, Z11
 	VMAXPS       Z9, Z11, Z9
-	VMOVUPS      Z9, K1, 64(R10)(R9*1)
+	VMOVUPS      Z9, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000028, CX
 	ADDQ         $0x00000014, SI
 	DECQ         DI
@@ -2943,7 +3039,7 @@ input:
 	RET
 
 // func product512r6w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r6w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2955,6 +3051,7 @@ TEXT ·product512r6w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  128(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -2971,35 +3068,36 @@ tile:
 	VMOVAPS      Z10, Z11
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Z1, K1, Z1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Z3, K1, Z3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Z5, K1, Z5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS.Z     64(R10)(R9*1), Z7, K1, Z7
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS.Z     64(R10)(R9*1), Z9, K1, Z9
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z10, Z10
-	VADDPS.Z     64(R10)(R9*1), Z11, K1, Z11
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Z1, K1, Z1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Z3, K1, Z3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Z5, K1, Z5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS.Z     64(R11)(R9*1), Z7, K1, Z7
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS.Z     64(R11)(R9*1), Z9, K1, Z9
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z10, Z10
+	VADDPS.Z     64(R11)(R9*1), Z11, K1, Z11
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z12
-	VMOVUPS.Z    64(R12)(R8*1), K1, Z13
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z12
+	VMOVUPS.Z    64(R13)(R8*1), K1, Z13
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
@@ -3019,51 +3117,52 @@ input:
 	VFMADD231PS  Z19, Z12, Z10
 	VFMADD231PS  Z19, Z13, Z11
 	ADDQ         $0x00000018, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z12
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z12, Z13
 	VMAXPS       Z0, Z13, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z12, Z13
 	VMAXPS       Z1, Z13, Z1
-	VMOVUPS      Z1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z12, Z13
 	VMAXPS       Z2, Z13, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Z3, Z12, Z13
 	VMAXPS       Z3, Z13, Z3
-	VMOVUPS      Z3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z12, Z13
 	VMAXPS       Z4, Z13, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z12, Z13
 	VMAXPS       Z5, Z13, Z5
-	VMOVUPS      Z5, K1, 64(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z6, Z12, Z13
 	VMAXPS       Z6, Z13, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z12, Z13
 	VMAXPS       Z7, Z13, Z7
-	VMOVUPS      Z7, K1, 64(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z8, Z12, Z13
 	VMAXPS       Z8, Z13, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Z9, Z12, Z13
 	VMAXPS       Z9, Z13, Z9
-	VMOVUPS      Z9, K1, 64(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Z9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z10, Z12, Z13
 	VMAXPS       Z10, Z13, Z10
-	VMOVUPS      Z10, (R10)(R9*1)
+	VMOVUPS      Z10, (R11)(R9*1)
 	VMULPS       Z11, Z12, Z13
 	VMAXPS       Z11, Z13, Z11
-	VMOVUPS      Z11, K1, 64(R10)(R9*1)
+	VMOVUPS      Z11, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000030, CX
 	ADDQ         $0x00000018, SI
 	DECQ         DI
@@ -3072,7 +3171,7 @@ input:
 	RET
 
 // func product512r7w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r7w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3084,6 +3183,7 @@ TEXT ·product512r7w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  128(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3102,38 +3202,39 @@ tile:
 	VMOVAPS      Z12, Z13
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Z1, K1, Z1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Z3, K1, Z3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Z5, K1, Z5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS.Z     64(R10)(R9*1), Z7, K1, Z7
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS.Z     64(R10)(R9*1), Z9, K1, Z9
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z10, Z10
-	VADDPS.Z     64(R10)(R9*1), Z11, K1, Z11
-	MOVQ         48(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS.Z     64(R10)(R9*1), Z13, K1, Z13
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Z1, K1, Z1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Z3, K1, Z3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Z5, K1, Z5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS.Z     64(R11)(R9*1), Z7, K1, Z7
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS.Z     64(R11)(R9*1), Z9, K1, Z9
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z10, Z10
+	VADDPS.Z     64(R11)(R9*1), Z11, K1, Z11
+	MOVQ         48(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS.Z     64(R11)(R9*1), Z13, K1, Z13
 	ADDQ         $0x00000038, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z14
-	VMOVUPS.Z    64(R12)(R8*1), K1, Z15
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z14
+	VMOVUPS.Z    64(R13)(R8*1), K1, Z15
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
@@ -3156,58 +3257,59 @@ input:
 	VFMADD231PS  Z22, Z14, Z12
 	VFMADD231PS  Z22, Z15, Z13
 	ADDQ         $0x0000001c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z14
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z14, Z15
 	VMAXPS       Z0, Z15, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z14, Z15
 	VMAXPS       Z1, Z15, Z1
-	VMOVUPS      Z1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z14, Z15
 	VMAXPS       Z2, Z15, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Z3, Z14, Z15
 	VMAXPS       Z3, Z15, Z3
-	VMOVUPS      Z3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z14, Z15
 	VMAXPS       Z4, Z15, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z14, Z15
 	VMAXPS       Z5, Z15, Z5
-	VMOVUPS      Z5, K1, 64(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z6, Z14, Z15
 	VMAXPS       Z6, Z15, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z14, Z15
 	VMAXPS       Z7, Z15, Z7
-	VMOVUPS      Z7, K1, 64(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z8, Z14, Z15
 	VMAXPS       Z8, Z15, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Z9, Z14, Z15
 	VMAXPS       Z9, Z15, Z9
-	VMOVUPS      Z9, K1, 64(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Z9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z10, Z14, Z15
 	VMAXPS       Z10, Z15, Z10
-	VMOVUPS      Z10, (R10)(R9*1)
+	VMOVUPS      Z10, (R11)(R9*1)
 	VMULPS       Z11, Z14, Z15
 	VMAXPS       Z11, Z15, Z11
-	VMOVUPS      Z11, K1, 64(R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Z11, K1, 64(R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z12, Z14, Z15
 	VMAXPS       Z12, Z15, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z14, Z15
 	VMAXPS       Z13, Z15, Z13
-	VMOVUPS      Z13, K1, 64(R10)(R9*1)
+	VMOVUPS      Z13, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000038, CX
 	ADDQ         $0x0000001c, SI
 	DECQ         DI
@@ -3216,7 +3318,7 @@ input:
 	RET
 
 // func product512r8w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r8w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3228,6 +3330,7 @@ TEXT ·product512r8w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  128(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3248,41 +3351,42 @@ tile:
 	VMOVAPS      Z14, Z15
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Z1, K1, Z1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Z3, K1, Z3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Z5, K1, Z5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS.Z     64(R10)(R9*1), Z7, K1, Z7
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS.Z     64(R10)(R9*1), Z9, K1, Z9
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z10, Z10
-	VADDPS.Z     64(R10)(R9*1), Z11, K1, Z11
-	MOVQ         48(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS.Z     64(R10)(R9*1), Z13, K1, Z13
-	MOVQ         56(DX), R10
-	VADDPS       (R10)(R9*1), Z14, Z14
-	VADDPS.Z     64(R10)(R9*1), Z15, K1, Z15
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Z1, K1, Z1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Z3, K1, Z3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Z5, K1, Z5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS.Z     64(R11)(R9*1), Z7, K1, Z7
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS.Z     64(R11)(R9*1), Z9, K1, Z9
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z10, Z10
+	VADDPS.Z     64(R11)(R9*1), Z11, K1, Z11
+	MOVQ         48(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS.Z     64(R11)(R9*1), Z13, K1, Z13
+	MOVQ         56(DX), R11
+	VADDPS       (R11)(R9*1), Z14, Z14
+	VADDPS.Z     64(R11)(R9*1), Z15, K1, Z15
 	ADDQ         $0x00000040, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z16
-	VMOVUPS.Z    64(R12)(R8*1), K1, Z17
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z16
+	VMOVUPS.Z    64(R13)(R8*1), K1, Z17
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
@@ -3308,65 +3412,66 @@ input:
 	VFMADD231PS  Z25, Z16, Z14
 	VFMADD231PS  Z25, Z17, Z15
 	ADDQ         $0x00000020, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z16
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z16, Z17
 	VMAXPS       Z0, Z17, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z16, Z17
 	VMAXPS       Z1, Z17, Z1
-	VMOVUPS      Z1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z16, Z17
 	VMAXPS       Z2, Z17, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Z3, Z16, Z17
 	VMAXPS       Z3, Z17, Z3
-	VMOVUPS      Z3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z16, Z17
 	VMAXPS       Z4, Z17, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z16, Z17
 	VMAXPS       Z5, Z17, Z5
-	VMOVUPS      Z5, K1, 64(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z6, Z16, Z17
 	VMAXPS       Z6, Z17, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z16, Z17
 	VMAXPS       Z7, Z17, Z7
-	VMOVUPS      Z7, K1, 64(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z8, Z16, Z17
 	VMAXPS       Z8, Z17, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Z9, Z16, Z17
 	VMAXPS       Z9, Z17, Z9
-	VMOVUPS      Z9, K1, 64(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Z9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z10, Z16, Z17
 	VMAXPS       Z10, Z17, Z10
-	VMOVUPS      Z10, (R10)(R9*1)
+	VMOVUPS      Z10, (R11)(R9*1)
 	VMULPS       Z11, Z16, Z17
 	VMAXPS       Z11, Z17, Z11
-	VMOVUPS      Z11, K1, 64(R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Z11, K1, 64(R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z12, Z16, Z17
 	VMAXPS       Z12, Z17, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z16, Z17
 	VMAXPS       Z13, Z17, Z13
-	VMOVUPS      Z13, K1, 64(R10)(R9*1)
-	MOVQ         56(CX), R10
+	VMOVUPS      Z13, K1, 64(R11)(R9*1)
+	MOVQ         56(CX), R11
 	VMULPS       Z14, Z16, Z17
 	VMAXPS       Z14, Z17, Z14
-	VMOVUPS      Z14, (R10)(R9*1)
+	VMOVUPS      Z14, (R11)(R9*1)
 	VMULPS       Z15, Z16, Z17
 	VMAXPS       Z15, Z17, Z15
-	VMOVUPS      Z15, K1, 64(R10)(R9*1)
+	VMOVUPS      Z15, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000040, CX
 	ADDQ         $0x00000020, SI
 	DECQ         DI
@@ -3375,7 +3480,7 @@ input:
 	RET
 
 // func product512r9w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r9w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3387,6 +3492,7 @@ TEXT ·product512r9w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  128(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3409,44 +3515,45 @@ tile:
 	VMOVAPS      Z16, Z17
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS.Z     64(R10)(R9*1), Z1, K1, Z1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z2, Z2
-	VADDPS.Z     64(R10)(R9*1), Z3, K1, Z3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS.Z     64(R10)(R9*1), Z5, K1, Z5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS.Z     64(R10)(R9*1), Z7, K1, Z7
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS.Z     64(R10)(R9*1), Z9, K1, Z9
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z10, Z10
-	VADDPS.Z     64(R10)(R9*1), Z11, K1, Z11
-	MOVQ         48(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS.Z     64(R10)(R9*1), Z13, K1, Z13
-	MOVQ         56(DX), R10
-	VADDPS       (R10)(R9*1), Z14, Z14
-	VADDPS.Z     64(R10)(R9*1), Z15, K1, Z15
-	MOVQ         64(DX), R10
-	VADDPS       (R10)(R9*1), Z16, Z16
-	VADDPS.Z     64(R10)(R9*1), Z17, K1, Z17
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS.Z     64(R11)(R9*1), Z1, K1, Z1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z2, Z2
+	VADDPS.Z     64(R11)(R9*1), Z3, K1, Z3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS.Z     64(R11)(R9*1), Z5, K1, Z5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS.Z     64(R11)(R9*1), Z7, K1, Z7
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS.Z     64(R11)(R9*1), Z9, K1, Z9
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z10, Z10
+	VADDPS.Z     64(R11)(R9*1), Z11, K1, Z11
+	MOVQ         48(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS.Z     64(R11)(R9*1), Z13, K1, Z13
+	MOVQ         56(DX), R11
+	VADDPS       (R11)(R9*1), Z14, Z14
+	VADDPS.Z     64(R11)(R9*1), Z15, K1, Z15
+	MOVQ         64(DX), R11
+	VADDPS       (R11)(R9*1), Z16, Z16
+	VADDPS.Z     64(R11)(R9*1), Z17, K1, Z17
 	ADDQ         $0x00000048, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z18
-	VMOVUPS.Z    64(R12)(R8*1), K1, Z19
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z18
+	VMOVUPS.Z    64(R13)(R8*1), K1, Z19
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
@@ -3475,72 +3582,73 @@ input:
 	VFMADD231PS  Z28, Z18, Z16
 	VFMADD231PS  Z28, Z19, Z17
 	ADDQ         $0x00000024, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z18
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z18, Z19
 	VMAXPS       Z0, Z19, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z18, Z19
 	VMAXPS       Z1, Z19, Z1
-	VMOVUPS      Z1, K1, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z2, Z18, Z19
 	VMAXPS       Z2, Z19, Z2
-	VMOVUPS      Z2, (R10)(R9*1)
+	VMOVUPS      Z2, (R11)(R9*1)
 	VMULPS       Z3, Z18, Z19
 	VMAXPS       Z3, Z19, Z3
-	VMOVUPS      Z3, K1, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z4, Z18, Z19
 	VMAXPS       Z4, Z19, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z18, Z19
 	VMAXPS       Z5, Z19, Z5
-	VMOVUPS      Z5, K1, 64(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z6, Z18, Z19
 	VMAXPS       Z6, Z19, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z18, Z19
 	VMAXPS       Z7, Z19, Z7
-	VMOVUPS      Z7, K1, 64(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z8, Z18, Z19
 	VMAXPS       Z8, Z19, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Z9, Z18, Z19
 	VMAXPS       Z9, Z19, Z9
-	VMOVUPS      Z9, K1, 64(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Z9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z10, Z18, Z19
 	VMAXPS       Z10, Z19, Z10
-	VMOVUPS      Z10, (R10)(R9*1)
+	VMOVUPS      Z10, (R11)(R9*1)
 	VMULPS       Z11, Z18, Z19
 	VMAXPS       Z11, Z19, Z11
-	VMOVUPS      Z11, K1, 64(R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Z11, K1, 64(R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z12, Z18, Z19
 	VMAXPS       Z12, Z19, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z18, Z19
 	VMAXPS       Z13, Z19, Z13
-	VMOVUPS      Z13, K1, 64(R10)(R9*1)
-	MOVQ         56(CX), R10
+	VMOVUPS      Z13, K1, 64(R11)(R9*1)
+	MOVQ         56(CX), R11
 	VMULPS       Z14, Z18, Z19
 	VMAXPS       Z14, Z19, Z14
-	VMOVUPS      Z14, (R10)(R9*1)
+	VMOVUPS      Z14, (R11)(R9*1)
 	VMULPS       Z15, Z18, Z19
 	VMAXPS       Z15, Z19, Z15
-	VMOVUPS      Z15, K1, 64(R10)(R9*1)
-	MOVQ         64(CX), R10
+	VMOVUPS      Z15, K1, 64(R11)(R9*1)
+	MOVQ         64(CX), R11
 	VMULPS       Z16, Z18, Z19
 	VMAXPS       Z16, Z19, Z16
-	VMOVUPS      Z16, (R10)(R9*1)
+	VMOVUPS      Z16, (R11)(R9*1)
 	VMULPS       Z17, Z18, Z19
 	VMAXPS       Z17, Z19, Z17
-	VMOVUPS      Z17, K1, 64(R10)(R9*1)
+	VMOVUPS      Z17, K1, 64(R11)(R9*1)
 	ADDQ         $0x00000048, CX
 	ADDQ         $0x00000024, SI
 	DECQ         DI
@@ -3549,7 +3657,7 @@ input:
 	RET
 
 // func product512r1w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r1w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3561,6 +3669,7 @@ TEXT ·product512r1w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  160(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3568,40 +3677,42 @@ tile:
 	VMOVAPS      Z0, Z2
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Y2, K1, Y2
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Y2, K1, Y2
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z3
-	VMOVUPS      64(R12)(R8*1), Z4
-	VMOVUPS.Z    128(R12)(R8*1), K1, Y5
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z3
+	VMOVUPS      64(R13)(R8*1), Z4
+	VMOVUPS.Z    128(R13)(R8*1), K1, Y5
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Y6, Y5, Y2
 	ADDQ         $0x00000004, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z3
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z3, Z4
 	VMAXPS       Z0, Z4, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z3, Z4
 	VMAXPS       Z1, Z4, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Y2, Y3, Y4
 	VMAXPS       Y2, Y4, Y2
-	VMOVUPS      Y2, K1, 128(R10)(R9*1)
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000004, SI
 	DECQ         DI
@@ -3610,7 +3721,7 @@ input:
 	RET
 
 // func product512r2w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r2w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3622,6 +3733,7 @@ TEXT ·product512r2w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  160(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3632,26 +3744,27 @@ tile:
 	VMOVAPS      Z3, Z5
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Y2, K1, Y2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Y5, K1, Y5
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Y2, K1, Y2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Y5, K1, Y5
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z6
-	VMOVUPS      64(R12)(R8*1), Z7
-	VMOVUPS.Z    128(R12)(R8*1), K1, Y8
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z6
+	VMOVUPS      64(R13)(R8*1), Z7
+	VMOVUPS.Z    128(R13)(R8*1), K1, Y8
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
@@ -3661,29 +3774,30 @@ input:
 	VFMADD231PS  Z10, Z7, Z4
 	VFMADD231PS  Y10, Y8, Y5
 	ADDQ         $0x00000008, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z6
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z6, Z7
 	VMAXPS       Z0, Z7, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z6, Z7
 	VMAXPS       Z1, Z7, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Y2, Y6, Y7
 	VMAXPS       Y2, Y7, Y2
-	VMOVUPS      Y2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z6, Z7
 	VMAXPS       Z3, Z7, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z6, Z7
 	VMAXPS       Z4, Z7, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Y5, Y6, Y7
 	VMAXPS       Y5, Y7, Y5
-	VMOVUPS      Y5, K1, 128(R10)(R9*1)
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000008, SI
 	DECQ         DI
@@ -3692,7 +3806,7 @@ input:
 	RET
 
 // func product512r3w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r3w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3704,6 +3818,7 @@ TEXT ·product512r3w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  160(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3717,30 +3832,31 @@ tile:
 	VMOVAPS      Z6, Z8
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Y2, K1, Y2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Y5, K1, Y5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Y8, K1, Y8
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Y2, K1, Y2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Y5, K1, Y5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Y8, K1, Y8
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z9
-	VMOVUPS      64(R12)(R8*1), Z10
-	VMOVUPS.Z    128(R12)(R8*1), K1, Y11
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z9
+	VMOVUPS      64(R13)(R8*1), Z10
+	VMOVUPS.Z    128(R13)(R8*1), K1, Y11
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
@@ -3754,39 +3870,40 @@ input:
 	VFMADD231PS  Z14, Z10, Z7
 	VFMADD231PS  Y14, Y11, Y8
 	ADDQ         $0x0000000c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z9
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z9, Z10
 	VMAXPS       Z0, Z10, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z9, Z10
 	VMAXPS       Z1, Z10, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Y2, Y9, Y10
 	VMAXPS       Y2, Y10, Y2
-	VMOVUPS      Y2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z9, Z10
 	VMAXPS       Z3, Z10, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z9, Z10
 	VMAXPS       Z4, Z10, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Y5, Y9, Y10
 	VMAXPS       Y5, Y10, Y5
-	VMOVUPS      Y5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z9, Z10
 	VMAXPS       Z6, Z10, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z9, Z10
 	VMAXPS       Z7, Z10, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Y8, Y9, Y10
 	VMAXPS       Y8, Y10, Y8
-	VMOVUPS      Y8, K1, 128(R10)(R9*1)
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000018, CX
 	ADDQ         $0x0000000c, SI
 	DECQ         DI
@@ -3795,7 +3912,7 @@ input:
 	RET
 
 // func product512r4w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r4w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3807,6 +3924,7 @@ TEXT ·product512r4w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  160(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3823,34 +3941,35 @@ tile:
 	VMOVAPS      Z9, Z11
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Y2, K1, Y2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Y5, K1, Y5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Y8, K1, Y8
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z9, Z9
-	VADDPS       64(R10)(R9*1), Z10, Z10
-	VADDPS.Z     128(R10)(R9*1), Y11, K1, Y11
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Y2, K1, Y2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Y5, K1, Y5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Y8, K1, Y8
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z9, Z9
+	VADDPS       64(R11)(R9*1), Z10, Z10
+	VADDPS.Z     128(R11)(R9*1), Y11, K1, Y11
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z12
-	VMOVUPS      64(R12)(R8*1), Z13
-	VMOVUPS.Z    128(R12)(R8*1), K1, Y14
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z12
+	VMOVUPS      64(R13)(R8*1), Z13
+	VMOVUPS.Z    128(R13)(R8*1), K1, Y14
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
@@ -3868,49 +3987,50 @@ input:
 	VFMADD231PS  Z18, Z13, Z10
 	VFMADD231PS  Y18, Y14, Y11
 	ADDQ         $0x00000010, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z12
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z12, Z13
 	VMAXPS       Z0, Z13, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z12, Z13
 	VMAXPS       Z1, Z13, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Y2, Y12, Y13
 	VMAXPS       Y2, Y13, Y2
-	VMOVUPS      Y2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z12, Z13
 	VMAXPS       Z3, Z13, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z12, Z13
 	VMAXPS       Z4, Z13, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Y5, Y12, Y13
 	VMAXPS       Y5, Y13, Y5
-	VMOVUPS      Y5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z12, Z13
 	VMAXPS       Z6, Z13, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z12, Z13
 	VMAXPS       Z7, Z13, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Y8, Y12, Y13
 	VMAXPS       Y8, Y13, Y8
-	VMOVUPS      Y8, K1, 128(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z9, Z12, Z13
 	VMAXPS       Z9, Z13, Z9
-	VMOVUPS      Z9, (R10)(R9*1)
+	VMOVUPS      Z9, (R11)(R9*1)
 	VMULPS       Z10, Z12, Z13
 	VMAXPS       Z10, Z13, Z10
-	VMOVUPS      Z10, 64(R10)(R9*1)
+	VMOVUPS      Z10, 64(R11)(R9*1)
 	VMULPS       Y11, Y12, Y13
 	VMAXPS       Y11, Y13, Y11
-	VMOVUPS      Y11, K1, 128(R10)(R9*1)
+	VMOVUPS      Y11, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000010, SI
 	DECQ         DI
@@ -3919,7 +4039,7 @@ input:
 	RET
 
 // func product512r5w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r5w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3931,6 +4051,7 @@ TEXT ·product512r5w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  160(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3950,38 +4071,39 @@ tile:
 	VMOVAPS      Z12, Z14
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Y2, K1, Y2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Y5, K1, Y5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Y8, K1, Y8
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z9, Z9
-	VADDPS       64(R10)(R9*1), Z10, Z10
-	VADDPS.Z     128(R10)(R9*1), Y11, K1, Y11
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS.Z     128(R10)(R9*1), Y14, K1, Y14
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Y2, K1, Y2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Y5, K1, Y5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Y8, K1, Y8
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z9, Z9
+	VADDPS       64(R11)(R9*1), Z10, Z10
+	VADDPS.Z     128(R11)(R9*1), Y11, K1, Y11
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS.Z     128(R11)(R9*1), Y14, K1, Y14
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z15
-	VMOVUPS      64(R12)(R8*1), Z16
-	VMOVUPS.Z    128(R12)(R8*1), K1, Y17
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z15
+	VMOVUPS      64(R13)(R8*1), Z16
+	VMOVUPS.Z    128(R13)(R8*1), K1, Y17
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
@@ -4003,59 +4125,60 @@ input:
 	VFMADD231PS  Z22, Z16, Z13
 	VFMADD231PS  Y22, Y17, Y14
 	ADDQ         $0x00000014, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z15
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z15, Z16
 	VMAXPS       Z0, Z16, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z15, Z16
 	VMAXPS       Z1, Z16, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Y2, Y15, Y16
 	VMAXPS       Y2, Y16, Y2
-	VMOVUPS      Y2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z15, Z16
 	VMAXPS       Z3, Z16, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z15, Z16
 	VMAXPS       Z4, Z16, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Y5, Y15, Y16
 	VMAXPS       Y5, Y16, Y5
-	VMOVUPS      Y5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z15, Z16
 	VMAXPS       Z6, Z16, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z15, Z16
 	VMAXPS       Z7, Z16, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Y8, Y15, Y16
 	VMAXPS       Y8, Y16, Y8
-	VMOVUPS      Y8, K1, 128(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z9, Z15, Z16
 	VMAXPS       Z9, Z16, Z9
-	VMOVUPS      Z9, (R10)(R9*1)
+	VMOVUPS      Z9, (R11)(R9*1)
 	VMULPS       Z10, Z15, Z16
 	VMAXPS       Z10, Z16, Z10
-	VMOVUPS      Z10, 64(R10)(R9*1)
+	VMOVUPS      Z10, 64(R11)(R9*1)
 	VMULPS       Y11, Y15, Y16
 	VMAXPS       Y11, Y16, Y11
-	VMOVUPS      Y11, K1, 128(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z12, Z15, Z16
 	VMAXPS       Z12, Z16, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z15, Z16
 	VMAXPS       Z13, Z16, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Y14, Y15, Y16
 	VMAXPS       Y14, Y16, Y14
-	VMOVUPS      Y14, K1, 128(R10)(R9*1)
+	VMOVUPS      Y14, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000028, CX
 	ADDQ         $0x00000014, SI
 	DECQ         DI
@@ -4064,7 +4187,7 @@ input:
 	RET
 
 // func product512r6w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r6w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4076,6 +4199,7 @@ TEXT ·product512r6w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  160(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -4098,42 +4222,43 @@ tile:
 	VMOVAPS      Z15, Z17
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Y2, K1, Y2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Y5, K1, Y5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Y8, K1, Y8
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z9, Z9
-	VADDPS       64(R10)(R9*1), Z10, Z10
-	VADDPS.Z     128(R10)(R9*1), Y11, K1, Y11
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS.Z     128(R10)(R9*1), Y14, K1, Y14
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z15, Z15
-	VADDPS       64(R10)(R9*1), Z16, Z16
-	VADDPS.Z     128(R10)(R9*1), Y17, K1, Y17
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Y2, K1, Y2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Y5, K1, Y5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Y8, K1, Y8
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z9, Z9
+	VADDPS       64(R11)(R9*1), Z10, Z10
+	VADDPS.Z     128(R11)(R9*1), Y11, K1, Y11
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS.Z     128(R11)(R9*1), Y14, K1, Y14
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z15, Z15
+	VADDPS       64(R11)(R9*1), Z16, Z16
+	VADDPS.Z     128(R11)(R9*1), Y17, K1, Y17
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z18
-	VMOVUPS      64(R12)(R8*1), Z19
-	VMOVUPS.Z    128(R12)(R8*1), K1, Y20
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z18
+	VMOVUPS      64(R13)(R8*1), Z19
+	VMOVUPS.Z    128(R13)(R8*1), K1, Y20
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
@@ -4159,69 +4284,70 @@ input:
 	VFMADD231PS  Z26, Z19, Z16
 	VFMADD231PS  Y26, Y20, Y17
 	ADDQ         $0x00000018, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z18
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z18, Z19
 	VMAXPS       Z0, Z19, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z18, Z19
 	VMAXPS       Z1, Z19, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Y2, Y18, Y19
 	VMAXPS       Y2, Y19, Y2
-	VMOVUPS      Y2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z18, Z19
 	VMAXPS       Z3, Z19, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z18, Z19
 	VMAXPS       Z4, Z19, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Y5, Y18, Y19
 	VMAXPS       Y5, Y19, Y5
-	VMOVUPS      Y5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z18, Z19
 	VMAXPS       Z6, Z19, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z18, Z19
 	VMAXPS       Z7, Z19, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Y8, Y18, Y19
 	VMAXPS       Y8, Y19, Y8
-	VMOVUPS      Y8, K1, 128(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z9, Z18, Z19
 	VMAXPS       Z9, Z19, Z9
-	VMOVUPS      Z9, (R10)(R9*1)
+	VMOVUPS      Z9, (R11)(R9*1)
 	VMULPS       Z10, Z18, Z19
 	VMAXPS       Z10, Z19, Z10
-	VMOVUPS      Z10, 64(R10)(R9*1)
+	VMOVUPS      Z10, 64(R11)(R9*1)
 	VMULPS       Y11, Y18, Y19
 	VMAXPS       Y11, Y19, Y11
-	VMOVUPS      Y11, K1, 128(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z12, Z18, Z19
 	VMAXPS       Z12, Z19, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z18, Z19
 	VMAXPS       Z13, Z19, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Y14, Y18, Y19
 	VMAXPS       Y14, Y19, Y14
-	VMOVUPS      Y14, K1, 128(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z15, Z18, Z19
 	VMAXPS       Z15, Z19, Z15
-	VMOVUPS      Z15, (R10)(R9*1)
+	VMOVUPS      Z15, (R11)(R9*1)
 	VMULPS       Z16, Z18, Z19
 	VMAXPS       Z16, Z19, Z16
-	VMOVUPS      Z16, 64(R10)(R9*1)
+	VMOVUPS      Z16, 64(R11)(R9*1)
 	VMULPS       Y17, Y18, Y19
 	VMAXPS       Y17, Y19, Y17
-	VMOVUPS      Y17, K1, 128(R10)(R9*1)
+	VMOVUPS      Y17, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000030, CX
 	ADDQ         $0x00000018, SI
 	DECQ         DI
@@ -4230,7 +4356,7 @@ input:
 	RET
 
 // func product512r7w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r7w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4242,6 +4368,7 @@ TEXT ·product512r7w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  160(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -4267,46 +4394,47 @@ tile:
 	VMOVAPS      Z18, Z20
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Y2, K1, Y2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Y5, K1, Y5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Y8, K1, Y8
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z9, Z9
-	VADDPS       64(R10)(R9*1), Z10, Z10
-	VADDPS.Z     128(R10)(R9*1), Y11, K1, Y11
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS.Z     128(R10)(R9*1), Y14, K1, Y14
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z15, Z15
-	VADDPS       64(R10)(R9*1), Z16, Z16
-	VADDPS.Z     128(R10)(R9*1), Y17, K1, Y17
-	MOVQ         48(DX), R10
-	VADDPS       (R10)(R9*1), Z18, Z18
-	VADDPS       64(R10)(R9*1), Z19, Z19
-	VADDPS.Z     128(R10)(R9*1), Y20, K1, Y20
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Y2, K1, Y2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Y5, K1, Y5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Y8, K1, Y8
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z9, Z9
+	VADDPS       64(R11)(R9*1), Z10, Z10
+	VADDPS.Z     128(R11)(R9*1), Y11, K1, Y11
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS.Z     128(R11)(R9*1), Y14, K1, Y14
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z15, Z15
+	VADDPS       64(R11)(R9*1), Z16, Z16
+	VADDPS.Z     128(R11)(R9*1), Y17, K1, Y17
+	MOVQ         48(DX), R11
+	VADDPS       (R11)(R9*1), Z18, Z18
+	VADDPS       64(R11)(R9*1), Z19, Z19
+	VADDPS.Z     128(R11)(R9*1), Y20, K1, Y20
 	ADDQ         $0x00000038, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z21
-	VMOVUPS      64(R12)(R8*1), Z22
-	VMOVUPS.Z    128(R12)(R8*1), K1, Y23
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z21
+	VMOVUPS      64(R13)(R8*1), Z22
+	VMOVUPS.Z    128(R13)(R8*1), K1, Y23
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
@@ -4336,79 +4464,80 @@ input:
 	VFMADD231PS  Z30, Z22, Z19
 	VFMADD231PS  Y30, Y23, Y20
 	ADDQ         $0x0000001c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z21
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z21, Z22
 	VMAXPS       Z0, Z22, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z21, Z22
 	VMAXPS       Z1, Z22, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Y2, Y21, Y22
 	VMAXPS       Y2, Y22, Y2
-	VMOVUPS      Y2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z21, Z22
 	VMAXPS       Z3, Z22, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z21, Z22
 	VMAXPS       Z4, Z22, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Y5, Y21, Y22
 	VMAXPS       Y5, Y22, Y5
-	VMOVUPS      Y5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z21, Z22
 	VMAXPS       Z6, Z22, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z21, Z22
 	VMAXPS       Z7, Z22, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Y8, Y21, Y22
 	VMAXPS       Y8, Y22, Y8
-	VMOVUPS      Y8, K1, 128(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z9, Z21, Z22
 	VMAXPS       Z9, Z22, Z9
-	VMOVUPS      Z9, (R10)(R9*1)
+	VMOVUPS      Z9, (R11)(R9*1)
 	VMULPS       Z10, Z21, Z22
 	VMAXPS       Z10, Z22, Z10
-	VMOVUPS      Z10, 64(R10)(R9*1)
+	VMOVUPS      Z10, 64(R11)(R9*1)
 	VMULPS       Y11, Y21, Y22
 	VMAXPS       Y11, Y22, Y11
-	VMOVUPS      Y11, K1, 128(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z12, Z21, Z22
 	VMAXPS       Z12, Z22, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z21, Z22
 	VMAXPS       Z13, Z22, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Y14, Y21, Y22
 	VMAXPS       Y14, Y22, Y14
-	VMOVUPS      Y14, K1, 128(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z15, Z21, Z22
 	VMAXPS       Z15, Z22, Z15
-	VMOVUPS      Z15, (R10)(R9*1)
+	VMOVUPS      Z15, (R11)(R9*1)
 	VMULPS       Z16, Z21, Z22
 	VMAXPS       Z16, Z22, Z16
-	VMOVUPS      Z16, 64(R10)(R9*1)
+	VMOVUPS      Z16, 64(R11)(R9*1)
 	VMULPS       Y17, Y21, Y22
 	VMAXPS       Y17, Y22, Y17
-	VMOVUPS      Y17, K1, 128(R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Y17, K1, 128(R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z18, Z21, Z22
 	VMAXPS       Z18, Z22, Z18
-	VMOVUPS      Z18, (R10)(R9*1)
+	VMOVUPS      Z18, (R11)(R9*1)
 	VMULPS       Z19, Z21, Z22
 	VMAXPS       Z19, Z22, Z19
-	VMOVUPS      Z19, 64(R10)(R9*1)
+	VMOVUPS      Z19, 64(R11)(R9*1)
 	VMULPS       Y20, Y21, Y22
 	VMAXPS       Y20, Y22, Y20
-	VMOVUPS      Y20, K1, 128(R10)(R9*1)
+	VMOVUPS      Y20, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000038, CX
 	ADDQ         $0x0000001c, SI
 	DECQ         DI
@@ -4417,7 +4546,7 @@ input:
 	RET
 
 // func product512r8w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r8w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4429,6 +4558,7 @@ TEXT ·product512r8w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  160(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -4457,50 +4587,51 @@ tile:
 	VMOVAPS      Z21, Z23
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Y2, K1, Y2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Y5, K1, Y5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Y8, K1, Y8
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z9, Z9
-	VADDPS       64(R10)(R9*1), Z10, Z10
-	VADDPS.Z     128(R10)(R9*1), Y11, K1, Y11
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS.Z     128(R10)(R9*1), Y14, K1, Y14
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z15, Z15
-	VADDPS       64(R10)(R9*1), Z16, Z16
-	VADDPS.Z     128(R10)(R9*1), Y17, K1, Y17
-	MOVQ         48(DX), R10
-	VADDPS       (R10)(R9*1), Z18, Z18
-	VADDPS       64(R10)(R9*1), Z19, Z19
-	VADDPS.Z     128(R10)(R9*1), Y20, K1, Y20
-	MOVQ         56(DX), R10
-	VADDPS       (R10)(R9*1), Z21, Z21
-	VADDPS       64(R10)(R9*1), Z22, Z22
-	VADDPS.Z     128(R10)(R9*1), Y23, K1, Y23
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Y2, K1, Y2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Y5, K1, Y5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Y8, K1, Y8
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z9, Z9
+	VADDPS       64(R11)(R9*1), Z10, Z10
+	VADDPS.Z     128(R11)(R9*1), Y11, K1, Y11
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS.Z     128(R11)(R9*1), Y14, K1, Y14
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z15, Z15
+	VADDPS       64(R11)(R9*1), Z16, Z16
+	VADDPS.Z     128(R11)(R9*1), Y17, K1, Y17
+	MOVQ         48(DX), R11
+	VADDPS       (R11)(R9*1), Z18, Z18
+	VADDPS       64(R11)(R9*1), Z19, Z19
+	VADDPS.Z     128(R11)(R9*1), Y20, K1, Y20
+	MOVQ         56(DX), R11
+	VADDPS       (R11)(R9*1), Z21, Z21
+	VADDPS       64(R11)(R9*1), Z22, Z22
+	VADDPS.Z     128(R11)(R9*1), Y23, K1, Y23
 	ADDQ         $0x00000040, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z24
-	VMOVUPS      64(R12)(R8*1), Z25
-	VMOVUPS.Z    128(R12)(R8*1), K1, Y26
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z24
+	VMOVUPS      64(R13)(R8*1), Z25
+	VMOVUPS.Z    128(R13)(R8*1), K1, Y26
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
@@ -4534,89 +4665,90 @@ input:
 	VFMADD231PS  Z29, Z25, Z22
 	VFMADD231PS  Y29, Y26, Y23
 	ADDQ         $0x00000020, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z24
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z24, Z25
 	VMAXPS       Z0, Z25, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z24, Z25
 	VMAXPS       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Y2, Y24, Y25
 	VMAXPS       Y2, Y25, Y2
-	VMOVUPS      Y2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z24, Z25
 	VMAXPS       Z3, Z25, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z24, Z25
 	VMAXPS       Z4, Z25, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Y5, Y24, Y25
 	VMAXPS       Y5, Y25, Y5
-	VMOVUPS      Y5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z24, Z25
 	VMAXPS       Z6, Z25, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z24, Z25
 	VMAXPS       Z7, Z25, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Y8, Y24, Y25
 	VMAXPS       Y8, Y25, Y8
-	VMOVUPS      Y8, K1, 128(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z9, Z24, Z25
 	VMAXPS       Z9, Z25, Z9
-	VMOVUPS      Z9, (R10)(R9*1)
+	VMOVUPS      Z9, (R11)(R9*1)
 	VMULPS       Z10, Z24, Z25
 	VMAXPS       Z10, Z25, Z10
-	VMOVUPS      Z10, 64(R10)(R9*1)
+	VMOVUPS      Z10, 64(R11)(R9*1)
 	VMULPS       Y11, Y24, Y25
 	VMAXPS       Y11, Y25, Y11
-	VMOVUPS      Y11, K1, 128(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z12, Z24, Z25
 	VMAXPS       Z12, Z25, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z24, Z25
 	VMAXPS       Z13, Z25, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Y14, Y24, Y25
 	VMAXPS       Y14, Y25, Y14
-	VMOVUPS      Y14, K1, 128(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z15, Z24, Z25
 	VMAXPS       Z15, Z25, Z15
-	VMOVUPS      Z15, (R10)(R9*1)
+	VMOVUPS      Z15, (R11)(R9*1)
 	VMULPS       Z16, Z24, Z25
 	VMAXPS       Z16, Z25, Z16
-	VMOVUPS      Z16, 64(R10)(R9*1)
+	VMOVUPS      Z16, 64(R11)(R9*1)
 	VMULPS       Y17, Y24, Y25
 	VMAXPS       Y17, Y25, Y17
-	VMOVUPS      Y17, K1, 128(R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Y17, K1, 128(R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z18, Z24, Z25
 	VMAXPS       Z18, Z25, Z18
-	VMOVUPS      Z18, (R10)(R9*1)
+	VMOVUPS      Z18, (R11)(R9*1)
 	VMULPS       Z19, Z24, Z25
 	VMAXPS       Z19, Z25, Z19
-	VMOVUPS      Z19, 64(R10)(R9*1)
+	VMOVUPS      Z19, 64(R11)(R9*1)
 	VMULPS       Y20, Y24, Y25
 	VMAXPS       Y20, Y25, Y20
-	VMOVUPS      Y20, K1, 128(R10)(R9*1)
-	MOVQ         56(CX), R10
+	VMOVUPS      Y20, K1, 128(R11)(R9*1)
+	MOVQ         56(CX), R11
 	VMULPS       Z21, Z24, Z25
 	VMAXPS       Z21, Z25, Z21
-	VMOVUPS      Z21, (R10)(R9*1)
+	VMOVUPS      Z21, (R11)(R9*1)
 	VMULPS       Z22, Z24, Z25
 	VMAXPS       Z22, Z25, Z22
-	VMOVUPS      Z22, 64(R10)(R9*1)
+	VMOVUPS      Z22, 64(R11)(R9*1)
 	VMULPS       Y23, Y24, Y25
 	VMAXPS       Y23, Y25, Y23
-	VMOVUPS      Y23, K1, 128(R10)(R9*1)
+	VMOVUPS      Y23, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000040, CX
 	ADDQ         $0x00000020, SI
 	DECQ         DI
@@ -4625,7 +4757,7 @@ input:
 	RET
 
 // func product512r9w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r9w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4637,6 +4769,7 @@ TEXT ·product512r9w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  160(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -4668,54 +4801,55 @@ tile:
 	VMOVAPS      Z24, Z26
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Y2, K1, Y2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Y5, K1, Y5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Y8, K1, Y8
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z9, Z9
-	VADDPS       64(R10)(R9*1), Z10, Z10
-	VADDPS.Z     128(R10)(R9*1), Y11, K1, Y11
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS.Z     128(R10)(R9*1), Y14, K1, Y14
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z15, Z15
-	VADDPS       64(R10)(R9*1), Z16, Z16
-	VADDPS.Z     128(R10)(R9*1), Y17, K1, Y17
-	MOVQ         48(DX), R10
-	VADDPS       (R10)(R9*1), Z18, Z18
-	VADDPS       64(R10)(R9*1), Z19, Z19
-	VADDPS.Z     128(R10)(R9*1), Y20, K1, Y20
-	MOVQ         56(DX), R10
-	VADDPS       (R10)(R9*1), Z21, Z21
-	VADDPS       64(R10)(R9*1), Z22, Z22
-	VADDPS.Z     128(R10)(R9*1), Y23, K1, Y23
-	MOVQ         64(DX), R10
-	VADDPS       (R10)(R9*1), Z24, Z24
-	VADDPS       64(R10)(R9*1), Z25, Z25
-	VADDPS.Z     128(R10)(R9*1), Y26, K1, Y26
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Y2, K1, Y2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Y5, K1, Y5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Y8, K1, Y8
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z9, Z9
+	VADDPS       64(R11)(R9*1), Z10, Z10
+	VADDPS.Z     128(R11)(R9*1), Y11, K1, Y11
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS.Z     128(R11)(R9*1), Y14, K1, Y14
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z15, Z15
+	VADDPS       64(R11)(R9*1), Z16, Z16
+	VADDPS.Z     128(R11)(R9*1), Y17, K1, Y17
+	MOVQ         48(DX), R11
+	VADDPS       (R11)(R9*1), Z18, Z18
+	VADDPS       64(R11)(R9*1), Z19, Z19
+	VADDPS.Z     128(R11)(R9*1), Y20, K1, Y20
+	MOVQ         56(DX), R11
+	VADDPS       (R11)(R9*1), Z21, Z21
+	VADDPS       64(R11)(R9*1), Z22, Z22
+	VADDPS.Z     128(R11)(R9*1), Y23, K1, Y23
+	MOVQ         64(DX), R11
+	VADDPS       (R11)(R9*1), Z24, Z24
+	VADDPS       64(R11)(R9*1), Z25, Z25
+	VADDPS.Z     128(R11)(R9*1), Y26, K1, Y26
 	ADDQ         $0x00000048, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z27
-	VMOVUPS      64(R12)(R8*1), Z28
-	VMOVUPS.Z    128(R12)(R8*1), K1, Y29
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z27
+	VMOVUPS      64(R13)(R8*1), Z28
+	VMOVUPS.Z    128(R13)(R8*1), K1, Y29
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z30
 	VFMADD231PS  Z30, Z27, Z0
 	VFMADD231PS  Z30, Z28, Z1
@@ -4753,99 +4887,100 @@ input:
 	VFMADD231PS  Z30, Z28, Z25
 	VFMADD231PS  Y30, Y29, Y26
 	ADDQ         $0x00000024, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z27
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z27, Z28
 	VMAXPS       Z0, Z28, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z27, Z28
 	VMAXPS       Z1, Z28, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Y2, Y27, Y28
 	VMAXPS       Y2, Y28, Y2
-	VMOVUPS      Y2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z27, Z28
 	VMAXPS       Z3, Z28, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z27, Z28
 	VMAXPS       Z4, Z28, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Y5, Y27, Y28
 	VMAXPS       Y5, Y28, Y5
-	VMOVUPS      Y5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z27, Z28
 	VMAXPS       Z6, Z28, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z27, Z28
 	VMAXPS       Z7, Z28, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Y8, Y27, Y28
 	VMAXPS       Y8, Y28, Y8
-	VMOVUPS      Y8, K1, 128(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z9, Z27, Z28
 	VMAXPS       Z9, Z28, Z9
-	VMOVUPS      Z9, (R10)(R9*1)
+	VMOVUPS      Z9, (R11)(R9*1)
 	VMULPS       Z10, Z27, Z28
 	VMAXPS       Z10, Z28, Z10
-	VMOVUPS      Z10, 64(R10)(R9*1)
+	VMOVUPS      Z10, 64(R11)(R9*1)
 	VMULPS       Y11, Y27, Y28
 	VMAXPS       Y11, Y28, Y11
-	VMOVUPS      Y11, K1, 128(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z12, Z27, Z28
 	VMAXPS       Z12, Z28, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z27, Z28
 	VMAXPS       Z13, Z28, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Y14, Y27, Y28
 	VMAXPS       Y14, Y28, Y14
-	VMOVUPS      Y14, K1, 128(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z15, Z27, Z28
 	VMAXPS       Z15, Z28, Z15
-	VMOVUPS      Z15, (R10)(R9*1)
+	VMOVUPS      Z15, (R11)(R9*1)
 	VMULPS       Z16, Z27, Z28
 	VMAXPS       Z16, Z28, Z16
-	VMOVUPS      Z16, 64(R10)(R9*1)
+	VMOVUPS      Z16, 64(R11)(R9*1)
 	VMULPS       Y17, Y27, Y28
 	VMAXPS       Y17, Y28, Y17
-	VMOVUPS      Y17, K1, 128(R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Y17, K1, 128(R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z18, Z27, Z28
 	VMAXPS       Z18, Z28, Z18
-	VMOVUPS      Z18, (R10)(R9*1)
+	VMOVUPS      Z18, (R11)(R9*1)
 	VMULPS       Z19, Z27, Z28
 	VMAXPS       Z19, Z28, Z19
-	VMOVUPS      Z19, 64(R10)(R9*1)
+	VMOVUPS      Z19, 64(R11)(R9*1)
 	VMULPS       Y20, Y27, Y28
 	VMAXPS       Y20, Y28, Y20
-	VMOVUPS      Y20, K1, 128(R10)(R9*1)
-	MOVQ         56(CX), R10
+	VMOVUPS      Y20, K1, 128(R11)(R9*1)
+	MOVQ         56(CX), R11
 	VMULPS       Z21, Z27, Z28
 	VMAXPS       Z21, Z28, Z21
-	VMOVUPS      Z21, (R10)(R9*1)
+	VMOVUPS      Z21, (R11)(R9*1)
 	VMULPS       Z22, Z27, Z28
 	VMAXPS       Z22, Z28, Z22
-	VMOVUPS      Z22, 64(R10)(R9*1)
+	VMOVUPS      Z22, 64(R11)(R9*1)
 	VMULPS       Y23, Y27, Y28
 	VMAXPS       Y23, Y28, Y23
-	VMOVUPS      Y23, K1, 128(R10)(R9*1)
-	MOVQ         64(CX), R10
+	VMOVUPS      Y23, K1, 128(R11)(R9*1)
+	MOVQ         64(CX), R11
 	VMULPS       Z24, Z27, Z28
 	VMAXPS       Z24, Z28, Z24
-	VMOVUPS      Z24, (R10)(R9*1)
+	VMOVUPS      Z24, (R11)(R9*1)
 	VMULPS       Z25, Z27, Z28
 	VMAXPS       Z25, Z28, Z25
-	VMOVUPS      Z25, 64(R10)(R9*1)
+	VMOVUPS      Z25, 64(R11)(R9*1)
 	VMULPS       Y26, Y27, Y28
 	VMAXPS       Y26, Y28, Y26
-	VMOVUPS      Y26, K1, 128(R10)(R9*1)
+	VMOVUPS      Y26, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000048, CX
 	ADDQ         $0x00000024, SI
 	DECQ         DI
@@ -4854,7 +4989,7 @@ input:
 	RET
 
 // func product512r1w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r1w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4866,6 +5001,7 @@ TEXT ·product512r1w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  192(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -4873,40 +5009,42 @@ tile:
 	VMOVAPS      Z0, Z2
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Z2, K1, Z2
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Z2, K1, Z2
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z3
-	VMOVUPS      64(R12)(R8*1), Z4
-	VMOVUPS.Z    128(R12)(R8*1), K1, Z5
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z3
+	VMOVUPS      64(R13)(R8*1), Z4
+	VMOVUPS.Z    128(R13)(R8*1), K1, Z5
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
 	ADDQ         $0x00000004, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z3
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z3, Z4
 	VMAXPS       Z0, Z4, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z3, Z4
 	VMAXPS       Z1, Z4, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z3, Z4
 	VMAXPS       Z2, Z4, Z2
-	VMOVUPS      Z2, K1, 128(R10)(R9*1)
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000004, SI
 	DECQ         DI
@@ -4915,7 +5053,7 @@ input:
 	RET
 
 // func product512r2w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r2w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4927,6 +5065,7 @@ TEXT ·product512r2w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  192(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -4937,26 +5076,27 @@ tile:
 	VMOVAPS      Z3, Z5
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Z2, K1, Z2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Z5, K1, Z5
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Z2, K1, Z2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Z5, K1, Z5
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z6
-	VMOVUPS      64(R12)(R8*1), Z7
-	VMOVUPS.Z    128(R12)(R8*1), K1, Z8
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z6
+	VMOVUPS      64(R13)(R8*1), Z7
+	VMOVUPS.Z    128(R13)(R8*1), K1, Z8
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
@@ -4966,29 +5106,30 @@ input:
 	VFMADD231PS  Z10, Z7, Z4
 	VFMADD231PS  Z10, Z8, Z5
 	ADDQ         $0x00000008, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z6
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z6, Z7
 	VMAXPS       Z0, Z7, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z6, Z7
 	VMAXPS       Z1, Z7, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z6, Z7
 	VMAXPS       Z2, Z7, Z2
-	VMOVUPS      Z2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z6, Z7
 	VMAXPS       Z3, Z7, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z6, Z7
 	VMAXPS       Z4, Z7, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Z5, Z6, Z7
 	VMAXPS       Z5, Z7, Z5
-	VMOVUPS      Z5, K1, 128(R10)(R9*1)
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000008, SI
 	DECQ         DI
@@ -4997,7 +5138,7 @@ input:
 	RET
 
 // func product512r3w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r3w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5009,6 +5150,7 @@ TEXT ·product512r3w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  192(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -5022,30 +5164,31 @@ tile:
 	VMOVAPS      Z6, Z8
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Z2, K1, Z2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Z5, K1, Z5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Z8, K1, Z8
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Z2, K1, Z2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Z5, K1, Z5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Z8, K1, Z8
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z9
-	VMOVUPS      64(R12)(R8*1), Z10
-	VMOVUPS.Z    128(R12)(R8*1), K1, Z11
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z9
+	VMOVUPS      64(R13)(R8*1), Z10
+	VMOVUPS.Z    128(R13)(R8*1), K1, Z11
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
@@ -5059,39 +5202,40 @@ input:
 	VFMADD231PS  Z14, Z10, Z7
 	VFMADD231PS  Z14, Z11, Z8
 	ADDQ         $0x0000000c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z9
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z9, Z10
 	VMAXPS       Z0, Z10, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z9, Z10
 	VMAXPS       Z1, Z10, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z9, Z10
 	VMAXPS       Z2, Z10, Z2
-	VMOVUPS      Z2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z9, Z10
 	VMAXPS       Z3, Z10, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z9, Z10
 	VMAXPS       Z4, Z10, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Z5, Z9, Z10
 	VMAXPS       Z5, Z10, Z5
-	VMOVUPS      Z5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z9, Z10
 	VMAXPS       Z6, Z10, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z9, Z10
 	VMAXPS       Z7, Z10, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Z8, Z9, Z10
 	VMAXPS       Z8, Z10, Z8
-	VMOVUPS      Z8, K1, 128(R10)(R9*1)
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000018, CX
 	ADDQ         $0x0000000c, SI
 	DECQ         DI
@@ -5100,7 +5244,7 @@ input:
 	RET
 
 // func product512r4w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r4w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5112,6 +5256,7 @@ TEXT ·product512r4w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  192(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -5128,34 +5273,35 @@ tile:
 	VMOVAPS      Z9, Z11
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Z2, K1, Z2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Z5, K1, Z5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Z8, K1, Z8
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z9, Z9
-	VADDPS       64(R10)(R9*1), Z10, Z10
-	VADDPS.Z     128(R10)(R9*1), Z11, K1, Z11
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Z2, K1, Z2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Z5, K1, Z5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Z8, K1, Z8
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z9, Z9
+	VADDPS       64(R11)(R9*1), Z10, Z10
+	VADDPS.Z     128(R11)(R9*1), Z11, K1, Z11
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z12
-	VMOVUPS      64(R12)(R8*1), Z13
-	VMOVUPS.Z    128(R12)(R8*1), K1, Z14
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z12
+	VMOVUPS      64(R13)(R8*1), Z13
+	VMOVUPS.Z    128(R13)(R8*1), K1, Z14
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
@@ -5173,49 +5319,50 @@ input:
 	VFMADD231PS  Z18, Z13, Z10
 	VFMADD231PS  Z18, Z14, Z11
 	ADDQ         $0x00000010, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z12
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z12, Z13
 	VMAXPS       Z0, Z13, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z12, Z13
 	VMAXPS       Z1, Z13, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z12, Z13
 	VMAXPS       Z2, Z13, Z2
-	VMOVUPS      Z2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z12, Z13
 	VMAXPS       Z3, Z13, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z12, Z13
 	VMAXPS       Z4, Z13, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Z5, Z12, Z13
 	VMAXPS       Z5, Z13, Z5
-	VMOVUPS      Z5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z12, Z13
 	VMAXPS       Z6, Z13, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z12, Z13
 	VMAXPS       Z7, Z13, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Z8, Z12, Z13
 	VMAXPS       Z8, Z13, Z8
-	VMOVUPS      Z8, K1, 128(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z9, Z12, Z13
 	VMAXPS       Z9, Z13, Z9
-	VMOVUPS      Z9, (R10)(R9*1)
+	VMOVUPS      Z9, (R11)(R9*1)
 	VMULPS       Z10, Z12, Z13
 	VMAXPS       Z10, Z13, Z10
-	VMOVUPS      Z10, 64(R10)(R9*1)
+	VMOVUPS      Z10, 64(R11)(R9*1)
 	VMULPS       Z11, Z12, Z13
 	VMAXPS       Z11, Z13, Z11
-	VMOVUPS      Z11, K1, 128(R10)(R9*1)
+	VMOVUPS      Z11, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000010, SI
 	DECQ         DI
@@ -5224,7 +5371,7 @@ input:
 	RET
 
 // func product512r5w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r5w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5236,6 +5383,7 @@ TEXT ·product512r5w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  192(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -5255,38 +5403,39 @@ tile:
 	VMOVAPS      Z12, Z14
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Z2, K1, Z2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Z5, K1, Z5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Z8, K1, Z8
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z9, Z9
-	VADDPS       64(R10)(R9*1), Z10, Z10
-	VADDPS.Z     128(R10)(R9*1), Z11, K1, Z11
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS.Z     128(R10)(R9*1), Z14, K1, Z14
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Z2, K1, Z2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Z5, K1, Z5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Z8, K1, Z8
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z9, Z9
+	VADDPS       64(R11)(R9*1), Z10, Z10
+	VADDPS.Z     128(R11)(R9*1), Z11, K1, Z11
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS.Z     128(R11)(R9*1), Z14, K1, Z14
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z15
-	VMOVUPS      64(R12)(R8*1), Z16
-	VMOVUPS.Z    128(R12)(R8*1), K1, Z17
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z15
+	VMOVUPS      64(R13)(R8*1), Z16
+	VMOVUPS.Z    128(R13)(R8*1), K1, Z17
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
@@ -5308,59 +5457,60 @@ input:
 	VFMADD231PS  Z22, Z16, Z13
 	VFMADD231PS  Z22, Z17, Z14
 	ADDQ         $0x00000014, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z15
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z15, Z16
 	VMAXPS       Z0, Z16, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z15, Z16
 	VMAXPS       Z1, Z16, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z15, Z16
 	VMAXPS       Z2, Z16, Z2
-	VMOVUPS      Z2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z15, Z16
 	VMAXPS       Z3, Z16, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z15, Z16
 	VMAXPS       Z4, Z16, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Z5, Z15, Z16
 	VMAXPS       Z5, Z16, Z5
-	VMOVUPS      Z5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z15, Z16
 	VMAXPS       Z6, Z16, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z15, Z16
 	VMAXPS       Z7, Z16, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Z8, Z15, Z16
 	VMAXPS       Z8, Z16, Z8
-	VMOVUPS      Z8, K1, 128(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z9, Z15, Z16
 	VMAXPS       Z9, Z16, Z9
-	VMOVUPS      Z9, (R10)(R9*1)
+	VMOVUPS      Z9, (R11)(R9*1)
 	VMULPS       Z10, Z15, Z16
 	VMAXPS       Z10, Z16, Z10
-	VMOVUPS      Z10, 64(R10)(R9*1)
+	VMOVUPS      Z10, 64(R11)(R9*1)
 	VMULPS       Z11, Z15, Z16
 	VMAXPS       Z11, Z16, Z11
-	VMOVUPS      Z11, K1, 128(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z12, Z15, Z16
 	VMAXPS       Z12, Z16, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z15, Z16
 	VMAXPS       Z13, Z16, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Z14, Z15, Z16
 	VMAXPS       Z14, Z16, Z14
-	VMOVUPS      Z14, K1, 128(R10)(R9*1)
+	VMOVUPS      Z14, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000028, CX
 	ADDQ         $0x00000014, SI
 	DECQ         DI
@@ -5369,7 +5519,7 @@ input:
 	RET
 
 // func product512r6w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r6w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5381,6 +5531,7 @@ TEXT ·product512r6w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  192(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -5403,42 +5554,43 @@ tile:
 	VMOVAPS      Z15, Z17
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Z2, K1, Z2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Z5, K1, Z5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Z8, K1, Z8
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z9, Z9
-	VADDPS       64(R10)(R9*1), Z10, Z10
-	VADDPS.Z     128(R10)(R9*1), Z11, K1, Z11
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS.Z     128(R10)(R9*1), Z14, K1, Z14
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z15, Z15
-	VADDPS       64(R10)(R9*1), Z16, Z16
-	VADDPS.Z     128(R10)(R9*1), Z17, K1, Z17
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Z2, K1, Z2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Z5, K1, Z5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Z8, K1, Z8
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z9, Z9
+	VADDPS       64(R11)(R9*1), Z10, Z10
+	VADDPS.Z     128(R11)(R9*1), Z11, K1, Z11
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS.Z     128(R11)(R9*1), Z14, K1, Z14
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z15, Z15
+	VADDPS       64(R11)(R9*1), Z16, Z16
+	VADDPS.Z     128(R11)(R9*1), Z17, K1, Z17
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z18
-	VMOVUPS      64(R12)(R8*1), Z19
-	VMOVUPS.Z    128(R12)(R8*1), K1, Z20
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z18
+	VMOVUPS      64(R13)(R8*1), Z19
+	VMOVUPS.Z    128(R13)(R8*1), K1, Z20
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
@@ -5464,69 +5616,70 @@ input:
 	VFMADD231PS  Z26, Z19, Z16
 	VFMADD231PS  Z26, Z20, Z17
 	ADDQ         $0x00000018, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z18
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z18, Z19
 	VMAXPS       Z0, Z19, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z18, Z19
 	VMAXPS       Z1, Z19, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z18, Z19
 	VMAXPS       Z2, Z19, Z2
-	VMOVUPS      Z2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z18, Z19
 	VMAXPS       Z3, Z19, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z18, Z19
 	VMAXPS       Z4, Z19, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Z5, Z18, Z19
 	VMAXPS       Z5, Z19, Z5
-	VMOVUPS      Z5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z18, Z19
 	VMAXPS       Z6, Z19, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z18, Z19
 	VMAXPS       Z7, Z19, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Z8, Z18, Z19
 	VMAXPS       Z8, Z19, Z8
-	VMOVUPS      Z8, K1, 128(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z9, Z18, Z19
 	VMAXPS       Z9, Z19, Z9
-	VMOVUPS      Z9, (R10)(R9*1)
+	VMOVUPS      Z9, (R11)(R9*1)
 	VMULPS       Z10, Z18, Z19
 	VMAXPS       Z10, Z19, Z10
-	VMOVUPS      Z10, 64(R10)(R9*1)
+	VMOVUPS      Z10, 64(R11)(R9*1)
 	VMULPS       Z11, Z18, Z19
 	VMAXPS       Z11, Z19, Z11
-	VMOVUPS      Z11, K1, 128(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z12, Z18, Z19
 	VMAXPS       Z12, Z19, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z18, Z19
 	VMAXPS       Z13, Z19, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Z14, Z18, Z19
 	VMAXPS       Z14, Z19, Z14
-	VMOVUPS      Z14, K1, 128(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Z14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z15, Z18, Z19
 	VMAXPS       Z15, Z19, Z15
-	VMOVUPS      Z15, (R10)(R9*1)
+	VMOVUPS      Z15, (R11)(R9*1)
 	VMULPS       Z16, Z18, Z19
 	VMAXPS       Z16, Z19, Z16
-	VMOVUPS      Z16, 64(R10)(R9*1)
+	VMOVUPS      Z16, 64(R11)(R9*1)
 	VMULPS       Z17, Z18, Z19
 	VMAXPS       Z17, Z19, Z17
-	VMOVUPS      Z17, K1, 128(R10)(R9*1)
+	VMOVUPS      Z17, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000030, CX
 	ADDQ         $0x00000018, SI
 	DECQ         DI
@@ -5535,7 +5688,7 @@ input:
 	RET
 
 // func product512r7w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r7w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5547,6 +5700,7 @@ TEXT ·product512r7w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  192(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -5572,46 +5726,47 @@ tile:
 	VMOVAPS      Z18, Z20
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Z2, K1, Z2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Z5, K1, Z5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Z8, K1, Z8
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z9, Z9
-	VADDPS       64(R10)(R9*1), Z10, Z10
-	VADDPS.Z     128(R10)(R9*1), Z11, K1, Z11
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS.Z     128(R10)(R9*1), Z14, K1, Z14
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z15, Z15
-	VADDPS       64(R10)(R9*1), Z16, Z16
-	VADDPS.Z     128(R10)(R9*1), Z17, K1, Z17
-	MOVQ         48(DX), R10
-	VADDPS       (R10)(R9*1), Z18, Z18
-	VADDPS       64(R10)(R9*1), Z19, Z19
-	VADDPS.Z     128(R10)(R9*1), Z20, K1, Z20
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Z2, K1, Z2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Z5, K1, Z5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Z8, K1, Z8
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z9, Z9
+	VADDPS       64(R11)(R9*1), Z10, Z10
+	VADDPS.Z     128(R11)(R9*1), Z11, K1, Z11
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS.Z     128(R11)(R9*1), Z14, K1, Z14
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z15, Z15
+	VADDPS       64(R11)(R9*1), Z16, Z16
+	VADDPS.Z     128(R11)(R9*1), Z17, K1, Z17
+	MOVQ         48(DX), R11
+	VADDPS       (R11)(R9*1), Z18, Z18
+	VADDPS       64(R11)(R9*1), Z19, Z19
+	VADDPS.Z     128(R11)(R9*1), Z20, K1, Z20
 	ADDQ         $0x00000038, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z21
-	VMOVUPS      64(R12)(R8*1), Z22
-	VMOVUPS.Z    128(R12)(R8*1), K1, Z23
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z21
+	VMOVUPS      64(R13)(R8*1), Z22
+	VMOVUPS.Z    128(R13)(R8*1), K1, Z23
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
@@ -5641,79 +5796,80 @@ input:
 	VFMADD231PS  Z30, Z22, Z19
 	VFMADD231PS  Z30, Z23, Z20
 	ADDQ         $0x0000001c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z21
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z21, Z22
 	VMAXPS       Z0, Z22, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z21, Z22
 	VMAXPS       Z1, Z22, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z21, Z22
 	VMAXPS       Z2, Z22, Z2
-	VMOVUPS      Z2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z21, Z22
 	VMAXPS       Z3, Z22, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z21, Z22
 	VMAXPS       Z4, Z22, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Z5, Z21, Z22
 	VMAXPS       Z5, Z22, Z5
-	VMOVUPS      Z5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z21, Z22
 	VMAXPS       Z6, Z22, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z21, Z22
 	VMAXPS       Z7, Z22, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Z8, Z21, Z22
 	VMAXPS       Z8, Z22, Z8
-	VMOVUPS      Z8, K1, 128(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z9, Z21, Z22
 	VMAXPS       Z9, Z22, Z9
-	VMOVUPS      Z9, (R10)(R9*1)
+	VMOVUPS      Z9, (R11)(R9*1)
 	VMULPS       Z10, Z21, Z22
 	VMAXPS       Z10, Z22, Z10
-	VMOVUPS      Z10, 64(R10)(R9*1)
+	VMOVUPS      Z10, 64(R11)(R9*1)
 	VMULPS       Z11, Z21, Z22
 	VMAXPS       Z11, Z22, Z11
-	VMOVUPS      Z11, K1, 128(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z12, Z21, Z22
 	VMAXPS       Z12, Z22, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z21, Z22
 	VMAXPS       Z13, Z22, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Z14, Z21, Z22
 	VMAXPS       Z14, Z22, Z14
-	VMOVUPS      Z14, K1, 128(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Z14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z15, Z21, Z22
 	VMAXPS       Z15, Z22, Z15
-	VMOVUPS      Z15, (R10)(R9*1)
+	VMOVUPS      Z15, (R11)(R9*1)
 	VMULPS       Z16, Z21, Z22
 	VMAXPS       Z16, Z22, Z16
-	VMOVUPS      Z16, 64(R10)(R9*1)
+	VMOVUPS      Z16, 64(R11)(R9*1)
 	VMULPS       Z17, Z21, Z22
 	VMAXPS       Z17, Z22, Z17
-	VMOVUPS      Z17, K1, 128(R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Z17, K1, 128(R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z18, Z21, Z22
 	VMAXPS       Z18, Z22, Z18
-	VMOVUPS      Z18, (R10)(R9*1)
+	VMOVUPS      Z18, (R11)(R9*1)
 	VMULPS       Z19, Z21, Z22
 	VMAXPS       Z19, Z22, Z19
-	VMOVUPS      Z19, 64(R10)(R9*1)
+	VMOVUPS      Z19, 64(R11)(R9*1)
 	VMULPS       Z20, Z21, Z22
 	VMAXPS       Z20, Z22, Z20
-	VMOVUPS      Z20, K1, 128(R10)(R9*1)
+	VMOVUPS      Z20, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000038, CX
 	ADDQ         $0x0000001c, SI
 	DECQ         DI
@@ -5722,7 +5878,7 @@ input:
 	RET
 
 // func product512r8w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r8w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5734,6 +5890,7 @@ TEXT ·product512r8w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  192(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -5762,50 +5919,51 @@ tile:
 	VMOVAPS      Z21, Z23
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Z2, K1, Z2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Z5, K1, Z5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Z8, K1, Z8
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z9, Z9
-	VADDPS       64(R10)(R9*1), Z10, Z10
-	VADDPS.Z     128(R10)(R9*1), Z11, K1, Z11
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS.Z     128(R10)(R9*1), Z14, K1, Z14
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z15, Z15
-	VADDPS       64(R10)(R9*1), Z16, Z16
-	VADDPS.Z     128(R10)(R9*1), Z17, K1, Z17
-	MOVQ         48(DX), R10
-	VADDPS       (R10)(R9*1), Z18, Z18
-	VADDPS       64(R10)(R9*1), Z19, Z19
-	VADDPS.Z     128(R10)(R9*1), Z20, K1, Z20
-	MOVQ         56(DX), R10
-	VADDPS       (R10)(R9*1), Z21, Z21
-	VADDPS       64(R10)(R9*1), Z22, Z22
-	VADDPS.Z     128(R10)(R9*1), Z23, K1, Z23
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Z2, K1, Z2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Z5, K1, Z5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Z8, K1, Z8
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z9, Z9
+	VADDPS       64(R11)(R9*1), Z10, Z10
+	VADDPS.Z     128(R11)(R9*1), Z11, K1, Z11
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS.Z     128(R11)(R9*1), Z14, K1, Z14
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z15, Z15
+	VADDPS       64(R11)(R9*1), Z16, Z16
+	VADDPS.Z     128(R11)(R9*1), Z17, K1, Z17
+	MOVQ         48(DX), R11
+	VADDPS       (R11)(R9*1), Z18, Z18
+	VADDPS       64(R11)(R9*1), Z19, Z19
+	VADDPS.Z     128(R11)(R9*1), Z20, K1, Z20
+	MOVQ         56(DX), R11
+	VADDPS       (R11)(R9*1), Z21, Z21
+	VADDPS       64(R11)(R9*1), Z22, Z22
+	VADDPS.Z     128(R11)(R9*1), Z23, K1, Z23
 	ADDQ         $0x00000040, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z24
-	VMOVUPS      64(R12)(R8*1), Z25
-	VMOVUPS.Z    128(R12)(R8*1), K1, Z26
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z24
+	VMOVUPS      64(R13)(R8*1), Z25
+	VMOVUPS.Z    128(R13)(R8*1), K1, Z26
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
@@ -5839,89 +5997,90 @@ input:
 	VFMADD231PS  Z29, Z25, Z22
 	VFMADD231PS  Z29, Z26, Z23
 	ADDQ         $0x00000020, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z24
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z24, Z25
 	VMAXPS       Z0, Z25, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z24, Z25
 	VMAXPS       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z24, Z25
 	VMAXPS       Z2, Z25, Z2
-	VMOVUPS      Z2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z24, Z25
 	VMAXPS       Z3, Z25, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z24, Z25
 	VMAXPS       Z4, Z25, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Z5, Z24, Z25
 	VMAXPS       Z5, Z25, Z5
-	VMOVUPS      Z5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z24, Z25
 	VMAXPS       Z6, Z25, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z24, Z25
 	VMAXPS       Z7, Z25, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Z8, Z24, Z25
 	VMAXPS       Z8, Z25, Z8
-	VMOVUPS      Z8, K1, 128(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z9, Z24, Z25
 	VMAXPS       Z9, Z25, Z9
-	VMOVUPS      Z9, (R10)(R9*1)
+	VMOVUPS      Z9, (R11)(R9*1)
 	VMULPS       Z10, Z24, Z25
 	VMAXPS       Z10, Z25, Z10
-	VMOVUPS      Z10, 64(R10)(R9*1)
+	VMOVUPS      Z10, 64(R11)(R9*1)
 	VMULPS       Z11, Z24, Z25
 	VMAXPS       Z11, Z25, Z11
-	VMOVUPS      Z11, K1, 128(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z12, Z24, Z25
 	VMAXPS       Z12, Z25, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z24, Z25
 	VMAXPS       Z13, Z25, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Z14, Z24, Z25
 	VMAXPS       Z14, Z25, Z14
-	VMOVUPS      Z14, K1, 128(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Z14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z15, Z24, Z25
 	VMAXPS       Z15, Z25, Z15
-	VMOVUPS      Z15, (R10)(R9*1)
+	VMOVUPS      Z15, (R11)(R9*1)
 	VMULPS       Z16, Z24, Z25
 	VMAXPS       Z16, Z25, Z16
-	VMOVUPS      Z16, 64(R10)(R9*1)
+	VMOVUPS      Z16, 64(R11)(R9*1)
 	VMULPS       Z17, Z24, Z25
 	VMAXPS       Z17, Z25, Z17
-	VMOVUPS      Z17, K1, 128(R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Z17, K1, 128(R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z18, Z24, Z25
 	VMAXPS       Z18, Z25, Z18
-	VMOVUPS      Z18, (R10)(R9*1)
+	VMOVUPS      Z18, (R11)(R9*1)
 	VMULPS       Z19, Z24, Z25
 	VMAXPS       Z19, Z25, Z19
-	VMOVUPS      Z19, 64(R10)(R9*1)
+	VMOVUPS      Z19, 64(R11)(R9*1)
 	VMULPS       Z20, Z24, Z25
 	VMAXPS       Z20, Z25, Z20
-	VMOVUPS      Z20, K1, 128(R10)(R9*1)
-	MOVQ         56(CX), R10
+	VMOVUPS      Z20, K1, 128(R11)(R9*1)
+	MOVQ         56(CX), R11
 	VMULPS       Z21, Z24, Z25
 	VMAXPS       Z21, Z25, Z21
-	VMOVUPS      Z21, (R10)(R9*1)
+	VMOVUPS      Z21, (R11)(R9*1)
 	VMULPS       Z22, Z24, Z25
 	VMAXPS       Z22, Z25, Z22
-	VMOVUPS      Z22, 64(R10)(R9*1)
+	VMOVUPS      Z22, 64(R11)(R9*1)
 	VMULPS       Z23, Z24, Z25
 	VMAXPS       Z23, Z25, Z23
-	VMOVUPS      Z23, K1, 128(R10)(R9*1)
+	VMOVUPS      Z23, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000040, CX
 	ADDQ         $0x00000020, SI
 	DECQ         DI
@@ -5930,7 +6089,7 @@ input:
 	RET
 
 // func product512r9w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r9w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5942,6 +6101,7 @@ TEXT ·product512r9w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  192(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -5973,54 +6133,55 @@ tile:
 	VMOVAPS      Z24, Z26
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS.Z     128(R10)(R9*1), Z2, K1, Z2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z3, Z3
-	VADDPS       64(R10)(R9*1), Z4, Z4
-	VADDPS.Z     128(R10)(R9*1), Z5, K1, Z5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z6, Z6
-	VADDPS       64(R10)(R9*1), Z7, Z7
-	VADDPS.Z     128(R10)(R9*1), Z8, K1, Z8
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z9, Z9
-	VADDPS       64(R10)(R9*1), Z10, Z10
-	VADDPS.Z     128(R10)(R9*1), Z11, K1, Z11
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS.Z     128(R10)(R9*1), Z14, K1, Z14
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z15, Z15
-	VADDPS       64(R10)(R9*1), Z16, Z16
-	VADDPS.Z     128(R10)(R9*1), Z17, K1, Z17
-	MOVQ         48(DX), R10
-	VADDPS       (R10)(R9*1), Z18, Z18
-	VADDPS       64(R10)(R9*1), Z19, Z19
-	VADDPS.Z     128(R10)(R9*1), Z20, K1, Z20
-	MOVQ         56(DX), R10
-	VADDPS       (R10)(R9*1), Z21, Z21
-	VADDPS       64(R10)(R9*1), Z22, Z22
-	VADDPS.Z     128(R10)(R9*1), Z23, K1, Z23
-	MOVQ         64(DX), R10
-	VADDPS       (R10)(R9*1), Z24, Z24
-	VADDPS       64(R10)(R9*1), Z25, Z25
-	VADDPS.Z     128(R10)(R9*1), Z26, K1, Z26
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS.Z     128(R11)(R9*1), Z2, K1, Z2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z3, Z3
+	VADDPS       64(R11)(R9*1), Z4, Z4
+	VADDPS.Z     128(R11)(R9*1), Z5, K1, Z5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z6, Z6
+	VADDPS       64(R11)(R9*1), Z7, Z7
+	VADDPS.Z     128(R11)(R9*1), Z8, K1, Z8
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z9, Z9
+	VADDPS       64(R11)(R9*1), Z10, Z10
+	VADDPS.Z     128(R11)(R9*1), Z11, K1, Z11
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS.Z     128(R11)(R9*1), Z14, K1, Z14
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z15, Z15
+	VADDPS       64(R11)(R9*1), Z16, Z16
+	VADDPS.Z     128(R11)(R9*1), Z17, K1, Z17
+	MOVQ         48(DX), R11
+	VADDPS       (R11)(R9*1), Z18, Z18
+	VADDPS       64(R11)(R9*1), Z19, Z19
+	VADDPS.Z     128(R11)(R9*1), Z20, K1, Z20
+	MOVQ         56(DX), R11
+	VADDPS       (R11)(R9*1), Z21, Z21
+	VADDPS       64(R11)(R9*1), Z22, Z22
+	VADDPS.Z     128(R11)(R9*1), Z23, K1, Z23
+	MOVQ         64(DX), R11
+	VADDPS       (R11)(R9*1), Z24, Z24
+	VADDPS       64(R11)(R9*1), Z25, Z25
+	VADDPS.Z     128(R11)(R9*1), Z26, K1, Z26
 	ADDQ         $0x00000048, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z27
-	VMOVUPS      64(R12)(R8*1), Z28
-	VMOVUPS.Z    128(R12)(R8*1), K1, Z29
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z27
+	VMOVUPS      64(R13)(R8*1), Z28
+	VMOVUPS.Z    128(R13)(R8*1), K1, Z29
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z30
 	VFMADD231PS  Z30, Z27, Z0
 	VFMADD231PS  Z30, Z28, Z1
@@ -6058,99 +6219,100 @@ input:
 	VFMADD231PS  Z30, Z28, Z25
 	VFMADD231PS  Z30, Z29, Z26
 	ADDQ         $0x00000024, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z27
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z27, Z28
 	VMAXPS       Z0, Z28, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z27, Z28
 	VMAXPS       Z1, Z28, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z27, Z28
 	VMAXPS       Z2, Z28, Z2
-	VMOVUPS      Z2, K1, 128(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z3, Z27, Z28
 	VMAXPS       Z3, Z28, Z3
-	VMOVUPS      Z3, (R10)(R9*1)
+	VMOVUPS      Z3, (R11)(R9*1)
 	VMULPS       Z4, Z27, Z28
 	VMAXPS       Z4, Z28, Z4
-	VMOVUPS      Z4, 64(R10)(R9*1)
+	VMOVUPS      Z4, 64(R11)(R9*1)
 	VMULPS       Z5, Z27, Z28
 	VMAXPS       Z5, Z28, Z5
-	VMOVUPS      Z5, K1, 128(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z6, Z27, Z28
 	VMAXPS       Z6, Z28, Z6
-	VMOVUPS      Z6, (R10)(R9*1)
+	VMOVUPS      Z6, (R11)(R9*1)
 	VMULPS       Z7, Z27, Z28
 	VMAXPS       Z7, Z28, Z7
-	VMOVUPS      Z7, 64(R10)(R9*1)
+	VMOVUPS      Z7, 64(R11)(R9*1)
 	VMULPS       Z8, Z27, Z28
 	VMAXPS       Z8, Z28, Z8
-	VMOVUPS      Z8, K1, 128(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z9, Z27, Z28
 	VMAXPS       Z9, Z28, Z9
-	VMOVUPS      Z9, (R10)(R9*1)
+	VMOVUPS      Z9, (R11)(R9*1)
 	VMULPS       Z10, Z27, Z28
 	VMAXPS       Z10, Z28, Z10
-	VMOVUPS      Z10, 64(R10)(R9*1)
+	VMOVUPS      Z10, 64(R11)(R9*1)
 	VMULPS       Z11, Z27, Z28
 	VMAXPS       Z11, Z28, Z11
-	VMOVUPS      Z11, K1, 128(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z12, Z27, Z28
 	VMAXPS       Z12, Z28, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z27, Z28
 	VMAXPS       Z13, Z28, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Z14, Z27, Z28
 	VMAXPS       Z14, Z28, Z14
-	VMOVUPS      Z14, K1, 128(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Z14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z15, Z27, Z28
 	VMAXPS       Z15, Z28, Z15
-	VMOVUPS      Z15, (R10)(R9*1)
+	VMOVUPS      Z15, (R11)(R9*1)
 	VMULPS       Z16, Z27, Z28
 	VMAXPS       Z16, Z28, Z16
-	VMOVUPS      Z16, 64(R10)(R9*1)
+	VMOVUPS      Z16, 64(R11)(R9*1)
 	VMULPS       Z17, Z27, Z28
 	VMAXPS       Z17, Z28, Z17
-	VMOVUPS      Z17, K1, 128(R10)(R9*1)
-	MOVQ         48(CX), R10
+	VMOVUPS      Z17, K1, 128(R11)(R9*1)
+	MOVQ         48(CX), R11
 	VMULPS       Z18, Z27, Z28
 	VMAXPS       Z18, Z28, Z18
-	VMOVUPS      Z18, (R10)(R9*1)
+	VMOVUPS      Z18, (R11)(R9*1)
 	VMULPS       Z19, Z27, Z28
 	VMAXPS       Z19, Z28, Z19
-	VMOVUPS      Z19, 64(R10)(R9*1)
+	VMOVUPS      Z19, 64(R11)(R9*1)
 	VMULPS       Z20, Z27, Z28
 	VMAXPS       Z20, Z28, Z20
-	VMOVUPS      Z20, K1, 128(R10)(R9*1)
-	MOVQ         56(CX), R10
+	VMOVUPS      Z20, K1, 128(R11)(R9*1)
+	MOVQ         56(CX), R11
 	VMULPS       Z21, Z27, Z28
 	VMAXPS       Z21, Z28, Z21
-	VMOVUPS      Z21, (R10)(R9*1)
+	VMOVUPS      Z21, (R11)(R9*1)
 	VMULPS       Z22, Z27, Z28
 	VMAXPS       Z22, Z28, Z22
-	VMOVUPS      Z22, 64(R10)(R9*1)
+	VMOVUPS      Z22, 64(R11)(R9*1)
 	VMULPS       Z23, Z27, Z28
 	VMAXPS       Z23, Z28, Z23
-	VMOVUPS      Z23, K1, 128(R10)(R9*1)
-	MOVQ         64(CX), R10
+	VMOVUPS      Z23, K1, 128(R11)(R9*1)
+	MOVQ         64(CX), R11
 	VMULPS       Z24, Z27, Z28
 	VMAXPS       Z24, Z28, Z24
-	VMOVUPS      Z24, (R10)(R9*1)
+	VMOVUPS      Z24, (R11)(R9*1)
 	VMULPS       Z25, Z27, Z28
 	VMAXPS       Z25, Z28, Z25
-	VMOVUPS      Z25, 64(R10)(R9*1)
+	VMOVUPS      Z25, 64(R11)(R9*1)
 	VMULPS       Z26, Z27, Z28
 	VMAXPS       Z26, Z28, Z26
-	VMOVUPS      Z26, K1, 128(R10)(R9*1)
+	VMOVUPS      Z26, K1, 128(R11)(R9*1)
 	ADDQ         $0x00000048, CX
 	ADDQ         $0x00000024, SI
 	DECQ         DI
@@ -6159,7 +6321,7 @@ input:
 	RET
 
 // func product512r1w3h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r1w3h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -6171,6 +6333,7 @@ TEXT ·product512r1w3h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  224(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -6179,46 +6342,48 @@ tile:
 	VMOVAPS      Z0, Z3
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS       128(R10)(R9*1), Z2, Z2
-	VADDPS.Z     192(R10)(R9*1), Y3, K1, Y3
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS       128(R11)(R9*1), Z2, Z2
+	VADDPS.Z     192(R11)(R9*1), Y3, K1, Y3
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z4
-	VMOVUPS      64(R12)(R8*1), Z5
-	VMOVUPS      128(R12)(R8*1), Z6
-	VMOVUPS.Z    192(R12)(R8*1), K1, Y7
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z4
+	VMOVUPS      64(R13)(R8*1), Z5
+	VMOVUPS      128(R13)(R8*1), Z6
+	VMOVUPS.Z    192(R13)(R8*1), K1, Y7
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Y8, Y7, Y3
 	ADDQ         $0x00000004, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z4
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z4, Z5
 	VMAXPS       Z0, Z5, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z4, Z5
 	VMAXPS       Z1, Z5, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z4, Z5
 	VMAXPS       Z2, Z5, Z2
-	VMOVUPS      Z2, 128(R10)(R9*1)
+	VMOVUPS      Z2, 128(R11)(R9*1)
 	VMULPS       Y3, Y4, Y5
 	VMAXPS       Y3, Y5, Y3
-	VMOVUPS      Y3, K1, 192(R10)(R9*1)
+	VMOVUPS      Y3, K1, 192(R11)(R9*1)
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000004, SI
 	DECQ         DI
@@ -6227,7 +6392,7 @@ input:
 	RET
 
 // func product512r2w3h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r2w3h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -6239,6 +6404,7 @@ TEXT ·product512r2w3h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  224(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -6251,29 +6417,30 @@ tile:
 	VMOVAPS      Z4, Z7
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS       128(R10)(R9*1), Z2, Z2
-	VADDPS.Z     192(R10)(R9*1), Y3, K1, Y3
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS       64(R10)(R9*1), Z5, Z5
-	VADDPS       128(R10)(R9*1), Z6, Z6
-	VADDPS.Z     192(R10)(R9*1), Y7, K1, Y7
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS       128(R11)(R9*1), Z2, Z2
+	VADDPS.Z     192(R11)(R9*1), Y3, K1, Y3
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS       64(R11)(R9*1), Z5, Z5
+	VADDPS       128(R11)(R9*1), Z6, Z6
+	VADDPS.Z     192(R11)(R9*1), Y7, K1, Y7
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z8
-	VMOVUPS      64(R12)(R8*1), Z9
-	VMOVUPS      128(R12)(R8*1), Z10
-	VMOVUPS.Z    192(R12)(R8*1), K1, Y11
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z8
+	VMOVUPS      64(R13)(R8*1), Z9
+	VMOVUPS      128(R13)(R8*1), Z10
+	VMOVUPS.Z    192(R13)(R8*1), K1, Y11
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
@@ -6285,35 +6452,36 @@ input:
 	VFMADD231PS  Z13, Z10, Z6
 	VFMADD231PS  Y13, Y11, Y7
 	ADDQ         $0x00000008, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z8
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z8, Z9
 	VMAXPS       Z0, Z9, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z8, Z9
 	VMAXPS       Z1, Z9, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z8, Z9
 	VMAXPS       Z2, Z9, Z2
-	VMOVUPS      Z2, 128(R10)(R9*1)
+	VMOVUPS      Z2, 128(R11)(R9*1)
 	VMULPS       Y3, Y8, Y9
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, K1, 192(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z4, Z8, Z9
 	VMAXPS       Z4, Z9, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z8, Z9
 	VMAXPS       Z5, Z9, Z5
-	VMOVUPS      Z5, 64(R10)(R9*1)
+	VMOVUPS      Z5, 64(R11)(R9*1)
 	VMULPS       Z6, Z8, Z9
 	VMAXPS       Z6, Z9, Z6
-	VMOVUPS      Z6, 128(R10)(R9*1)
+	VMOVUPS      Z6, 128(R11)(R9*1)
 	VMULPS       Y7, Y8, Y9
 	VMAXPS       Y7, Y9, Y7
-	VMOVUPS      Y7, K1, 192(R10)(R9*1)
+	VMOVUPS      Y7, K1, 192(R11)(R9*1)
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000008, SI
 	DECQ         DI
@@ -6322,7 +6490,7 @@ input:
 	RET
 
 // func product512r3w3h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r3w3h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -6334,6 +6502,7 @@ TEXT ·product512r3w3h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  224(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -6350,34 +6519,35 @@ tile:
 	VMOVAPS      Z8, Z11
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS       128(R10)(R9*1), Z2, Z2
-	VADDPS.Z     192(R10)(R9*1), Y3, K1, Y3
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS       64(R10)(R9*1), Z5, Z5
-	VADDPS       128(R10)(R9*1), Z6, Z6
-	VADDPS.Z     192(R10)(R9*1), Y7, K1, Y7
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS       64(R10)(R9*1), Z9, Z9
-	VADDPS       128(R10)(R9*1), Z10, Z10
-	VADDPS.Z     192(R10)(R9*1), Y11, K1, Y11
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS       128(R11)(R9*1), Z2, Z2
+	VADDPS.Z     192(R11)(R9*1), Y3, K1, Y3
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS       64(R11)(R9*1), Z5, Z5
+	VADDPS       128(R11)(R9*1), Z6, Z6
+	VADDPS.Z     192(R11)(R9*1), Y7, K1, Y7
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS       64(R11)(R9*1), Z9, Z9
+	VADDPS       128(R11)(R9*1), Z10, Z10
+	VADDPS.Z     192(R11)(R9*1), Y11, K1, Y11
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z12
-	VMOVUPS      64(R12)(R8*1), Z13
-	VMOVUPS      128(R12)(R8*1), Z14
-	VMOVUPS.Z    192(R12)(R8*1), K1, Y15
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z12
+	VMOVUPS      64(R13)(R8*1), Z13
+	VMOVUPS      128(R13)(R8*1), Z14
+	VMOVUPS.Z    192(R13)(R8*1), K1, Y15
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
@@ -6394,48 +6564,49 @@ input:
 	VFMADD231PS  Z18, Z14, Z10
 	VFMADD231PS  Y18, Y15, Y11
 	ADDQ         $0x0000000c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z12
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z12, Z13
 	VMAXPS       Z0, Z13, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z12, Z13
 	VMAXPS       Z1, Z13, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z12, Z13
 	VMAXPS       Z2, Z13, Z2
-	VMOVUPS      Z2, 128(R10)(R9*1)
+	VMOVUPS      Z2, 128(R11)(R9*1)
 	VMULPS       Y3, Y12, Y13
 	VMAXPS       Y3, Y13, Y3
-	VMOVUPS      Y3, K1, 192(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z4, Z12, Z13
 	VMAXPS       Z4, Z13, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z12, Z13
 	VMAXPS       Z5, Z13, Z5
-	VMOVUPS      Z5, 64(R10)(R9*1)
+	VMOVUPS      Z5, 64(R11)(R9*1)
 	VMULPS       Z6, Z12, Z13
 	VMAXPS       Z6, Z13, Z6
-	VMOVUPS      Z6, 128(R10)(R9*1)
+	VMOVUPS      Z6, 128(R11)(R9*1)
 	VMULPS       Y7, Y12, Y13
 	VMAXPS       Y7, Y13, Y7
-	VMOVUPS      Y7, K1, 192(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z8, Z12, Z13
 	VMAXPS       Z8, Z13, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Z9, Z12, Z13
 	VMAXPS       Z9, Z13, Z9
-	VMOVUPS      Z9, 64(R10)(R9*1)
+	VMOVUPS      Z9, 64(R11)(R9*1)
 	VMULPS       Z10, Z12, Z13
 	VMAXPS       Z10, Z13, Z10
-	VMOVUPS      Z10, 128(R10)(R9*1)
+	VMOVUPS      Z10, 128(R11)(R9*1)
 	VMULPS       Y11, Y12, Y13
 	VMAXPS       Y11, Y13, Y11
-	VMOVUPS      Y11, K1, 192(R10)(R9*1)
+	VMOVUPS      Y11, K1, 192(R11)(R9*1)
 	ADDQ         $0x00000018, CX
 	ADDQ         $0x0000000c, SI
 	DECQ         DI
@@ -6444,7 +6615,7 @@ input:
 	RET
 
 // func product512r4w3h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r4w3h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -6456,6 +6627,7 @@ TEXT ·product512r4w3h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  224(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -6476,39 +6648,40 @@ tile:
 	VMOVAPS      Z12, Z15
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS       128(R10)(R9*1), Z2, Z2
-	VADDPS.Z     192(R10)(R9*1), Y3, K1, Y3
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS       64(R10)(R9*1), Z5, Z5
-	VADDPS       128(R10)(R9*1), Z6, Z6
-	VADDPS.Z     192(R10)(R9*1), Y7, K1, Y7
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS       64(R10)(R9*1), Z9, Z9
-	VADDPS       128(R10)(R9*1), Z10, Z10
-	VADDPS.Z     192(R10)(R9*1), Y11, K1, Y11
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS       128(R10)(R9*1), Z14, Z14
-	VADDPS.Z     192(R10)(R9*1), Y15, K1, Y15
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS       128(R11)(R9*1), Z2, Z2
+	VADDPS.Z     192(R11)(R9*1), Y3, K1, Y3
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS       64(R11)(R9*1), Z5, Z5
+	VADDPS       128(R11)(R9*1), Z6, Z6
+	VADDPS.Z     192(R11)(R9*1), Y7, K1, Y7
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS       64(R11)(R9*1), Z9, Z9
+	VADDPS       128(R11)(R9*1), Z10, Z10
+	VADDPS.Z     192(R11)(R9*1), Y11, K1, Y11
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS       128(R11)(R9*1), Z14, Z14
+	VADDPS.Z     192(R11)(R9*1), Y15, K1, Y15
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z16
-	VMOVUPS      64(R12)(R8*1), Z17
-	VMOVUPS      128(R12)(R8*1), Z18
-	VMOVUPS.Z    192(R12)(R8*1), K1, Y19
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z16
+	VMOVUPS      64(R13)(R8*1), Z17
+	VMOVUPS      128(R13)(R8*1), Z18
+	VMOVUPS.Z    192(R13)(R8*1), K1, Y19
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
@@ -6530,61 +6703,62 @@ input:
 	VFMADD231PS  Z23, Z18, Z14
 	VFMADD231PS  Y23, Y19, Y15
 	ADDQ         $0x00000010, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z16
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z16, Z17
 	VMAXPS       Z0, Z17, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z16, Z17
 	VMAXPS       Z1, Z17, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z16, Z17
 	VMAXPS       Z2, Z17, Z2
-	VMOVUPS      Z2, 128(R10)(R9*1)
+	VMOVUPS      Z2, 128(R11)(R9*1)
 	VMULPS       Y3, Y16, Y17
 	VMAXPS       Y3, Y17, Y3
-	VMOVUPS      Y3, K1, 192(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z4, Z16, Z17
 	VMAXPS       Z4, Z17, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z16, Z17
 	VMAXPS       Z5, Z17, Z5
-	VMOVUPS      Z5, 64(R10)(R9*1)
+	VMOVUPS      Z5, 64(R11)(R9*1)
 	VMULPS       Z6, Z16, Z17
 	VMAXPS       Z6, Z17, Z6
-	VMOVUPS      Z6, 128(R10)(R9*1)
+	VMOVUPS      Z6, 128(R11)(R9*1)
 	VMULPS       Y7, Y16, Y17
 	VMAXPS       Y7, Y17, Y7
-	VMOVUPS      Y7, K1, 192(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z8, Z16, Z17
 	VMAXPS       Z8, Z17, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Z9, Z16, Z17
 	VMAXPS       Z9, Z17, Z9
-	VMOVUPS      Z9, 64(R10)(R9*1)
+	VMOVUPS      Z9, 64(R11)(R9*1)
 	VMULPS       Z10, Z16, Z17
 	VMAXPS       Z10, Z17, Z10
-	VMOVUPS      Z10, 128(R10)(R9*1)
+	VMOVUPS      Z10, 128(R11)(R9*1)
 	VMULPS       Y11, Y16, Y17
 	VMAXPS       Y11, Y17, Y11
-	VMOVUPS      Y11, K1, 192(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y11, K1, 192(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z12, Z16, Z17
 	VMAXPS       Z12, Z17, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z16, Z17
 	VMAXPS       Z13, Z17, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Z14, Z16, Z17
 	VMAXPS       Z14, Z17, Z14
-	VMOVUPS      Z14, 128(R10)(R9*1)
+	VMOVUPS      Z14, 128(R11)(R9*1)
 	VMULPS       Y15, Y16, Y17
 	VMAXPS       Y15, Y17, Y15
-	VMOVUPS      Y15, K1, 192(R10)(R9*1)
+	VMOVUPS      Y15, K1, 192(R11)(R9*1)
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000010, SI
 	DECQ         DI
@@ -6593,7 +6767,7 @@ input:
 	RET
 
 // func product512r5w3h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r5w3h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -6605,6 +6779,7 @@ TEXT ·product512r5w3h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  224(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -6629,44 +6804,45 @@ tile:
 	VMOVAPS      Z16, Z19
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS       128(R10)(R9*1), Z2, Z2
-	VADDPS.Z     192(R10)(R9*1), Y3, K1, Y3
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS       64(R10)(R9*1), Z5, Z5
-	VADDPS       128(R10)(R9*1), Z6, Z6
-	VADDPS.Z     192(R10)(R9*1), Y7, K1, Y7
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS       64(R10)(R9*1), Z9, Z9
-	VADDPS       128(R10)(R9*1), Z10, Z10
-	VADDPS.Z     192(R10)(R9*1), Y11, K1, Y11
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS       128(R10)(R9*1), Z14, Z14
-	VADDPS.Z     192(R10)(R9*1), Y15, K1, Y15
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z16, Z16
-	VADDPS       64(R10)(R9*1), Z17, Z17
-	VADDPS       128(R10)(R9*1), Z18, Z18
-	VADDPS.Z     192(R10)(R9*1), Y19, K1, Y19
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS       128(R11)(R9*1), Z2, Z2
+	VADDPS.Z     192(R11)(R9*1), Y3, K1, Y3
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS       64(R11)(R9*1), Z5, Z5
+	VADDPS       128(R11)(R9*1), Z6, Z6
+	VADDPS.Z     192(R11)(R9*1), Y7, K1, Y7
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS       64(R11)(R9*1), Z9, Z9
+	VADDPS       128(R11)(R9*1), Z10, Z10
+	VADDPS.Z     192(R11)(R9*1), Y11, K1, Y11
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS       128(R11)(R9*1), Z14, Z14
+	VADDPS.Z     192(R11)(R9*1), Y15, K1, Y15
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z16, Z16
+	VADDPS       64(R11)(R9*1), Z17, Z17
+	VADDPS       128(R11)(R9*1), Z18, Z18
+	VADDPS.Z     192(R11)(R9*1), Y19, K1, Y19
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z20
-	VMOVUPS      64(R12)(R8*1), Z21
-	VMOVUPS      128(R12)(R8*1), Z22
-	VMOVUPS.Z    192(R12)(R8*1), K1, Y23
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z20
+	VMOVUPS      64(R13)(R8*1), Z21
+	VMOVUPS      128(R13)(R8*1), Z22
+	VMOVUPS.Z    192(R13)(R8*1), K1, Y23
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
@@ -6693,74 +6869,75 @@ input:
 	VFMADD231PS  Z28, Z22, Z18
 	VFMADD231PS  Y28, Y23, Y19
 	ADDQ         $0x00000014, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z20
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z20, Z21
 	VMAXPS       Z0, Z21, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z20, Z21
 	VMAXPS       Z1, Z21, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z20, Z21
 	VMAXPS       Z2, Z21, Z2
-	VMOVUPS      Z2, 128(R10)(R9*1)
+	VMOVUPS      Z2, 128(R11)(R9*1)
 	VMULPS       Y3, Y20, Y21
 	VMAXPS       Y3, Y21, Y3
-	VMOVUPS      Y3, K1, 192(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z4, Z20, Z21
 	VMAXPS       Z4, Z21, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z20, Z21
 	VMAXPS       Z5, Z21, Z5
-	VMOVUPS      Z5, 64(R10)(R9*1)
+	VMOVUPS      Z5, 64(R11)(R9*1)
 	VMULPS       Z6, Z20, Z21
 	VMAXPS       Z6, Z21, Z6
-	VMOVUPS      Z6, 128(R10)(R9*1)
+	VMOVUPS      Z6, 128(R11)(R9*1)
 	VMULPS       Y7, Y20, Y21
 	VMAXPS       Y7, Y21, Y7
-	VMOVUPS      Y7, K1, 192(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z8, Z20, Z21
 	VMAXPS       Z8, Z21, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Z9, Z20, Z21
 	VMAXPS       Z9, Z21, Z9
-	VMOVUPS      Z9, 64(R10)(R9*1)
+	VMOVUPS      Z9, 64(R11)(R9*1)
 	VMULPS       Z10, Z20, Z21
 	VMAXPS       Z10, Z21, Z10
-	VMOVUPS      Z10, 128(R10)(R9*1)
+	VMOVUPS      Z10, 128(R11)(R9*1)
 	VMULPS       Y11, Y20, Y21
 	VMAXPS       Y11, Y21, Y11
-	VMOVUPS      Y11, K1, 192(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y11, K1, 192(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z12, Z20, Z21
 	VMAXPS       Z12, Z21, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z20, Z21
 	VMAXPS       Z13, Z21, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Z14, Z20, Z21
 	VMAXPS       Z14, Z21, Z14
-	VMOVUPS      Z14, 128(R10)(R9*1)
+	VMOVUPS      Z14, 128(R11)(R9*1)
 	VMULPS       Y15, Y20, Y21
 	VMAXPS       Y15, Y21, Y15
-	VMOVUPS      Y15, K1, 192(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y15, K1, 192(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z16, Z20, Z21
 	VMAXPS       Z16, Z21, Z16
-	VMOVUPS      Z16, (R10)(R9*1)
+	VMOVUPS      Z16, (R11)(R9*1)
 	VMULPS       Z17, Z20, Z21
 	VMAXPS       Z17, Z21, Z17
-	VMOVUPS      Z17, 64(R10)(R9*1)
+	VMOVUPS      Z17, 64(R11)(R9*1)
 	VMULPS       Z18, Z20, Z21
 	VMAXPS       Z18, Z21, Z18
-	VMOVUPS      Z18, 128(R10)(R9*1)
+	VMOVUPS      Z18, 128(R11)(R9*1)
 	VMULPS       Y19, Y20, Y21
 	VMAXPS       Y19, Y21, Y19
-	VMOVUPS      Y19, K1, 192(R10)(R9*1)
+	VMOVUPS      Y19, K1, 192(R11)(R9*1)
 	ADDQ         $0x00000028, CX
 	ADDQ         $0x00000014, SI
 	DECQ         DI
@@ -6769,7 +6946,7 @@ input:
 	RET
 
 // func product512r6w3h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r6w3h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -6781,6 +6958,7 @@ TEXT ·product512r6w3h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  224(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -6809,49 +6987,50 @@ tile:
 	VMOVAPS      Z20, Z23
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS       128(R10)(R9*1), Z2, Z2
-	VADDPS.Z     192(R10)(R9*1), Y3, K1, Y3
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS       64(R10)(R9*1), Z5, Z5
-	VADDPS       128(R10)(R9*1), Z6, Z6
-	VADDPS.Z     192(R10)(R9*1), Y7, K1, Y7
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS       64(R10)(R9*1), Z9, Z9
-	VADDPS       128(R10)(R9*1), Z10, Z10
-	VADDPS.Z     192(R10)(R9*1), Y11, K1, Y11
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS       128(R10)(R9*1), Z14, Z14
-	VADDPS.Z     192(R10)(R9*1), Y15, K1, Y15
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z16, Z16
-	VADDPS       64(R10)(R9*1), Z17, Z17
-	VADDPS       128(R10)(R9*1), Z18, Z18
-	VADDPS.Z     192(R10)(R9*1), Y19, K1, Y19
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z20, Z20
-	VADDPS       64(R10)(R9*1), Z21, Z21
-	VADDPS       128(R10)(R9*1), Z22, Z22
-	VADDPS.Z     192(R10)(R9*1), Y23, K1, Y23
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS       128(R11)(R9*1), Z2, Z2
+	VADDPS.Z     192(R11)(R9*1), Y3, K1, Y3
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS       64(R11)(R9*1), Z5, Z5
+	VADDPS       128(R11)(R9*1), Z6, Z6
+	VADDPS.Z     192(R11)(R9*1), Y7, K1, Y7
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS       64(R11)(R9*1), Z9, Z9
+	VADDPS       128(R11)(R9*1), Z10, Z10
+	VADDPS.Z     192(R11)(R9*1), Y11, K1, Y11
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS       128(R11)(R9*1), Z14, Z14
+	VADDPS.Z     192(R11)(R9*1), Y15, K1, Y15
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z16, Z16
+	VADDPS       64(R11)(R9*1), Z17, Z17
+	VADDPS       128(R11)(R9*1), Z18, Z18
+	VADDPS.Z     192(R11)(R9*1), Y19, K1, Y19
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z20, Z20
+	VADDPS       64(R11)(R9*1), Z21, Z21
+	VADDPS       128(R11)(R9*1), Z22, Z22
+	VADDPS.Z     192(R11)(R9*1), Y23, K1, Y23
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z24
-	VMOVUPS      64(R12)(R8*1), Z25
-	VMOVUPS      128(R12)(R8*1), Z26
-	VMOVUPS.Z    192(R12)(R8*1), K1, Y27
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z24
+	VMOVUPS      64(R13)(R8*1), Z25
+	VMOVUPS      128(R13)(R8*1), Z26
+	VMOVUPS.Z    192(R13)(R8*1), K1, Y27
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
@@ -6883,87 +7062,88 @@ input:
 	VFMADD231PS  Z29, Z26, Z22
 	VFMADD231PS  Y29, Y27, Y23
 	ADDQ         $0x00000018, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z24
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z24, Z25
 	VMAXPS       Z0, Z25, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z24, Z25
 	VMAXPS       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z24, Z25
 	VMAXPS       Z2, Z25, Z2
-	VMOVUPS      Z2, 128(R10)(R9*1)
+	VMOVUPS      Z2, 128(R11)(R9*1)
 	VMULPS       Y3, Y24, Y25
 	VMAXPS       Y3, Y25, Y3
-	VMOVUPS      Y3, K1, 192(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z4, Z24, Z25
 	VMAXPS       Z4, Z25, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z24, Z25
 	VMAXPS       Z5, Z25, Z5
-	VMOVUPS      Z5, 64(R10)(R9*1)
+	VMOVUPS      Z5, 64(R11)(R9*1)
 	VMULPS       Z6, Z24, Z25
 	VMAXPS       Z6, Z25, Z6
-	VMOVUPS      Z6, 128(R10)(R9*1)
+	VMOVUPS      Z6, 128(R11)(R9*1)
 	VMULPS       Y7, Y24, Y25
 	VMAXPS       Y7, Y25, Y7
-	VMOVUPS      Y7, K1, 192(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z8, Z24, Z25
 	VMAXPS       Z8, Z25, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Z9, Z24, Z25
 	VMAXPS       Z9, Z25, Z9
-	VMOVUPS      Z9, 64(R10)(R9*1)
+	VMOVUPS      Z9, 64(R11)(R9*1)
 	VMULPS       Z10, Z24, Z25
 	VMAXPS       Z10, Z25, Z10
-	VMOVUPS      Z10, 128(R10)(R9*1)
+	VMOVUPS      Z10, 128(R11)(R9*1)
 	VMULPS       Y11, Y24, Y25
 	VMAXPS       Y11, Y25, Y11
-	VMOVUPS      Y11, K1, 192(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y11, K1, 192(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z12, Z24, Z25
 	VMAXPS       Z12, Z25, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z24, Z25
 	VMAXPS       Z13, Z25, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Z14, Z24, Z25
 	VMAXPS       Z14, Z25, Z14
-	VMOVUPS      Z14, 128(R10)(R9*1)
+	VMOVUPS      Z14, 128(R11)(R9*1)
 	VMULPS       Y15, Y24, Y25
 	VMAXPS       Y15, Y25, Y15
-	VMOVUPS      Y15, K1, 192(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y15, K1, 192(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z16, Z24, Z25
 	VMAXPS       Z16, Z25, Z16
-	VMOVUPS      Z16, (R10)(R9*1)
+	VMOVUPS      Z16, (R11)(R9*1)
 	VMULPS       Z17, Z24, Z25
 	VMAXPS       Z17, Z25, Z17
-	VMOVUPS      Z17, 64(R10)(R9*1)
+	VMOVUPS      Z17, 64(R11)(R9*1)
 	VMULPS       Z18, Z24, Z25
 	VMAXPS       Z18, Z25, Z18
-	VMOVUPS      Z18, 128(R10)(R9*1)
+	VMOVUPS      Z18, 128(R11)(R9*1)
 	VMULPS       Y19, Y24, Y25
 	VMAXPS       Y19, Y25, Y19
-	VMOVUPS      Y19, K1, 192(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y19, K1, 192(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z20, Z24, Z25
 	VMAXPS       Z20, Z25, Z20
-	VMOVUPS      Z20, (R10)(R9*1)
+	VMOVUPS      Z20, (R11)(R9*1)
 	VMULPS       Z21, Z24, Z25
 	VMAXPS       Z21, Z25, Z21
-	VMOVUPS      Z21, 64(R10)(R9*1)
+	VMOVUPS      Z21, 64(R11)(R9*1)
 	VMULPS       Z22, Z24, Z25
 	VMAXPS       Z22, Z25, Z22
-	VMOVUPS      Z22, 128(R10)(R9*1)
+	VMOVUPS      Z22, 128(R11)(R9*1)
 	VMULPS       Y23, Y24, Y25
 	VMAXPS       Y23, Y25, Y23
-	VMOVUPS      Y23, K1, 192(R10)(R9*1)
+	VMOVUPS      Y23, K1, 192(R11)(R9*1)
 	ADDQ         $0x00000030, CX
 	ADDQ         $0x00000018, SI
 	DECQ         DI
@@ -6972,7 +7152,7 @@ input:
 	RET
 
 // func product512r1w4h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r1w4h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -6984,6 +7164,7 @@ TEXT ·product512r1w4h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  256(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -6992,46 +7173,48 @@ tile:
 	VMOVAPS      Z0, Z3
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS       128(R10)(R9*1), Z2, Z2
-	VADDPS.Z     192(R10)(R9*1), Z3, K1, Z3
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS       128(R11)(R9*1), Z2, Z2
+	VADDPS.Z     192(R11)(R9*1), Z3, K1, Z3
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z4
-	VMOVUPS      64(R12)(R8*1), Z5
-	VMOVUPS      128(R12)(R8*1), Z6
-	VMOVUPS.Z    192(R12)(R8*1), K1, Z7
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z4
+	VMOVUPS      64(R13)(R8*1), Z5
+	VMOVUPS      128(R13)(R8*1), Z6
+	VMOVUPS.Z    192(R13)(R8*1), K1, Z7
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
 	ADDQ         $0x00000004, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z4
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z4, Z5
 	VMAXPS       Z0, Z5, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z4, Z5
 	VMAXPS       Z1, Z5, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z4, Z5
 	VMAXPS       Z2, Z5, Z2
-	VMOVUPS      Z2, 128(R10)(R9*1)
+	VMOVUPS      Z2, 128(R11)(R9*1)
 	VMULPS       Z3, Z4, Z5
 	VMAXPS       Z3, Z5, Z3
-	VMOVUPS      Z3, K1, 192(R10)(R9*1)
+	VMOVUPS      Z3, K1, 192(R11)(R9*1)
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000004, SI
 	DECQ         DI
@@ -7040,7 +7223,7 @@ input:
 	RET
 
 // func product512r2w4h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r2w4h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -7052,6 +7235,7 @@ TEXT ·product512r2w4h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  256(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -7064,29 +7248,30 @@ tile:
 	VMOVAPS      Z4, Z7
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS       128(R10)(R9*1), Z2, Z2
-	VADDPS.Z     192(R10)(R9*1), Z3, K1, Z3
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS       64(R10)(R9*1), Z5, Z5
-	VADDPS       128(R10)(R9*1), Z6, Z6
-	VADDPS.Z     192(R10)(R9*1), Z7, K1, Z7
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS       128(R11)(R9*1), Z2, Z2
+	VADDPS.Z     192(R11)(R9*1), Z3, K1, Z3
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS       64(R11)(R9*1), Z5, Z5
+	VADDPS       128(R11)(R9*1), Z6, Z6
+	VADDPS.Z     192(R11)(R9*1), Z7, K1, Z7
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z8
-	VMOVUPS      64(R12)(R8*1), Z9
-	VMOVUPS      128(R12)(R8*1), Z10
-	VMOVUPS.Z    192(R12)(R8*1), K1, Z11
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z8
+	VMOVUPS      64(R13)(R8*1), Z9
+	VMOVUPS      128(R13)(R8*1), Z10
+	VMOVUPS.Z    192(R13)(R8*1), K1, Z11
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
@@ -7098,35 +7283,36 @@ input:
 	VFMADD231PS  Z13, Z10, Z6
 	VFMADD231PS  Z13, Z11, Z7
 	ADDQ         $0x00000008, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z8
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z8, Z9
 	VMAXPS       Z0, Z9, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z8, Z9
 	VMAXPS       Z1, Z9, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z8, Z9
 	VMAXPS       Z2, Z9, Z2
-	VMOVUPS      Z2, 128(R10)(R9*1)
+	VMOVUPS      Z2, 128(R11)(R9*1)
 	VMULPS       Z3, Z8, Z9
 	VMAXPS       Z3, Z9, Z3
-	VMOVUPS      Z3, K1, 192(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z4, Z8, Z9
 	VMAXPS       Z4, Z9, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z8, Z9
 	VMAXPS       Z5, Z9, Z5
-	VMOVUPS      Z5, 64(R10)(R9*1)
+	VMOVUPS      Z5, 64(R11)(R9*1)
 	VMULPS       Z6, Z8, Z9
 	VMAXPS       Z6, Z9, Z6
-	VMOVUPS      Z6, 128(R10)(R9*1)
+	VMOVUPS      Z6, 128(R11)(R9*1)
 	VMULPS       Z7, Z8, Z9
 	VMAXPS       Z7, Z9, Z7
-	VMOVUPS      Z7, K1, 192(R10)(R9*1)
+	VMOVUPS      Z7, K1, 192(R11)(R9*1)
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000008, SI
 	DECQ         DI
@@ -7135,7 +7321,7 @@ input:
 	RET
 
 // func product512r3w4h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r3w4h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -7147,6 +7333,7 @@ TEXT ·product512r3w4h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  256(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -7163,34 +7350,35 @@ tile:
 	VMOVAPS      Z8, Z11
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS       128(R10)(R9*1), Z2, Z2
-	VADDPS.Z     192(R10)(R9*1), Z3, K1, Z3
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS       64(R10)(R9*1), Z5, Z5
-	VADDPS       128(R10)(R9*1), Z6, Z6
-	VADDPS.Z     192(R10)(R9*1), Z7, K1, Z7
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS       64(R10)(R9*1), Z9, Z9
-	VADDPS       128(R10)(R9*1), Z10, Z10
-	VADDPS.Z     192(R10)(R9*1), Z11, K1, Z11
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS       128(R11)(R9*1), Z2, Z2
+	VADDPS.Z     192(R11)(R9*1), Z3, K1, Z3
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS       64(R11)(R9*1), Z5, Z5
+	VADDPS       128(R11)(R9*1), Z6, Z6
+	VADDPS.Z     192(R11)(R9*1), Z7, K1, Z7
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS       64(R11)(R9*1), Z9, Z9
+	VADDPS       128(R11)(R9*1), Z10, Z10
+	VADDPS.Z     192(R11)(R9*1), Z11, K1, Z11
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z12
-	VMOVUPS      64(R12)(R8*1), Z13
-	VMOVUPS      128(R12)(R8*1), Z14
-	VMOVUPS.Z    192(R12)(R8*1), K1, Z15
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z12
+	VMOVUPS      64(R13)(R8*1), Z13
+	VMOVUPS      128(R13)(R8*1), Z14
+	VMOVUPS.Z    192(R13)(R8*1), K1, Z15
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
@@ -7207,48 +7395,49 @@ input:
 	VFMADD231PS  Z18, Z14, Z10
 	VFMADD231PS  Z18, Z15, Z11
 	ADDQ         $0x0000000c, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z12
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z12, Z13
 	VMAXPS       Z0, Z13, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z12, Z13
 	VMAXPS       Z1, Z13, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z12, Z13
 	VMAXPS       Z2, Z13, Z2
-	VMOVUPS      Z2, 128(R10)(R9*1)
+	VMOVUPS      Z2, 128(R11)(R9*1)
 	VMULPS       Z3, Z12, Z13
 	VMAXPS       Z3, Z13, Z3
-	VMOVUPS      Z3, K1, 192(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z4, Z12, Z13
 	VMAXPS       Z4, Z13, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z12, Z13
 	VMAXPS       Z5, Z13, Z5
-	VMOVUPS      Z5, 64(R10)(R9*1)
+	VMOVUPS      Z5, 64(R11)(R9*1)
 	VMULPS       Z6, Z12, Z13
 	VMAXPS       Z6, Z13, Z6
-	VMOVUPS      Z6, 128(R10)(R9*1)
+	VMOVUPS      Z6, 128(R11)(R9*1)
 	VMULPS       Z7, Z12, Z13
 	VMAXPS       Z7, Z13, Z7
-	VMOVUPS      Z7, K1, 192(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z8, Z12, Z13
 	VMAXPS       Z8, Z13, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Z9, Z12, Z13
 	VMAXPS       Z9, Z13, Z9
-	VMOVUPS      Z9, 64(R10)(R9*1)
+	VMOVUPS      Z9, 64(R11)(R9*1)
 	VMULPS       Z10, Z12, Z13
 	VMAXPS       Z10, Z13, Z10
-	VMOVUPS      Z10, 128(R10)(R9*1)
+	VMOVUPS      Z10, 128(R11)(R9*1)
 	VMULPS       Z11, Z12, Z13
 	VMAXPS       Z11, Z13, Z11
-	VMOVUPS      Z11, K1, 192(R10)(R9*1)
+	VMOVUPS      Z11, K1, 192(R11)(R9*1)
 	ADDQ         $0x00000018, CX
 	ADDQ         $0x0000000c, SI
 	DECQ         DI
@@ -7257,7 +7446,7 @@ input:
 	RET
 
 // func product512r4w4h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r4w4h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -7269,6 +7458,7 @@ TEXT ·product512r4w4h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  256(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -7289,39 +7479,40 @@ tile:
 	VMOVAPS      Z12, Z15
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS       128(R10)(R9*1), Z2, Z2
-	VADDPS.Z     192(R10)(R9*1), Z3, K1, Z3
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS       64(R10)(R9*1), Z5, Z5
-	VADDPS       128(R10)(R9*1), Z6, Z6
-	VADDPS.Z     192(R10)(R9*1), Z7, K1, Z7
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS       64(R10)(R9*1), Z9, Z9
-	VADDPS       128(R10)(R9*1), Z10, Z10
-	VADDPS.Z     192(R10)(R9*1), Z11, K1, Z11
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS       128(R10)(R9*1), Z14, Z14
-	VADDPS.Z     192(R10)(R9*1), Z15, K1, Z15
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS       128(R11)(R9*1), Z2, Z2
+	VADDPS.Z     192(R11)(R9*1), Z3, K1, Z3
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS       64(R11)(R9*1), Z5, Z5
+	VADDPS       128(R11)(R9*1), Z6, Z6
+	VADDPS.Z     192(R11)(R9*1), Z7, K1, Z7
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS       64(R11)(R9*1), Z9, Z9
+	VADDPS       128(R11)(R9*1), Z10, Z10
+	VADDPS.Z     192(R11)(R9*1), Z11, K1, Z11
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS       128(R11)(R9*1), Z14, Z14
+	VADDPS.Z     192(R11)(R9*1), Z15, K1, Z15
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z16
-	VMOVUPS      64(R12)(R8*1), Z17
-	VMOVUPS      128(R12)(R8*1), Z18
-	VMOVUPS.Z    192(R12)(R8*1), K1, Z19
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z16
+	VMOVUPS      64(R13)(R8*1), Z17
+	VMOVUPS      128(R13)(R8*1), Z18
+	VMOVUPS.Z    192(R13)(R8*1), K1, Z19
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
@@ -7343,61 +7534,62 @@ input:
 	VFMADD231PS  Z23, Z18, Z14
 	VFMADD231PS  Z23, Z19, Z15
 	ADDQ         $0x00000010, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z16
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z16, Z17
 	VMAXPS       Z0, Z17, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z16, Z17
 	VMAXPS       Z1, Z17, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z16, Z17
 	VMAXPS       Z2, Z17, Z2
-	VMOVUPS      Z2, 128(R10)(R9*1)
+	VMOVUPS      Z2, 128(R11)(R9*1)
 	VMULPS       Z3, Z16, Z17
 	VMAXPS       Z3, Z17, Z3
-	VMOVUPS      Z3, K1, 192(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z4, Z16, Z17
 	VMAXPS       Z4, Z17, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z16, Z17
 	VMAXPS       Z5, Z17, Z5
-	VMOVUPS      Z5, 64(R10)(R9*1)
+	VMOVUPS      Z5, 64(R11)(R9*1)
 	VMULPS       Z6, Z16, Z17
 	VMAXPS       Z6, Z17, Z6
-	VMOVUPS      Z6, 128(R10)(R9*1)
+	VMOVUPS      Z6, 128(R11)(R9*1)
 	VMULPS       Z7, Z16, Z17
 	VMAXPS       Z7, Z17, Z7
-	VMOVUPS      Z7, K1, 192(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z8, Z16, Z17
 	VMAXPS       Z8, Z17, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Z9, Z16, Z17
 	VMAXPS       Z9, Z17, Z9
-	VMOVUPS      Z9, 64(R10)(R9*1)
+	VMOVUPS      Z9, 64(R11)(R9*1)
 	VMULPS       Z10, Z16, Z17
 	VMAXPS       Z10, Z17, Z10
-	VMOVUPS      Z10, 128(R10)(R9*1)
+	VMOVUPS      Z10, 128(R11)(R9*1)
 	VMULPS       Z11, Z16, Z17
 	VMAXPS       Z11, Z17, Z11
-	VMOVUPS      Z11, K1, 192(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z11, K1, 192(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z12, Z16, Z17
 	VMAXPS       Z12, Z17, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z16, Z17
 	VMAXPS       Z13, Z17, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Z14, Z16, Z17
 	VMAXPS       Z14, Z17, Z14
-	VMOVUPS      Z14, 128(R10)(R9*1)
+	VMOVUPS      Z14, 128(R11)(R9*1)
 	VMULPS       Z15, Z16, Z17
 	VMAXPS       Z15, Z17, Z15
-	VMOVUPS      Z15, K1, 192(R10)(R9*1)
+	VMOVUPS      Z15, K1, 192(R11)(R9*1)
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000010, SI
 	DECQ         DI
@@ -7406,7 +7598,7 @@ input:
 	RET
 
 // func product512r5w4h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r5w4h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -7418,6 +7610,7 @@ TEXT ·product512r5w4h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  256(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -7442,44 +7635,45 @@ tile:
 	VMOVAPS      Z16, Z19
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS       128(R10)(R9*1), Z2, Z2
-	VADDPS.Z     192(R10)(R9*1), Z3, K1, Z3
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS       64(R10)(R9*1), Z5, Z5
-	VADDPS       128(R10)(R9*1), Z6, Z6
-	VADDPS.Z     192(R10)(R9*1), Z7, K1, Z7
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS       64(R10)(R9*1), Z9, Z9
-	VADDPS       128(R10)(R9*1), Z10, Z10
-	VADDPS.Z     192(R10)(R9*1), Z11, K1, Z11
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS       128(R10)(R9*1), Z14, Z14
-	VADDPS.Z     192(R10)(R9*1), Z15, K1, Z15
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z16, Z16
-	VADDPS       64(R10)(R9*1), Z17, Z17
-	VADDPS       128(R10)(R9*1), Z18, Z18
-	VADDPS.Z     192(R10)(R9*1), Z19, K1, Z19
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS       128(R11)(R9*1), Z2, Z2
+	VADDPS.Z     192(R11)(R9*1), Z3, K1, Z3
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS       64(R11)(R9*1), Z5, Z5
+	VADDPS       128(R11)(R9*1), Z6, Z6
+	VADDPS.Z     192(R11)(R9*1), Z7, K1, Z7
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS       64(R11)(R9*1), Z9, Z9
+	VADDPS       128(R11)(R9*1), Z10, Z10
+	VADDPS.Z     192(R11)(R9*1), Z11, K1, Z11
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS       128(R11)(R9*1), Z14, Z14
+	VADDPS.Z     192(R11)(R9*1), Z15, K1, Z15
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z16, Z16
+	VADDPS       64(R11)(R9*1), Z17, Z17
+	VADDPS       128(R11)(R9*1), Z18, Z18
+	VADDPS.Z     192(R11)(R9*1), Z19, K1, Z19
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z20
-	VMOVUPS      64(R12)(R8*1), Z21
-	VMOVUPS      128(R12)(R8*1), Z22
-	VMOVUPS.Z    192(R12)(R8*1), K1, Z23
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z20
+	VMOVUPS      64(R13)(R8*1), Z21
+	VMOVUPS      128(R13)(R8*1), Z22
+	VMOVUPS.Z    192(R13)(R8*1), K1, Z23
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
@@ -7506,74 +7700,75 @@ input:
 	VFMADD231PS  Z28, Z22, Z18
 	VFMADD231PS  Z28, Z23, Z19
 	ADDQ         $0x00000014, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z20
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z20, Z21
 	VMAXPS       Z0, Z21, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z20, Z21
 	VMAXPS       Z1, Z21, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z20, Z21
 	VMAXPS       Z2, Z21, Z2
-	VMOVUPS      Z2, 128(R10)(R9*1)
+	VMOVUPS      Z2, 128(R11)(R9*1)
 	VMULPS       Z3, Z20, Z21
 	VMAXPS       Z3, Z21, Z3
-	VMOVUPS      Z3, K1, 192(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z4, Z20, Z21
 	VMAXPS       Z4, Z21, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z20, Z21
 	VMAXPS       Z5, Z21, Z5
-	VMOVUPS      Z5, 64(R10)(R9*1)
+	VMOVUPS      Z5, 64(R11)(R9*1)
 	VMULPS       Z6, Z20, Z21
 	VMAXPS       Z6, Z21, Z6
-	VMOVUPS      Z6, 128(R10)(R9*1)
+	VMOVUPS      Z6, 128(R11)(R9*1)
 	VMULPS       Z7, Z20, Z21
 	VMAXPS       Z7, Z21, Z7
-	VMOVUPS      Z7, K1, 192(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z8, Z20, Z21
 	VMAXPS       Z8, Z21, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Z9, Z20, Z21
 	VMAXPS       Z9, Z21, Z9
-	VMOVUPS      Z9, 64(R10)(R9*1)
+	VMOVUPS      Z9, 64(R11)(R9*1)
 	VMULPS       Z10, Z20, Z21
 	VMAXPS       Z10, Z21, Z10
-	VMOVUPS      Z10, 128(R10)(R9*1)
+	VMOVUPS      Z10, 128(R11)(R9*1)
 	VMULPS       Z11, Z20, Z21
 	VMAXPS       Z11, Z21, Z11
-	VMOVUPS      Z11, K1, 192(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z11, K1, 192(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z12, Z20, Z21
 	VMAXPS       Z12, Z21, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z20, Z21
 	VMAXPS       Z13, Z21, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Z14, Z20, Z21
 	VMAXPS       Z14, Z21, Z14
-	VMOVUPS      Z14, 128(R10)(R9*1)
+	VMOVUPS      Z14, 128(R11)(R9*1)
 	VMULPS       Z15, Z20, Z21
 	VMAXPS       Z15, Z21, Z15
-	VMOVUPS      Z15, K1, 192(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z15, K1, 192(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z16, Z20, Z21
 	VMAXPS       Z16, Z21, Z16
-	VMOVUPS      Z16, (R10)(R9*1)
+	VMOVUPS      Z16, (R11)(R9*1)
 	VMULPS       Z17, Z20, Z21
 	VMAXPS       Z17, Z21, Z17
-	VMOVUPS      Z17, 64(R10)(R9*1)
+	VMOVUPS      Z17, 64(R11)(R9*1)
 	VMULPS       Z18, Z20, Z21
 	VMAXPS       Z18, Z21, Z18
-	VMOVUPS      Z18, 128(R10)(R9*1)
+	VMOVUPS      Z18, 128(R11)(R9*1)
 	VMULPS       Z19, Z20, Z21
 	VMAXPS       Z19, Z21, Z19
-	VMOVUPS      Z19, K1, 192(R10)(R9*1)
+	VMOVUPS      Z19, K1, 192(R11)(R9*1)
 	ADDQ         $0x00000028, CX
 	ADDQ         $0x00000014, SI
 	DECQ         DI
@@ -7582,7 +7777,7 @@ input:
 	RET
 
 // func product512r6w4h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·product512r6w4h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -7594,6 +7789,7 @@ TEXT ·product512r6w4h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
+	LEAQ  256(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -7622,49 +7818,50 @@ tile:
 	VMOVAPS      Z20, Z23
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Z0, Z0
-	VADDPS       64(R10)(R9*1), Z1, Z1
-	VADDPS       128(R10)(R9*1), Z2, Z2
-	VADDPS.Z     192(R10)(R9*1), Z3, K1, Z3
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Z4, Z4
-	VADDPS       64(R10)(R9*1), Z5, Z5
-	VADDPS       128(R10)(R9*1), Z6, Z6
-	VADDPS.Z     192(R10)(R9*1), Z7, K1, Z7
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Z8, Z8
-	VADDPS       64(R10)(R9*1), Z9, Z9
-	VADDPS       128(R10)(R9*1), Z10, Z10
-	VADDPS.Z     192(R10)(R9*1), Z11, K1, Z11
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Z12, Z12
-	VADDPS       64(R10)(R9*1), Z13, Z13
-	VADDPS       128(R10)(R9*1), Z14, Z14
-	VADDPS.Z     192(R10)(R9*1), Z15, K1, Z15
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Z16, Z16
-	VADDPS       64(R10)(R9*1), Z17, Z17
-	VADDPS       128(R10)(R9*1), Z18, Z18
-	VADDPS.Z     192(R10)(R9*1), Z19, K1, Z19
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Z20, Z20
-	VADDPS       64(R10)(R9*1), Z21, Z21
-	VADDPS       128(R10)(R9*1), Z22, Z22
-	VADDPS.Z     192(R10)(R9*1), Z23, K1, Z23
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Z0, Z0
+	VADDPS       64(R11)(R9*1), Z1, Z1
+	VADDPS       128(R11)(R9*1), Z2, Z2
+	VADDPS.Z     192(R11)(R9*1), Z3, K1, Z3
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Z4, Z4
+	VADDPS       64(R11)(R9*1), Z5, Z5
+	VADDPS       128(R11)(R9*1), Z6, Z6
+	VADDPS.Z     192(R11)(R9*1), Z7, K1, Z7
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Z8, Z8
+	VADDPS       64(R11)(R9*1), Z9, Z9
+	VADDPS       128(R11)(R9*1), Z10, Z10
+	VADDPS.Z     192(R11)(R9*1), Z11, K1, Z11
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Z12, Z12
+	VADDPS       64(R11)(R9*1), Z13, Z13
+	VADDPS       128(R11)(R9*1), Z14, Z14
+	VADDPS.Z     192(R11)(R9*1), Z15, K1, Z15
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Z16, Z16
+	VADDPS       64(R11)(R9*1), Z17, Z17
+	VADDPS       128(R11)(R9*1), Z18, Z18
+	VADDPS.Z     192(R11)(R9*1), Z19, K1, Z19
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Z20, Z20
+	VADDPS       64(R11)(R9*1), Z21, Z21
+	VADDPS       128(R11)(R9*1), Z22, Z22
+	VADDPS.Z     192(R11)(R9*1), Z23, K1, Z23
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
 
 input:
-	MOVQ         (R10), R12
-	ADDQ         $0x08, R10
-	VMOVUPS      (R12)(R8*1), Z24
-	VMOVUPS      64(R12)(R8*1), Z25
-	VMOVUPS      128(R12)(R8*1), Z26
-	VMOVUPS.Z    192(R12)(R8*1), K1, Z27
+	MOVQ         (R11), R13
+	ADDQ         $0x08, R11
+	VMOVUPS      (R13)(R8*1), Z24
+	VMOVUPS      64(R13)(R8*1), Z25
+	VMOVUPS      128(R13)(R8*1), Z26
+	VMOVUPS.Z    192(R13)(R8*1), K1, Z27
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
@@ -7696,87 +7893,88 @@ input:
 	VFMADD231PS  Z29, Z26, Z22
 	VFMADD231PS  Z29, Z27, Z23
 	ADDQ         $0x00000018, BX
-	DECQ         R11
+	DECQ         R12
 	JNE          input
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Z24
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Z0, Z24, Z25
 	VMAXPS       Z0, Z25, Z0
-	VMOVUPS      Z0, (R10)(R9*1)
+	VMOVUPS      Z0, (R11)(R9*1)
 	VMULPS       Z1, Z24, Z25
 	VMAXPS       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(R10)(R9*1)
+	VMOVUPS      Z1, 64(R11)(R9*1)
 	VMULPS       Z2, Z24, Z25
 	VMAXPS       Z2, Z25, Z2
-	VMOVUPS      Z2, 128(R10)(R9*1)
+	VMOVUPS      Z2, 128(R11)(R9*1)
 	VMULPS       Z3, Z24, Z25
 	VMAXPS       Z3, Z25, Z3
-	VMOVUPS      Z3, K1, 192(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Z3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Z4, Z24, Z25
 	VMAXPS       Z4, Z25, Z4
-	VMOVUPS      Z4, (R10)(R9*1)
+	VMOVUPS      Z4, (R11)(R9*1)
 	VMULPS       Z5, Z24, Z25
 	VMAXPS       Z5, Z25, Z5
-	VMOVUPS      Z5, 64(R10)(R9*1)
+	VMOVUPS      Z5, 64(R11)(R9*1)
 	VMULPS       Z6, Z24, Z25
 	VMAXPS       Z6, Z25, Z6
-	VMOVUPS      Z6, 128(R10)(R9*1)
+	VMOVUPS      Z6, 128(R11)(R9*1)
 	VMULPS       Z7, Z24, Z25
 	VMAXPS       Z7, Z25, Z7
-	VMOVUPS      Z7, K1, 192(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Z7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Z8, Z24, Z25
 	VMAXPS       Z8, Z25, Z8
-	VMOVUPS      Z8, (R10)(R9*1)
+	VMOVUPS      Z8, (R11)(R9*1)
 	VMULPS       Z9, Z24, Z25
 	VMAXPS       Z9, Z25, Z9
-	VMOVUPS      Z9, 64(R10)(R9*1)
+	VMOVUPS      Z9, 64(R11)(R9*1)
 	VMULPS       Z10, Z24, Z25
 	VMAXPS       Z10, Z25, Z10
-	VMOVUPS      Z10, 128(R10)(R9*1)
+	VMOVUPS      Z10, 128(R11)(R9*1)
 	VMULPS       Z11, Z24, Z25
 	VMAXPS       Z11, Z25, Z11
-	VMOVUPS      Z11, K1, 192(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Z11, K1, 192(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Z12, Z24, Z25
 	VMAXPS       Z12, Z25, Z12
-	VMOVUPS      Z12, (R10)(R9*1)
+	VMOVUPS      Z12, (R11)(R9*1)
 	VMULPS       Z13, Z24, Z25
 	VMAXPS       Z13, Z25, Z13
-	VMOVUPS      Z13, 64(R10)(R9*1)
+	VMOVUPS      Z13, 64(R11)(R9*1)
 	VMULPS       Z14, Z24, Z25
 	VMAXPS       Z14, Z25, Z14
-	VMOVUPS      Z14, 128(R10)(R9*1)
+	VMOVUPS      Z14, 128(R11)(R9*1)
 	VMULPS       Z15, Z24, Z25
 	VMAXPS       Z15, Z25, Z15
-	VMOVUPS      Z15, K1, 192(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Z15, K1, 192(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Z16, Z24, Z25
 	VMAXPS       Z16, Z25, Z16
-	VMOVUPS      Z16, (R10)(R9*1)
+	VMOVUPS      Z16, (R11)(R9*1)
 	VMULPS       Z17, Z24, Z25
 	VMAXPS       Z17, Z25, Z17
-	VMOVUPS      Z17, 64(R10)(R9*1)
+	VMOVUPS      Z17, 64(R11)(R9*1)
 	VMULPS       Z18, Z24, Z25
 	VMAXPS       Z18, Z25, Z18
-	VMOVUPS      Z18, 128(R10)(R9*1)
+	VMOVUPS      Z18, 128(R11)(R9*1)
 	VMULPS       Z19, Z24, Z25
 	VMAXPS       Z19, Z25, Z19
-	VMOVUPS      Z19, K1, 192(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Z19, K1, 192(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Z20, Z24, Z25
 	VMAXPS       Z20, Z25, Z20
-	VMOVUPS      Z20, (R10)(R9*1)
+	VMOVUPS      Z20, (R11)(R9*1)
 	VMULPS       Z21, Z24, Z25
 	VMAXPS       Z21, Z25, Z21
-	VMOVUPS      Z21, 64(R10)(R9*1)
+	VMOVUPS      Z21, 64(R11)(R9*1)
 	VMULPS       Z22, Z24, Z25
 	VMAXPS       Z22, Z25, Z22
-	VMOVUPS      Z22, 128(R10)(R9*1)
+	VMOVUPS      Z22, 128(R11)(R9*1)
 	VMULPS       Z23, Z24, Z25
 	VMAXPS       Z23, Z25, Z23
-	VMOVUPS      Z23, K1, 192(R10)(R9*1)
+	VMOVUPS      Z23, K1, 192(R11)(R9*1)
 	ADDQ         $0x00000030, CX
 	ADDQ         $0x00000018, SI
 	DECQ         DI

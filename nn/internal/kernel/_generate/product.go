@@ -87,6 +87,11 @@ func (k productKernel) generate512(c *build.Context) {
 	input := func(v int) reg.VecPhysical { return vec(first+v, v) }
 	spare := 32 - first - V
 
+	// Each row tile fetches another cache line, of every input, of what the next
+	// pixel tile will need.
+	next := c.GP64()
+	c.LEAQ(operand.Mem{Base: inOff, Disp: 64*k.wide + 32*k.half}, next)
+
 	c.Label("tile")
 	for m := range k.rows {
 		c.VBROADCASTSS(operand.Mem{Base: bias, Disp: 4 * m}, zmm[m*V])
@@ -124,6 +129,7 @@ func (k productKernel) generate512(c *build.Context) {
 			c.VMOVUPS(src, input(v))
 		}
 	}
+	c.PREFETCHT1(operand.Mem{Base: p, Index: next, Scale: 1})
 	for m := range k.rows {
 		weight := first + V + m%spare
 		c.VBROADCASTSS(operand.Mem{Base: w, Disp: 4 * m}, zmm[weight])
@@ -135,6 +141,7 @@ func (k productKernel) generate512(c *build.Context) {
 	c.DECQ(n)
 	c.JNE(operand.LabelRef("input"))
 
+	c.ADDQ(operand.Imm(64), next)
 	slope, scaled := first, first+1
 	c.VBROADCASTSS(a.mem(argSlope), zmm[slope])
 	for m := range k.rows {
