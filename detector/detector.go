@@ -70,11 +70,12 @@ type Info struct {
 
 // Detector finds objects in photos with a trained model. It is safe for
 // concurrent callers, who wait for one of its workers; workers share the
-// model's weights and are made when first needed.
+// model's weights, and all but one are made when first needed.
 type Detector struct {
-	model   *model
-	workers chan *worker // nil stands for one that is not made yet
-	query   query        // of Detect
+	model  *model
+	free   chan *worker
+	unmade chan struct{} // one for each worker that may still be made
+	query  query         // of Detect
 }
 
 // New makes a detector of a model's safetensors file. The error names the
@@ -100,9 +101,14 @@ func newDetector(m *model, o Options) (*Detector, error) {
 	if o.Workers <= 0 {
 		o.Workers = max(1, runtime.GOMAXPROCS(0)/max(1, o.Threads))
 	}
-	d.workers = make(chan *worker, o.Workers)
-	for range o.Workers {
-		d.workers <- nil
+	w, err := m.worker(m.first, m.second)
+	if err != nil {
+		return nil, err
+	}
+	d.free, d.unmade = make(chan *worker, o.Workers), make(chan struct{}, o.Workers)
+	d.free <- w
+	for range o.Workers - 1 {
+		d.unmade <- struct{}{}
 	}
 	return d, nil
 }
@@ -144,7 +150,7 @@ func (d *Detector) detect(ctx context.Context, img image.Image, q *query) (Resul
 	if err != nil {
 		return Result{}, err
 	}
-	defer func() { d.workers <- w }()
+	defer func() { d.free <- w }()
 	r.Timing.stage(&r.Timing.Preprocess, func() { err = w.pre.Fill(w.input, img) })
 	if err != nil {
 		return Result{}, err
@@ -175,22 +181,27 @@ func (d *Detector) inPhoto(found []Found, size image.Point) []Detection {
 	return out
 }
 
-// acquire waits for a worker. It must go back to d.workers, nil or not.
+// acquire waits for a worker, which must go back to d.free. One is made only if
+// all that there are are busy.
 func (d *Detector) acquire(ctx context.Context) (*worker, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	select {
+	case w := <-d.free:
+		return w, nil
+	default:
+	}
+	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case w := <-d.workers:
-		if w != nil {
-			return w, nil
-		}
+	case w := <-d.free:
+		return w, nil
+	case <-d.unmade:
 	}
-	w, err := d.model.worker()
+	w, err := d.model.clone()
 	if err != nil {
-		d.workers <- nil
+		d.unmade <- struct{}{}
 		return nil, err
 	}
 	return w, nil

@@ -10,7 +10,8 @@ import (
 // scoreFloor is the score at or below which the detector never reports anything.
 const scoreFloor = 0.01
 
-// model is a trained two-stage detector, compiled: what all workers share.
+// model is a trained two-stage detector, compiled: what all workers share. Its
+// plans' own memory belongs to the first worker.
 type model struct {
 	header     Header
 	first      *nn.Plan
@@ -77,14 +78,23 @@ type worker struct {
 	found    []Found
 }
 
-// worker makes one.
-func (m *model) worker() (*worker, error) {
+// clone makes a worker with memory of its own that shares the packed weights.
+func (m *model) clone() (*worker, error) {
+	second := m.second
+	if second != nil {
+		second = second.Clone()
+	}
+	return m.worker(m.first.Clone(), second)
+}
+
+// worker makes one of plans that nobody else uses.
+func (m *model) worker(first, second *nn.Plan) (*worker, error) {
 	h := &m.header
 	pre, err := NewPreprocessor(h.Input[1], h.Input[0], [3]float32(h.Mean), [3]float32(h.Std))
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{pre: pre, first: m.first.Clone()}
+	w := &worker{pre: pre, first: first}
 	w.input = w.first.Input(portImage)
 	w.dense = dense{classes: len(h.Classes), height: float32(h.Input[0]), width: float32(h.Input[1])}
 	var thin [][][]float32
@@ -99,8 +109,8 @@ func (m *model) worker() (*worker, error) {
 		w.dense.points += len(planes[0])
 		thin = append(thin, w.first.Output(fmt.Sprint(portThin, l)))
 	}
-	if m.second != nil {
-		w.head = newRegionHead(h, m.second.Clone(), m.priorScale, thin, w.dense.levels)
+	if second != nil {
+		w.head = newRegionHead(h, second, m.priorScale, thin, w.dense.levels)
 	}
 	return w, nil
 }

@@ -37,7 +37,7 @@ func tinyDetector(t testing.TB, o Options) *Detector {
 func TestTwoStageMatchesPyTorch(t *testing.T) {
 	v := vectors(t, "two_stage")
 	d := tinyDetector(t, Options{})
-	w, err := d.model.worker()
+	w, err := d.model.clone()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,6 +221,28 @@ func detectText(t *testing.T, d *Detector, img image.Image) string {
 	return fmt.Sprint(r.Detections)
 }
 
+func TestWorkersAreMadeWhenNeeded(t *testing.T) {
+	img := rgbImage(tensor(t, vectors(t, "two_stage"), "image"))
+	d := tinyDetector(t, Options{Workers: 3})
+	for range 3 {
+		if _, err := d.Detect(context.Background(), img); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(d.unmade); n != 2 {
+		t.Errorf("%d workers not made after one caller at a time, want 2", n)
+	}
+	if _, err := d.acquire(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Detect(context.Background(), img); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(d.unmade); n != 1 {
+		t.Errorf("%d workers not made after two at a time, want 1", n)
+	}
+}
+
 func TestDetectEndsWithItsContext(t *testing.T) {
 	img := rgbImage(tensor(t, vectors(t, "two_stage"), "image"))
 	d := tinyDetector(t, Options{Workers: 1})
@@ -238,7 +260,7 @@ func TestDetectEndsWithItsContext(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
-	d.workers <- busy
+	d.free <- busy
 	if _, err := d.Detect(context.Background(), img); err != nil {
 		t.Errorf("after a worker is free: %v", err)
 	}
@@ -348,7 +370,7 @@ func FuzzReadHeader(f *testing.F) {
 
 func TestWorkerDoesNotAllocate(t *testing.T) {
 	d := tinyDetector(t, Options{})
-	w, err := d.model.worker()
+	w, err := d.model.clone()
 	if err != nil {
 		t.Fatal(err)
 	}
