@@ -92,10 +92,10 @@ func (g *gate) room() bool {
 	return false
 }
 
-// patience is how long the queue may stand: twice what a full one needs to be
-// worked off.
+// patience is how long the queue may stand: a quarter more than a full one needs
+// to be worked off.
 func (g *gate) patience() time.Duration {
-	return max(calm, 2*time.Duration(g.burst)*g.mean/time.Duration(cap(g.slots)))
+	return max(calm, 5*time.Duration(g.burst)*g.mean/time.Duration(4*cap(g.slots)))
 }
 
 // wait holds a place in the queue until there is a slot.

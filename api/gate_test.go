@@ -106,7 +106,7 @@ func TestGateIsPatientWithSlowWork(t *testing.T) {
 	leave, _ := g.enter(context.Background())
 	pass(500 * time.Millisecond)
 	leave() // ten of these take five seconds
-	if got := g.patience(); got != 10*time.Second {
+	if got := g.patience(); got != 6250*time.Millisecond {
 		t.Errorf("patience is %v", got)
 	}
 	if got := g.retryAfter(); got != calm {
