@@ -21,7 +21,7 @@ DATA tailMasks<>+60(SB)/4, $0x00000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
 // func product256r1w1(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r1w1(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -31,56 +31,61 @@ TEXT ·product256r1w1(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
 	VXORPS       Y1, Y1, Y1
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y2
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y2
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y3
 	VFMADD231PS  Y3, Y2, Y0
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y2
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y2
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 4(BX), Y3
 	VFMADD231PS  Y3, Y2, Y1
 	ADDQ         $0x00000008, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y2
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y2
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y3
 	VFMADD231PS  Y3, Y2, Y0
 	ADDQ         $0x00000004, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y2
 	VADDPS       Y1, Y0, Y0
-	MOVQ         72(AX), R11
-	LEAQ         tailMasks<>+0(SB), R10
-	NEGQ         R11
-	VMOVUPS      32(R10)(R11*4), Y1
-	MOVQ         (CX), R10
+	MOVQ         72(AX), R12
+	LEAQ         tailMasks<>+0(SB), R11
+	NEGQ         R12
+	VMOVUPS      32(R11)(R12*4), Y1
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y2, Y3
 	VMAXPS       Y0, Y3, Y0
-	VMASKMOVPS   Y0, Y1, (R10)(R9*1)
+	VMASKMOVPS   Y0, Y1, (R11)(R9*1)
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000004, SI
 	DECQ         DI
@@ -89,7 +94,7 @@ store:
 	RET
 
 // func product256r2w1(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r2w1(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -99,6 +104,7 @@ TEXT ·product256r2w1(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -107,41 +113,44 @@ tile:
 	VXORPS       Y3, Y3, Y3
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Y1, Y1
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Y1, Y1
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y4
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y4
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y5
 	VFMADD231PS  Y5, Y4, Y0
 	VBROADCASTSS 4(BX), Y6
 	VFMADD231PS  Y6, Y4, Y1
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y4
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y4
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 8(BX), Y5
 	VFMADD231PS  Y5, Y4, Y2
 	VBROADCASTSS 12(BX), Y6
 	VFMADD231PS  Y6, Y4, Y3
 	ADDQ         $0x00000010, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y4
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y4
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y5
 	VFMADD231PS  Y5, Y4, Y0
 	VBROADCASTSS 4(BX), Y6
@@ -149,21 +158,22 @@ last:
 	ADDQ         $0x00000008, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y4
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
-	MOVQ         72(AX), R11
-	LEAQ         tailMasks<>+0(SB), R10
-	NEGQ         R11
-	VMOVUPS      32(R10)(R11*4), Y3
-	MOVQ         (CX), R10
+	MOVQ         72(AX), R12
+	LEAQ         tailMasks<>+0(SB), R11
+	NEGQ         R12
+	VMOVUPS      32(R11)(R12*4), Y3
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y4, Y5
 	VMAXPS       Y0, Y5, Y0
-	VMASKMOVPS   Y0, Y3, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMASKMOVPS   Y0, Y3, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y1, Y4, Y5
 	VMAXPS       Y1, Y5, Y1
-	VMASKMOVPS   Y1, Y3, (R10)(R9*1)
+	VMASKMOVPS   Y1, Y3, (R11)(R9*1)
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000008, SI
 	DECQ         DI
@@ -172,7 +182,7 @@ store:
 	RET
 
 // func product256r3w1(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r3w1(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -182,6 +192,7 @@ TEXT ·product256r3w1(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -192,31 +203,33 @@ tile:
 	VXORPS       Y5, Y5, Y5
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Y1, Y1
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Y2, Y2
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Y1, Y1
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Y2, Y2
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y6
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y6
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y7
 	VFMADD231PS  Y7, Y6, Y0
 	VBROADCASTSS 4(BX), Y8
 	VFMADD231PS  Y8, Y6, Y1
 	VBROADCASTSS 8(BX), Y7
 	VFMADD231PS  Y7, Y6, Y2
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y6
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y6
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 12(BX), Y7
 	VFMADD231PS  Y7, Y6, Y3
 	VBROADCASTSS 16(BX), Y8
@@ -224,15 +237,16 @@ inputs:
 	VBROADCASTSS 20(BX), Y7
 	VFMADD231PS  Y7, Y6, Y5
 	ADDQ         $0x00000018, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y6
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y6
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y7
 	VFMADD231PS  Y7, Y6, Y0
 	VBROADCASTSS 4(BX), Y8
@@ -242,26 +256,27 @@ last:
 	ADDQ         $0x0000000c, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y6
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y5, Y2, Y2
-	MOVQ         72(AX), R11
-	LEAQ         tailMasks<>+0(SB), R10
-	NEGQ         R11
-	VMOVUPS      32(R10)(R11*4), Y5
-	MOVQ         (CX), R10
+	MOVQ         72(AX), R12
+	LEAQ         tailMasks<>+0(SB), R11
+	NEGQ         R12
+	VMOVUPS      32(R11)(R12*4), Y5
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y6, Y7
 	VMAXPS       Y0, Y7, Y0
-	VMASKMOVPS   Y0, Y5, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMASKMOVPS   Y0, Y5, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y1, Y6, Y7
 	VMAXPS       Y1, Y7, Y1
-	VMASKMOVPS   Y1, Y5, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMASKMOVPS   Y1, Y5, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y2, Y6, Y7
 	VMAXPS       Y2, Y7, Y2
-	VMASKMOVPS   Y2, Y5, (R10)(R9*1)
+	VMASKMOVPS   Y2, Y5, (R11)(R9*1)
 	ADDQ         $0x00000018, CX
 	ADDQ         $0x0000000c, SI
 	DECQ         DI
@@ -270,7 +285,7 @@ store:
 	RET
 
 // func product256r4w1(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r4w1(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -280,6 +295,7 @@ TEXT ·product256r4w1(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -292,25 +308,26 @@ tile:
 	VXORPS       Y7, Y7, Y7
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Y1, Y1
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Y2, Y2
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Y3, Y3
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Y1, Y1
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Y2, Y2
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Y3, Y3
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y8
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y8
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y9
 	VFMADD231PS  Y9, Y8, Y0
 	VBROADCASTSS 4(BX), Y10
@@ -319,8 +336,9 @@ inputs:
 	VFMADD231PS  Y9, Y8, Y2
 	VBROADCASTSS 12(BX), Y10
 	VFMADD231PS  Y10, Y8, Y3
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y8
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y8
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 16(BX), Y9
 	VFMADD231PS  Y9, Y8, Y4
 	VBROADCASTSS 20(BX), Y10
@@ -330,15 +348,16 @@ inputs:
 	VBROADCASTSS 28(BX), Y10
 	VFMADD231PS  Y10, Y8, Y7
 	ADDQ         $0x00000020, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y8
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y8
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y9
 	VFMADD231PS  Y9, Y8, Y0
 	VBROADCASTSS 4(BX), Y10
@@ -350,31 +369,32 @@ last:
 	ADDQ         $0x00000010, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y8
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y5, Y1, Y1
 	VADDPS       Y6, Y2, Y2
 	VADDPS       Y7, Y3, Y3
-	MOVQ         72(AX), R11
-	LEAQ         tailMasks<>+0(SB), R10
-	NEGQ         R11
-	VMOVUPS      32(R10)(R11*4), Y7
-	MOVQ         (CX), R10
+	MOVQ         72(AX), R12
+	LEAQ         tailMasks<>+0(SB), R11
+	NEGQ         R12
+	VMOVUPS      32(R11)(R12*4), Y7
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y8, Y9
 	VMAXPS       Y0, Y9, Y0
-	VMASKMOVPS   Y0, Y7, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMASKMOVPS   Y0, Y7, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y1, Y8, Y9
 	VMAXPS       Y1, Y9, Y1
-	VMASKMOVPS   Y1, Y7, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMASKMOVPS   Y1, Y7, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y2, Y8, Y9
 	VMAXPS       Y2, Y9, Y2
-	VMASKMOVPS   Y2, Y7, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMASKMOVPS   Y2, Y7, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Y3, Y8, Y9
 	VMAXPS       Y3, Y9, Y3
-	VMASKMOVPS   Y3, Y7, (R10)(R9*1)
+	VMASKMOVPS   Y3, Y7, (R11)(R9*1)
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000010, SI
 	DECQ         DI
@@ -383,7 +403,7 @@ store:
 	RET
 
 // func product256r5w1(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r5w1(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -393,6 +413,7 @@ TEXT ·product256r5w1(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -407,27 +428,28 @@ tile:
 	VXORPS       Y9, Y9, Y9
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Y1, Y1
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Y2, Y2
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Y3, Y3
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Y4, Y4
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Y1, Y1
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Y2, Y2
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Y3, Y3
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Y4, Y4
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y10
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y10
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y11
 	VFMADD231PS  Y11, Y10, Y0
 	VBROADCASTSS 4(BX), Y12
@@ -438,8 +460,9 @@ inputs:
 	VFMADD231PS  Y12, Y10, Y3
 	VBROADCASTSS 16(BX), Y11
 	VFMADD231PS  Y11, Y10, Y4
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y10
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y10
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 20(BX), Y11
 	VFMADD231PS  Y11, Y10, Y5
 	VBROADCASTSS 24(BX), Y12
@@ -451,15 +474,16 @@ inputs:
 	VBROADCASTSS 36(BX), Y11
 	VFMADD231PS  Y11, Y10, Y9
 	ADDQ         $0x00000028, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y10
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y10
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y11
 	VFMADD231PS  Y11, Y10, Y0
 	VBROADCASTSS 4(BX), Y12
@@ -473,36 +497,37 @@ last:
 	ADDQ         $0x00000014, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y10
 	VADDPS       Y5, Y0, Y0
 	VADDPS       Y6, Y1, Y1
 	VADDPS       Y7, Y2, Y2
 	VADDPS       Y8, Y3, Y3
 	VADDPS       Y9, Y4, Y4
-	MOVQ         72(AX), R11
-	LEAQ         tailMasks<>+0(SB), R10
-	NEGQ         R11
-	VMOVUPS      32(R10)(R11*4), Y9
-	MOVQ         (CX), R10
+	MOVQ         72(AX), R12
+	LEAQ         tailMasks<>+0(SB), R11
+	NEGQ         R12
+	VMOVUPS      32(R11)(R12*4), Y9
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y10, Y11
 	VMAXPS       Y0, Y11, Y0
-	VMASKMOVPS   Y0, Y9, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMASKMOVPS   Y0, Y9, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y1, Y10, Y11
 	VMAXPS       Y1, Y11, Y1
-	VMASKMOVPS   Y1, Y9, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMASKMOVPS   Y1, Y9, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y2, Y10, Y11
 	VMAXPS       Y2, Y11, Y2
-	VMASKMOVPS   Y2, Y9, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMASKMOVPS   Y2, Y9, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Y3, Y10, Y11
 	VMAXPS       Y3, Y11, Y3
-	VMASKMOVPS   Y3, Y9, (R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMASKMOVPS   Y3, Y9, (R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Y4, Y10, Y11
 	VMAXPS       Y4, Y11, Y4
-	VMASKMOVPS   Y4, Y9, (R10)(R9*1)
+	VMASKMOVPS   Y4, Y9, (R11)(R9*1)
 	ADDQ         $0x00000028, CX
 	ADDQ         $0x00000014, SI
 	DECQ         DI
@@ -511,7 +536,7 @@ store:
 	RET
 
 // func product256r6w1(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r6w1(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -521,6 +546,7 @@ TEXT ·product256r6w1(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 32(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -537,29 +563,30 @@ tile:
 	VXORPS       Y11, Y11, Y11
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Y1, Y1
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Y2, Y2
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Y3, Y3
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Y4, Y4
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Y5, Y5
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Y1, Y1
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Y2, Y2
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Y3, Y3
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Y4, Y4
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Y5, Y5
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y12
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y12
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y13
 	VFMADD231PS  Y13, Y12, Y0
 	VBROADCASTSS 4(BX), Y14
@@ -572,8 +599,9 @@ inputs:
 	VFMADD231PS  Y13, Y12, Y4
 	VBROADCASTSS 20(BX), Y14
 	VFMADD231PS  Y14, Y12, Y5
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y12
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y12
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 24(BX), Y13
 	VFMADD231PS  Y13, Y12, Y6
 	VBROADCASTSS 28(BX), Y14
@@ -587,15 +615,16 @@ inputs:
 	VBROADCASTSS 44(BX), Y14
 	VFMADD231PS  Y14, Y12, Y11
 	ADDQ         $0x00000030, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y12
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y12
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y13
 	VFMADD231PS  Y13, Y12, Y0
 	VBROADCASTSS 4(BX), Y14
@@ -611,6 +640,7 @@ last:
 	ADDQ         $0x00000018, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y12
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y7, Y1, Y1
@@ -618,34 +648,34 @@ store:
 	VADDPS       Y9, Y3, Y3
 	VADDPS       Y10, Y4, Y4
 	VADDPS       Y11, Y5, Y5
-	MOVQ         72(AX), R11
-	LEAQ         tailMasks<>+0(SB), R10
-	NEGQ         R11
-	VMOVUPS      32(R10)(R11*4), Y11
-	MOVQ         (CX), R10
+	MOVQ         72(AX), R12
+	LEAQ         tailMasks<>+0(SB), R11
+	NEGQ         R12
+	VMOVUPS      32(R11)(R12*4), Y11
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y12, Y13
 	VMAXPS       Y0, Y13, Y0
-	VMASKMOVPS   Y0, Y11, (R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMASKMOVPS   Y0, Y11, (R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y1, Y12, Y13
 	VMAXPS       Y1, Y13, Y1
-	VMASKMOVPS   Y1, Y11, (R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMASKMOVPS   Y1, Y11, (R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y2, Y12, Y13
 	VMAXPS       Y2, Y13, Y2
-	VMASKMOVPS   Y2, Y11, (R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMASKMOVPS   Y2, Y11, (R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Y3, Y12, Y13
 	VMAXPS       Y3, Y13, Y3
-	VMASKMOVPS   Y3, Y11, (R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMASKMOVPS   Y3, Y11, (R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Y4, Y12, Y13
 	VMAXPS       Y4, Y13, Y4
-	VMASKMOVPS   Y4, Y11, (R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMASKMOVPS   Y4, Y11, (R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Y5, Y12, Y13
 	VMAXPS       Y5, Y13, Y5
-	VMASKMOVPS   Y5, Y11, (R10)(R9*1)
+	VMASKMOVPS   Y5, Y11, (R11)(R9*1)
 	ADDQ         $0x00000030, CX
 	ADDQ         $0x00000018, SI
 	DECQ         DI
@@ -654,7 +684,7 @@ store:
 	RET
 
 // func product256r1w2(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r1w2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -664,61 +694,66 @@ TEXT ·product256r1w2(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
 	VMOVAPS      Y0, Y1
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	VADDPS       32(R10)(R9*1), Y1, Y1
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	VADDPS       32(R11)(R9*1), Y1, Y1
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y2
-	VMOVUPS      32(R12)(R8*1), Y3
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y2
+	VMOVUPS      32(R13)(R8*1), Y3
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y2
-	VMOVUPS      32(R12)(R8*1), Y3
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y2
+	VMOVUPS      32(R13)(R8*1), Y3
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 4(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $0x00000008, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y2
-	VMOVUPS      32(R10)(R8*1), Y3
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y2
+	VMOVUPS      32(R11)(R8*1), Y3
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $0x00000004, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y2
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y2, Y3
 	VMAXPS       Y0, Y3, Y0
-	VMOVUPS      Y0, (R10)(R9*1)
+	VMOVUPS      Y0, (R11)(R9*1)
 	VMULPS       Y1, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
-	VMOVUPS      Y1, 32(R10)(R9*1)
+	VMOVUPS      Y1, 32(R11)(R9*1)
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000004, SI
 	DECQ         DI
@@ -727,7 +762,7 @@ store:
 	RET
 
 // func product256r2w2(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r2w2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -737,6 +772,7 @@ TEXT ·product256r2w2(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -745,33 +781,35 @@ tile:
 	VMOVAPS      Y2, Y3
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	VADDPS       32(R10)(R9*1), Y1, Y1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Y2, Y2
-	VADDPS       32(R10)(R9*1), Y3, Y3
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	VADDPS       32(R11)(R9*1), Y1, Y1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Y2, Y2
+	VADDPS       32(R11)(R9*1), Y3, Y3
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y4
-	VMOVUPS      32(R12)(R8*1), Y5
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y4
+	VMOVUPS      32(R13)(R8*1), Y5
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
 	VBROADCASTSS 4(BX), Y7
 	VFMADD231PS  Y7, Y4, Y2
 	VFMADD231PS  Y7, Y5, Y3
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y4
-	VMOVUPS      32(R12)(R8*1), Y5
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y4
+	VMOVUPS      32(R13)(R8*1), Y5
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 8(BX), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
@@ -779,16 +817,17 @@ inputs:
 	VFMADD231PS  Y7, Y4, Y2
 	VFMADD231PS  Y7, Y5, Y3
 	ADDQ         $0x00000010, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y4
-	VMOVUPS      32(R10)(R8*1), Y5
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y4
+	VMOVUPS      32(R11)(R8*1), Y5
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
@@ -798,21 +837,22 @@ last:
 	ADDQ         $0x00000008, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y4
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y4, Y5
 	VMAXPS       Y0, Y5, Y0
-	VMOVUPS      Y0, (R10)(R9*1)
+	VMOVUPS      Y0, (R11)(R9*1)
 	VMULPS       Y1, Y4, Y5
 	VMAXPS       Y1, Y5, Y1
-	VMOVUPS      Y1, 32(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y1, 32(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y2, Y4, Y5
 	VMAXPS       Y2, Y5, Y2
-	VMOVUPS      Y2, (R10)(R9*1)
+	VMOVUPS      Y2, (R11)(R9*1)
 	VMULPS       Y3, Y4, Y5
 	VMAXPS       Y3, Y5, Y3
-	VMOVUPS      Y3, 32(R10)(R9*1)
+	VMOVUPS      Y3, 32(R11)(R9*1)
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000008, SI
 	DECQ         DI
@@ -821,7 +861,7 @@ store:
 	RET
 
 // func product256r3w2(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r3w2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -831,6 +871,7 @@ TEXT ·product256r3w2(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -841,27 +882,28 @@ tile:
 	VMOVAPS      Y4, Y5
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	VADDPS       32(R10)(R9*1), Y1, Y1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Y2, Y2
-	VADDPS       32(R10)(R9*1), Y3, Y3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Y4, Y4
-	VADDPS       32(R10)(R9*1), Y5, Y5
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	VADDPS       32(R11)(R9*1), Y1, Y1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Y2, Y2
+	VADDPS       32(R11)(R9*1), Y3, Y3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Y4, Y4
+	VADDPS       32(R11)(R9*1), Y5, Y5
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y6
-	VMOVUPS      32(R12)(R8*1), Y7
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y6
+	VMOVUPS      32(R13)(R8*1), Y7
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
@@ -871,9 +913,10 @@ inputs:
 	VBROADCASTSS 8(BX), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y6
-	VMOVUPS      32(R12)(R8*1), Y7
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y6
+	VMOVUPS      32(R13)(R8*1), Y7
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 12(BX), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
@@ -884,16 +927,17 @@ inputs:
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
 	ADDQ         $0x00000018, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y6
-	VMOVUPS      32(R10)(R8*1), Y7
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y6
+	VMOVUPS      32(R11)(R8*1), Y7
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
@@ -906,28 +950,29 @@ last:
 	ADDQ         $0x0000000c, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y6
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y6, Y7
 	VMAXPS       Y0, Y7, Y0
-	VMOVUPS      Y0, (R10)(R9*1)
+	VMOVUPS      Y0, (R11)(R9*1)
 	VMULPS       Y1, Y6, Y7
 	VMAXPS       Y1, Y7, Y1
-	VMOVUPS      Y1, 32(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y1, 32(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y2, Y6, Y7
 	VMAXPS       Y2, Y7, Y2
-	VMOVUPS      Y2, (R10)(R9*1)
+	VMOVUPS      Y2, (R11)(R9*1)
 	VMULPS       Y3, Y6, Y7
 	VMAXPS       Y3, Y7, Y3
-	VMOVUPS      Y3, 32(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y3, 32(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y4, Y6, Y7
 	VMAXPS       Y4, Y7, Y4
-	VMOVUPS      Y4, (R10)(R9*1)
+	VMOVUPS      Y4, (R11)(R9*1)
 	VMULPS       Y5, Y6, Y7
 	VMAXPS       Y5, Y7, Y5
-	VMOVUPS      Y5, 32(R10)(R9*1)
+	VMOVUPS      Y5, 32(R11)(R9*1)
 	ADDQ         $0x00000018, CX
 	ADDQ         $0x0000000c, SI
 	DECQ         DI
@@ -936,7 +981,7 @@ store:
 	RET
 
 // func product256r4w2(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r4w2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -946,6 +991,7 @@ TEXT ·product256r4w2(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -958,30 +1004,31 @@ tile:
 	VMOVAPS      Y6, Y7
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	VADDPS       32(R10)(R9*1), Y1, Y1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Y2, Y2
-	VADDPS       32(R10)(R9*1), Y3, Y3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Y4, Y4
-	VADDPS       32(R10)(R9*1), Y5, Y5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Y6, Y6
-	VADDPS       32(R10)(R9*1), Y7, Y7
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	VADDPS       32(R11)(R9*1), Y1, Y1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Y2, Y2
+	VADDPS       32(R11)(R9*1), Y3, Y3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Y4, Y4
+	VADDPS       32(R11)(R9*1), Y5, Y5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Y6, Y6
+	VADDPS       32(R11)(R9*1), Y7, Y7
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y8
-	VMOVUPS      32(R12)(R8*1), Y9
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y8
+	VMOVUPS      32(R13)(R8*1), Y9
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
@@ -994,9 +1041,10 @@ inputs:
 	VBROADCASTSS 12(BX), Y11
 	VFMADD231PS  Y11, Y8, Y6
 	VFMADD231PS  Y11, Y9, Y7
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y8
-	VMOVUPS      32(R12)(R8*1), Y9
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y8
+	VMOVUPS      32(R13)(R8*1), Y9
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 16(BX), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
@@ -1010,16 +1058,17 @@ inputs:
 	VFMADD231PS  Y11, Y8, Y6
 	VFMADD231PS  Y11, Y9, Y7
 	ADDQ         $0x00000020, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y8
-	VMOVUPS      32(R10)(R8*1), Y9
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y8
+	VMOVUPS      32(R11)(R8*1), Y9
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
@@ -1035,35 +1084,36 @@ last:
 	ADDQ         $0x00000010, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y8
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y8, Y9
 	VMAXPS       Y0, Y9, Y0
-	VMOVUPS      Y0, (R10)(R9*1)
+	VMOVUPS      Y0, (R11)(R9*1)
 	VMULPS       Y1, Y8, Y9
 	VMAXPS       Y1, Y9, Y1
-	VMOVUPS      Y1, 32(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y1, 32(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y2, Y8, Y9
 	VMAXPS       Y2, Y9, Y2
-	VMOVUPS      Y2, (R10)(R9*1)
+	VMOVUPS      Y2, (R11)(R9*1)
 	VMULPS       Y3, Y8, Y9
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 32(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y3, 32(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y4, Y8, Y9
 	VMAXPS       Y4, Y9, Y4
-	VMOVUPS      Y4, (R10)(R9*1)
+	VMOVUPS      Y4, (R11)(R9*1)
 	VMULPS       Y5, Y8, Y9
 	VMAXPS       Y5, Y9, Y5
-	VMOVUPS      Y5, 32(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y5, 32(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Y6, Y8, Y9
 	VMAXPS       Y6, Y9, Y6
-	VMOVUPS      Y6, (R10)(R9*1)
+	VMOVUPS      Y6, (R11)(R9*1)
 	VMULPS       Y7, Y8, Y9
 	VMAXPS       Y7, Y9, Y7
-	VMOVUPS      Y7, 32(R10)(R9*1)
+	VMOVUPS      Y7, 32(R11)(R9*1)
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000010, SI
 	DECQ         DI
@@ -1072,7 +1122,7 @@ store:
 	RET
 
 // func product256r5w2(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r5w2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -1082,6 +1132,7 @@ TEXT ·product256r5w2(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -1096,33 +1147,34 @@ tile:
 	VMOVAPS      Y8, Y9
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	VADDPS       32(R10)(R9*1), Y1, Y1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Y2, Y2
-	VADDPS       32(R10)(R9*1), Y3, Y3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Y4, Y4
-	VADDPS       32(R10)(R9*1), Y5, Y5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Y6, Y6
-	VADDPS       32(R10)(R9*1), Y7, Y7
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Y8, Y8
-	VADDPS       32(R10)(R9*1), Y9, Y9
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	VADDPS       32(R11)(R9*1), Y1, Y1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Y2, Y2
+	VADDPS       32(R11)(R9*1), Y3, Y3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Y4, Y4
+	VADDPS       32(R11)(R9*1), Y5, Y5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Y6, Y6
+	VADDPS       32(R11)(R9*1), Y7, Y7
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Y8, Y8
+	VADDPS       32(R11)(R9*1), Y9, Y9
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y10
-	VMOVUPS      32(R12)(R8*1), Y11
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y10
+	VMOVUPS      32(R13)(R8*1), Y11
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
@@ -1138,9 +1190,10 @@ inputs:
 	VBROADCASTSS 16(BX), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y10
-	VMOVUPS      32(R12)(R8*1), Y11
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y10
+	VMOVUPS      32(R13)(R8*1), Y11
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 20(BX), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
@@ -1157,16 +1210,17 @@ inputs:
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
 	ADDQ         $0x00000028, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y10
-	VMOVUPS      32(R10)(R8*1), Y11
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y10
+	VMOVUPS      32(R11)(R8*1), Y11
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
@@ -1185,42 +1239,43 @@ last:
 	ADDQ         $0x00000014, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y10
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y10, Y11
 	VMAXPS       Y0, Y11, Y0
-	VMOVUPS      Y0, (R10)(R9*1)
+	VMOVUPS      Y0, (R11)(R9*1)
 	VMULPS       Y1, Y10, Y11
 	VMAXPS       Y1, Y11, Y1
-	VMOVUPS      Y1, 32(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y1, 32(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y2, Y10, Y11
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, (R10)(R9*1)
+	VMOVUPS      Y2, (R11)(R9*1)
 	VMULPS       Y3, Y10, Y11
 	VMAXPS       Y3, Y11, Y3
-	VMOVUPS      Y3, 32(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y3, 32(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y4, Y10, Y11
 	VMAXPS       Y4, Y11, Y4
-	VMOVUPS      Y4, (R10)(R9*1)
+	VMOVUPS      Y4, (R11)(R9*1)
 	VMULPS       Y5, Y10, Y11
 	VMAXPS       Y5, Y11, Y5
-	VMOVUPS      Y5, 32(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y5, 32(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Y6, Y10, Y11
 	VMAXPS       Y6, Y11, Y6
-	VMOVUPS      Y6, (R10)(R9*1)
+	VMOVUPS      Y6, (R11)(R9*1)
 	VMULPS       Y7, Y10, Y11
 	VMAXPS       Y7, Y11, Y7
-	VMOVUPS      Y7, 32(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y7, 32(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Y8, Y10, Y11
 	VMAXPS       Y8, Y11, Y8
-	VMOVUPS      Y8, (R10)(R9*1)
+	VMOVUPS      Y8, (R11)(R9*1)
 	VMULPS       Y9, Y10, Y11
 	VMAXPS       Y9, Y11, Y9
-	VMOVUPS      Y9, 32(R10)(R9*1)
+	VMOVUPS      Y9, 32(R11)(R9*1)
 	ADDQ         $0x00000028, CX
 	ADDQ         $0x00000014, SI
 	DECQ         DI
@@ -1229,7 +1284,7 @@ store:
 	RET
 
 // func product256r6w2(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r6w2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -1239,6 +1294,7 @@ TEXT ·product256r6w2(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 64(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -1255,36 +1311,37 @@ tile:
 	VMOVAPS      Y10, Y11
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	VADDPS       32(R10)(R9*1), Y1, Y1
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Y2, Y2
-	VADDPS       32(R10)(R9*1), Y3, Y3
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Y4, Y4
-	VADDPS       32(R10)(R9*1), Y5, Y5
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Y6, Y6
-	VADDPS       32(R10)(R9*1), Y7, Y7
-	MOVQ         32(DX), R10
-	VADDPS       (R10)(R9*1), Y8, Y8
-	VADDPS       32(R10)(R9*1), Y9, Y9
-	MOVQ         40(DX), R10
-	VADDPS       (R10)(R9*1), Y10, Y10
-	VADDPS       32(R10)(R9*1), Y11, Y11
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	VADDPS       32(R11)(R9*1), Y1, Y1
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Y2, Y2
+	VADDPS       32(R11)(R9*1), Y3, Y3
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Y4, Y4
+	VADDPS       32(R11)(R9*1), Y5, Y5
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Y6, Y6
+	VADDPS       32(R11)(R9*1), Y7, Y7
+	MOVQ         32(DX), R11
+	VADDPS       (R11)(R9*1), Y8, Y8
+	VADDPS       32(R11)(R9*1), Y9, Y9
+	MOVQ         40(DX), R11
+	VADDPS       (R11)(R9*1), Y10, Y10
+	VADDPS       32(R11)(R9*1), Y11, Y11
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y12
-	VMOVUPS      32(R12)(R8*1), Y13
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y12
+	VMOVUPS      32(R13)(R8*1), Y13
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
@@ -1303,9 +1360,10 @@ inputs:
 	VBROADCASTSS 20(BX), Y15
 	VFMADD231PS  Y15, Y12, Y10
 	VFMADD231PS  Y15, Y13, Y11
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y12
-	VMOVUPS      32(R12)(R8*1), Y13
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y12
+	VMOVUPS      32(R13)(R8*1), Y13
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 24(BX), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
@@ -1325,16 +1383,17 @@ inputs:
 	VFMADD231PS  Y15, Y12, Y10
 	VFMADD231PS  Y15, Y13, Y11
 	ADDQ         $0x00000030, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y12
-	VMOVUPS      32(R10)(R8*1), Y13
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y12
+	VMOVUPS      32(R11)(R8*1), Y13
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
@@ -1356,49 +1415,50 @@ last:
 	ADDQ         $0x00000018, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y12
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y12, Y13
 	VMAXPS       Y0, Y13, Y0
-	VMOVUPS      Y0, (R10)(R9*1)
+	VMOVUPS      Y0, (R11)(R9*1)
 	VMULPS       Y1, Y12, Y13
 	VMAXPS       Y1, Y13, Y1
-	VMOVUPS      Y1, 32(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y1, 32(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y2, Y12, Y13
 	VMAXPS       Y2, Y13, Y2
-	VMOVUPS      Y2, (R10)(R9*1)
+	VMOVUPS      Y2, (R11)(R9*1)
 	VMULPS       Y3, Y12, Y13
 	VMAXPS       Y3, Y13, Y3
-	VMOVUPS      Y3, 32(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y3, 32(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y4, Y12, Y13
 	VMAXPS       Y4, Y13, Y4
-	VMOVUPS      Y4, (R10)(R9*1)
+	VMOVUPS      Y4, (R11)(R9*1)
 	VMULPS       Y5, Y12, Y13
 	VMAXPS       Y5, Y13, Y5
-	VMOVUPS      Y5, 32(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y5, 32(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Y6, Y12, Y13
 	VMAXPS       Y6, Y13, Y6
-	VMOVUPS      Y6, (R10)(R9*1)
+	VMOVUPS      Y6, (R11)(R9*1)
 	VMULPS       Y7, Y12, Y13
 	VMAXPS       Y7, Y13, Y7
-	VMOVUPS      Y7, 32(R10)(R9*1)
-	MOVQ         32(CX), R10
+	VMOVUPS      Y7, 32(R11)(R9*1)
+	MOVQ         32(CX), R11
 	VMULPS       Y8, Y12, Y13
 	VMAXPS       Y8, Y13, Y8
-	VMOVUPS      Y8, (R10)(R9*1)
+	VMOVUPS      Y8, (R11)(R9*1)
 	VMULPS       Y9, Y12, Y13
 	VMAXPS       Y9, Y13, Y9
-	VMOVUPS      Y9, 32(R10)(R9*1)
-	MOVQ         40(CX), R10
+	VMOVUPS      Y9, 32(R11)(R9*1)
+	MOVQ         40(CX), R11
 	VMULPS       Y10, Y12, Y13
 	VMAXPS       Y10, Y13, Y10
-	VMOVUPS      Y10, (R10)(R9*1)
+	VMOVUPS      Y10, (R11)(R9*1)
 	VMULPS       Y11, Y12, Y13
 	VMAXPS       Y11, Y13, Y11
-	VMOVUPS      Y11, 32(R10)(R9*1)
+	VMOVUPS      Y11, 32(R11)(R9*1)
 	ADDQ         $0x00000030, CX
 	ADDQ         $0x00000018, SI
 	DECQ         DI
@@ -1407,7 +1467,7 @@ store:
 	RET
 
 // func product256r1w3(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r1w3(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -1417,6 +1477,7 @@ TEXT ·product256r1w3(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 96(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -1424,47 +1485,50 @@ tile:
 	VMOVAPS      Y0, Y2
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	VADDPS       32(R10)(R9*1), Y1, Y1
-	VADDPS       64(R10)(R9*1), Y2, Y2
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	VADDPS       32(R11)(R9*1), Y1, Y1
+	VADDPS       64(R11)(R9*1), Y2, Y2
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y3
-	VMOVUPS      32(R12)(R8*1), Y4
-	VMOVUPS      64(R12)(R8*1), Y5
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y3
+	VMOVUPS      32(R13)(R8*1), Y4
+	VMOVUPS      64(R13)(R8*1), Y5
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y6, Y3, Y0
 	VFMADD231PS  Y6, Y4, Y1
 	VFMADD231PS  Y6, Y5, Y2
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y3
-	VMOVUPS      32(R12)(R8*1), Y4
-	VMOVUPS      64(R12)(R8*1), Y5
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y3
+	VMOVUPS      32(R13)(R8*1), Y4
+	VMOVUPS      64(R13)(R8*1), Y5
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 4(BX), Y6
 	VFMADD231PS  Y6, Y3, Y0
 	VFMADD231PS  Y6, Y4, Y1
 	VFMADD231PS  Y6, Y5, Y2
 	ADDQ         $0x00000008, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y3
-	VMOVUPS      32(R10)(R8*1), Y4
-	VMOVUPS      64(R10)(R8*1), Y5
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y3
+	VMOVUPS      32(R11)(R8*1), Y4
+	VMOVUPS      64(R11)(R8*1), Y5
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y6, Y3, Y0
 	VFMADD231PS  Y6, Y4, Y1
@@ -1472,17 +1536,18 @@ last:
 	ADDQ         $0x00000004, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y3
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y3, Y4
 	VMAXPS       Y0, Y4, Y0
-	VMOVUPS      Y0, (R10)(R9*1)
+	VMOVUPS      Y0, (R11)(R9*1)
 	VMULPS       Y1, Y3, Y4
 	VMAXPS       Y1, Y4, Y1
-	VMOVUPS      Y1, 32(R10)(R9*1)
+	VMOVUPS      Y1, 32(R11)(R9*1)
 	VMULPS       Y2, Y3, Y4
 	VMAXPS       Y2, Y4, Y2
-	VMOVUPS      Y2, 64(R10)(R9*1)
+	VMOVUPS      Y2, 64(R11)(R9*1)
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000004, SI
 	DECQ         DI
@@ -1491,7 +1556,7 @@ store:
 	RET
 
 // func product256r2w3(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r2w3(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -1501,6 +1566,7 @@ TEXT ·product256r2w3(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 96(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -1511,27 +1577,28 @@ tile:
 	VMOVAPS      Y3, Y5
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	VADDPS       32(R10)(R9*1), Y1, Y1
-	VADDPS       64(R10)(R9*1), Y2, Y2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Y3, Y3
-	VADDPS       32(R10)(R9*1), Y4, Y4
-	VADDPS       64(R10)(R9*1), Y5, Y5
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	VADDPS       32(R11)(R9*1), Y1, Y1
+	VADDPS       64(R11)(R9*1), Y2, Y2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Y3, Y3
+	VADDPS       32(R11)(R9*1), Y4, Y4
+	VADDPS       64(R11)(R9*1), Y5, Y5
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y6
-	VMOVUPS      32(R12)(R8*1), Y7
-	VMOVUPS      64(R12)(R8*1), Y8
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y6
+	VMOVUPS      32(R13)(R8*1), Y7
+	VMOVUPS      64(R13)(R8*1), Y8
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y9
 	VFMADD231PS  Y9, Y6, Y0
 	VFMADD231PS  Y9, Y7, Y1
@@ -1540,10 +1607,11 @@ inputs:
 	VFMADD231PS  Y10, Y6, Y3
 	VFMADD231PS  Y10, Y7, Y4
 	VFMADD231PS  Y10, Y8, Y5
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y6
-	VMOVUPS      32(R12)(R8*1), Y7
-	VMOVUPS      64(R12)(R8*1), Y8
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y6
+	VMOVUPS      32(R13)(R8*1), Y7
+	VMOVUPS      64(R13)(R8*1), Y8
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 8(BX), Y9
 	VFMADD231PS  Y9, Y6, Y0
 	VFMADD231PS  Y9, Y7, Y1
@@ -1553,17 +1621,18 @@ inputs:
 	VFMADD231PS  Y10, Y7, Y4
 	VFMADD231PS  Y10, Y8, Y5
 	ADDQ         $0x00000010, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y6
-	VMOVUPS      32(R10)(R8*1), Y7
-	VMOVUPS      64(R10)(R8*1), Y8
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y6
+	VMOVUPS      32(R11)(R8*1), Y7
+	VMOVUPS      64(R11)(R8*1), Y8
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y9
 	VFMADD231PS  Y9, Y6, Y0
 	VFMADD231PS  Y9, Y7, Y1
@@ -1575,27 +1644,28 @@ last:
 	ADDQ         $0x00000008, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y6
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y6, Y7
 	VMAXPS       Y0, Y7, Y0
-	VMOVUPS      Y0, (R10)(R9*1)
+	VMOVUPS      Y0, (R11)(R9*1)
 	VMULPS       Y1, Y6, Y7
 	VMAXPS       Y1, Y7, Y1
-	VMOVUPS      Y1, 32(R10)(R9*1)
+	VMOVUPS      Y1, 32(R11)(R9*1)
 	VMULPS       Y2, Y6, Y7
 	VMAXPS       Y2, Y7, Y2
-	VMOVUPS      Y2, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y2, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y3, Y6, Y7
 	VMAXPS       Y3, Y7, Y3
-	VMOVUPS      Y3, (R10)(R9*1)
+	VMOVUPS      Y3, (R11)(R9*1)
 	VMULPS       Y4, Y6, Y7
 	VMAXPS       Y4, Y7, Y4
-	VMOVUPS      Y4, 32(R10)(R9*1)
+	VMOVUPS      Y4, 32(R11)(R9*1)
 	VMULPS       Y5, Y6, Y7
 	VMAXPS       Y5, Y7, Y5
-	VMOVUPS      Y5, 64(R10)(R9*1)
+	VMOVUPS      Y5, 64(R11)(R9*1)
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000008, SI
 	DECQ         DI
@@ -1604,7 +1674,7 @@ store:
 	RET
 
 // func product256r3w3(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r3w3(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -1614,6 +1684,7 @@ TEXT ·product256r3w3(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 96(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -1627,31 +1698,32 @@ tile:
 	VMOVAPS      Y6, Y8
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	VADDPS       32(R10)(R9*1), Y1, Y1
-	VADDPS       64(R10)(R9*1), Y2, Y2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Y3, Y3
-	VADDPS       32(R10)(R9*1), Y4, Y4
-	VADDPS       64(R10)(R9*1), Y5, Y5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Y6, Y6
-	VADDPS       32(R10)(R9*1), Y7, Y7
-	VADDPS       64(R10)(R9*1), Y8, Y8
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	VADDPS       32(R11)(R9*1), Y1, Y1
+	VADDPS       64(R11)(R9*1), Y2, Y2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Y3, Y3
+	VADDPS       32(R11)(R9*1), Y4, Y4
+	VADDPS       64(R11)(R9*1), Y5, Y5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Y6, Y6
+	VADDPS       32(R11)(R9*1), Y7, Y7
+	VADDPS       64(R11)(R9*1), Y8, Y8
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y9
-	VMOVUPS      32(R12)(R8*1), Y10
-	VMOVUPS      64(R12)(R8*1), Y11
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y9
+	VMOVUPS      32(R13)(R8*1), Y10
+	VMOVUPS      64(R13)(R8*1), Y11
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y12, Y9, Y0
 	VFMADD231PS  Y12, Y10, Y1
@@ -1664,10 +1736,11 @@ inputs:
 	VFMADD231PS  Y12, Y9, Y6
 	VFMADD231PS  Y12, Y10, Y7
 	VFMADD231PS  Y12, Y11, Y8
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y9
-	VMOVUPS      32(R12)(R8*1), Y10
-	VMOVUPS      64(R12)(R8*1), Y11
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y9
+	VMOVUPS      32(R13)(R8*1), Y10
+	VMOVUPS      64(R13)(R8*1), Y11
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 12(BX), Y12
 	VFMADD231PS  Y12, Y9, Y0
 	VFMADD231PS  Y12, Y10, Y1
@@ -1681,17 +1754,18 @@ inputs:
 	VFMADD231PS  Y12, Y10, Y7
 	VFMADD231PS  Y12, Y11, Y8
 	ADDQ         $0x00000018, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y9
-	VMOVUPS      32(R10)(R8*1), Y10
-	VMOVUPS      64(R10)(R8*1), Y11
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y9
+	VMOVUPS      32(R11)(R8*1), Y10
+	VMOVUPS      64(R11)(R8*1), Y11
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y12, Y9, Y0
 	VFMADD231PS  Y12, Y10, Y1
@@ -1707,37 +1781,38 @@ last:
 	ADDQ         $0x0000000c, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y9
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y9, Y10
 	VMAXPS       Y0, Y10, Y0
-	VMOVUPS      Y0, (R10)(R9*1)
+	VMOVUPS      Y0, (R11)(R9*1)
 	VMULPS       Y1, Y9, Y10
 	VMAXPS       Y1, Y10, Y1
-	VMOVUPS      Y1, 32(R10)(R9*1)
+	VMOVUPS      Y1, 32(R11)(R9*1)
 	VMULPS       Y2, Y9, Y10
 	VMAXPS       Y2, Y10, Y2
-	VMOVUPS      Y2, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y2, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y3, Y9, Y10
 	VMAXPS       Y3, Y10, Y3
-	VMOVUPS      Y3, (R10)(R9*1)
+	VMOVUPS      Y3, (R11)(R9*1)
 	VMULPS       Y4, Y9, Y10
 	VMAXPS       Y4, Y10, Y4
-	VMOVUPS      Y4, 32(R10)(R9*1)
+	VMOVUPS      Y4, 32(R11)(R9*1)
 	VMULPS       Y5, Y9, Y10
 	VMAXPS       Y5, Y10, Y5
-	VMOVUPS      Y5, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y5, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y6, Y9, Y10
 	VMAXPS       Y6, Y10, Y6
-	VMOVUPS      Y6, (R10)(R9*1)
+	VMOVUPS      Y6, (R11)(R9*1)
 	VMULPS       Y7, Y9, Y10
 	VMAXPS       Y7, Y10, Y7
-	VMOVUPS      Y7, 32(R10)(R9*1)
+	VMOVUPS      Y7, 32(R11)(R9*1)
 	VMULPS       Y8, Y9, Y10
 	VMAXPS       Y8, Y10, Y8
-	VMOVUPS      Y8, 64(R10)(R9*1)
+	VMOVUPS      Y8, 64(R11)(R9*1)
 	ADDQ         $0x00000018, CX
 	ADDQ         $0x0000000c, SI
 	DECQ         DI
@@ -1746,7 +1821,7 @@ store:
 	RET
 
 // func product256r4w3(a *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·product256r4w3(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
@@ -1756,6 +1831,7 @@ TEXT ·product256r4w3(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), DI
 	MOVQ 56(AX), R8
 	MOVQ 64(AX), R9
+	LEAQ 96(R8), R10
 
 tile:
 	VBROADCASTSS (SI), Y0
@@ -1772,35 +1848,36 @@ tile:
 	VMOVAPS      Y9, Y11
 	TESTQ        DX, DX
 	JEQ          sums
-	MOVQ         (DX), R10
-	VADDPS       (R10)(R9*1), Y0, Y0
-	VADDPS       32(R10)(R9*1), Y1, Y1
-	VADDPS       64(R10)(R9*1), Y2, Y2
-	MOVQ         8(DX), R10
-	VADDPS       (R10)(R9*1), Y3, Y3
-	VADDPS       32(R10)(R9*1), Y4, Y4
-	VADDPS       64(R10)(R9*1), Y5, Y5
-	MOVQ         16(DX), R10
-	VADDPS       (R10)(R9*1), Y6, Y6
-	VADDPS       32(R10)(R9*1), Y7, Y7
-	VADDPS       64(R10)(R9*1), Y8, Y8
-	MOVQ         24(DX), R10
-	VADDPS       (R10)(R9*1), Y9, Y9
-	VADDPS       32(R10)(R9*1), Y10, Y10
-	VADDPS       64(R10)(R9*1), Y11, Y11
+	MOVQ         (DX), R11
+	VADDPS       (R11)(R9*1), Y0, Y0
+	VADDPS       32(R11)(R9*1), Y1, Y1
+	VADDPS       64(R11)(R9*1), Y2, Y2
+	MOVQ         8(DX), R11
+	VADDPS       (R11)(R9*1), Y3, Y3
+	VADDPS       32(R11)(R9*1), Y4, Y4
+	VADDPS       64(R11)(R9*1), Y5, Y5
+	MOVQ         16(DX), R11
+	VADDPS       (R11)(R9*1), Y6, Y6
+	VADDPS       32(R11)(R9*1), Y7, Y7
+	VADDPS       64(R11)(R9*1), Y8, Y8
+	MOVQ         24(DX), R11
+	VADDPS       (R11)(R9*1), Y9, Y9
+	VADDPS       32(R11)(R9*1), Y10, Y10
+	VADDPS       64(R11)(R9*1), Y11, Y11
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R10
-	MOVQ 40(AX), R11
-	SUBQ $0x02, R11
+	MOVQ (AX), R11
+	MOVQ 40(AX), R12
+	SUBQ $0x02, R12
 	JCS  last
 
 inputs:
-	MOVQ         (R10), R12
-	VMOVUPS      (R12)(R8*1), Y12
-	VMOVUPS      32(R12)(R8*1), Y13
-	VMOVUPS      64(R12)(R8*1), Y14
+	MOVQ         (R11), R13
+	VMOVUPS      (R13)(R8*1), Y12
+	VMOVUPS      32(R13)(R8*1), Y13
+	VMOVUPS      64(R13)(R8*1), Y14
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS (BX), Y15
 	VFMADD231PS  Y15, Y12, Y0
 	VFMADD231PS  Y15, Y13, Y1
@@ -1817,10 +1894,11 @@ inputs:
 	VFMADD231PS  Y15, Y12, Y9
 	VFMADD231PS  Y15, Y13, Y10
 	VFMADD231PS  Y15, Y14, Y11
-	MOVQ         8(R10), R12
-	VMOVUPS      (R12)(R8*1), Y12
-	VMOVUPS      32(R12)(R8*1), Y13
-	VMOVUPS      64(R12)(R8*1), Y14
+	MOVQ         8(R11), R13
+	VMOVUPS      (R13)(R8*1), Y12
+	VMOVUPS      32(R13)(R8*1), Y13
+	VMOVUPS      64(R13)(R8*1), Y14
+	PREFETCHT1   (R13)(R10*1)
 	VBROADCASTSS 16(BX), Y15
 	VFMADD231PS  Y15, Y12, Y0
 	VFMADD231PS  Y15, Y13, Y1
@@ -1838,17 +1916,18 @@ inputs:
 	VFMADD231PS  Y15, Y13, Y10
 	VFMADD231PS  Y15, Y14, Y11
 	ADDQ         $0x00000020, BX
-	ADDQ         $0x10, R10
-	SUBQ         $0x02, R11
+	ADDQ         $0x10, R11
+	SUBQ         $0x02, R12
 	JCC          inputs
 
 last:
-	CMPQ         R11, $-1
+	CMPQ         R12, $-1
 	JNE          store
-	MOVQ         (R10), R10
-	VMOVUPS      (R10)(R8*1), Y12
-	VMOVUPS      32(R10)(R8*1), Y13
-	VMOVUPS      64(R10)(R8*1), Y14
+	MOVQ         (R11), R11
+	VMOVUPS      (R11)(R8*1), Y12
+	VMOVUPS      32(R11)(R8*1), Y13
+	VMOVUPS      64(R11)(R8*1), Y14
+	PREFETCHT1   (R11)(R10*1)
 	VBROADCASTSS (BX), Y15
 	VFMADD231PS  Y15, Y12, Y0
 	VFMADD231PS  Y15, Y13, Y1
@@ -1868,47 +1947,48 @@ last:
 	ADDQ         $0x00000010, BX
 
 store:
+	ADDQ         $0x40, R10
 	VBROADCASTSS 80(AX), Y12
-	MOVQ         (CX), R10
+	MOVQ         (CX), R11
 	VMULPS       Y0, Y12, Y13
 	VMAXPS       Y0, Y13, Y0
-	VMOVUPS      Y0, (R10)(R9*1)
+	VMOVUPS      Y0, (R11)(R9*1)
 	VMULPS       Y1, Y12, Y13
 	VMAXPS       Y1, Y13, Y1
-	VMOVUPS      Y1, 32(R10)(R9*1)
+	VMOVUPS      Y1, 32(R11)(R9*1)
 	VMULPS       Y2, Y12, Y13
 	VMAXPS       Y2, Y13, Y2
-	VMOVUPS      Y2, 64(R10)(R9*1)
-	MOVQ         8(CX), R10
+	VMOVUPS      Y2, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
 	VMULPS       Y3, Y12, Y13
 	VMAXPS       Y3, Y13, Y3
-	VMOVUPS      Y3, (R10)(R9*1)
+	VMOVUPS      Y3, (R11)(R9*1)
 	VMULPS       Y4, Y12, Y13
 	VMAXPS       Y4, Y13, Y4
-	VMOVUPS      Y4, 32(R10)(R9*1)
+	VMOVUPS      Y4, 32(R11)(R9*1)
 	VMULPS       Y5, Y12, Y13
 	VMAXPS       Y5, Y13, Y5
-	VMOVUPS      Y5, 64(R10)(R9*1)
-	MOVQ         16(CX), R10
+	VMOVUPS      Y5, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
 	VMULPS       Y6, Y12, Y13
 	VMAXPS       Y6, Y13, Y6
-	VMOVUPS      Y6, (R10)(R9*1)
+	VMOVUPS      Y6, (R11)(R9*1)
 	VMULPS       Y7, Y12, Y13
 	VMAXPS       Y7, Y13, Y7
-	VMOVUPS      Y7, 32(R10)(R9*1)
+	VMOVUPS      Y7, 32(R11)(R9*1)
 	VMULPS       Y8, Y12, Y13
 	VMAXPS       Y8, Y13, Y8
-	VMOVUPS      Y8, 64(R10)(R9*1)
-	MOVQ         24(CX), R10
+	VMOVUPS      Y8, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
 	VMULPS       Y9, Y12, Y13
 	VMAXPS       Y9, Y13, Y9
-	VMOVUPS      Y9, (R10)(R9*1)
+	VMOVUPS      Y9, (R11)(R9*1)
 	VMULPS       Y10, Y12, Y13
 	VMAXPS       Y10, Y13, Y10
-	VMOVUPS      Y10, 32(R10)(R9*1)
+	VMOVUPS      Y10, 32(R11)(R9*1)
 	VMULPS       Y11, Y12, Y13
 	VMAXPS       Y11, Y13, Y11
-	VMOVUPS      Y11, 64(R10)(R9*1)
+	VMOVUPS      Y11, 64(R11)(R9*1)
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000010, SI
 	DECQ         DI

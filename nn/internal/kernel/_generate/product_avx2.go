@@ -62,6 +62,9 @@ func (k product2Kernel) generate(c *build.Context, table operand.Mem) {
 	input := func(v int) reg.VecPhysical { return ymm[first+v] }
 	spare := min(2, 16-first-V)
 
+	next := c.GP64() // as in the AVX-512 kernels
+	c.LEAQ(operand.Mem{Base: inOff, Disp: 32 * V}, next)
+
 	c.Label("tile")
 	for m := range R {
 		c.VBROADCASTSS(operand.Mem{Base: bias, Disp: 4 * m}, sum(0, m, 0))
@@ -91,6 +94,7 @@ func (k product2Kernel) generate(c *build.Context, table operand.Mem) {
 		for v := range V {
 			c.VMOVUPS(operand.Mem{Base: p, Index: inOff, Scale: 1, Disp: 32 * v}, input(v))
 		}
+		c.PREFETCHT1(operand.Mem{Base: p, Index: next, Scale: 1})
 		for m := range R {
 			weight := ymm[first+V+m%spare]
 			c.VBROADCASTSS(operand.Mem{Base: w, Disp: 4 * (i*R + m)}, weight)
@@ -115,6 +119,7 @@ func (k product2Kernel) generate(c *build.Context, table operand.Mem) {
 	c.ADDQ(operand.U32(4*R), w)
 
 	c.Label("store")
+	c.ADDQ(operand.Imm(64), next)
 	slope, scaled := ymm[first], ymm[first+1]
 	c.VBROADCASTSS(a.mem(argSlope), slope)
 	if parts == 2 {
