@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"riffle/internal/nearest"
@@ -32,8 +33,10 @@ const maxFileBytes = 2 << 30
 // File is a model's safetensors file.
 type File struct {
 	Name     string // without folder and ending
-	Data     []byte // the whole file
+	Data     []byte // the whole file; nil from Find
 	Embedded bool   // came with the program, not from the disk
+
+	path string // where to read it: in the embedded files, or on the disk
 }
 
 // List returns the names of the embedded models in alphabetical order.
@@ -48,45 +51,57 @@ func List() []string {
 	return entries
 }
 
-// Open returns the embedded model of the given name, Default for "", or else
-// the file of that path. A name is taken for a path if it holds a path
-// separator, ends in ".safetensors" or names a file that exists; embedded names
-// win over files without such an ending. The error for an unknown name ends
-// with the nearest known one.
+// Open finds a model as [Find] does and reads it.
 func Open(name string) (File, error) {
+	f, err := Find(name)
+	if err != nil {
+		return File{}, err
+	}
+	if f.Embedded {
+		f.Data, err = embedded.ReadFile(f.path)
+	} else {
+		f.Data, err = readFile(f.path)
+	}
+	if err != nil {
+		return File{}, err
+	}
+	return f, nil
+}
+
+// Find tells which file a name means without reading it: the embedded model of
+// that name, Default for "", or else the file of that path. A name is taken for
+// a path if it holds a path separator, ends in ".safetensors" or names a file
+// that exists; embedded names win over files without such an ending. The error
+// for an unknown name ends with the nearest known one.
+func Find(name string) (File, error) {
 	if name == "" {
 		name = Default
 	}
 	looksLikePath := strings.ContainsRune(name, filepath.Separator) || strings.Contains(name, "/") ||
 		strings.HasSuffix(name, Ext)
 	if !looksLikePath {
-		data, err := embedded.ReadFile(name + Ext)
-		if err == nil {
-			return File{Name: name, Data: data, Embedded: true}, nil
+		if slices.Contains(List(), name) {
+			return File{Name: name, Embedded: true, path: name + Ext}, nil
 		}
 		if _, err := os.Stat(name); err != nil {
 			return File{}, fmt.Errorf("no model is called %q%s", name, nearest.Hint(name, List()))
 		}
 	}
-	data, err := readFile(name)
-	if err != nil {
-		return File{}, err
-	}
-	return File{Name: strings.TrimSuffix(path.Base(filepath.ToSlash(name)), Ext), Data: data}, nil
-}
-
-func readFile(name string) ([]byte, error) {
 	st, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("model file %s does not exist", name)
+		return File{}, fmt.Errorf("model file %s does not exist", name)
 	case err != nil:
-		return nil, fmt.Errorf("model file %s: %w", name, errors.Unwrap(err))
+		return File{}, fmt.Errorf("model file %s: %w", name, errors.Unwrap(err))
 	case st.IsDir():
-		return nil, fmt.Errorf("model file %s is a folder", name)
+		return File{}, fmt.Errorf("model file %s is a folder", name)
 	case st.Size() > maxFileBytes:
-		return nil, fmt.Errorf("model file %s is larger than %d bytes", name, maxFileBytes)
+		return File{}, fmt.Errorf("model file %s is larger than %d bytes", name, maxFileBytes)
 	}
+	return File{Name: strings.TrimSuffix(path.Base(filepath.ToSlash(name)), Ext), path: name}, nil
+}
+
+func readFile(name string) ([]byte, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("model file %s: %w", name, errors.Unwrap(err))

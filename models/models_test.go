@@ -71,6 +71,9 @@ func TestOpenErrors(t *testing.T) {
 		"../" + Default + ".safetensors.no": "does not exist",
 	} {
 		_, err := Open(name)
+		if _, early := Find(name); early == nil || err == nil || early.Error() != err.Error() {
+			t.Errorf("Find(%q): error %v, Open's is %v", name, early, err)
+		}
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("Open(%q): error %v, want %q in one line", name, err, want)
 		}

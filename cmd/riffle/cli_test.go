@@ -118,6 +118,18 @@ func TestAFullDiskBehindStandardOutputIsAFailure(t *testing.T) {
 	}
 }
 
+func TestDetectStopsWhenNobodyReads(t *testing.T) {
+	dir := put(t, map[string][]byte{"a.png": pngBytes(t, picture(64, 48)), "b.png": pngBytes(t, picture(64, 48))})
+	gone := &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}
+	for _, args := range [][]string{{"detect", dir}, {"detect", "--json", dir}} {
+		var errs strings.Builder
+		code := run(args, stdio{out: failingWriter{gone}, err: &errs})
+		if code != 1 || errs.String() != "riffle: standard output: broken pipe\n" {
+			t.Errorf("%v: code %d, stderr %q", args, code, errs.String())
+		}
+	}
+}
+
 func TestReportIsOneLine(t *testing.T) {
 	var b strings.Builder
 	if code := report(&b, errors.New("first\nsecond")); code != 1 || b.String() != "riffle: first; second\n" {

@@ -105,6 +105,9 @@ func (c *detectCmd) Run(std stdio) error {
 		if err == nil {
 			err = c.one(d, in, wanted, out, std.out)
 		}
+		if w, ok := std.out.(*watchedWriter); ok && w.err != nil {
+			return w.err // nobody reads on, or the disk is full: the rest is in vain
+		}
 		if err != nil {
 			failed = true
 			fmt.Fprintf(std.err, "riffle: %s: %s\n", in.path, oneLine(err.Error()))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -137,8 +138,15 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 	if err != nil {
 		return err
 	}
+	// Most of the heap are photos that come and go: collecting them sooner than
+	// Go would by itself costs little and saves a third of the memory.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+	debug.FreeOSMemory() // what reading the model took
 	// A log that nobody reads any more must not end the service.
 	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the next signal ends the process at once
@@ -151,7 +159,7 @@ func (c *serveCmd) models() ([]api.Model, error) {
 	var list []api.Model
 	seen := map[string]bool{}
 	for _, name := range c.Model {
-		file, err := models.Open(name)
+		file, err := models.Find(name)
 		if err != nil {
 			return nil, err
 		}
