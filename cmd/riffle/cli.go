@@ -104,6 +104,9 @@ func parseAndRun(args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
+	if len(args) > 0 && args[0] == "help" { // as git and go spell it
+		args = append(args[1:], "--help")
+	}
 	if len(args) == 0 {
 		if ctx, err := kong.Trace(parser, nil); err == nil {
 			ctx.Stdout = std.err

@@ -78,6 +78,12 @@ func TestHelp(t *testing.T) {
 	if top.code != 0 || top.err != "" {
 		t.Errorf("--help: code %d, stderr %q", top.code, top.err)
 	}
+	if r := riffle(t, "help"); r != top {
+		t.Errorf("riffle help gives something else than riffle --help: %v", r)
+	}
+	if r := riffle(t, "help", "detect"); r != riffle(t, "detect", "--help") {
+		t.Errorf("riffle help detect gives something else than riffle detect --help: %v", r)
+	}
 	for _, command := range []string{"detect", "serve", "eval", "bench", "models", "version"} {
 		if !strings.Contains(top.out, "\n  "+command+" ") {
 			t.Errorf("--help does not list %q", command)
