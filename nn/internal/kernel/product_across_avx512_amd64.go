@@ -2,66 +2,6 @@
 
 package kernel
 
-// across512p4w0h1 does tiles of 8 outputs for 4 pixels.
-//
-//go:noescape
-func across512p4w0h1(a *byte)
-
-// across512p4w1h0 does tiles of 16 outputs for 4 pixels.
-//
-//go:noescape
-func across512p4w1h0(a *byte)
-
-// across512p4w1h1 does tiles of 24 outputs for 4 pixels.
-//
-//go:noescape
-func across512p4w1h1(a *byte)
-
-// across512p4w2h0 does tiles of 32 outputs for 4 pixels.
-//
-//go:noescape
-func across512p4w2h0(a *byte)
-
-// across512p4w2h1 does tiles of 40 outputs for 4 pixels.
-//
-//go:noescape
-func across512p4w2h1(a *byte)
-
-// across512p4w3h0 does tiles of 48 outputs for 4 pixels.
-//
-//go:noescape
-func across512p4w3h0(a *byte)
-
-// across512p5w0h1 does tiles of 8 outputs for 5 pixels.
-//
-//go:noescape
-func across512p5w0h1(a *byte)
-
-// across512p5w1h0 does tiles of 16 outputs for 5 pixels.
-//
-//go:noescape
-func across512p5w1h0(a *byte)
-
-// across512p5w1h1 does tiles of 24 outputs for 5 pixels.
-//
-//go:noescape
-func across512p5w1h1(a *byte)
-
-// across512p5w2h0 does tiles of 32 outputs for 5 pixels.
-//
-//go:noescape
-func across512p5w2h0(a *byte)
-
-// across512p5w2h1 does tiles of 40 outputs for 5 pixels.
-//
-//go:noescape
-func across512p5w2h1(a *byte)
-
-// across512p5w3h0 does tiles of 48 outputs for 5 pixels.
-//
-//go:noescape
-func across512p5w3h0(a *byte)
-
 // across512p6w0h1 does tiles of 8 outputs for 6 pixels.
 //
 //go:noescape

@@ -39,8 +39,8 @@ func chooseTiles(path Path, m, k, n int) tiling {
 		}
 		// A tile across outputs reads half a cache line of every input plane, so
 		// all planes have to stay in the second level cache.
-		if m%8 == 0 && n >= acrossLeast && k*n <= 128<<10 {
-			ways = append(ways, tiling{rows: cutAcross(m), pixels: acrossPixels(n), across: true})
+		if t := cutAcross(m, n); t.across && k*n <= 128<<10 {
+			ways = append(ways, t)
 		}
 	case AVX2:
 		cost = cost256
@@ -67,31 +67,25 @@ func chooseTiles(path Path, m, k, n int) tiling {
 	return ways[best]
 }
 
-// Tiles across outputs have acrossLeast to acrossMost pixels.
-const (
-	acrossLeast = 4
-	acrossMost  = 8
-)
-
-func acrossPixels(n int) []pixelTile {
-	var tiles []pixelTile
+// cutAcross cuts m outputs into tiles of up to three vectors of 16, with half a
+// vector in the last tile if need be, and n pixels into tiles of six to eight.
+// If that cannot be done, the tiling it returns is not across.
+func cutAcross(m, n int) tiling {
+	pixels := evenly(n, 8)
+	if m%8 != 0 || pixels[len(pixels)-1] < 6 {
+		return tiling{}
+	}
+	t := tiling{rows: evenly((m+15)/16, 3), across: true}
+	for i := range t.rows {
+		t.rows[i] *= 16
+	}
+	t.rows[len(t.rows)-1] -= m % 16
 	off := 0
-	for _, p := range evenly(n, acrossMost) {
-		tiles = append(tiles, pixelTile{off: off, n: p, shape: p, mask: 1<<p - 1})
+	for _, p := range pixels {
+		t.pixels = append(t.pixels, pixelTile{off: off, n: p, shape: p, mask: 1<<p - 1})
 		off += p
 	}
-	return tiles
-}
-
-// cutAcross cuts m outputs, a multiple of eight, into tiles of up to three
-// vectors of 16, with half a vector in the last tile if need be.
-func cutAcross(m int) []int {
-	rows := evenly((m+15)/16, 3)
-	for i := range rows {
-		rows[i] *= 16
-	}
-	rows[len(rows)-1] -= m % 16
-	return rows
+	return t
 }
 
 // cut512 cuts n pixels into tiles of at most width vectors, evenly. Up to eight

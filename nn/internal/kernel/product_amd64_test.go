@@ -24,10 +24,10 @@ func TestProductKernels(t *testing.T) {
 					checkProduct(t, path, cut, 2*rows, n)
 				}
 			}
-			if path == AVX512 && n >= acrossLeast {
-				for m := 8; m <= 48; m += 8 {
-					row := cutAcross(m)
-					checkProduct(t, path, tiling{rows: append(row, row...), pixels: acrossPixels(n), across: true}, 2*m, n)
+			for m := 8; m <= 48 && path == AVX512; m += 8 {
+				if cut := cutAcross(m, n); cut.across {
+					cut.rows = append(cut.rows, cut.rows...)
+					checkProduct(t, path, cut, 2*m, n)
 				}
 			}
 		}

@@ -145,30 +145,6 @@ func product512(shape, rows int, a *byte) {
 // across512 calls the AVX-512 kernel of a number of pixels and a shape of outputs.
 func across512(pixels, shape int, a *byte) {
 	switch pixels<<4 | shape {
-	case 4<<4 | 1:
-		across512p4w0h1(a)
-	case 4<<4 | 2:
-		across512p4w1h0(a)
-	case 4<<4 | 3:
-		across512p4w1h1(a)
-	case 4<<4 | 4:
-		across512p4w2h0(a)
-	case 4<<4 | 5:
-		across512p4w2h1(a)
-	case 4<<4 | 6:
-		across512p4w3h0(a)
-	case 5<<4 | 1:
-		across512p5w0h1(a)
-	case 5<<4 | 2:
-		across512p5w1h0(a)
-	case 5<<4 | 3:
-		across512p5w1h1(a)
-	case 5<<4 | 4:
-		across512p5w2h0(a)
-	case 5<<4 | 5:
-		across512p5w2h1(a)
-	case 5<<4 | 6:
-		across512p5w3h0(a)
 	case 6<<4 | 1:
 		across512p6w0h1(a)
 	case 6<<4 | 2:

@@ -22,10 +22,11 @@ func (k acrossKernel) name() string {
 }
 
 // across512Kernels lists the shapes. More than eight pixels or three vectors do
-// not leave the registers that transposing takes.
+// not leave the registers that transposing takes; less than six pixels do not
+// keep the FMAs busy.
 func across512Kernels() []acrossKernel {
 	var list []acrossKernel
-	for pixels := 4; pixels <= 8; pixels++ {
+	for pixels := 6; pixels <= 8; pixels++ {
 		for _, s := range [][2]int{{0, 1}, {1, 0}, {1, 1}, {2, 0}, {2, 1}, {3, 0}} {
 			list = append(list, acrossKernel{pixels, s[0], s[1]})
 		}
