@@ -93,7 +93,7 @@ func (c *Conv) row(out, in, res []Plane, act Act, s *ConvScratch, y, off int) {
 	} else {
 		c.point(s, inputs, top)
 	}
-	c.product.run(out, inputs, res, 0, off, act, 0, c.product.units())
+	c.product.run(out, inputs, res, off, act, 0, c.product.units())
 }
 
 // slot returns the offset in scratch of a packed row: rows of one channel take

@@ -17,5 +17,5 @@ func (p *Pointwise) Units() int { return p.units() }
 // for units u0 to u1-1. in has k planes, out has m. res is nil or has m planes,
 // which may be the output planes themselves.
 func (p *Pointwise) Run(out, in, res []Plane, act Act, u0, u1 int) {
-	p.run(out, in, res, 0, 0, act, u0, u1)
+	p.run(out, in, res, 0, act, u0, u1)
 }

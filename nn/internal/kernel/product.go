@@ -116,8 +116,8 @@ func (p *product) width(r rowTile) int {
 func (p *product) units() int { return len(p.rows) * len(p.pixels) }
 
 // run does units u0 to u1-1, a unit being one row tile of one pixel tile. in
-// and out give the planes; inOff and outOff are added to every pixel offset.
-func (p *product) run(out, in, res []Plane, inOff, outOff int, act Act, u0, u1 int) {
+// and out give the planes; outOff is added to every pixel offset of out and res.
+func (p *product) run(out, in, res []Plane, outOff int, act Act, u0, u1 int) {
 	slope, rest := act.split()
 	n := len(p.rows)
 	for u := u0; u < u1; {
@@ -125,7 +125,7 @@ func (p *product) run(out, in, res []Plane, inOff, outOff int, act Act, u0, u1 i
 		r0 := u % n
 		r1 := min(n, r0+u1-u)
 		u += r1 - r0
-		p.tile(out, in, res, t, inOff+t.off, outOff+t.off, slope, r0, r1)
+		p.tile(out, in, res, t, t.off, outOff+t.off, slope, r0, r1)
 		if rest != None {
 			first, last := p.rows[r0], p.rows[r1-1]
 			curveRows(p.path, out[first.m0:last.m0+last.size], outOff+t.off, t.n, rest)

@@ -52,9 +52,9 @@ func checkProduct(t *testing.T, path Path, cut tiling, m, n int) {
 	}
 	act := testActs[n%3]
 	what := fmt.Sprintf("%s %+v of %d pixels", path, cut.rows, n)
-	p.run(got.planes, in.planes, r, 0, 0, act, 0, p.units())
+	p.run(got.planes, in.planes, r, 0, act, 0, p.units())
 	got.check(t, what, false)
-	twin.run(want.planes, in.planes, r, 0, 0, act, 0, twin.units())
+	twin.run(want.planes, in.planes, r, 0, act, 0, twin.units())
 	for c := range m {
 		for i, v := range got.plane(c) {
 			if d := math.Abs(float64(v - want.plane(c)[i])); !(d < 1e-5) {
