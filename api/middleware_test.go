@@ -72,6 +72,15 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
+func TestServerErrorsAreWarnings(t *testing.T) {
+	var out bytes.Buffer
+	s := newTestServer(t, &fake{}, func(c *Config) { c.Log = zerolog.New(&out) })
+	s.errorLog().Printf("http: TLS handshake error from %s\n", "here")
+	if got := out.String(); got != `{"level":"warn","message":"http: TLS handshake error from here"}`+"\n" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestPanicIsAnsweredAndLogged(t *testing.T) {
 	var out bytes.Buffer
 	f := &fake{before: func(context.Context) error { panic("kernel on fire") }}

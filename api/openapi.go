@@ -75,7 +75,7 @@ func (op *operation) describe(types *schemas) map[string]any {
 
 // id names the operation for generators of clients: post_v1_vision_detection.
 func (op *operation) id() string {
-	words := strings.FieldsFunc(op.path, func(r rune) bool { return !('a' <= r && r <= 'z' || '0' <= r && r <= '9') })
+	words := strings.FieldsFunc(op.path, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
 	return strings.Join(append([]string{strings.ToLower(op.method)}, words...), "_")
 }
 

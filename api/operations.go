@@ -41,7 +41,7 @@ func jsonOf[T any]() content {
 	return content{status: http.StatusOK, media: "application/json", of: reflect.TypeFor[T]()}
 }
 
-func bare(status int, media string) content { return content{status: status, media: media} }
+func bare(media string) content { return content{status: http.StatusOK, media: media} }
 
 var number01 = map[string]any{"type": "number", "minimum": 0, "maximum": 1}
 
@@ -85,7 +85,7 @@ func operations() []operation {
 				{media: "image/*"}, {media: "application/octet-stream"},
 			},
 			answers: []content{
-				jsonOf[Result](), jsonOf[Batch](), bare(http.StatusOK, "image/jpeg"), bare(http.StatusOK, "image/png"),
+				jsonOf[Result](), jsonOf[Batch](), bare("image/jpeg"), bare("image/png"),
 			},
 			problems: append([]*problemKind{kindUnknownLabel, kindUnknownModel, kindNotAcceptable}, pictureProblems...),
 			example: "curl -F image=@street.jpg localhost:8080/detect\n" +
@@ -96,11 +96,11 @@ func operations() []operation {
 		{method: http.MethodGet, path: "/models", tag: tagRiffle, summary: "List the models on offer, with their labels", answers: []content{jsonOf[ModelList]()}, problems: []*problemKind{kindModelBroken}, example: "curl localhost:8080/models"},
 		{method: http.MethodGet, path: "/healthz", tag: tagWatch, open: true, summary: "Tell that the process answers", answers: []content{jsonOf[Health]()}, example: "curl localhost:8080/healthz"},
 		{method: http.MethodGet, path: "/readyz", tag: tagWatch, open: true, summary: "Tell that the service takes work", about: "Fails while the default model cannot be loaded and after the service was told to stop.", answers: []content{jsonOf[Health]()}, problems: []*problemKind{kindModelBroken, kindStopping}, example: "curl localhost:8080/readyz"},
-		{method: http.MethodGet, path: "/metrics", tag: tagWatch, summary: "Metrics for Prometheus", answers: []content{bare(http.StatusOK, "text/plain")}, example: "curl localhost:8080/metrics"},
-		{method: http.MethodGet, path: "/", tag: tagPages, open: true, summary: "Try it in a browser", answers: []content{bare(http.StatusOK, "text/html")}},
-		{method: http.MethodGet, path: "/page/{file}", tag: tagPages, open: true, summary: "Scripts and styles of the pages", answers: []content{bare(http.StatusOK, "text/javascript"), bare(http.StatusOK, "text/css"), bare(http.StatusOK, "image/svg+xml")}},
-		{method: http.MethodGet, path: "/openapi.json", tag: tagPages, open: true, summary: "This description as OpenAPI 3.1", answers: []content{bare(http.StatusOK, "application/json")}},
-		{method: http.MethodGet, path: "/docs", tag: tagPages, open: true, summary: "This description for people", answers: []content{bare(http.StatusOK, "text/html")}},
+		{method: http.MethodGet, path: "/metrics", tag: tagWatch, summary: "Metrics for Prometheus", answers: []content{bare("text/plain")}, example: "curl localhost:8080/metrics"},
+		{method: http.MethodGet, path: "/", tag: tagPages, open: true, summary: "Try it in a browser", answers: []content{bare("text/html")}},
+		{method: http.MethodGet, path: "/page/{file}", tag: tagPages, open: true, summary: "Scripts and styles of the pages", answers: []content{bare("text/javascript"), bare("text/css"), bare("image/svg+xml")}},
+		{method: http.MethodGet, path: "/openapi.json", tag: tagPages, open: true, summary: "This description as OpenAPI 3.1", answers: []content{bare("application/json")}},
+		{method: http.MethodGet, path: "/docs", tag: tagPages, open: true, summary: "This description for people", answers: []content{bare("text/html")}},
 	}
 	for i := range own {
 		own[i].errorType, own[i].errorMedia = reflect.TypeFor[Problem](), "application/problem+json"
@@ -165,7 +165,7 @@ func kserveOperations() []operation {
 				bodies: []content{
 					{media: "application/json", of: reflect.TypeFor[KServeRequest]()}, {media: "application/octet-stream"},
 				},
-				answers:  []content{jsonOf[KServeResponse](), bare(http.StatusOK, "application/octet-stream")},
+				answers:  []content{jsonOf[KServeResponse](), bare("application/octet-stream")},
 				problems: append([]*problemKind{kindUnknownLabel, kindUnknownModel}, pictureProblems...),
 			})
 	}

@@ -9,7 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
+
+	"github.com/rs/zerolog"
 )
 
 // Run listens on the configured address and serves until ctx ends; then it
@@ -101,7 +104,7 @@ func (s *Server) httpServer(work context.Context) (*http.Server, error) {
 		IdleTimeout:       s.cfg.IdleTimeout,
 		MaxHeaderBytes:    s.cfg.MaxHeader,
 		BaseContext:       func(net.Listener) context.Context { return work },
-		ErrorLog:          log.New(s.cfg.Log, "", 0),
+		ErrorLog:          s.errorLog(),
 		Protocols:         new(http.Protocols),
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100},
 	}
@@ -118,6 +121,19 @@ func (s *Server) httpServer(work context.Context) (*http.Server, error) {
 	return srv, nil
 }
 
+// errorLog takes what net/http has to say: mostly of clients that break off or
+// do not speak HTTP, so that it is a warning at most.
+func (s *Server) errorLog() *log.Logger {
+	return log.New(warnings{s.cfg.Log}, "", 0)
+}
+
+type warnings struct{ log zerolog.Logger }
+
+func (w warnings) Write(line []byte) (int, error) {
+	w.log.Warn().Msg(strings.TrimSpace(string(line)))
+	return len(line), nil
+}
+
 // serveDebug serves pprof and metrics on the debug address, if there is one.
 func (s *Server) serveDebug(ctx context.Context) (stop func(), err error) {
 	if s.cfg.DebugAddr == "" {
@@ -128,7 +144,7 @@ func (s *Server) serveDebug(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on debug address %s: %w", s.cfg.DebugAddr, err)
 	}
-	srv := &http.Server{Handler: s.debugHandler(), ReadHeaderTimeout: s.cfg.ReadHeaderTimeout, ErrorLog: log.New(s.cfg.Log, "", 0)}
+	srv := &http.Server{Handler: s.debugHandler(), ReadHeaderTimeout: s.cfg.ReadHeaderTimeout, ErrorLog: s.errorLog()}
 	go func() {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			s.cfg.Log.Error().Err(err).Msg("debug server failed")
