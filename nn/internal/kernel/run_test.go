@@ -27,6 +27,7 @@ func jobs(p Path) []job {
 	dw3 := NewDepthwise(p, s.slice(20*9), nil, 20, 3, 1, 13, 13)
 	dw5 := NewDepthwise(p, s.slice(20*25), nil, 20, 5, 2, 13, 13)
 	conv := NewConv(p, s.slice(6*20*9), nil, 6, 20, 3, 2, 1, 1, 13, 13)
+	stem := NewConvMaxPool(p, s.slice(6*20*9), nil, 6, 20, 3, 2, 1, 1, 13, 13)
 	linear := NewLinear(p, s.slice(33*20), nil, 33, 20)
 	maximum, mean := NewMaxPool(p, 3, 2, 1, 13, 13), NewAvgPool(p, 3, 2, 1, 13, 13)
 	resize := NewResizeBilinear(p, 13, 13, 26, 26)
@@ -35,6 +36,7 @@ func jobs(p Path) []job {
 		{"depthwise 3", 20, 13, 13, func(o *arena, _ any) { dw3.Run(o.planes, a.planes, act, 0, dw3.Units()) }, none},
 		{"depthwise 5", 20, 7, 7, func(o *arena, _ any) { dw5.Run(o.planes, a.planes, Act{Kind: HSwish}, 0, dw5.Units()) }, none},
 		{"convolution", 6, 7, 7, func(o *arena, x any) { conv.Run(o.planes, a.planes, nil, act, x.(*ConvScratch), 0, conv.Units()) }, func() any { return conv.NewScratch() }},
+		{"convolution and max-pool", 6, 4, 4, func(o *arena, x any) { stem.Run(o.planes, a.planes, act, x.(*ConvMaxPoolScratch), 0, stem.Units()) }, func() any { return stem.NewScratch() }},
 		{"linear", 33, 1, 1, func(o *arena, x any) { linear.Run(o.planes, pixels.planes, act, *x.(*[]float32), 0, linear.Units()) }, func() any {
 			x := make([]float32, linear.ScratchFloats())
 			return &x
