@@ -6,6 +6,8 @@ import (
 	"strings"
 )
 
+//go:generate sh -c "cd _generate && go run ./neon"
+
 // Path names one implementation of all kernels.
 type Path int
 
@@ -14,9 +16,10 @@ const (
 	Generic Path = iota // pure Go
 	AVX2                // AVX2 and FMA3
 	AVX512              // AVX-512 F, VL, BW and DQ
+	NEON                // arm64: Advanced SIMD, which every such processor has
 )
 
-var pathNames = [...]string{"generic", "avx2", "avx512"}
+var pathNames = [...]string{"generic", "avx2", "avx512", "neon"}
 
 // String returns the name that RIFFLE_CPU understands.
 func (p Path) String() string {

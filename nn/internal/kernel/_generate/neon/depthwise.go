@@ -160,21 +160,10 @@ func (d depthwiseKernel) turn(s *source, turn int) {
 		}
 	}
 	for i := range d.stride {
-		next := 0
-		for v := range d.vectors {
-			taps := d.load(s, v, &next)
-			for dx := -d.pad(); dx <= d.pad(); dx++ {
-				x := taps[dx+d.pad()]
-				if (dx < 0 && v == 0) || (dx > 0 && v == d.vectors-1) {
-					s.op("VAND V%d.B16, V%d.B16, V%d.B16", d.mask(dx), x, x)
-				}
-				for o := turn - d.delay(); o <= turn+d.ahead(); o++ {
-					if row := d.stride*(turn-o) + i + d.pad(); row >= 0 && row < d.k {
-						register, lane := d.tap(row, dx)
-						s.fmla(d.sum(o, v), x, register, lane)
-					}
-				}
-			}
+		if d.stride == 1 {
+			d.columns(s, turn, i)
+		} else {
+			d.pairs(s, turn, i)
 		}
 		s.op("ADD %s, %s, %s", dRow, dSrc, dSrc)
 		s.op("ADD %s, %s, %s", dRow, dSrcLast, dSrcLast)
@@ -184,46 +173,79 @@ func (d depthwiseKernel) turn(s *source, turn int) {
 	}
 }
 
+// add adds tap dx of vector v, which is in register x, of input row i of a turn
+// to all output rows that see it.
+func (d depthwiseKernel) add(s *source, turn, i, v, dx, x int) {
+	if (dx < 0 && v == 0) || (dx > 0 && v == d.vectors-1) {
+		s.op("VAND V%d.B16, V%d.B16, V%d.B16", d.mask(dx), x, x)
+	}
+	for o := turn - d.delay(); o <= turn+d.ahead(); o++ {
+		if row := d.stride*(turn-o) + i + d.pad(); row >= 0 && row < d.k {
+			register, lane := d.tap(row, dx)
+			s.fmla(d.sum(o, v), x, register, lane)
+		}
+	}
+}
+
+// at returns where vector v of an input row is.
+func (d depthwiseKernel) at(v int) (base string, off int) {
+	if v == d.vectors-1 {
+		return dSrcLast, 0
+	}
+	return dSrc, 16 * v * d.stride
+}
+
+// columns adds an input row with stride 1: a load for every tap, two taps before
+// it is used.
+func (d depthwiseKernel) columns(s *source, turn, i int) {
+	const early = 2
+	register := func(tap int) int { return d.first() + tap%(32-d.first()) }
+	for tap := range d.vectors*d.k + early {
+		if v := tap / d.k; v < d.vectors {
+			base, off := d.at(v)
+			s.op("FMOVQ %d(%s), F%d", off+4*(tap%d.k-d.pad()), base, register(tap))
+		}
+		if ready := tap - early; ready >= 0 {
+			d.add(s, turn, i, ready/d.k, ready%d.k-d.pad(), register(ready))
+		}
+	}
+}
+
 // step is the register that holds a small number, which a load of pairs adds to
 // its address.
 func step(n int) string { return fmt.Sprintf("R%d", 20+n/8) }
 
-// load reads the columns that vector v of a row sees and returns the registers
-// of its taps. next counts the registers taken in turn.
-func (d depthwiseKernel) load(s *source, v int, next *int) []int {
-	base, off := dSrc, 16*v*d.stride
-	if v == d.vectors-1 {
-		base, off = dSrcLast, 0
-	}
-	var taps []int
-	if d.stride == 1 {
-		for dx := -d.pad(); dx <= d.pad(); dx++ {
-			x := d.first() + *next%(32-d.first())
-			*next++
-			s.op("FMOVQ %d(%s), F%d", off+4*dx, base, x)
-			taps = append(taps, x)
-		}
-		return taps
-	}
-	// Even and odd columns from -2, 0 and 2 on.
+// pairs adds an input row with stride 2, where a load sorts even and odd columns
+// of the input into two registers.
+func (d depthwiseKernel) pairs(s *source, turn, i int) {
 	pairs := (32 - d.first()) / 2
+	next := 0
 	load := func(advance int) (even, odd int) {
-		even = 32 - 2*pairs + 2*(*next%pairs)
-		*next++
+		even = 32 - 2*pairs + 2*(next%pairs)
+		next++
 		s.op("VLD2.P (%s)(%s), [V%d.S4, V%d.S4]", dTemp, step(advance), even, even+1)
 		return even, even + 1
 	}
-	if v == 0 || v == d.vectors-1 {
-		s.op("SUB $8, %s, %s", base, dTemp)
+	for v := range d.vectors {
+		if v == 0 || v == d.vectors-1 {
+			base, off := d.at(v)
+			s.op("ADD $%d, %s, %s", off-8, base, dTemp)
+		}
+		var taps []int
+		if d.k == 3 {
+			_, left := load(8) // columns from -2 and 0 on
+			middle, right := load(24)
+			taps = []int{left, middle, right}
+		} else {
+			farLeft, left := load(8)
+			middle, right := load(8)
+			farRight, _ := load(16)
+			taps = []int{farLeft, left, middle, right, farRight}
+		}
+		for j, x := range taps {
+			d.add(s, turn, i, v, j-d.pad(), x)
+		}
 	}
-	even, odd := load(8)
-	if d.k == 3 {
-		here, right := load(24)
-		return []int{odd, here, right}
-	}
-	here, right := load(8)
-	farRight, _ := load(16)
-	return []int{even, odd, here, right, farRight}
 }
 
 // store activates and stores an output row. A row above the plane, of which

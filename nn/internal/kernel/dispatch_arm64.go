@@ -1,0 +1,129 @@
+package kernel
+
+import "unsafe"
+
+func bytes(p *float32) *byte { return (*byte)(unsafe.Pointer(p)) }
+
+// whole returns how many of n floats the assembly does for path; the rest is
+// left to the pure Go twin.
+func whole(path Path, n int) int {
+	if path == Generic {
+		return 0
+	}
+	return n / lanes * lanes
+}
+
+func leakyPlane(path Path, p Plane, n int, slope float32) {
+	v := whole(path, n)
+	if v > 0 {
+		leakyNEON((*byte)(p), v, slope)
+	}
+	leakyGeneric(Plane(at(p, v)), n-v, slope)
+}
+
+// curve applies kind to n values of a plane.
+func curve(path Path, p Plane, n int, kind ActKind) {
+	v := whole(path, n)
+	if v > 0 {
+		switch kind {
+		case HSwish:
+			hswishNEON((*byte)(p), v)
+		case HSigmoid:
+			hsigmoidNEON((*byte)(p), v)
+		case Sigmoid:
+			sigmoidNEON((*byte)(p), v)
+		}
+	}
+	curveGeneric(floats(Plane(at(p, v)), n-v), kind)
+}
+
+func addPlane(path Path, out, a, b Plane, n int, slope float32) {
+	v := whole(path, n)
+	if v > 0 {
+		addNEON((*byte)(out), (*byte)(a), (*byte)(b), v, slope)
+	}
+	addGeneric(Plane(at(out, v)), Plane(at(a, v)), Plane(at(b, v)), n-v, slope)
+}
+
+func scalePlane(path Path, out, in Plane, n int, f float32) {
+	v := whole(path, n)
+	if v > 0 {
+		scaleNEON((*byte)(out), (*byte)(in), v, f)
+	}
+	scaleGeneric(Plane(at(out, v)), Plane(at(in, v)), n-v, f)
+}
+
+func sumPlane(path Path, p Plane, n int) float32 {
+	v := whole(path, n)
+	sum := float32(0)
+	if v > 0 {
+		sum = sumNEON((*byte)(p), v)
+	}
+	return sum + sumGeneric(Plane(at(p, v)), n-v)
+}
+
+// splitRow packs both phases of an input row for stride 2 into dst and reports
+// whether it did. Even and odd columns go to the two phases, whichever the
+// padding makes theirs.
+func (c *Conv) splitRow(dst []float32, src Plane) bool {
+	if c.product.path == Generic {
+		return false
+	}
+	even, odd := dst[c.pad%2*c.rowFloats:], dst[(c.pad+1)%2*c.rowFloats:]
+	e, o := (c.pad-c.pad%2)/2, (1+c.pad-(c.pad+1)%2)/2 // where columns 0 and 1 go
+	splitNEON(bytes(&even[e]), bytes(&odd[o]), (*byte)(src), (c.w+2*lanes-1)/(2*lanes)*lanes)
+	clear(even[:e])
+	clear(odd[:o])
+	if end := e + (c.w+1)/2; end < c.used {
+		clear(even[end:c.used])
+	}
+	if end := o + c.w/2; end < c.used {
+		clear(odd[end:c.used])
+	}
+	return true
+}
+
+func (l *Linear) block(sums *[linearRows]float32, x []float32, u int) {
+	if l.path == Generic {
+		l.blockGeneric(sums, x, u)
+		return
+	}
+	linearNEON(bytes(&sums[0]), bytes(&l.w[u*linearRows*l.kPad]), bytes(&x[0]), l.kPad)
+}
+
+// plane pools one plane. Above the first and below the last row a row of the
+// window is taken twice, which does not change the maximum.
+func (p *Pool) plane(out, in Plane) {
+	if p.path == Generic || p.average || p.k != 3 || p.stride != 2 || p.pad != 1 {
+		p.planeGeneric(out, in)
+		return
+	}
+	row := func(y int) Plane { return Plane(at(in, max(0, min(y, p.h-1))*p.w)) }
+	for y := range p.oh {
+		poolRow(p.path, Plane(at(out, y*p.ow)), row(2*y-1), row(2*y), row(2*y+1), p.w)
+	}
+}
+
+// insideRow masks the outputs of a last block of max-pooling whose right column
+// lies in the row: with an odd width, not that of the last output.
+var insideRow = func() (masks [vector + 1][vector]uint32) {
+	for n := range masks {
+		for i := range n {
+			masks[n][i] = 1<<32 - 1
+		}
+	}
+	return masks
+}()
+
+// poolRow does one row of the 3x3 max-pool with stride 2.
+func poolRow(path Path, out, a, b, c Plane, width int) {
+	if path == Generic {
+		poolRowGeneric(out, a, b, c, width)
+		return
+	}
+	n := (width-1)/2 + 1
+	blocks := (n + vector - 1) / vector
+	last := n - (blocks-1)*vector
+	inside := &insideRow[last-width%2]
+	maxPoolNEON((*byte)(out), (*byte)(a), (*byte)(b), (*byte)(c), blocks, last, (*byte)(unsafe.Pointer(inside)))
+}
