@@ -24,7 +24,7 @@ type benchCmd struct {
 	Size    int    `placeholder:"PIXELS" help:"Side of the square input; 224, or what the model was trained for."`
 	Threads int    `default:"1" env:"RIFFLE_THREADS" help:"Threads that share one run."`
 	Runs    int    `default:"50" help:"Runs to time, after a warm-up."`
-	CPU     string `name:"cpu" placeholder:"SET" env:"RIFFLE_CPU" help:"Kernel set: generic, avx2 or avx512; the best of this processor by default."`
+	CPU     string `name:"cpu" placeholder:"SET" env:"RIFFLE_CPU" help:"Kernel set: generic, avx2, avx512 or neon; the best of this processor by default."`
 	Layers  bool   `help:"Also show every layer's time on one thread, multiply-adds and speed; of a model its stages."`
 	JSON    bool   `name:"json" help:"Print one JSON object."`
 }
