@@ -57,11 +57,11 @@ func (d *Depthwise) prepare() {
 // or less, and joins as many of them as registers allow: two or three keep more
 // sums in flight than one.
 func (d *Depthwise) strips512() {
-	const lanes = 16
-	wide, rest := d.ow/lanes, d.ow%lanes
+	const vector = 16
+	wide, rest := d.ow/vector, d.ow%vector
 	half := 0
 	switch {
-	case rest > lanes/2:
+	case rest > vector/2:
 		wide++
 	case rest > 0:
 		half = 1
@@ -100,9 +100,9 @@ func (d *Depthwise) inside(x, dx int) bool {
 // first two masks are those of the first vector, the next three those of the
 // last, the sixth belongs to the vector before the last.
 func (d *Depthwise) maskBits(s *strip) int {
-	const lanes = 16
+	const vector = 16
 	wide, half := s.shape>>1, s.shape&1
-	last := s.x + (wide+half-1)*lanes
+	last := s.x + (wide+half-1)*vector
 	mask := func(x, dx, lanes int) (m uint16) {
 		for j := range lanes {
 			if d.inside(x+j, dx) {
@@ -111,14 +111,14 @@ func (d *Depthwise) maskBits(s *strip) int {
 		}
 		return m
 	}
-	lastLanes := lanes >> half
+	lastLanes := vector >> half
 	if d.stride == 1 {
-		firstLanes := lanes
+		firstLanes := vector
 		if last == s.x {
 			firstLanes = lastLanes
 		}
 		s.bits[0], s.bits[1] = mask(s.x, -2, firstLanes), mask(s.x, -1, firstLanes)
-		s.bits[5] = mask(last-lanes, 2, lanes)
+		s.bits[5] = mask(last-vector, 2, vector)
 	} else if s.x > 0 {
 		// Stride 2 loads the columns left of a strip one by one: all or none.
 		s.bits[0], s.bits[1] = 0xffff, 0xffff
@@ -126,7 +126,7 @@ func (d *Depthwise) maskBits(s *strip) int {
 	for i, dx := range []int{0, 1, 2} {
 		s.bits[2+i] = mask(last, dx, lastLanes)
 	}
-	return wide*lanes + half*lanes/2
+	return wide*vector + half*vector/2
 }
 
 // strips256 cuts rows into strips of one or two vectors of eight columns. The

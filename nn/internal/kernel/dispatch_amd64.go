@@ -123,9 +123,9 @@ func (p *Pool) plane(out, in Plane) {
 func poolRow(path Path, out, a, b, c Plane, width int) {
 	n := (width-1)/2 + 1
 	if path == AVX512 {
-		const lanes = 16
-		blocks := (n + lanes - 1) / lanes
-		here := uint64(1)<<(n-(blocks-1)*lanes) - 1
+		const vector = 16
+		blocks := (n + vector - 1) / vector
+		here := uint64(1)<<(n-(blocks-1)*vector) - 1
 		right := here >> (width % 2) // an odd width lacks the last column
 		maxPoolAVX512((*byte)(out), (*byte)(a), (*byte)(b), (*byte)(c), blocks, here, right)
 		return

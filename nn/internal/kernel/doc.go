@@ -9,8 +9,9 @@
 // arena the caller owns and keeps alive. In front of and behind every plane lie
 // at least [Guard](W) floats that are zero and stay zero; two neighbouring
 // planes may share them. The arena ends with [Slack] more readable floats on
-// both sides. [Stride] gives a good distance between planes. Kernels read guards and slack, but write exactly the H*W floats
-// of their output planes.
+// both sides; [Stride] is a good distance from one plane to the next. Kernels
+// read guards and slack, but write exactly the H*W floats of their output
+// planes.
 //
 // An operation takes one slice of planes for each operand. A channel shuffle, a
 // split or a concatenation is therefore a permutation of such a slice and costs
