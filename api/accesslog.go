@@ -59,13 +59,16 @@ func (s *Server) finished(ww middleware.WrapResponseWriter, r *http.Request, n *
 	if n.stream {
 		status = http.StatusSwitchingProtocols // sent on the bare connection
 	}
-	s.metrics.answered(routePattern(r), r.Method, status, took)
+	s.metrics.answered(routePattern(r), r.Method, status)
+	if !n.stream { // how long a WebSocket was open is no answer's time
+		s.metrics.seconds.WithLabelValues(routePattern(r)).Observe(took.Seconds())
+	}
 	e := s.cfg.Log.WithLevel(logLevel(r, status))
-	e = e.Str("request_id", requestID(r.Context())).Str("method", r.Method).Str("path", r.URL.Path).
+	e = e.Str("request_id", requestID(r.Context())).Str("method", r.Method).Str("path", clipTo(r.URL.Path, 200)).
 		Int("status", status).Int("bytes", ww.BytesWritten()).Float64("ms", milliseconds(took)).
 		Str("remote", remoteHost(r)).Str("proto", r.Proto)
 	if ua := r.UserAgent(); ua != "" {
-		e = e.Str("user_agent", ua)
+		e = e.Str("user_agent", clipTo(ua, 200))
 	}
 	if n.model != "" {
 		e = e.Str("model", n.model).Int("pictures", n.pictures).Int("detections", n.detections)

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -81,14 +80,13 @@ func (m *metrics) looked(model *served, out *seen) {
 
 // answered counts one request. Methods are known words or "other": a stranger
 // may write any.
-func (m *metrics) answered(route, method string, status int, took time.Duration) {
+func (m *metrics) answered(route, method string, status int) {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions:
 	default:
 		method = "other"
 	}
 	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
-	m.seconds.WithLabelValues(route).Observe(took.Seconds())
 }
 
 func (m *metrics) handler() http.Handler {

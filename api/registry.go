@@ -106,8 +106,9 @@ func (m *served) loaded() bool {
 }
 
 // clip shortens what a stranger wrote to what fits an error line.
-func clip(s string) string {
-	const most = 60
+func clip(s string) string { return clipTo(s, 60) }
+
+func clipTo(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
