@@ -56,6 +56,8 @@ type DoodsResponse struct {
 	Image      string           `json:"image,omitempty" doc:"the picture with boxes as base64, if it was asked for"`
 	Detections []DoodsDetection `json:"detections"`
 	Error      string           `json:"error,omitempty"`
+
+	drawn []byte
 }
 
 // DoodsDetection is one object; the box is in fractions of the picture.
@@ -75,6 +77,7 @@ func (s *Server) doodsRoutes(r chi.Router) {
 	}))
 	r.Get("/detectors", s.handle(writeDoodsError, s.locked(s.handleDoodsDetectors)))
 	r.Post("/detect", s.handle(writeDoodsError, s.locked(s.handleDoodsDetect)))
+	r.Post("/image", s.handle(writeDoodsError, s.locked(s.handleDoodsImage)))
 	r.Get("/detect", s.handle(writeDoodsError, s.locked(s.handleDoodsSocket(doodsAsync))))
 	r.Get("/stream", s.handle(writeDoodsError, s.locked(s.handleDoodsSocket(doodsStream))))
 }
@@ -115,22 +118,56 @@ func (s *Server) doodsModel(name string) (*served, error) {
 }
 
 func (s *Server) handleDoodsDetect(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.newIntake(w, r)
+	var req DoodsRequest
+	free, err := s.readDoods(w, r, &req)
 	if err != nil {
 		return err
 	}
-	defer in.free()
+	defer free()
+	answer, m, err := s.doodsDetect(r.Context(), &req)
+	if err != nil {
+		return err
+	}
+	note(r, m, 1, len(answer.Detections))
+	if answer.drawn != nil {
+		answer.Image = base64.StdEncoding.EncodeToString(answer.drawn)
+	}
+	writeJSON(w, r, http.StatusOK, "application/json", answer)
+	return nil
+}
+
+// handleDoodsImage answers with the picture itself, boxes drawn in.
+func (s *Server) handleDoodsImage(w http.ResponseWriter, r *http.Request) error {
 	var req DoodsRequest
-	if err := decodeLenient(accounted{in, in.body}, &req); err != nil {
-		return in.readError(err)
+	free, err := s.readDoods(w, r, &req)
+	if err != nil {
+		return err
+	}
+	defer free()
+	if req.Image == "" {
+		req.Image = "jpeg"
 	}
 	answer, m, err := s.doodsDetect(r.Context(), &req)
 	if err != nil {
 		return err
 	}
 	note(r, m, 1, len(answer.Detections))
-	writeJSON(w, r, http.StatusOK, "application/json", answer)
+	w.Header().Set("Content-Type", http.DetectContentType(answer.drawn))
+	writeBytes(w, http.StatusOK, answer.drawn)
 	return nil
+}
+
+// readDoods reads the body; the memory that it takes is held until free.
+func (s *Server) readDoods(w http.ResponseWriter, r *http.Request, req *DoodsRequest) (free func(), err error) {
+	in, err := s.newIntake(w, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := decodeLenient(accounted{in, in.body}, req); err != nil {
+		in.free()
+		return nil, in.readError(err)
+	}
+	return in.free, nil
 }
 
 // doodsDetect answers one request, however it came.
@@ -170,9 +207,7 @@ func (s *Server) doodsDetect(ctx context.Context, req *DoodsRequest) (*DoodsResp
 		}
 		answer.Detections[i] = DoodsDetection{region, d.Box[1] / h, d.Box[0] / w, d.Box[3] / h, d.Box[2] / w, d.Label, d.Score * 100}
 	}
-	if form != formJSON {
-		answer.Image = base64.StdEncoding.EncodeToString(out.drawn)
-	}
+	answer.drawn = out.drawn
 	return answer, m, nil
 }
 

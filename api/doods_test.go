@@ -126,6 +126,23 @@ func TestDoodsDrawsOnRequest(t *testing.T) {
 	}
 }
 
+func TestDoodsImage(t *testing.T) {
+	s := newTestServer(t, &fake{}, nil)
+	for ask, format := range map[string]string{"": "jpeg", "png": "png"} {
+		w := post(s, "/doods/image", jsonBody(t, map[string]any{"data": b64(jpegOf(t, 80, 40)), "image": ask}))
+		img, have, err := image.Decode(w.Body)
+		if err != nil || have != format || w.Header().Get("Content-Type") != "image/"+format || img.Bounds().Dx() != 80 {
+			t.Errorf("%q: %d %q %v", ask, w.Code, w.Header().Get("Content-Type"), err)
+		}
+	}
+	if w := post(s, "/doods/image", []byte(`{"data":"aGk="}`)); w.Code != 415 || !strings.Contains(w.Body.String(), `"error":"not a picture`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if held := s.budget.used.Load(); held != 0 {
+		t.Errorf("%d bytes still held", held)
+	}
+}
+
 func TestDoodsErrors(t *testing.T) {
 	s := newTestServer(t, &fake{}, nil)
 	photo := b64(jpegOf(t, 80, 40))

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -224,6 +225,9 @@ func (d *doodsSocket) detect(req *DoodsRequest) {
 	d.pictures++
 	d.detections += len(answer.Detections)
 	d.mu.Unlock()
+	if answer.drawn != nil {
+		answer.Image = base64.StdEncoding.EncodeToString(answer.drawn)
+	}
 	d.send(answer)
 }
 

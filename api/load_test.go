@@ -369,3 +369,43 @@ func TestSlowHeaderAndLargeHeader(t *testing.T) {
 		t.Errorf("large header: %d", resp.StatusCode)
 	}
 }
+
+// The time limit for reading a request must not end one that is read and waits:
+// net/http would take the client for gone.
+func TestReadTimeoutEndsWithTheBody(t *testing.T) {
+	f, entered, release := holdable()
+	s := newTestServer(t, f, func(c *Config) { oneWorker(5)(c); c.ReadTimeout = 50 * time.Millisecond })
+	url, _ := running(t, s)
+	form, formType := formOf(t, formPart{"image", "a.jpg", string(jpegOf(t, 80, 40))})
+	deep, deepType := frigateForm(jpegOf(t, 80, 40))
+	infer, _ := kserveBody(t, false, nil, jpegOf(t, 80, 40))
+	requests := []struct {
+		path, contentType string
+		body              []byte
+	}{
+		{"/detect", "image/jpeg", jpegOf(t, 80, 40)},
+		{"/detect", formType, form.Bytes()},
+		{"/detect", "application/json", jsonBody(t, map[string]any{"image": b64(jpegOf(t, 80, 40))})},
+		{"/v1/vision/detection", deepType, deep},
+		{"/doods/detect", "application/json", homeAssistant(t, jpegOf(t, 80, 40), nil)},
+		{"/v2/models/fake/infer", "application/json", infer},
+	}
+	var clients sync.WaitGroup
+	for _, r := range requests {
+		clients.Go(func() {
+			resp, err := http.Post(url+r.path, r.contentType, bytes.NewReader(r.body))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Errorf("%s as %s: %d", r.path, r.contentType, resp.StatusCode)
+			}
+		})
+	}
+	<-entered
+	time.Sleep(150 * time.Millisecond)
+	close(release)
+	clients.Wait()
+}

@@ -143,6 +143,11 @@ func doodsOperations() []operation {
 			answers: []content{jsonOf[DoodsResponse]()}, problems: append([]*problemKind{kindUnknownModel}, pictureProblems...),
 			example: `printf '{"data":"%s","detect":{"*":50}}' "$(base64 < street.jpg)" | curl -d @- localhost:8080/doods/detect`,
 		},
+		{
+			method: http.MethodPost, path: "/doods/image", summary: "Find objects and answer with the picture, boxes drawn in",
+			bodies:  []content{{media: "application/json", of: reflect.TypeFor[DoodsRequest]()}},
+			answers: []content{bare("image/jpeg"), bare("image/png")}, problems: append([]*problemKind{kindUnknownModel}, pictureProblems...),
+		},
 		{method: http.MethodGet, path: "/doods/detect", summary: "WebSocket: many requests, answered as they are done", about: "Every message is a DoodsRequest, every answer a DoodsResponse; ids tell them apart.", answers: socket, problems: []*problemKind{kindUpgrade, kindStopping}},
 		{method: http.MethodGet, path: "/doods/stream", summary: "WebSocket: the pictures of one source, in their order", about: "The first message is a DoodsRequest whose rules hold for the pictures after it; these may be DoodsRequests with data only, or binary messages: the bare picture. Each is answered with a DoodsResponse. The service opens no addresses: pictures come over the WebSocket.", answers: socket, problems: []*problemKind{kindUpgrade, kindStopping}},
 	}
