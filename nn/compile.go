@@ -33,7 +33,7 @@ func CPUs() []string {
 
 // compile prepares the kernel of one step.
 func (p *program) compile(s *step) compiled {
-	c := compiled{node: s.out, kind: s.kind.String(), units: p.graph.nodes[s.out].channels}
+	c := compiled{node: s.node, out: s.out, kind: s.kind.String(), units: p.graph.nodes[s.out].channels}
 	in := p.sizes[s.in[0]]
 	area := p.sizes[s.out].area()
 	switch s.kind {
@@ -44,10 +44,7 @@ func (p *program) compile(s *step) compiled {
 		c.units = k.Units()
 		c.bind = func(plan *Plan) task {
 			x, y := plan.planes(s.in[0]), plan.planes(s.out)
-			scratch := make([][]float32, p.threads)
-			for i := range scratch {
-				scratch[i] = make([]float32, k.ScratchFloats())
-			}
+			scratch := perThread(p.threads, func() []float32 { return make([]float32, k.ScratchFloats()) })
 			return func(t, from, to int) { k.Run(y, x, s.act, scratch[t], from, to) }
 		}
 	case opMaxPool, opAvgPool:
@@ -97,18 +94,33 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 			x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
 			return func(_, from, to int) { k.Run(y, x, res, s.act, from, to) }
 		}
+	case s.pooled:
+		c.kind = "conv + max pool"
+		k := kernel.NewConvMaxPool(p.path, s.weight, s.bias, v.Out, channels, v.Kernel, v.Stride, v.pad(), v.Groups, in.h, in.w)
+		c.units = k.Units()
+		c.bind = func(plan *Plan) task {
+			x, y := plan.planes(s.in[0]), plan.planes(s.out)
+			scratch := perThread(p.threads, k.NewScratch)
+			return func(t, from, to int) { k.Run(y, x, s.act, scratch[t], from, to) }
+		}
 	default:
 		k := kernel.NewConv(p.path, s.weight, s.bias, v.Out, channels, v.Kernel, v.Stride, v.pad(), v.Groups, in.h, in.w)
 		c.units = k.Units()
 		c.bind = func(plan *Plan) task {
 			x, y := plan.planes(s.in[0]), plan.planes(s.out)
-			scratch := make([]*kernel.ConvScratch, p.threads)
-			for i := range scratch {
-				scratch[i] = k.NewScratch()
-			}
+			scratch := perThread(p.threads, k.NewScratch)
 			return func(t, from, to int) { k.Run(y, x, nil, s.act, scratch[t], from, to) }
 		}
 	}
+}
+
+// perThread makes one scratch memory a thread.
+func perThread[T any](threads int, make1 func() T) []T {
+	var all []T
+	for range threads {
+		all = append(all, make1())
+	}
+	return all
 }
 
 // eachPlane makes the task of a step that works plane by plane.

@@ -9,10 +9,12 @@ import (
 // batch norm, residual addition and activation that were folded into it.
 type step struct {
 	kind         opKind
+	node         int // of the graph, before anything was folded in
 	name         string
 	in           []int // value ids
 	res          int   // value id of a fused residual, or -1
 	out          int   // value id
+	pooled       bool  // a conv whose result goes through a 3x3 max pool of stride 2
 	conv         ConvSpec
 	pool         poolSpec
 	act          Act
@@ -75,12 +77,16 @@ func (l *lowering) node(i int, n *node) error {
 			l.merge(i, n.in[0])
 			return nil
 		}
+	case opMaxPool:
+		if l.fusePool(i, n) {
+			return nil
+		}
 	case opAdd:
 		if l.fuseAdd(i, n.in[0], n.in[1]) || l.fuseAdd(i, n.in[1], n.in[0]) {
 			return nil
 		}
 	}
-	s := step{kind: n.kind, name: n.name, in: n.in, res: -1, out: i, conv: n.conv, pool: n.pool, act: n.act}
+	s := step{kind: n.kind, node: i, name: n.name, in: n.in, res: -1, out: i, conv: n.conv, pool: n.pool, act: n.act}
 	if n.kind == opConv || n.kind == opLinear {
 		var err error
 		if s.weight, err = l.w.get(Param{n.name + ".weight", l.g.weightShape(n)}); err != nil {
@@ -109,11 +115,25 @@ func (l *lowering) fusable(j int) *step {
 	if l.uses[j] != 1 || l.made[j] < 0 || l.g.nodes[j].kind == opView {
 		return nil
 	}
-	switch s := &l.steps[l.made[j]]; s.kind {
-	case opConv, opLinear, opAdd:
+	switch s := &l.steps[l.made[j]]; {
+	case s.pooled:
+		return nil
+	case s.kind == opConv, s.kind == opLinear, s.kind == opAdd:
 		return s
 	}
 	return nil
+}
+
+// fusePool makes the max pool of a stem part of its convolution, so that the
+// largest map of a network never leaves the cache.
+func (l *lowering) fusePool(i int, n *node) bool {
+	s := l.fusable(n.in[0])
+	if s == nil || s.kind != opConv || s.conv.Groups != 1 || s.pointwise() || n.pool != (poolSpec{3, 2, 1}) {
+		return false
+	}
+	s.pooled, s.out = true, i
+	l.made[i] = l.made[n.in[0]]
+	return true
 }
 
 // fuseAdd makes i = x + y part of the convolution that computes x, if y is

@@ -25,25 +25,10 @@ type pool struct {
 	free  []int
 }
 
-const (
-	cacheLine  = 16 // floats
-	pageFloats = 1024
-)
-
-// guard is the number of zero floats between planes of width w.
-func guard(w int) int { return roundUp(kernel.Guard(w), cacheLine) }
+// cacheLine is the alignment of planes, in floats.
+const cacheLine = 16
 
 func roundUp(n, m int) int { return (n + m - 1) / m * m }
-
-// planeStride is the distance of neighbouring planes. A multiple of 4 KiB
-// would put all planes into the same cache sets.
-func planeStride(s size) int {
-	n := roundUp(s.area(), cacheLine) + guard(s.w)
-	if n%pageFloats == 0 {
-		n += cacheLine
-	}
-	return n
-}
 
 func (l *lowering) layout(sizes []size) *layout {
 	out := &layout{planes: make([][]int32, len(l.g.nodes))}
@@ -122,13 +107,13 @@ func (l *lowering) layout(sizes []size) *layout {
 	out.floats = kernel.Slack
 	base := map[size]int{}
 	for _, s := range order {
-		base[s] = out.floats + guard(s.w)
-		out.floats = base[s] + pools[s].slots*planeStride(s)
+		base[s] = roundUp(out.floats+kernel.Guard(s.w), cacheLine)
+		out.floats = base[s] + pools[s].slots*kernel.Stride(s.h, s.w)
 	}
 	out.floats += kernel.Slack
 	out.offset = make([]int, len(sizeOf))
 	for p, s := range sizeOf {
-		out.offset[p] = base[s] + slot[p]*planeStride(s)
+		out.offset[p] = base[s] + slot[p]*kernel.Stride(s.h, s.w)
 	}
 	return out
 }

@@ -42,7 +42,8 @@ type program struct {
 // compiled is a step with its kernel prepared. Its units of work can be done
 // in any order and by several threads.
 type compiled struct {
-	node  int // of the graph, whose shape the result has
+	node  int // of the graph, before anything was folded in
+	out   int // value id
 	kind  string
 	units int
 	bind  func(p *Plan) task
@@ -152,7 +153,8 @@ func (p *Plan) CPU() string { return p.path.String() }
 // Bytes returns the memory that belongs to this plan alone.
 func (p *Plan) Bytes() int { return 4 * len(p.arena) }
 
-// Layer is one step of a plan as Profile measured it.
+// Layer is one step of a plan as Profile measured it. Its shape is that of the
+// result; MACs are those of the convolution or linear layer in it.
 type Layer struct {
 	Name     string
 	Kind     string
@@ -169,10 +171,10 @@ func (p *Plan) Profile() []Layer {
 	for i, t := range p.tasks {
 		s := &p.steps[i]
 		n := &p.graph.nodes[s.node]
-		size := p.sizes[s.node]
+		size := p.sizes[s.out]
 		start := time.Now()
 		t(0, 0, s.units)
-		layers[i] = Layer{n.name, s.kind, n.channels, size.h, size.w, p.graph.macs(n, size), time.Since(start)}
+		layers[i] = Layer{n.name, s.kind, n.channels, size.h, size.w, p.graph.macs(n, p.sizes[s.node]), time.Since(start)}
 	}
 	return layers
 }

@@ -3,6 +3,7 @@ package nn
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -140,5 +141,16 @@ func TestRandomWeightsDependOnSeedOnly(t *testing.T) {
 	other, _ := json.Marshal(RandomWeights(g, 6).Tensors)
 	if string(same) != string(again) || string(same) == string(other) {
 		t.Error("seed 5 must give the same weights twice and seed 6 others")
+	}
+}
+
+func BenchmarkReadWeights(b *testing.B) {
+	const n = 3 << 20
+	file := pack(b, fmt.Sprintf(`{"a":{"dtype":"F16","shape":[%d],"data_offsets":[0,%d]}}`, n, 2*n), make([]byte, 2*n))
+	b.SetBytes(2 * n)
+	for b.Loop() {
+		if _, err := ReadWeights(file); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
