@@ -35,7 +35,7 @@ def _sharpen(x, amount):
 
 
 def view(rgb, photo, size, rng):
-    """-> input [3, size, size], boxes [n, 4] in network pixels, scores [n], classes [n]."""
+    """-> input [3, size, size], boxes [n, 4] in network pixels, scores [n], classes [n], cut."""
     boxes, keep = photo.boxes.copy(), np.ones(len(photo.boxes), bool)
     chance = rng.random()
     if chance < CROP:
@@ -51,4 +51,4 @@ def view(rgb, photo, size, rng):
         x = _sharpen(x, rng.uniform(0, STRONGEST))
     x = np.ascontiguousarray(((x - preprocess.MEAN) / preprocess.STD).transpose(2, 0, 1))
     boxes = boxes * np.array([size / w, size / h] * 2, np.float32)
-    return x, boxes[keep].astype(np.float32), photo.scores[keep], photo.classes[keep]
+    return x, boxes[keep].astype(np.float32), photo.scores[keep], photo.classes[keep], photo.cut

@@ -97,7 +97,8 @@ def _history(runs):
 def write(path, runs, dev, first, whole, alpha, processes=2):
     from .losses import RAMP
     sizes, passes, minutes = _history(runs)
-    told = {"head": "second stage alone on the frozen first stage", "all": "every tensor, end to end"}
+    told = {"head": "second stage alone on the frozen first stage", "all": "every tensor, end to end",
+            "last": "second stage alone again, on the trained first stage"}
     c = macs.count()
     text = TEXT.format(
         name=export.NAME, size=detector.INPUT, params=c["params"] / 1e6, alpha=alpha, rest=round(1 - alpha, 3),

@@ -16,6 +16,7 @@ from .classes import INDEX, VOC
 
 TRUE_WEIGHT = 0.4       # of a person's label against the teachers' (VOC's rules of what to draw differ a little from COCO's)
 DEV_VOC = 350           # VOC photos held out beside the fully labelled ones
+CUT, MOST = 0.12, 30    # pseudo.json holds boxes from this score on, and at most so many a photo
 TWIN = 5.0              # mean absolute difference of 16x16 grey thumbnails below which two photos are taken for the same
 COCO_LIKE = ("coco_", "osie__", "flickr8k__")
 
@@ -30,6 +31,7 @@ class Photo:
     boxes: np.ndarray = field(default=None)    # [n, 4] x1 y1 x2 y2, stored pixels
     scores: np.ndarray = field(default=None)   # [n]
     classes: np.ndarray = field(default=None)  # [n] 0..79
+    cut: float = CUT                # the teachers' boxes below this score are not known
 
 
 def _xywh(rows):
@@ -81,6 +83,8 @@ class Photos:
             rows = pseudo.get(name, [])
             p = Photo(name, image["labels"], width, height, offset, _xywh([r[1:5] for r in rows]),
                       np.array([r[5] for r in rows], np.float32), np.array([INDEX[r[0]] for r in rows], int))
+            if len(rows) >= MOST:
+                p.cut = float(p.scores.min())
             if p.known == "voc20":
                 true = people.get(image["id"], [])
                 p.boxes, p.scores, p.classes = _blend(

@@ -37,14 +37,15 @@ class Detector(nn.Module):
 
     @torch.no_grad()
     def predict(self, x):
-        """[1, 3, H, W] -> dict of what both stages say about one picture, boxes in network pixels."""
+        """[N, 3, H, W] -> for each picture a dict of what both stages say, boxes in network pixels."""
         height, width = x.shape[2:]
         pyramid, dense, at = self.first(x)
-        proposal = roi.propose(dense, at, width, height, 0)
-        logits, deltas = self.second(pyramid, [proposal], width, height)
-        refined = roi.apply_deltas(proposal[0], deltas)
-        return {"pyramid": pyramid, "dense": dense[0], "points": at, "proposals": proposal[0], "prior": proposal[1],
-                "objectness": proposal[2], "head": logits, "deltas": deltas, "refined": refined}
+        proposals = [roi.propose(dense, at, width, height, i) for i in range(len(x))]
+        counts = [len(p[0]) for p in proposals]
+        logits, deltas = (t.split(counts) for t in self.second(pyramid, proposals, width, height))
+        return [{"pyramid": [p[i] for p in pyramid], "dense": dense[i], "points": at, "proposals": boxes, "prior": prior,
+                 "objectness": objectness, "head": logits[i], "deltas": deltas[i],
+                 "refined": roi.apply_deltas(boxes, deltas[i])} for i, (boxes, prior, objectness) in enumerate(proposals)]
 
 
 def fuse(prior, head, alpha):

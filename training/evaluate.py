@@ -5,6 +5,7 @@
 import argparse
 import contextlib
 import io
+import itertools
 import json
 import os
 
@@ -19,10 +20,17 @@ from .classes import IDS, VOC
 FIGURES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 
 
-def look(net, rgb, size=detector.INPUT):
-    """What both stages say about a photo (Detector.predict), without gradients."""
-    x = torch.from_numpy(preprocess.tensor(rgb, size, size))[None].to(memory_format=torch.channels_last)
-    return net.predict(x)
+BATCH = 16  # PyTorch's 1x1 convolutions of one thread are twice as fast from here on
+
+
+def look(net, photos, size=detector.INPUT):
+    """photos: iterable of (key, uint8 RGB) -> (key, width, height, what both stages say: Detector.predict)."""
+    photos = iter(photos)
+    while batch := list(itertools.islice(photos, BATCH)):
+        x = np.stack([preprocess.tensor(rgb, size, size) for _, rgb in batch])
+        out = net.predict(torch.from_numpy(x).contiguous(memory_format=torch.channels_last))
+        for (key, rgb), said in zip(batch, out):
+            yield key, rgb.shape[1], rgb.shape[0], said
 
 
 def rules(alphas):
@@ -45,9 +53,7 @@ def run(net, photos, chosen):
     """photos: iterable of (image id, uint8 RGB), chosen: what rules() gives -> result rows by rule."""
     size = detector.INPUT
     rows = {name: [] for name in chosen}
-    for image_id, rgb in photos:
-        out = look(net, rgb)
-        height, width = rgb.shape[:2]
+    for image_id, width, height, out in look(net, photos):
         for name, rule in chosen.items():
             rows[name].append(to_results(image_id, rule(out, size, size), width, height))
     return {name: np.concatenate(r) if r else np.zeros((0, 7)) for name, r in rows.items()}

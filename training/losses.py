@@ -4,6 +4,8 @@ Second stage: quality focal loss (Li et al. 2020, arXiv:2006.04388) on soft targ
 on boxes. First stage: every dense point is held to what the untouched teacher says on the same picture, corrected object
 by object towards the labels, so that points keep their order inside an object and only the object's score moves.
 """
+import math
+
 import torch
 import torch.nn.functional as F
 from torchvision.ops import box_iou, generalized_box_iou_loss
@@ -13,14 +15,13 @@ from .model import BINS, CLASSES
 RAMP = (0.4, 0.9)          # IoU at which a refined box earns nothing, and its label's whole score
 RIVAL = 0.08               # how fast a second box on the same object loses its target, in IoU behind the best
 HARM = 1.0                 # extra weight of a box that got worse
-UNKNOWN, FADE = 0.1, 0.7   # labels stop at score 0.12: below, the prior is kept up to UNKNOWN, times FADE
+FADE = 0.85                # what no label speaks of keeps its prior times FADE, up to the score where the photo's labels stop
 SHIFT, STRENGTH = 1.5, 0.6  # largest correction of an object's logit, and the share of it that is applied
-MISSED = 0.06              # score that is assumed for objects that the labels do not show
 
 
-def second_targets(refined, prior, boxes, scores, classes):
-    """One picture: refined boxes [R, 4], prior probabilities [R, 80], labels [n] -> target probabilities [R, 80]."""
-    base = FADE * prior.clamp(max=UNKNOWN)
+def second_targets(refined, prior, boxes, scores, classes, cut):
+    """One picture: refined boxes [R, 4], prior probabilities [R, 80], labels [n] that stop at score cut -> target probabilities [R, 80]."""
+    base = FADE * prior.clamp(max=cut)
     if not len(boxes):
         return base
     iou = box_iou(refined, boxes)
@@ -28,11 +29,11 @@ def second_targets(refined, prior, boxes, scores, classes):
     value = ((iou - RAMP[0]) / (RAMP[1] - RAMP[0])).clamp(0, 1) * (-lead / RIVAL).exp() * scores
     column = classes[None].expand_as(value)
     target = torch.zeros_like(prior).scatter_reduce_(1, column, value, "amax")
-    near = torch.zeros_like(prior).scatter_reduce_(1, column, (iou > 0.3).to(prior.dtype), "amax")
+    near = torch.zeros_like(prior).scatter_reduce_(1, column, (iou > 0.5).to(prior.dtype), "amax")
     return torch.where(near > 0, target, torch.maximum(base, target))
 
 
-def box_targets(proposals, prior, boxes, scores, classes):
+def box_targets(proposals, prior, boxes, scores, classes, _cut):
     """One picture -> box target [R, 4], weight [R]; weight 0 where no label of a likely class is near.
 
     The best placed proposals of an object weigh most: those are the ones that end up as detections.
@@ -66,12 +67,12 @@ def second_loss(logits, refined, proposals, prior_logits, labels, counts):
     target, where, weight = [], [], []
     with torch.no_grad():
         at = 0
-        for n, (boxes, scores, classes) in zip(counts, labels):
+        for n, label in zip(counts, labels):
             rows = slice(at, at + n)
             at += n
             prior = prior_logits[rows].sigmoid()
-            target.append(second_targets(refined[rows], prior, boxes, scores, classes))
-            b, w = box_targets(proposals[rows], prior, boxes, scores, classes)
+            target.append(second_targets(refined[rows], prior, *label))
+            b, w = box_targets(proposals[rows], prior, *label)
             where.append(b)
             weight.append(w)
         target, where, weight = torch.cat(target), torch.cat(where), torch.cat(weight)
@@ -81,12 +82,12 @@ def second_loss(logits, refined, proposals, prior_logits, labels, counts):
     return cls, box
 
 
-def dense_targets(dense, anchor_boxes, boxes, scores, classes):
+def dense_targets(dense, anchor_boxes, boxes, scores, classes, cut):
     """One picture: the teacher's dense logits [A, 112] and decoded boxes [A, 4] -> target class logits [A, 80], box targets [A, 4], box weights [A]."""
     logits = dense[:, :CLASSES]
     p = logits.sigmoid()
-    lost = torch.logit(torch.tensor(MISSED)) - logits
-    shift = torch.where(p > MISSED, lost.clamp(-SHIFT, 0), torch.zeros_like(lost))
+    lost = math.log(cut / (1 - cut)) - logits  # what the labels do not show scores at most as much as where they stop
+    shift = torch.where(p > cut, lost.clamp(-SHIFT, 0), torch.zeros_like(lost))
     to, weight = anchor_boxes.clone(), torch.zeros(len(logits))
     if len(boxes):
         iou = box_iou(anchor_boxes, boxes)

@@ -17,7 +17,7 @@ import torch.distributed as dist
 
 from . import augment, checkpoint, data, detector, evaluate, losses, model, roi, teacher
 
-ALPHAS = (0.0, 0.3, 0.5, 0.7)
+ALPHAS = (0.0, 0.4, 0.7)   # second stage weights that are watched
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Trainer:
     def __init__(self, rank, world, args):
         self.rank, self.world, self.args = rank, world, args
         self.store = data.Photos(args.shared, args.cache)
-        self.dev, self.val = evaluate.DevSet(self.store), evaluate.ValSet(args.shared)
+        self.dev = evaluate.DevSet(self.store)
         self.net = teacher.start(args.shared, args.seed).to(memory_format=torch.channels_last)
         torch.manual_seed(args.seed + 1 + rank)
         self.teacher = copy.deepcopy(self.net).eval().requires_grad_(False)
@@ -83,7 +83,7 @@ class Trainer:
             p = self.order.pop()
             views.append(augment.view(self.store.rgb(p), p, detector.INPUT, rng))
         x = torch.from_numpy(np.stack([v[0] for v in views])).contiguous(memory_format=torch.channels_last)
-        return x, [tuple(torch.from_numpy(np.ascontiguousarray(t)) for t in v[1:]) for v in views]
+        return x, [(*(torch.from_numpy(np.ascontiguousarray(t)) for t in v[1:4]), v[4]) for v in views]
 
     def _first(self, net, x, frozen):
         if not frozen:
@@ -125,6 +125,8 @@ class Trainer:
         optimiser = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.99))
         if self.optimiser_state:
             optimiser.load_state_dict(self.optimiser_state)
+            for now, g in zip(groups, optimiser.param_groups):
+                g["base"] = now["base"]  # the rates asked for now, not those of the interrupted run
             self.optimiser_state = None
         return optimiser
 
@@ -145,6 +147,8 @@ class Trainer:
             return
         self.order = []
         rng = random.Random(self.args.seed + 1000 * self.rank + self.steps)
+        if not phase.trunk and not self.done:
+            self._settle()
         optimiser = self._optimiser(phase)
         parameters = [p for g in optimiser.param_groups for p in g["params"]]
         second = list(self.net.roi.parameters())
@@ -191,6 +195,13 @@ class Trainer:
         self.look(phase)
         self._save()
 
+    def _settle(self):
+        """What is going to be frozen becomes its own average."""
+        with torch.no_grad():
+            for name, p in self.net.named_parameters():
+                if not name.startswith("roi."):
+                    p.copy_(self.average.get_parameter(name))
+
     def _follow(self, decay):
         d = min(decay, (1 + self.steps) / (10 + self.steps))
         with torch.no_grad():
@@ -200,16 +211,13 @@ class Trainer:
     # ---- watching
 
     def look(self, phase):
-        """AP of the averaged weights: on the development set, which chooses what is kept, and on val, which is only reported."""
+        """AP of the averaged weights on the development set, which chooses what is kept."""
         row = {"phase": phase.name, "minute": round(self.done, 1), "step": self.steps}
-        for title, known in (("dev", self.dev), ("val", self.val)):
-            mine = evaluate.run(self.average, known.photos(self.rank, self.world), evaluate.rules(ALPHAS))
-            everyone = [None] * self.world
-            dist.all_gather_object(everyone, mine)
-            if self.rank == 0:
-                rows = {k: np.concatenate([e[k] for e in everyone]) for k in mine}
-                row[title] = {k: round(100 * known.score(v), 2) for k, v in rows.items()}
+        mine = evaluate.run(self.average, self.dev.photos(self.rank, self.world), evaluate.rules(ALPHAS))
+        everyone = [None] * self.world
+        dist.all_gather_object(everyone, mine)
         if self.rank == 0:
+            row["dev"] = {k: round(100 * self.dev.score(np.concatenate([e[k] for e in everyone])), 2) for k in mine}
             self._log(**row)
             score = max(v for k, v in row["dev"].items() if k != "first")
             if score > self.best:

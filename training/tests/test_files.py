@@ -66,10 +66,10 @@ def test_views_keep_boxes_on_their_objects():
     from types import SimpleNamespace
     rgb = np.zeros((90, 120, 3), np.uint8)
     rgb[30:60, 40:80] = 255
-    photo = SimpleNamespace(boxes=np.array([[40, 30, 80, 60]], np.float32), scores=np.ones(1, np.float32), classes=np.zeros(1, int))
+    photo = SimpleNamespace(boxes=np.array([[40, 30, 80, 60]], np.float32), scores=np.ones(1, np.float32), classes=np.zeros(1, int), cut=0.12)
     rng = random.Random(0)
     for _ in range(30):
-        x, boxes, scores, _ = augment.view(rgb, photo, 96, rng)
+        x, boxes, *_ = augment.view(rgb, photo, 96, rng)
         if not len(boxes):
             continue
         bright = x[0] > 0.9 * x[0].max()

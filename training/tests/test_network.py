@@ -69,7 +69,9 @@ def test_pool_reads_cell_i_at_pixel_i_times_stride():
 
 
 def test_untrained_second_stage_repeats_the_prior(net):
-    out = net.predict(torch.randn(1, 3, 352, 352, generator=torch.Generator().manual_seed(1)))
+    x = torch.randn(2, 3, 352, 352, generator=torch.Generator().manual_seed(1))
+    out, other = net.predict(x)
+    assert torch.allclose(other["dense"], net.predict(x[1:])[0]["dense"], atol=1e-3)
     assert torch.allclose(out["head"], out["prior"]) and not out["deltas"].any()
     assert len(out["proposals"]) <= roi.PROPOSALS
 

@@ -75,16 +75,16 @@ def rows(values):
 def describe(net, image, alpha):
     size, rng = detector.INPUT, np.random.default_rng(7)
     rgb = np.asarray(image)
-    out = evaluate.look(net, rgb)
+    ((*_, out),) = evaluate.look(net, [(0, rgb)])
     vector = {"weights": export.NAME, "width": image.width, "height": image.height,
               "input": pick(preprocess.tensor(rgb, size, size), rng)}
     at = 0
     for level, p in enumerate(out["pyramid"], 3):
-        h, w = p.shape[2:]
+        h, w = p.shape[1:]
         dense = out["dense"][at:at + h * w]
         bins = torch.arange(model.BINS).float()
         distance = dense[:, model.CLASSES:].unflatten(1, (4, model.BINS)).softmax(-1) @ bins * model.STRIDES[level - 3]
-        vector[f"p{level}"] = pick(p[0].numpy(), rng)
+        vector[f"p{level}"] = pick(p.numpy(), rng)
         vector[f"classes{level}"] = pick(dense[:, :model.CLASSES].T.reshape(model.CLASSES, h, w).numpy(), rng)
         vector[f"distances{level}"] = pick(distance.T.reshape(4, h, w).numpy(), rng)
         at += h * w
