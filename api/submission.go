@@ -35,9 +35,9 @@ type DetectRequest struct {
 	Model         string          `json:"model,omitempty" doc:"which model, the default one if not given"`
 }
 
-// readSubmission reads the body in whichever form it comes. Pictures of the
-// first kind of content win: a body that starts with { and names no content
-// type of its own is JSON.
+// readSubmission reads the body in whichever form it comes: a form, JSON, or the
+// picture itself. A body that starts with { under no content type, or under the
+// one that curl -d gives it, is JSON too.
 func readSubmission(r *http.Request, in *intake, maxPictures int) (*submission, error) {
 	contentType := r.Header.Get("Content-Type")
 	kind, typeParams, err := mime.ParseMediaType(contentType)
