@@ -47,24 +47,38 @@ func (s *Server) look(ctx context.Context, m *served, t task) (*seen, error) {
 		return nil, s.refusal(ctx, m, err)
 	}
 	defer leave()
+	leaveLarge, err := s.large.enter(ctx, t.data)
+	if err != nil {
+		return nil, s.refusal(ctx, m, err)
+	}
+	defer leaveLarge()
 	out := &seen{}
 	clock := stopwatch{last: start, stages: &out.stages}
 	clock.lap("queue")
+	if err := s.work(ctx, m, t, out, &clock); err != nil {
+		return nil, err
+	}
+	out.stages = append(out.stages, Stage{"total", time.Since(start)})
+	s.metrics.looked(m, out)
+	return out, nil
+}
 
+// work is look without the waiting. The decoded picture does not outlive it.
+func (s *Server) work(ctx context.Context, m *served, t task, out *seen, clock *stopwatch) error {
 	photo, err := detector.Decode(t.data, detector.Limits{MaxPixels: s.cfg.MaxPixels, MaxBytes: s.cfg.MaxBody})
 	if err != nil {
-		return nil, decodeFailure(err)
+		return decodeFailure(err)
 	}
 	clock.lap("decode")
 	if err := ctx.Err(); err != nil {
-		return nil, s.refusal(ctx, m, err)
+		return s.refusal(ctx, m, err)
 	}
 	found, stages, err := m.detector.Detect(ctx, photo)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, s.refusal(ctx, m, ctx.Err())
+			return s.refusal(ctx, m, ctx.Err())
 		}
-		return nil, fmt.Errorf("model %q: %w", m.Name, err)
+		return fmt.Errorf("model %q: %w", m.Name, err)
 	}
 	out.stages = append(out.stages, stages...)
 	clock.skip()
@@ -73,13 +87,11 @@ func (s *Server) look(ctx context.Context, m *served, t task) (*seen, error) {
 	out.found = t.filter(found, size.X, size.Y)
 	if t.form != formJSON {
 		if out.drawn, err = encode(s.draw(photo, out.found), t.form); err != nil {
-			return nil, err
+			return err
 		}
 		clock.lap("draw")
 	}
-	out.stages = append(out.stages, Stage{"total", time.Since(start)})
-	s.metrics.looked(m, out)
-	return out, nil
+	return nil
 }
 
 // stopwatch adds the time since its last lap as a stage.
