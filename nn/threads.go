@@ -5,20 +5,20 @@ import (
 	"sync/atomic"
 )
 
-// crew lets several goroutines run a plan's steps in order. Work is claimed,
-// not assigned: a goroutine that the scheduler starts late finds the steps
-// done and never holds the others up, so more threads than free CPUs cost
-// little, and one thread pays nothing at all (it does not come here).
+// crew lets several threads run a plan's steps in order. Work is claimed, not
+// assigned: a thread that the scheduler wakes late finds steps done and never
+// holds the others up, so more threads than free CPUs cost little, and with one
+// thread none of this is used.
 //
-// Counters carry the number of the run in their upper half. A goroutine left
-// over from an earlier run sees a foreign number and leaves.
+// Counters carry the number of the run in their upper half. A helper that
+// comes so late that the next run has begun sees a foreign number and leaves.
 type crew struct {
 	threads int
 	run     func(thread, step, from, to int)
 	units   []int
 	steps   []progress
-	joined  atomic.Uint64 // goroutines taking part in the current run
-	work    func()
+	epoch   atomic.Uint32
+	helpers []*helper
 }
 
 // progress is one step's counters, each on a cache line of its own.
@@ -31,34 +31,32 @@ type progress struct {
 
 func newCrew(threads int, units []int, run func(thread, step, from, to int)) *crew {
 	c := &crew{threads: threads, run: run, units: units, steps: make([]progress, len(units))}
-	c.work = c.join // bound once, so that starting it allocates nothing
+	for i := 1; i < threads; i++ {
+		c.helpers = append(c.helpers, newHelper(i))
+	}
+	// Helpers know a crew only while they work for it, so a forgotten plan is
+	// collected and its threads end with it.
+	runtime.AddCleanup(c, dismiss, c.helpers)
 	return c
 }
 
 // runAll returns when every unit of every step is done.
 func (c *crew) runAll() {
-	epoch := uint32(c.joined.Load()>>32) + 1
+	epoch := c.epoch.Load() + 1
 	for i := range c.steps {
 		c.steps[i].done.Store(uint64(epoch) << 32)
 		c.steps[i].next.Store(uint64(epoch) << 32)
 	}
-	c.joined.Store(uint64(epoch)<<32 | 1)
-	for range c.threads - 1 {
-		go c.work()
+	c.epoch.Store(epoch)
+	for _, h := range c.helpers {
+		h.call(c)
 	}
-	c.help(epoch, 0)
+	c.help(0)
 }
 
-// join takes part in the current run under a thread number of its own, which
-// says whose scratch memory it may use.
-func (c *crew) join() {
-	v := c.joined.Add(1)
-	if thread := int(uint32(v)) - 1; thread < c.threads {
-		c.help(uint32(v>>32), thread)
-	}
-}
-
-func (c *crew) help(epoch uint32, thread int) {
+// help takes part in the current run, with the scratch memory of one thread.
+func (c *crew) help(thread int) {
+	epoch := c.epoch.Load()
 	for i := range c.steps {
 		p, units := &c.steps[i], c.units[i]
 		chunk := max(1, (units+2*c.threads-1)/(2*c.threads))
@@ -77,7 +75,7 @@ func (c *crew) help(epoch uint32, thread int) {
 				p.done.Add(uint64(to - from))
 			}
 		}
-		for spins := 0; ; spins++ {
+		for spins := 1; ; spins++ {
 			v := p.done.Load()
 			if uint32(v>>32) != epoch {
 				return
@@ -85,7 +83,7 @@ func (c *crew) help(epoch uint32, thread int) {
 			if int(uint32(v)) >= units {
 				break
 			}
-			if spins%spinsBeforeYield == spinsBeforeYield-1 {
+			if spins%spinsBeforeYield == 0 {
 				runtime.Gosched()
 			}
 		}
