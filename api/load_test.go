@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -408,4 +409,37 @@ func TestReadTimeoutEndsWithTheBody(t *testing.T) {
 	time.Sleep(150 * time.Millisecond)
 	close(release)
 	clients.Wait()
+}
+
+func TestServeSparesProcessorsForAnswers(t *testing.T) {
+	t.Setenv("GOMAXPROCS", "")
+	before := runtime.GOMAXPROCS(0)
+	s := newTestServer(t, &fake{}, func(c *Config) { c.Models[0].Workers = runtime.NumCPU() })
+	_, stop1 := running(t, s)
+	want := max(before, runtime.NumCPU()+spareProcessors)
+	eventually(t, "processors to spare", func() bool { return runtime.GOMAXPROCS(0) == want })
+	url, stop2 := running(t, newTestServer(t, &fake{}, nil))
+	eventually(t, "the second serves", func() bool {
+		resp, err := http.Get(url + "/healthz")
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return true
+	})
+	_ = stop1()
+	if got := runtime.GOMAXPROCS(0); got != want {
+		t.Errorf("%d while one still serves, want %d", got, want)
+	}
+	_ = stop2()
+	if got := runtime.GOMAXPROCS(0); got != before {
+		t.Errorf("%d afterwards, want %d", got, before)
+	}
+
+	t.Setenv("GOMAXPROCS", "2")
+	release := spareProcessor(100)
+	if got := runtime.GOMAXPROCS(0); got != before {
+		t.Errorf("%d against the environment's word", got)
+	}
+	release()
 }

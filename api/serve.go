@@ -29,6 +29,9 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // Serve is Run on a listener that is there already. It closes the listener.
+//
+// While it serves, GOMAXPROCS is two above what the models' workers take, unless
+// the environment sets it: answers must not wait for a worker's time slice.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	stopDebug, err := s.serveDebug(ctx)
 	if err != nil {
@@ -36,6 +39,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return err
 	}
 	defer stopDebug()
+	defer spareProcessor(s.models.parallel())()
 
 	// Requests outlive ctx by the grace time: they have a context of their own.
 	work, cutOff := context.WithCancelCause(context.WithoutCancel(ctx))
