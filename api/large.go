@@ -18,21 +18,26 @@ import (
 const largeBytes = 64 << 20
 
 // largeGate lets one large picture in at a time.
-type largeGate chan struct{}
+type largeGate struct {
+	slot  chan struct{}
+	least int64 // bytes
+}
 
-func newLargeGate() largeGate { return make(largeGate, 1) }
+func newLargeGate(least int64) *largeGate {
+	return &largeGate{make(chan struct{}, 1), least}
+}
 
 // enter waits if the picture is a large one and another is being worked on. The
 // caller must leave when it holds the decoded picture no more.
-func (g largeGate) enter(ctx context.Context, data []byte) (leave func(), err error) {
-	if decodedBytes(data) < largeBytes {
+func (g *largeGate) enter(ctx context.Context, data []byte) (leave func(), err error) {
+	if decodedBytes(data) < g.least {
 		return func() {}, nil
 	}
 	select {
-	case g <- struct{}{}:
+	case g.slot <- struct{}{}:
 		return func() {
 			debug.FreeOSMemory() // little beside the time that such a picture takes
-			<-g
+			<-g.slot
 		}, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()

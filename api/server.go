@@ -13,7 +13,7 @@ type Server struct {
 	keys     keyring
 	origins  *origins
 	budget   budget
-	large    largeGate
+	large    *largeGate
 	metrics  *metrics
 	openAPI  []byte
 	docs     []byte
@@ -29,7 +29,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, keys: newKeyring(cfg.APIKeys), draw: drawDetections, large: newLargeGate()}
+	s := &Server{cfg: cfg, keys: newKeyring(cfg.APIKeys), draw: drawDetections, large: newLargeGate(largeBytes)}
 	s.budget.limit = cfg.MaxMemory
 	if s.models, err = newRegistry(cfg.Models); err != nil {
 		return nil, err
