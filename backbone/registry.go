@@ -2,8 +2,8 @@ package backbone
 
 import (
 	"fmt"
-	"strings"
 
+	"riffle/internal/nearest"
 	"riffle/nn"
 )
 
@@ -71,7 +71,7 @@ func Lookup(name string) (Arch, error) {
 			return a, nil
 		}
 	}
-	return Arch{}, fmt.Errorf("backbone: unknown architecture %q, did you mean %q?", name, nearest(name))
+	return Arch{}, fmt.Errorf("backbone: unknown architecture %q%s", name, nearest.Hint(name, Names()))
 }
 
 // Build returns the named network as a classifier of ImageNetClasses classes:
@@ -129,42 +129,4 @@ func (a Arch) Cost(height, width int) (Cost, error) {
 		return Cost{}, err
 	}
 	return Cost{MACs: macs, Params: g.ParamCount()}, nil
-}
-
-// nearest returns the registered name that takes the fewest edits to reach. A
-// name that is only unfinished ("shufflenet_v1_x1.0") gets the first it begins.
-func nearest(name string) string {
-	name = strings.ToLower(strings.TrimSpace(name))
-	name = strings.ReplaceAll(name, "*", "s") // "v2*" is how the paper writes it
-	best, least := "", 0
-	for _, a := range registry {
-		if strings.HasPrefix(a.Name, name) {
-			return a.Name
-		}
-		if d := editDistance(name, a.Name); best == "" || d < least {
-			best, least = a.Name, d
-		}
-	}
-	return best
-}
-
-// editDistance is Levenshtein's: insertions, deletions and substitutions.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substitute := diagonal
-			if a[i] != b[j] {
-				substitute++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substitute, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -11,10 +11,11 @@ import (
 )
 
 // Name returns the candidate that word most likely meant, or "" if none is
-// near: the smallest edit distance (insert, drop, change or swap neighbours;
-// upper and lower case, '-', '_', '.' and ' ' count as equal), at most a third
-// of the word's length and at least 2, or else the only candidate that word is
-// the start of. Of equally near ones the first is taken.
+// near. An unfinished word of three letters or more means the first candidate
+// it is the start of. Otherwise the smallest edit distance counts (insert, drop,
+// change or swap neighbours), at most a third of the word's length or 2, or else
+// the only candidate that word is the start of; of equally near ones the first
+// is taken. Upper and lower case, '-', '_', '.' and ' ' count as equal.
 func Name(word string, candidates []string) string {
 	w := fold(word)
 	limit := max(2, utf8.RuneCountInString(w)/3)
@@ -30,7 +31,7 @@ func Name(word string, candidates []string) string {
 			starts = append(starts, c)
 		}
 	}
-	if best == "" && len(starts) == 1 {
+	if len(starts) == 1 && best == "" || len(starts) > 0 && utf8.RuneCountInString(w) >= 3 {
 		return starts[0]
 	}
 	return best
