@@ -9,8 +9,13 @@ func TestProductKernels(t *testing.T) {
 			if rows*vectors+vectors+(rows+1)/2 > 32 {
 				continue // more than there are registers
 			}
-			for n := 1; n <= 4*vectors; n++ {
-				checkProduct(t, NEON, tiling{rows: []int{rows, rows}, pixels: cutNEON(n, vectors)}, 2*rows, n)
+			// A full tile, and one behind it with every number of left-over pixels.
+			full := cutNEON(vector*vectors, vectors)
+			for last := uint32(1); last <= vector; last++ {
+				part := full[0]
+				part.off, part.n, part.mask = full[0].n, full[0].n-vector+int(last), last
+				cut := tiling{rows: []int{rows, rows}, pixels: append(full[:1:1], part)}
+				checkProduct(t, NEON, cut, 2*rows, part.off+part.n)
 			}
 		}
 	}

@@ -120,8 +120,8 @@ func (d depthwiseKernel) generate(s *source) {
 	s.loads(dW, 0, sequence(d.filter(), d.filterRegisters()))
 	s.op("ADD $%d, %s, %s", 4*d.k*d.k, dW, dW)
 	s.op("VLD1R.P 4(%s), [V%d.S4]", dBiases, d.bias())
-	for i := range d.alive() * d.vectors {
-		s.move(d.bias(), i)
+	for i := range d.ahead() * d.vectors { // a turn sets the others itself
+		s.move(d.bias(), d.sum(i/d.vectors, i%d.vectors))
 	}
 	s.op("MOVD %s, %s", dAllRows, dRows)
 
@@ -154,10 +154,8 @@ func (d depthwiseKernel) end(s *source, turn int) {
 }
 
 func (d depthwiseKernel) turn(s *source, turn int) {
-	if d.ahead() > 0 {
-		for v := range d.vectors {
-			s.move(d.bias(), d.sum(turn+d.ahead(), v))
-		}
+	for v := range d.vectors {
+		s.move(d.bias(), d.sum(turn+d.ahead(), v))
 	}
 	for i := range d.stride {
 		if d.stride == 1 {
