@@ -156,3 +156,14 @@ func copyPlanes(dst, src []kernel.Plane, n int) {
 		copy(unsafe.Slice((*float32)(dst[i]), n), unsafe.Slice((*float32)(src[i]), n))
 	}
 }
+
+// Peak measures the multiply-adds a second that one core does in float32 with a
+// kernel set, if nothing but arithmetic is done; 0 if that cannot be told. An
+// empty name means the set that Compile would choose.
+func Peak(cpu string) (float64, error) {
+	path, err := choosePath(cpu)
+	if err != nil {
+		return 0, err
+	}
+	return kernel.Peak(path), nil
+}

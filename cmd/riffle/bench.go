@@ -25,7 +25,7 @@ type benchCmd struct {
 	Threads int    `default:"1" env:"RIFFLE_THREADS" help:"Threads that share one run."`
 	Runs    int    `default:"50" help:"Runs to time, after a warm-up."`
 	CPU     string `name:"cpu" placeholder:"SET" env:"RIFFLE_CPU" help:"Kernel set: generic, avx2, avx512 or neon; the best of this processor by default."`
-	Layers  bool   `help:"Also show every layer's time on one thread, multiply-adds and speed; of a model its stages."`
+	Layers  bool   `help:"Also show every layer's time on one thread, multiply-adds, speed and share of what the core can do."`
 	JSON    bool   `name:"json" help:"Print one JSON object."`
 }
 
@@ -71,6 +71,7 @@ type benchResult struct {
 	MinMs    float64      `json:"min_ms"`
 	Runs     int          `json:"runs"`
 	Layers   []benchLayer `json:"layers,omitempty"` // only with --layers
+	Peak     float64      `json:"peak_gmacs,omitempty"` // of one core, with --layers
 }
 
 type benchLayer struct {
@@ -95,6 +96,11 @@ func (c *benchCmd) Run(std stdio) error {
 	}
 	if c.Layers {
 		r.Layers = profileLayers(net.profile, c.Runs)
+		peak, err := nn.Peak(c.CPU)
+		if err != nil {
+			return err
+		}
+		r.Peak = peak / 1e9
 	}
 	if c.JSON {
 		return json.NewEncoder(std.out).Encode(r)
@@ -151,26 +157,22 @@ func (c *benchCmd) model() (*timed, error) {
 		return nil, usagef("--size %d: %s was trained for %dx%d pixels", c.Size, info.Name, info.Width, info.Height)
 	}
 	photo := testCard(info.Width, info.Height)
-	var last detector.Timing
 	run := func() time.Duration {
 		r, err := d.Detect(context.Background(), photo)
 		if err != nil {
 			panic(err) // it ran before: the test card does not change
 		}
-		last = r.Timing
-		return last.Total() - last.Preprocess
+		return r.Timing.Total() - r.Timing.Preprocess
 	}
 	if _, err := d.Detect(context.Background(), photo); err != nil {
 		return nil, err
 	}
 	profile := func() []nn.Layer {
-		run()
-		return []nn.Layer{
-			{Name: "first stage", Kind: "network", Time: last.Network},
-			{Name: "proposals", Kind: "boxes", Time: last.Proposals},
-			{Name: "second stage", Kind: "RoIAlign, network", Time: last.SecondStage},
-			{Name: "suppression", Kind: "boxes", Time: last.Postprocess},
+		layers, err := d.Profile(context.Background(), photo)
+		if err != nil {
+			panic(err) // as above
 		}
+		return layers
 	}
 	return &timed{size: info.Width, macs: info.MACs, params: info.Params, cpu: info.CPU, run: run, profile: profile}, nil
 }
@@ -249,25 +251,33 @@ func (r *benchResult) print(w io.Writer) error {
 	if len(r.Layers) == 0 {
 		return nil
 	}
-	t := table{head: []string{"layer", "kind", "result", "ms", "share", "MMACs", "GMAC/s"}, right: "3456"}
+	t := table{head: []string{"layer", "kind", "result", "ms", "share", "MMACs", "GMAC/s", "of peak"}, right: "34567"}
 	total := 0.0
 	for _, l := range r.Layers {
 		total += l.MedianMs
 	}
 	for _, l := range r.Layers {
-		macs, speed := "", ""
+		macs, speed, share := "", "", ""
 		if l.MACs > 0 {
-			macs, speed = fmt.Sprintf("%.2f", float64(l.MACs)/1e6), fmt.Sprintf("%.1f", gmacs(l.MACs, l.MedianMs))
+			g := gmacs(l.MACs, l.MedianMs)
+			macs, speed = fmt.Sprintf("%.2f", float64(l.MACs)/1e6), fmt.Sprintf("%.1f", g)
+			if r.Peak > 0 {
+				share = fmt.Sprintf("%.0f%%", 100*g/r.Peak)
+			}
 		}
 		shape := ""
 		if l.Shape[0] > 0 {
 			shape = fmt.Sprintf("%dx%dx%d", l.Shape[0], l.Shape[1], l.Shape[2])
 		}
 		t.row(l.Name, l.Kind, shape,
-			fmt.Sprintf("%.3f", l.MedianMs), fmt.Sprintf("%.1f%%", 100*l.MedianMs/total), macs, speed)
+			fmt.Sprintf("%.3f", l.MedianMs), fmt.Sprintf("%.1f%%", 100*l.MedianMs/total), macs, speed, share)
 	}
 	fmt.Fprintln(w)
-	return t.print(w)
+	if err := t.print(w); err != nil || r.Peak == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\none core does %.1f GMAC/s in registers\n", r.Peak)
+	return err
 }
 
 func gmacs(macs int64, ms float64) float64 {

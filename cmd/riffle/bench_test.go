@@ -58,7 +58,7 @@ func TestBenchLayers(t *testing.T) {
 	if r.code != 0 {
 		t.Fatal(r.err)
 	}
-	for _, want := range []string{"shufflenet_v2_x0.5 at 64x64, 1 thread", "conv1.0", "stage4.0.branch2.0", "fc", "GMAC/s"} {
+	for _, want := range []string{"shufflenet_v2_x0.5 at 64x64, 1 thread", "conv1.0", "stage4.0.branch2.0", "fc", "GMAC/s", "of peak"} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("%q is missing:\n%s", want, r.out)
 		}

@@ -29,6 +29,7 @@ var files = []struct {
 	{"depthwise_avx512", depthwise512All},
 	{"vector", vectorAll},
 	{"curve", curveAll},
+	{"peak", peakAll},
 }
 
 func main() {

@@ -1,0 +1,6 @@
+//go:build !amd64
+
+package kernel
+
+// peakLoop has no loop for this processor.
+func peakLoop(Path) (loop func(rounds int), lanes int) { return nil, 0 }
