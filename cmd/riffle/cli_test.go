@@ -14,7 +14,7 @@ func TestWrongUsage(t *testing.T) {
 		args string
 		want string
 	}{
-		{"video 0", `unknown command "video" (known: bench, detect, eval, models, serve, version)`},
+		{"video 0", `unknown command "video" (known: bench, detect, eval, health, models, serve, version)`},
 		{"detct a.jpg", `unknown command "detct", did you mean "detect"?`},
 		{"detect", `expected "<photo> ..." (try riffle detect --help)`},
 		{"detect a.jpg --thresold 0.5", "unknown flag --thresold, did you mean --threshold?"},
@@ -32,6 +32,7 @@ func TestWrongUsage(t *testing.T) {
 		{"bench --arch shuflenet_v2_x1.0", `unknown architecture "shuflenet_v2_x1.0", did you mean "shufflenet_v2_x1.0"?`},
 		{"serve --queue=-2", "--queue must be -1, 0 or more"},
 		{"serve --timeout 0s", "--timeout must be positive"},
+		{"serve --timeout 60s", "--write-timeout (1m30s) must be more than --read-timeout and --timeout together (1m30s)"},
 		{"serve --max-body much", `"much" is no number of bytes`},
 		{"serve --tls-cert a.pem", "--tls-cert and --tls-key go together"},
 		{"serve --log-level loud", `--log-level must be one of`},
@@ -84,7 +85,7 @@ func TestHelp(t *testing.T) {
 	if r := riffle(t, "help", "detect"); r != riffle(t, "detect", "--help") {
 		t.Errorf("riffle help detect gives something else than riffle detect --help: %v", r)
 	}
-	for _, command := range []string{"detect", "serve", "eval", "bench", "models", "version"} {
+	for _, command := range []string{"detect", "serve", "health", "eval", "bench", "models", "version"} {
 		if !strings.Contains(top.out, "\n  "+command+" ") {
 			t.Errorf("--help does not list %q", command)
 		}

@@ -17,7 +17,7 @@ import (
 )
 
 // configFile is the --config flag: the path of a YAML file whose keys are the
-// command's flags.
+// flags of serve.
 type configFile string
 
 // BeforeResolve is called by kong when the flag or its variable is given,
@@ -27,11 +27,21 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	if path == "" {
 		return nil
 	}
-	r, err := readConfig(path, ctx.Selected())
+	r, err := readConfig(path, serveNode(ctx.Model))
 	if err != nil {
 		return err
 	}
 	ctx.AddResolver(r)
+	return nil
+}
+
+// serveNode is the command that the file is for; health reads the same file.
+func serveNode(app *kong.Application) *kong.Node {
+	for _, n := range app.Children {
+		if n.Name == "serve" {
+			return n
+		}
+	}
 	return nil
 }
 

@@ -38,7 +38,7 @@ type serveCmd struct {
 	Timeout       time.Duration `group:"Limits:" default:"30s" env:"RIFFLE_TIMEOUT" placeholder:"TIME" help:"For waiting and working on one request (${default})."`
 	HeaderTimeout time.Duration `group:"Limits:" default:"5s" env:"RIFFLE_HEADER_TIMEOUT" placeholder:"TIME" help:"For reading a request's header (${default})."`
 	ReadTimeout   time.Duration `group:"Limits:" default:"30s" env:"RIFFLE_READ_TIMEOUT" placeholder:"TIME" help:"For reading a whole request (${default})."`
-	WriteTimeout  time.Duration `group:"Limits:" default:"60s" env:"RIFFLE_WRITE_TIMEOUT" placeholder:"TIME" help:"From the header to the last byte of the answer (${default})."`
+	WriteTimeout  time.Duration `group:"Limits:" default:"90s" env:"RIFFLE_WRITE_TIMEOUT" placeholder:"TIME" help:"From the header to the last byte of the answer (${default}); more than reading and working take together."`
 	IdleTimeout   time.Duration `group:"Limits:" default:"2m" env:"RIFFLE_IDLE_TIMEOUT" placeholder:"TIME" help:"Between two requests of a connection (${default})."`
 	Grace         time.Duration `group:"Limits:" default:"15s" env:"RIFFLE_GRACE" placeholder:"TIME" help:"For requests in flight when told to stop (${default})."`
 
@@ -101,6 +101,8 @@ func (c *serveCmd) Validate() error {
 		return errThreshold(c.Threshold)
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return errors.New("--tls-cert and --tls-key go together")
+	case c.WriteTimeout <= c.ReadTimeout+c.Timeout: // the answer could not be written
+		return fmt.Errorf("--write-timeout (%v) must be more than --read-timeout and --timeout together (%v)", c.WriteTimeout, c.ReadTimeout+c.Timeout)
 	case len(c.Model) == 0:
 		return errors.New("--model names no model")
 	}
