@@ -4,7 +4,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PHOTO ?= docs/street.jpg
 PYTHON ?= python3
 
-.PHONY: run test race paths lint bench build generate train fuzz
+.PHONY: run test race paths lint bench bench-peers build generate train fuzz
 
 run: ## detect objects in PHOTO, draw them into out/
 	go run ./cmd/riffle detect $(PHOTO) --out out/
@@ -30,6 +30,9 @@ bench: ## kernels, then whole networks
 	go test -run '^$$' -bench . ./nn/...
 	for arch in shufflenet_v1_x1.0_g3 shufflenet_v2_x0.5 shufflenet_v2_x1.0; do \
 		go run ./cmd/riffle bench --arch $$arch --size 224; done
+
+bench-peers: ## beside ONNX Runtime, ncnn and XNNPACK, six minutes; writes docs/benchmarks.md
+	$(PYTHON) bench/peers/bench.py
 
 generate: ## assembly kernels and OpenAPI from their generators
 	go generate ./...

@@ -71,7 +71,8 @@ def commands(case, have, photo, threads, cores):
                       "--photo", photo]}
     for peer, program in have.items():
         if peer == "xnnpack" and case["network"] != DETECTOR:
-            out[peer] = [program, where, *placed]
+            for plan in ("xnnpack", "xnnpack-apart"):
+                out[plan] = [program, plan, where, *placed]
         elif peer == "onnxruntime" or (peer == "ncnn" and case["network"] != DETECTOR):
             out[peer] = [install.PYTHON, os.path.join(HERE, "worker.py"), peer, where, *placed]
     return out
@@ -87,7 +88,8 @@ def measure_case(case, have, versions, a, threads):
         for name, command in commands(case, have, a.photo, threads, cores).items():
             workers.append(Worker(name, command, cores))
             hello = workers[-1].hello
-            versions[name] = hello.get("version") or hello.get("detail") or install.xnnpack_version()
+            if name != "xnnpack-apart":
+                versions[name] = hello.get("version") or hello.get("detail") or install.xnnpack_version()
         differences = check.compare(folder(case), case, [w.name for w in workers], case["network"] == DETECTOR)
         samples, peaks, load = alternate(workers, peak, a.rounds, a.seconds)
     finally:
@@ -134,7 +136,8 @@ def main():
             rows.append(measure_case(case, have, versions, a, threads))
     result = {"rows": rows, "versions": versions, "missing": missing, "machine": machine.describe(),
               "commit": machine.commit(ROOT), "date": time.strftime("%Y-%m-%d", time.gmtime(started)),
-              "rounds": a.rounds, "seconds": a.seconds, "minutes": (time.time() - started) / 60, "tolerance": TOLERANCE}
+              "rounds": a.rounds, "seconds": a.seconds, "minutes": (time.time() - started) / 60, "tolerance": TOLERANCE,
+              "photo": os.path.relpath(a.photo, ROOT) if a.photo.startswith(ROOT) else os.path.basename(a.photo)}
     with open(os.path.join(WORK, "results.json"), "w", encoding="ascii") as f:
         json.dump(result, f, indent=1)
     os.makedirs(a.out, exist_ok=True)

@@ -1,7 +1,7 @@
 """The plot of docs/benchmarks.md: a bar a program, its time over that of the fastest peer."""
 from xml.sax.saxutils import escape
 
-COLOURS = {"riffle": "#0b6e4f", "xnnpack": "#8a9bb0", "ncnn": "#b3a58c", "onnxruntime": "#a58cb3"}
+COLOURS = {"riffle": "#0b6e4f", "xnnpack": "#5f7fa3", "xnnpack-apart": "#a9bdd4", "ncnn": "#c2a878", "onnxruntime": "#a98bb8"}
 WIDTH, LEFT, RIGHT, BAR, GAP, TOP = 900, 250, 110, 13, 16, 84
 
 

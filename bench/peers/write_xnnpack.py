@@ -1,8 +1,9 @@
 """Graph -> a list of XNNPACK operators for xnnpack.c: one line an operator, memory settled, weights in a file beside it.
 
 XNNPACK keeps channels last, so half of the channels is a pointer and a stride, and what is only concatenated is written to
-its place at once. A half that passes a unit untouched is copied; the shuffle is XNNPACK's own operator. Memory is reused as
-soon as its last reader is done, as XNNPACK's runtime does.
+its place at once. A half that passes a unit untouched is copied; the shuffle is XNNPACK's own operator. Memory is either reused
+as soon as its last reader is done, as XNNPACK's own runtime does, or every map has its own, as operators called by hand often
+have: the first keeps more in the caches.
 """
 from dataclasses import dataclass
 
@@ -128,8 +129,19 @@ class _Writer:
             offsets[name] = at
         return offsets, max(offsets[o] + self.floats[o] for o in offsets) + 2 * LINE
 
-    def save(self, plan, binary):
-        offsets, floats = self.arena()
+    def apart(self):
+        """arena() without any reuse."""
+        offsets, at = {}, 0
+        for name in self.floats:
+            offsets[name] = at
+            at += (self.floats[name] + 2 * LINE - 1) // LINE * LINE
+        return offsets, at
+
+    def save_weights(self, binary):
+        np.concatenate(self.weights).tofile(binary)
+
+    def save_plan(self, plan, memory):
+        offsets, floats = memory
         x, y = self.g.input, self.g.outputs[0]
         lines = [f"{floats} {self.weight_count} {offsets[x.name]} {self.floats[x.name]} "
                  f"{offsets[self.places[y.name].buffer]} {y.c * y.h * y.w}"]
@@ -138,8 +150,11 @@ class _Writer:
             lines.append(" ".join([kind, *(f"{offsets[p.buffer] + p.first} {p.stride}" for p in ends), *map(str, numbers)]))
         with open(plan, "w", encoding="ascii") as f:
             f.write("\n".join([*lines, ""]))
-        np.concatenate(self.weights).tofile(binary)
 
 
-def write(g, plan, binary):
-    _Writer(g).save(plan, binary)
+def write(g, plan, apart, binary):
+    """plan: with memory reused; apart: with memory of its own for every map; binary: the weights of both."""
+    w = _Writer(g)
+    w.save_weights(binary)
+    w.save_plan(plan, w.arena())
+    w.save_plan(apart, w.apart())

@@ -1,8 +1,8 @@
 // XNNPACK's side of bench/peers: runs the operators that write_xnnpack.py lists.
 //
-//	xnnpack CASE_DIR THREADS CORES      CORES like 0 or 0,1
+//	xnnpack PLAN CASE_DIR THREADS CORES      PLAN xnnpack or xnnpack-apart, CORES like 0 or 0,1
 //
-// It speaks like the other workers: writes out.xnnpack.bin, prints who it is,
+// It speaks like the other workers: writes out.PLAN.bin, prints who it is,
 // then answers "run SECONDS" with the time of every inference. The API is that
 // of Debian's libxnnpack 0.0~git20220216.
 #define _GNU_SOURCE
@@ -151,10 +151,10 @@ static void turn(double seconds) {
 }
 
 int main(int argc, char **argv) {
-	if (argc != 4) die("want CASE_DIR THREADS CORES, got other arguments", "");
-	const char *dir = argv[1];
-	int threads = atoi(argv[2]), first = atoi(argv[3]);
-	const char *comma = strchr(argv[3], ',');
+	if (argc != 5) die("want PLAN CASE_DIR THREADS CORES, got other arguments", "");
+	const char *name = argv[1], *dir = argv[2];
+	int threads = atoi(argv[3]), first = atoi(argv[4]);
+	const char *comma = strchr(argv[4], ',');
 	check(xnn_initialize(NULL), "initialisation");
 	if (threads > 1) {
 		// The pool's threads inherit the core that is current when they start.
@@ -163,7 +163,7 @@ int main(int argc, char **argv) {
 		pin(first);
 	}
 	char path[4096];
-	snprintf(path, sizeof path, "%s/xnnpack.plan", dir);
+	snprintf(path, sizeof path, "%s/%s.plan", dir, name);
 	FILE *f = fopen(path, "r");
 	if (!f) die("cannot read", path);
 	size_t floats = number(f), weight_count = number(f);
@@ -177,10 +177,10 @@ int main(int argc, char **argv) {
 	fclose(f);
 
 	infer();
-	snprintf(path, sizeof path, "%s/out.xnnpack.bin", dir);
+	snprintf(path, sizeof path, "%s/out.%s.bin", dir, name);
 	f = fopen(path, "wb");
 	if (!f || fwrite(arena + out, sizeof *arena, out_count, f) != out_count || fclose(f)) die("cannot write", path);
-	puts("{\"engine\":\"xnnpack\"}");
+	printf("{\"engine\":\"%s\"}\n", name);
 	fflush(stdout);
 	char line[128];
 	while (fgets(line, sizeof line, stdin)) {

@@ -51,7 +51,6 @@ func main() {
 }
 
 func work(network, dir, photo string, threads int) error {
-	runtime.LockOSThread()
 	j, err := newJob(network, dir, photo, threads)
 	if err != nil {
 		return err
