@@ -1,0 +1,105 @@
+"""Tests of what a run itself would not notice: bench/peers/.venv/bin/python bench/peers/test_peers.py"""
+import unittest
+
+import check
+import measure
+import numpy as np
+import report
+import write_ncnn
+import write_xnnpack
+from graph import Graph
+
+
+def unit():
+    """A ShuffleNet v2 unit of stride 1 behind a convolution."""
+    rng = np.random.default_rng(1)
+
+    def params(o, i, k=1):
+        return rng.standard_normal((o, i, k, k)).astype(np.float32), np.zeros(o, np.float32)
+    g = Graph(3, 8)
+    x = g.conv(g.input, params(8, 3, 3), 2, "relu")
+    left, right = g.halves(x)
+    right = g.conv(g.conv(right, params(4, 4), act="relu"), params(4, 1, 3))
+    x = g.shuffle(g.concat(left, right), 2)
+    g.outputs = [g.linear(g.mean(x), np.ones((5, 8), np.float32), np.zeros(5, np.float32))]
+    return g
+
+
+class Memory(unittest.TestCase):
+    def test_no_two_live_buffers_share_memory(self):
+        w = write_xnnpack._Writer(unit())
+        offsets, total = w.arena()
+        last = {}
+        for i, (_, reads, write, _) in enumerate(w.steps):
+            for place in [*reads, write]:
+                last[place.buffer] = i
+        held = {w.g.input.name}
+        for i, (_, reads, write, _) in enumerate(w.steps):
+            held.add(write.buffer)
+            spans = sorted((offsets[b], offsets[b] + w.floats[b]) for b in held)
+            for (_, end), (start, _) in zip(spans, spans[1:]):
+                self.assertLessEqual(end, start)
+            self.assertLessEqual(spans[-1][1], total)
+            held = {b for b in held if last[b] > i or b == w.g.input.name}
+
+    def test_reuse_saves_memory(self):
+        w = write_xnnpack._Writer(unit())
+        self.assertLess(w.arena()[1], w.apart()[1])
+
+    def test_only_the_passed_half_is_copied(self):
+        kinds = [s[0] for s in write_xnnpack._Writer(unit()).steps]
+        self.assertEqual(kinds, ["conv", "conv", "conv", "copy", "shuffle", "mean", "linear"])
+
+
+class Ncnn(unittest.TestCase):
+    def test_a_blob_has_one_reader(self):
+        g = Graph(4, 4)
+        g.outputs = [g.add(g.input, g.add(g.input, g.input, "relu"), "relu")]
+        w = write_ncnn._Writer(g)
+        made, read = [], []
+        for line in w.lines:
+            words = line.split()
+            ins, outs = int(words[2]), int(words[3])
+            read += words[4:4 + ins]
+            made += words[4 + ins:4 + ins + outs]
+        self.assertEqual(len(read), len(set(read)))
+        self.assertEqual(set(made) - set(read), {g.outputs[0].name})
+        self.assertEqual(len(made), w.blobs)
+
+
+class Statistics(unittest.TestCase):
+    def test_interrupted_samples_are_dropped(self):
+        s = measure.summary([(1.0 + i / 100, 0) for i in range(11)] + [(0.5, 1), (9.0, 1)])
+        self.assertAlmostEqual(s["median"], 1.05)
+        self.assertEqual((s["min"], s["kept"], s["used"], s["of"]), (1.0, 11, 11, 13))
+
+    def test_all_count_where_few_are_clean(self):
+        s = measure.summary([(1.0, 0)] * 3 + [(2.0, 1)] * 50)
+        self.assertEqual((s["median"], s["kept"], s["used"]), (2.0, 3, 53))
+
+    def test_ratio_is_to_the_fastest(self):
+        row = {"times": {n: {"median": v} for n, v in (("riffle", 3), ("xnnpack", 4), ("ncnn", 6))}}
+        self.assertEqual(report.ratio(row), 0.75)
+        self.assertEqual(report.ratio(row, without="xnnpack"), 0.5)
+
+
+class Boxes(unittest.TestCase):
+    ours = np.array([[0, 0, 10, 10, 0.9, 1], [5, 5, 20, 20, 0.8, 2]], np.float32)
+
+    def test_order_does_not_matter(self):
+        self.assertEqual(check.boxes(self.ours, self.ours[::-1], 100), 0)
+
+    def test_a_moved_box_is_seen(self):
+        moved = self.ours.copy()
+        moved[1, 2] += 5
+        self.assertAlmostEqual(check.boxes(self.ours, moved, 100), 0.05)
+
+    def test_a_missing_box_and_another_class_are_seen(self):
+        other = self.ours.copy()
+        other[0, 5] = 2
+        self.assertEqual(check.boxes(self.ours, self.ours[:1], 100), float("inf"))
+        self.assertEqual(check.boxes(self.ours, other, 100), float("inf"))
+
+
+if __name__ == "__main__":
+    unittest.main()
