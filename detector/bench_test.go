@@ -44,7 +44,7 @@ func fullSize(b *testing.B) *Detector {
 	h := Header{
 		Format: 1, Name: "random", Arch: "shufflenet_v2_x1.5", Kind: KindTwoStage, Input: []int{352, 352},
 		Mean: []float32{123.675, 116.28, 103.53}, Std: []float32{58.395, 57.12, 57.375}, NeckChannels: 128, NMS: 0.6,
-		RoI: RoIHeader{Channels: 64, Size: 7, Sampling: 2, Hidden: 256, PreNMS: 300, Proposals: 100, NMS: 0.7, SecondStageWeight: 0.5},
+		RoI: RoIHeader{Channels: 64, Size: 7, Sampling: 2, Hidden: 256, PreNMS: 600, Proposals: 64, NMS: 0.6, SecondStageWeight: 0.5},
 	}
 	for i := range 80 {
 		h.Classes = append(h.Classes, Class{ID: i + 1, Name: fmt.Sprintf("class %d", i+1)})

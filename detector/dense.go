@@ -76,30 +76,75 @@ func expectation(planes [][]float32, cell int) float32 {
 	return float32(weighted / sum)
 }
 
-// propose picks the proposals: the best points by their best class, without
-// those that overlap a better one.
+// propose picks the proposals: the best pairs of a point and a class are
+// suppressed class by class, as detections are, and the points of those that are
+// left, each once, are looked at again. With suppression over all classes two
+// overlapping objects of different classes would lose one.
 func (d *dense) propose(p *proposer, r *RoIHeader) {
 	d.rank()
 	p.order = descending(p.order[:0], d.best)
+	points := p.order[:min(r.PreNMS, len(p.order))]
+	// Each of these points has a pair at least as good as the last one's, so no
+	// pair below that is among the best PreNMS, and no other point has any above.
+	floor := d.best[indexOf(points[len(points)-1])]
+	if len(points) < r.PreNMS {
+		floor = float32(math.Inf(-1))
+	}
+	p.pairs, p.scores = p.pairs[:0], p.scores[:0]
+	for _, key := range points {
+		point := indexOf(key)
+		l, cell := d.at(point)
+		for c, plane := range l.planes[:d.classes] {
+			if v := plane[cell]; v >= floor {
+				p.pairs = append(p.pairs, pair{point, c})
+				p.scores = append(p.scores, v)
+			}
+		}
+	}
+	p.suppress(d, r)
+}
+
+// suppress turns pairs and their scores into the chosen proposals.
+func (p *proposer) suppress(d *dense, r *RoIHeader) {
+	p.order = descending(p.order[:0], p.scores)
 	p.order = p.order[:min(r.PreNMS, len(p.order))]
-	p.boxes, p.scores = p.boxes[:0], p.scores[:0]
+	p.boxes, p.logits, p.classes = p.boxes[:0], p.logits[:0], p.classes[:0]
 	for _, key := range p.order {
-		p.boxes = append(p.boxes, d.box(indexOf(key)))
-		p.scores = append(p.scores, d.best[indexOf(key)])
+		i := indexOf(key)
+		p.boxes = append(p.boxes, d.box(p.pairs[i].point))
+		p.logits = append(p.logits, p.scores[i])
+		p.classes = append(p.classes, p.pairs[i].class)
 	}
 	p.chosen = p.chosen[:0]
-	for _, i := range p.nms.NMS(p.boxes, p.scores, r.NMS, r.Proposals) {
-		p.chosen = append(p.chosen, proposal{box: p.boxes[i], objectness: sigmoid(p.scores[i]), point: indexOf(p.order[i])})
+	p.seen = grow(p.seen, d.points)
+	clear(p.seen)
+	for _, i := range p.nms.NMSByGroup(p.boxes, p.logits, p.classes, r.NMS, 0) {
+		point := p.pairs[indexOf(p.order[i])].point
+		if p.seen[point] {
+			continue
+		}
+		p.seen[point] = true
+		p.chosen = append(p.chosen, proposal{box: p.boxes[i], objectness: sigmoid(d.best[point]), point: point})
+		if len(p.chosen) == r.Proposals {
+			break
+		}
 	}
 }
 
+// pair is a point and a class it may show.
+type pair struct{ point, class int }
+
 // proposer is propose's scratch memory and result.
 type proposer struct {
-	nms    Suppressor
-	order  []uint64
-	boxes  []Box
-	scores []float32 // logits
-	chosen []proposal
+	nms     Suppressor
+	order   []uint64
+	pairs   []pair
+	scores  []float32 // logits of pairs
+	boxes   []Box     // of the best pairs
+	logits  []float32
+	classes []int
+	seen    []bool // points
+	chosen  []proposal
 }
 
 // proposal is a region that the second stage looks at.

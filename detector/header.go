@@ -38,7 +38,7 @@ type RoIHeader struct {
 	Size              int     `json:"size"`      // bins along a side of a region
 	Sampling          int     `json:"sampling"`  // samples along a side of a bin
 	Hidden            int     `json:"hidden"`    // width of its fully connected layers
-	PreNMS            int     `json:"pre_nms"`   // dense points looked at
+	PreNMS            int     `json:"pre_nms"`   // pairs of a point and a class looked at
 	Proposals         int     `json:"proposals"` // regions pooled
 	NMS               float64 `json:"nms"`       // IoU above which proposals suppress each other
 	SecondStageWeight float64 `json:"second_stage_weight"`

@@ -10,7 +10,7 @@ from torchvision import ops
 
 from .model import CLASSES, STRIDES, decode
 
-PRE_NMS, PROPOSALS, PROPOSAL_IOU = 300, 100, 0.8
+PRE_NMS, PROPOSALS, PROPOSAL_IOU = 600, 64, 0.6
 CHANNELS, SIZE, SAMPLING, HIDDEN = 64, 7, 2, 256
 DELTA_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
 DELTA_CLAMP = math.log(1000.0 / 16.0)
@@ -18,14 +18,21 @@ FINEST = 80.0  # boxes with a side below this are pooled from P3; each further l
 
 
 def propose(dense, at, width, height, index):
-    """Picture `index` of dense [N, A, 112] -> boxes [n, 4], class logits [n, 80], objectness [n] (a probability), n <= 100."""
+    """Picture `index` of dense [N, A, 112] -> boxes [n, 4], class logits [n, 80], objectness [n] (a probability), n <= 64.
+
+    The best pairs of a point and a class are suppressed class by class, as detections are; the points of those that are
+    left, each once, are the proposals. With class-agnostic NMS two overlapping objects of different classes lose one.
+    """
     with torch.no_grad():
-        best = dense[index, :, :CLASSES].amax(1)
-        score, where = best.topk(min(PRE_NMS, len(best)))
+        logits = dense[index, :, :CLASSES].flatten()
+        score, pair = logits.topk(min(PRE_NMS, len(logits)))
+        point = pair // CLASSES
+        boxes = decode(dense[index, point, CLASSES:], at[point], width, height)
+        kept = point[ops.batched_nms(boxes, score, pair % CLASSES, PROPOSAL_IOU)].tolist()
+        where = torch.tensor(list(dict.fromkeys(kept))[:PROPOSALS], dtype=torch.long)
         rows = dense[index, where]
         boxes = decode(rows[:, CLASSES:], at[where], width, height)
-        keep = ops.nms(boxes, score, PROPOSAL_IOU)[:PROPOSALS]
-    return boxes[keep], rows[keep, :CLASSES], score[keep].sigmoid()
+    return boxes, rows[:, :CLASSES], rows[:, :CLASSES].amax(1).sigmoid()
 
 
 def sides(boxes):

@@ -19,7 +19,7 @@ HEIGHT, WIDTH = 352, 384
 NAMES = ["cat", "dog", "bird", "cow", "sheep"]
 IDS = [17, 18, 16, 21, 20]
 DENSE_STEP = 19    # every so manieth point is kept: the file stays small
-PROPOSALS, PRE_NMS, PROPOSAL_IOU, ALPHA = 30, 80, 0.6, 0.4
+PROPOSALS, PRE_NMS, PROPOSAL_IOU, ALPHA = 30, 120, 0.4, 0.4
 
 
 def small_net(seed, x):
