@@ -191,27 +191,27 @@ turn0:
 	VMOV V11.B16, V2.B16
 	VMOV V11.B16, V3.B16
 	FMOVQ -4(R13), F13
-	FMOVQ 0(R13), F14
-	FMOVQ 4(R13), F15
+	FMOVQ -4(R14), F14
+	FMOVQ 0(R13), F15
 	VAND V9.B16, V13.B16, V13.B16
 	WORD $0x4f8719a4 // fmla v4.4s, v13.4s, v7.s[2]
 	WORD $0x4fa619a0 // fmla v0.4s, v13.4s, v6.s[3]
 	WORD $0x4f8611a2 // fmla v2.4s, v13.4s, v6.s[0]
-	FMOVQ -4(R14), F16
-	WORD $0x4fa719c4 // fmla v4.4s, v14.4s, v7.s[3]
-	WORD $0x4f8711c0 // fmla v0.4s, v14.4s, v7.s[0]
-	WORD $0x4fa611c2 // fmla v2.4s, v14.4s, v6.s[1]
-	FMOVQ 0(R14), F17
-	WORD $0x4f8811e4 // fmla v4.4s, v15.4s, v8.s[0]
-	WORD $0x4fa711e0 // fmla v0.4s, v15.4s, v7.s[1]
-	WORD $0x4f8619e2 // fmla v2.4s, v15.4s, v6.s[2]
+	FMOVQ 0(R14), F16
+	WORD $0x4f8719c5 // fmla v5.4s, v14.4s, v7.s[2]
+	WORD $0x4fa619c1 // fmla v1.4s, v14.4s, v6.s[3]
+	WORD $0x4f8611c3 // fmla v3.4s, v14.4s, v6.s[0]
+	FMOVQ 4(R13), F17
+	WORD $0x4fa719e4 // fmla v4.4s, v15.4s, v7.s[3]
+	WORD $0x4f8711e0 // fmla v0.4s, v15.4s, v7.s[0]
+	WORD $0x4fa611e2 // fmla v2.4s, v15.4s, v6.s[1]
 	FMOVQ 4(R14), F18
-	WORD $0x4f871a05 // fmla v5.4s, v16.4s, v7.s[2]
-	WORD $0x4fa61a01 // fmla v1.4s, v16.4s, v6.s[3]
-	WORD $0x4f861203 // fmla v3.4s, v16.4s, v6.s[0]
-	WORD $0x4fa71a25 // fmla v5.4s, v17.4s, v7.s[3]
-	WORD $0x4f871221 // fmla v1.4s, v17.4s, v7.s[0]
-	WORD $0x4fa61223 // fmla v3.4s, v17.4s, v6.s[1]
+	WORD $0x4fa71a05 // fmla v5.4s, v16.4s, v7.s[3]
+	WORD $0x4f871201 // fmla v1.4s, v16.4s, v7.s[0]
+	WORD $0x4fa61203 // fmla v3.4s, v16.4s, v6.s[1]
+	WORD $0x4f881224 // fmla v4.4s, v17.4s, v8.s[0]
+	WORD $0x4fa71220 // fmla v0.4s, v17.4s, v7.s[1]
+	WORD $0x4f861a22 // fmla v2.4s, v17.4s, v6.s[2]
 	VAND V10.B16, V18.B16, V18.B16
 	WORD $0x4f881245 // fmla v5.4s, v18.4s, v8.s[0]
 	WORD $0x4fa71241 // fmla v1.4s, v18.4s, v7.s[1]
@@ -221,8 +221,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e2cdc8d // fmul v13.4s, v4.4s, v12.4s
-	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
 	WORD $0x6e2cdcae // fmul v14.4s, v5.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
 	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
@@ -233,27 +233,27 @@ turn0:
 	VMOV V11.B16, V4.B16
 	VMOV V11.B16, V5.B16
 	FMOVQ -4(R13), F13
-	FMOVQ 0(R13), F14
-	FMOVQ 4(R13), F15
+	FMOVQ -4(R14), F14
+	FMOVQ 0(R13), F15
 	VAND V9.B16, V13.B16, V13.B16
 	WORD $0x4f8719a0 // fmla v0.4s, v13.4s, v7.s[2]
 	WORD $0x4fa619a2 // fmla v2.4s, v13.4s, v6.s[3]
 	WORD $0x4f8611a4 // fmla v4.4s, v13.4s, v6.s[0]
-	FMOVQ -4(R14), F16
-	WORD $0x4fa719c0 // fmla v0.4s, v14.4s, v7.s[3]
-	WORD $0x4f8711c2 // fmla v2.4s, v14.4s, v7.s[0]
-	WORD $0x4fa611c4 // fmla v4.4s, v14.4s, v6.s[1]
-	FMOVQ 0(R14), F17
-	WORD $0x4f8811e0 // fmla v0.4s, v15.4s, v8.s[0]
-	WORD $0x4fa711e2 // fmla v2.4s, v15.4s, v7.s[1]
-	WORD $0x4f8619e4 // fmla v4.4s, v15.4s, v6.s[2]
+	FMOVQ 0(R14), F16
+	WORD $0x4f8719c1 // fmla v1.4s, v14.4s, v7.s[2]
+	WORD $0x4fa619c3 // fmla v3.4s, v14.4s, v6.s[3]
+	WORD $0x4f8611c5 // fmla v5.4s, v14.4s, v6.s[0]
+	FMOVQ 4(R13), F17
+	WORD $0x4fa719e0 // fmla v0.4s, v15.4s, v7.s[3]
+	WORD $0x4f8711e2 // fmla v2.4s, v15.4s, v7.s[0]
+	WORD $0x4fa611e4 // fmla v4.4s, v15.4s, v6.s[1]
 	FMOVQ 4(R14), F18
-	WORD $0x4f871a01 // fmla v1.4s, v16.4s, v7.s[2]
-	WORD $0x4fa61a03 // fmla v3.4s, v16.4s, v6.s[3]
-	WORD $0x4f861205 // fmla v5.4s, v16.4s, v6.s[0]
-	WORD $0x4fa71a21 // fmla v1.4s, v17.4s, v7.s[3]
-	WORD $0x4f871223 // fmla v3.4s, v17.4s, v7.s[0]
-	WORD $0x4fa61225 // fmla v5.4s, v17.4s, v6.s[1]
+	WORD $0x4fa71a01 // fmla v1.4s, v16.4s, v7.s[3]
+	WORD $0x4f871203 // fmla v3.4s, v16.4s, v7.s[0]
+	WORD $0x4fa61205 // fmla v5.4s, v16.4s, v6.s[1]
+	WORD $0x4f881220 // fmla v0.4s, v17.4s, v8.s[0]
+	WORD $0x4fa71222 // fmla v2.4s, v17.4s, v7.s[1]
+	WORD $0x4f861a24 // fmla v4.4s, v17.4s, v6.s[2]
 	VAND V10.B16, V18.B16, V18.B16
 	WORD $0x4f881241 // fmla v1.4s, v18.4s, v8.s[0]
 	WORD $0x4fa71243 // fmla v3.4s, v18.4s, v7.s[1]
@@ -263,8 +263,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
-	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
 	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
@@ -275,27 +275,27 @@ turn0:
 	VMOV V11.B16, V0.B16
 	VMOV V11.B16, V1.B16
 	FMOVQ -4(R13), F13
-	FMOVQ 0(R13), F14
-	FMOVQ 4(R13), F15
+	FMOVQ -4(R14), F14
+	FMOVQ 0(R13), F15
 	VAND V9.B16, V13.B16, V13.B16
 	WORD $0x4f8719a2 // fmla v2.4s, v13.4s, v7.s[2]
 	WORD $0x4fa619a4 // fmla v4.4s, v13.4s, v6.s[3]
 	WORD $0x4f8611a0 // fmla v0.4s, v13.4s, v6.s[0]
-	FMOVQ -4(R14), F16
-	WORD $0x4fa719c2 // fmla v2.4s, v14.4s, v7.s[3]
-	WORD $0x4f8711c4 // fmla v4.4s, v14.4s, v7.s[0]
-	WORD $0x4fa611c0 // fmla v0.4s, v14.4s, v6.s[1]
-	FMOVQ 0(R14), F17
-	WORD $0x4f8811e2 // fmla v2.4s, v15.4s, v8.s[0]
-	WORD $0x4fa711e4 // fmla v4.4s, v15.4s, v7.s[1]
-	WORD $0x4f8619e0 // fmla v0.4s, v15.4s, v6.s[2]
+	FMOVQ 0(R14), F16
+	WORD $0x4f8719c3 // fmla v3.4s, v14.4s, v7.s[2]
+	WORD $0x4fa619c5 // fmla v5.4s, v14.4s, v6.s[3]
+	WORD $0x4f8611c1 // fmla v1.4s, v14.4s, v6.s[0]
+	FMOVQ 4(R13), F17
+	WORD $0x4fa719e2 // fmla v2.4s, v15.4s, v7.s[3]
+	WORD $0x4f8711e4 // fmla v4.4s, v15.4s, v7.s[0]
+	WORD $0x4fa611e0 // fmla v0.4s, v15.4s, v6.s[1]
 	FMOVQ 4(R14), F18
-	WORD $0x4f871a03 // fmla v3.4s, v16.4s, v7.s[2]
-	WORD $0x4fa61a05 // fmla v5.4s, v16.4s, v6.s[3]
-	WORD $0x4f861201 // fmla v1.4s, v16.4s, v6.s[0]
-	WORD $0x4fa71a23 // fmla v3.4s, v17.4s, v7.s[3]
-	WORD $0x4f871225 // fmla v5.4s, v17.4s, v7.s[0]
-	WORD $0x4fa61221 // fmla v1.4s, v17.4s, v6.s[1]
+	WORD $0x4fa71a03 // fmla v3.4s, v16.4s, v7.s[3]
+	WORD $0x4f871205 // fmla v5.4s, v16.4s, v7.s[0]
+	WORD $0x4fa61201 // fmla v1.4s, v16.4s, v6.s[1]
+	WORD $0x4f881222 // fmla v2.4s, v17.4s, v8.s[0]
+	WORD $0x4fa71224 // fmla v4.4s, v17.4s, v7.s[1]
+	WORD $0x4f861a20 // fmla v0.4s, v17.4s, v6.s[2]
 	VAND V10.B16, V18.B16, V18.B16
 	WORD $0x4f881243 // fmla v3.4s, v18.4s, v8.s[0]
 	WORD $0x4fa71245 // fmla v5.4s, v18.4s, v7.s[1]
@@ -305,8 +305,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e2cdc4d // fmul v13.4s, v2.4s, v12.4s
-	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc6e // fmul v14.4s, v3.4s, v12.4s
+	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
 	WORD $0x4e2ec463 // fmaxnm v3.4s, v3.4s, v14.4s
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
@@ -317,8 +317,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e2cdc8d // fmul v13.4s, v4.4s, v12.4s
-	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
 	WORD $0x6e2cdcae // fmul v14.4s, v5.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
 	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
@@ -332,8 +332,8 @@ end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
-	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
 	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
@@ -347,8 +347,8 @@ end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e2cdc4d // fmul v13.4s, v2.4s, v12.4s
-	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc6e // fmul v14.4s, v3.4s, v12.4s
+	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
 	WORD $0x4e2ec463 // fmaxnm v3.4s, v3.4s, v14.4s
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
@@ -400,39 +400,39 @@ turn0:
 	VMOV V14.B16, V4.B16
 	VMOV V14.B16, V5.B16
 	FMOVQ -4(R13), F16
-	FMOVQ 0(R13), F17
-	FMOVQ 4(R13), F18
+	FMOVQ 12(R13), F17
+	FMOVQ -4(R14), F18
 	VAND V12.B16, V16.B16, V16.B16
 	WORD $0x4f8a1a06 // fmla v6.4s, v16.4s, v10.s[2]
 	WORD $0x4fa91a00 // fmla v0.4s, v16.4s, v9.s[3]
 	WORD $0x4f891203 // fmla v3.4s, v16.4s, v9.s[0]
-	FMOVQ 12(R13), F19
-	WORD $0x4faa1a26 // fmla v6.4s, v17.4s, v10.s[3]
-	WORD $0x4f8a1220 // fmla v0.4s, v17.4s, v10.s[0]
-	WORD $0x4fa91223 // fmla v3.4s, v17.4s, v9.s[1]
+	FMOVQ 0(R13), F19
+	WORD $0x4f8a1a27 // fmla v7.4s, v17.4s, v10.s[2]
+	WORD $0x4fa91a21 // fmla v1.4s, v17.4s, v9.s[3]
+	WORD $0x4f891224 // fmla v4.4s, v17.4s, v9.s[0]
 	FMOVQ 16(R13), F20
-	WORD $0x4f8b1246 // fmla v6.4s, v18.4s, v11.s[0]
-	WORD $0x4faa1240 // fmla v0.4s, v18.4s, v10.s[1]
-	WORD $0x4f891a43 // fmla v3.4s, v18.4s, v9.s[2]
-	FMOVQ 20(R13), F21
-	WORD $0x4f8a1a67 // fmla v7.4s, v19.4s, v10.s[2]
-	WORD $0x4fa91a61 // fmla v1.4s, v19.4s, v9.s[3]
-	WORD $0x4f891264 // fmla v4.4s, v19.4s, v9.s[0]
-	FMOVQ -4(R14), F22
+	WORD $0x4f8a1a48 // fmla v8.4s, v18.4s, v10.s[2]
+	WORD $0x4fa91a42 // fmla v2.4s, v18.4s, v9.s[3]
+	WORD $0x4f891245 // fmla v5.4s, v18.4s, v9.s[0]
+	FMOVQ 0(R14), F21
+	WORD $0x4faa1a66 // fmla v6.4s, v19.4s, v10.s[3]
+	WORD $0x4f8a1260 // fmla v0.4s, v19.4s, v10.s[0]
+	WORD $0x4fa91263 // fmla v3.4s, v19.4s, v9.s[1]
+	FMOVQ 4(R13), F22
 	WORD $0x4faa1a87 // fmla v7.4s, v20.4s, v10.s[3]
 	WORD $0x4f8a1281 // fmla v1.4s, v20.4s, v10.s[0]
 	WORD $0x4fa91284 // fmla v4.4s, v20.4s, v9.s[1]
-	FMOVQ 0(R14), F23
-	WORD $0x4f8b12a7 // fmla v7.4s, v21.4s, v11.s[0]
-	WORD $0x4faa12a1 // fmla v1.4s, v21.4s, v10.s[1]
-	WORD $0x4f891aa4 // fmla v4.4s, v21.4s, v9.s[2]
+	FMOVQ 20(R13), F23
+	WORD $0x4faa1aa8 // fmla v8.4s, v21.4s, v10.s[3]
+	WORD $0x4f8a12a2 // fmla v2.4s, v21.4s, v10.s[0]
+	WORD $0x4fa912a5 // fmla v5.4s, v21.4s, v9.s[1]
 	FMOVQ 4(R14), F24
-	WORD $0x4f8a1ac8 // fmla v8.4s, v22.4s, v10.s[2]
-	WORD $0x4fa91ac2 // fmla v2.4s, v22.4s, v9.s[3]
-	WORD $0x4f8912c5 // fmla v5.4s, v22.4s, v9.s[0]
-	WORD $0x4faa1ae8 // fmla v8.4s, v23.4s, v10.s[3]
-	WORD $0x4f8a12e2 // fmla v2.4s, v23.4s, v10.s[0]
-	WORD $0x4fa912e5 // fmla v5.4s, v23.4s, v9.s[1]
+	WORD $0x4f8b12c6 // fmla v6.4s, v22.4s, v11.s[0]
+	WORD $0x4faa12c0 // fmla v0.4s, v22.4s, v10.s[1]
+	WORD $0x4f891ac3 // fmla v3.4s, v22.4s, v9.s[2]
+	WORD $0x4f8b12e7 // fmla v7.4s, v23.4s, v11.s[0]
+	WORD $0x4faa12e1 // fmla v1.4s, v23.4s, v10.s[1]
+	WORD $0x4f891ae4 // fmla v4.4s, v23.4s, v9.s[2]
 	VAND V13.B16, V24.B16, V24.B16
 	WORD $0x4f8b1308 // fmla v8.4s, v24.4s, v11.s[0]
 	WORD $0x4faa1302 // fmla v2.4s, v24.4s, v10.s[1]
@@ -442,10 +442,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e2fdcd0 // fmul v16.4s, v6.4s, v15.4s
-	WORD $0x4e30c4c6 // fmaxnm v6.4s, v6.4s, v16.4s
 	WORD $0x6e2fdcf1 // fmul v17.4s, v7.4s, v15.4s
-	WORD $0x4e31c4e7 // fmaxnm v7.4s, v7.4s, v17.4s
 	WORD $0x6e2fdd12 // fmul v18.4s, v8.4s, v15.4s
+	WORD $0x4e30c4c6 // fmaxnm v6.4s, v6.4s, v16.4s
+	WORD $0x4e31c4e7 // fmaxnm v7.4s, v7.4s, v17.4s
 	WORD $0x4e32c508 // fmaxnm v8.4s, v8.4s, v18.4s
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
@@ -457,39 +457,39 @@ turn0:
 	VMOV V14.B16, V7.B16
 	VMOV V14.B16, V8.B16
 	FMOVQ -4(R13), F16
-	FMOVQ 0(R13), F17
-	FMOVQ 4(R13), F18
+	FMOVQ 12(R13), F17
+	FMOVQ -4(R14), F18
 	VAND V12.B16, V16.B16, V16.B16
 	WORD $0x4f8a1a00 // fmla v0.4s, v16.4s, v10.s[2]
 	WORD $0x4fa91a03 // fmla v3.4s, v16.4s, v9.s[3]
 	WORD $0x4f891206 // fmla v6.4s, v16.4s, v9.s[0]
-	FMOVQ 12(R13), F19
-	WORD $0x4faa1a20 // fmla v0.4s, v17.4s, v10.s[3]
-	WORD $0x4f8a1223 // fmla v3.4s, v17.4s, v10.s[0]
-	WORD $0x4fa91226 // fmla v6.4s, v17.4s, v9.s[1]
+	FMOVQ 0(R13), F19
+	WORD $0x4f8a1a21 // fmla v1.4s, v17.4s, v10.s[2]
+	WORD $0x4fa91a24 // fmla v4.4s, v17.4s, v9.s[3]
+	WORD $0x4f891227 // fmla v7.4s, v17.4s, v9.s[0]
 	FMOVQ 16(R13), F20
-	WORD $0x4f8b1240 // fmla v0.4s, v18.4s, v11.s[0]
-	WORD $0x4faa1243 // fmla v3.4s, v18.4s, v10.s[1]
-	WORD $0x4f891a46 // fmla v6.4s, v18.4s, v9.s[2]
-	FMOVQ 20(R13), F21
-	WORD $0x4f8a1a61 // fmla v1.4s, v19.4s, v10.s[2]
-	WORD $0x4fa91a64 // fmla v4.4s, v19.4s, v9.s[3]
-	WORD $0x4f891267 // fmla v7.4s, v19.4s, v9.s[0]
-	FMOVQ -4(R14), F22
+	WORD $0x4f8a1a42 // fmla v2.4s, v18.4s, v10.s[2]
+	WORD $0x4fa91a45 // fmla v5.4s, v18.4s, v9.s[3]
+	WORD $0x4f891248 // fmla v8.4s, v18.4s, v9.s[0]
+	FMOVQ 0(R14), F21
+	WORD $0x4faa1a60 // fmla v0.4s, v19.4s, v10.s[3]
+	WORD $0x4f8a1263 // fmla v3.4s, v19.4s, v10.s[0]
+	WORD $0x4fa91266 // fmla v6.4s, v19.4s, v9.s[1]
+	FMOVQ 4(R13), F22
 	WORD $0x4faa1a81 // fmla v1.4s, v20.4s, v10.s[3]
 	WORD $0x4f8a1284 // fmla v4.4s, v20.4s, v10.s[0]
 	WORD $0x4fa91287 // fmla v7.4s, v20.4s, v9.s[1]
-	FMOVQ 0(R14), F23
-	WORD $0x4f8b12a1 // fmla v1.4s, v21.4s, v11.s[0]
-	WORD $0x4faa12a4 // fmla v4.4s, v21.4s, v10.s[1]
-	WORD $0x4f891aa7 // fmla v7.4s, v21.4s, v9.s[2]
+	FMOVQ 20(R13), F23
+	WORD $0x4faa1aa2 // fmla v2.4s, v21.4s, v10.s[3]
+	WORD $0x4f8a12a5 // fmla v5.4s, v21.4s, v10.s[0]
+	WORD $0x4fa912a8 // fmla v8.4s, v21.4s, v9.s[1]
 	FMOVQ 4(R14), F24
-	WORD $0x4f8a1ac2 // fmla v2.4s, v22.4s, v10.s[2]
-	WORD $0x4fa91ac5 // fmla v5.4s, v22.4s, v9.s[3]
-	WORD $0x4f8912c8 // fmla v8.4s, v22.4s, v9.s[0]
-	WORD $0x4faa1ae2 // fmla v2.4s, v23.4s, v10.s[3]
-	WORD $0x4f8a12e5 // fmla v5.4s, v23.4s, v10.s[0]
-	WORD $0x4fa912e8 // fmla v8.4s, v23.4s, v9.s[1]
+	WORD $0x4f8b12c0 // fmla v0.4s, v22.4s, v11.s[0]
+	WORD $0x4faa12c3 // fmla v3.4s, v22.4s, v10.s[1]
+	WORD $0x4f891ac6 // fmla v6.4s, v22.4s, v9.s[2]
+	WORD $0x4f8b12e1 // fmla v1.4s, v23.4s, v11.s[0]
+	WORD $0x4faa12e4 // fmla v4.4s, v23.4s, v10.s[1]
+	WORD $0x4f891ae7 // fmla v7.4s, v23.4s, v9.s[2]
 	VAND V13.B16, V24.B16, V24.B16
 	WORD $0x4f8b1302 // fmla v2.4s, v24.4s, v11.s[0]
 	WORD $0x4faa1305 // fmla v5.4s, v24.4s, v10.s[1]
@@ -499,10 +499,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
-	WORD $0x4e30c400 // fmaxnm v0.4s, v0.4s, v16.4s
 	WORD $0x6e2fdc31 // fmul v17.4s, v1.4s, v15.4s
-	WORD $0x4e31c421 // fmaxnm v1.4s, v1.4s, v17.4s
 	WORD $0x6e2fdc52 // fmul v18.4s, v2.4s, v15.4s
+	WORD $0x4e30c400 // fmaxnm v0.4s, v0.4s, v16.4s
+	WORD $0x4e31c421 // fmaxnm v1.4s, v1.4s, v17.4s
 	WORD $0x4e32c442 // fmaxnm v2.4s, v2.4s, v18.4s
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
@@ -514,39 +514,39 @@ turn0:
 	VMOV V14.B16, V1.B16
 	VMOV V14.B16, V2.B16
 	FMOVQ -4(R13), F16
-	FMOVQ 0(R13), F17
-	FMOVQ 4(R13), F18
+	FMOVQ 12(R13), F17
+	FMOVQ -4(R14), F18
 	VAND V12.B16, V16.B16, V16.B16
 	WORD $0x4f8a1a03 // fmla v3.4s, v16.4s, v10.s[2]
 	WORD $0x4fa91a06 // fmla v6.4s, v16.4s, v9.s[3]
 	WORD $0x4f891200 // fmla v0.4s, v16.4s, v9.s[0]
-	FMOVQ 12(R13), F19
-	WORD $0x4faa1a23 // fmla v3.4s, v17.4s, v10.s[3]
-	WORD $0x4f8a1226 // fmla v6.4s, v17.4s, v10.s[0]
-	WORD $0x4fa91220 // fmla v0.4s, v17.4s, v9.s[1]
+	FMOVQ 0(R13), F19
+	WORD $0x4f8a1a24 // fmla v4.4s, v17.4s, v10.s[2]
+	WORD $0x4fa91a27 // fmla v7.4s, v17.4s, v9.s[3]
+	WORD $0x4f891221 // fmla v1.4s, v17.4s, v9.s[0]
 	FMOVQ 16(R13), F20
-	WORD $0x4f8b1243 // fmla v3.4s, v18.4s, v11.s[0]
-	WORD $0x4faa1246 // fmla v6.4s, v18.4s, v10.s[1]
-	WORD $0x4f891a40 // fmla v0.4s, v18.4s, v9.s[2]
-	FMOVQ 20(R13), F21
-	WORD $0x4f8a1a64 // fmla v4.4s, v19.4s, v10.s[2]
-	WORD $0x4fa91a67 // fmla v7.4s, v19.4s, v9.s[3]
-	WORD $0x4f891261 // fmla v1.4s, v19.4s, v9.s[0]
-	FMOVQ -4(R14), F22
+	WORD $0x4f8a1a45 // fmla v5.4s, v18.4s, v10.s[2]
+	WORD $0x4fa91a48 // fmla v8.4s, v18.4s, v9.s[3]
+	WORD $0x4f891242 // fmla v2.4s, v18.4s, v9.s[0]
+	FMOVQ 0(R14), F21
+	WORD $0x4faa1a63 // fmla v3.4s, v19.4s, v10.s[3]
+	WORD $0x4f8a1266 // fmla v6.4s, v19.4s, v10.s[0]
+	WORD $0x4fa91260 // fmla v0.4s, v19.4s, v9.s[1]
+	FMOVQ 4(R13), F22
 	WORD $0x4faa1a84 // fmla v4.4s, v20.4s, v10.s[3]
 	WORD $0x4f8a1287 // fmla v7.4s, v20.4s, v10.s[0]
 	WORD $0x4fa91281 // fmla v1.4s, v20.4s, v9.s[1]
-	FMOVQ 0(R14), F23
-	WORD $0x4f8b12a4 // fmla v4.4s, v21.4s, v11.s[0]
-	WORD $0x4faa12a7 // fmla v7.4s, v21.4s, v10.s[1]
-	WORD $0x4f891aa1 // fmla v1.4s, v21.4s, v9.s[2]
+	FMOVQ 20(R13), F23
+	WORD $0x4faa1aa5 // fmla v5.4s, v21.4s, v10.s[3]
+	WORD $0x4f8a12a8 // fmla v8.4s, v21.4s, v10.s[0]
+	WORD $0x4fa912a2 // fmla v2.4s, v21.4s, v9.s[1]
 	FMOVQ 4(R14), F24
-	WORD $0x4f8a1ac5 // fmla v5.4s, v22.4s, v10.s[2]
-	WORD $0x4fa91ac8 // fmla v8.4s, v22.4s, v9.s[3]
-	WORD $0x4f8912c2 // fmla v2.4s, v22.4s, v9.s[0]
-	WORD $0x4faa1ae5 // fmla v5.4s, v23.4s, v10.s[3]
-	WORD $0x4f8a12e8 // fmla v8.4s, v23.4s, v10.s[0]
-	WORD $0x4fa912e2 // fmla v2.4s, v23.4s, v9.s[1]
+	WORD $0x4f8b12c3 // fmla v3.4s, v22.4s, v11.s[0]
+	WORD $0x4faa12c6 // fmla v6.4s, v22.4s, v10.s[1]
+	WORD $0x4f891ac0 // fmla v0.4s, v22.4s, v9.s[2]
+	WORD $0x4f8b12e4 // fmla v4.4s, v23.4s, v11.s[0]
+	WORD $0x4faa12e7 // fmla v7.4s, v23.4s, v10.s[1]
+	WORD $0x4f891ae1 // fmla v1.4s, v23.4s, v9.s[2]
 	VAND V13.B16, V24.B16, V24.B16
 	WORD $0x4f8b1305 // fmla v5.4s, v24.4s, v11.s[0]
 	WORD $0x4faa1308 // fmla v8.4s, v24.4s, v10.s[1]
@@ -556,10 +556,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e2fdc70 // fmul v16.4s, v3.4s, v15.4s
-	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
 	WORD $0x6e2fdc91 // fmul v17.4s, v4.4s, v15.4s
-	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
 	WORD $0x6e2fdcb2 // fmul v18.4s, v5.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
 	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
@@ -570,10 +570,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e2fdcd0 // fmul v16.4s, v6.4s, v15.4s
-	WORD $0x4e30c4c6 // fmaxnm v6.4s, v6.4s, v16.4s
 	WORD $0x6e2fdcf1 // fmul v17.4s, v7.4s, v15.4s
-	WORD $0x4e31c4e7 // fmaxnm v7.4s, v7.4s, v17.4s
 	WORD $0x6e2fdd12 // fmul v18.4s, v8.4s, v15.4s
+	WORD $0x4e30c4c6 // fmaxnm v6.4s, v6.4s, v16.4s
+	WORD $0x4e31c4e7 // fmaxnm v7.4s, v7.4s, v17.4s
 	WORD $0x4e32c508 // fmaxnm v8.4s, v8.4s, v18.4s
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
@@ -587,10 +587,10 @@ end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
-	WORD $0x4e30c400 // fmaxnm v0.4s, v0.4s, v16.4s
 	WORD $0x6e2fdc31 // fmul v17.4s, v1.4s, v15.4s
-	WORD $0x4e31c421 // fmaxnm v1.4s, v1.4s, v17.4s
 	WORD $0x6e2fdc52 // fmul v18.4s, v2.4s, v15.4s
+	WORD $0x4e30c400 // fmaxnm v0.4s, v0.4s, v16.4s
+	WORD $0x4e31c421 // fmaxnm v1.4s, v1.4s, v17.4s
 	WORD $0x4e32c442 // fmaxnm v2.4s, v2.4s, v18.4s
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
@@ -604,10 +604,10 @@ end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e2fdc70 // fmul v16.4s, v3.4s, v15.4s
-	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
 	WORD $0x6e2fdc91 // fmul v17.4s, v4.4s, v15.4s
-	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
 	WORD $0x6e2fdcb2 // fmul v18.4s, v5.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
 	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
@@ -661,51 +661,51 @@ turn0:
 	VMOV V17.B16, V6.B16
 	VMOV V17.B16, V7.B16
 	FMOVQ -4(R13), F19
-	FMOVQ 0(R13), F20
-	FMOVQ 4(R13), F21
+	FMOVQ 12(R13), F20
+	FMOVQ 28(R13), F21
 	VAND V15.B16, V19.B16, V19.B16
 	WORD $0x4f8d1a68 // fmla v8.4s, v19.4s, v13.s[2]
 	WORD $0x4fac1a60 // fmla v0.4s, v19.4s, v12.s[3]
 	WORD $0x4f8c1264 // fmla v4.4s, v19.4s, v12.s[0]
-	FMOVQ 12(R13), F22
-	WORD $0x4fad1a88 // fmla v8.4s, v20.4s, v13.s[3]
-	WORD $0x4f8d1280 // fmla v0.4s, v20.4s, v13.s[0]
-	WORD $0x4fac1284 // fmla v4.4s, v20.4s, v12.s[1]
-	FMOVQ 16(R13), F23
-	WORD $0x4f8e12a8 // fmla v8.4s, v21.4s, v14.s[0]
-	WORD $0x4fad12a0 // fmla v0.4s, v21.4s, v13.s[1]
-	WORD $0x4f8c1aa4 // fmla v4.4s, v21.4s, v12.s[2]
-	FMOVQ 20(R13), F24
-	WORD $0x4f8d1ac9 // fmla v9.4s, v22.4s, v13.s[2]
-	WORD $0x4fac1ac1 // fmla v1.4s, v22.4s, v12.s[3]
-	WORD $0x4f8c12c5 // fmla v5.4s, v22.4s, v12.s[0]
-	FMOVQ 28(R13), F25
-	WORD $0x4fad1ae9 // fmla v9.4s, v23.4s, v13.s[3]
-	WORD $0x4f8d12e1 // fmla v1.4s, v23.4s, v13.s[0]
-	WORD $0x4fac12e5 // fmla v5.4s, v23.4s, v12.s[1]
-	FMOVQ 32(R13), F26
-	WORD $0x4f8e1309 // fmla v9.4s, v24.4s, v14.s[0]
-	WORD $0x4fad1301 // fmla v1.4s, v24.4s, v13.s[1]
-	WORD $0x4f8c1b05 // fmla v5.4s, v24.4s, v12.s[2]
-	FMOVQ 36(R13), F27
-	WORD $0x4f8d1b2a // fmla v10.4s, v25.4s, v13.s[2]
-	WORD $0x4fac1b22 // fmla v2.4s, v25.4s, v12.s[3]
-	WORD $0x4f8c1326 // fmla v6.4s, v25.4s, v12.s[0]
-	FMOVQ -4(R14), F28
-	WORD $0x4fad1b4a // fmla v10.4s, v26.4s, v13.s[3]
-	WORD $0x4f8d1342 // fmla v2.4s, v26.4s, v13.s[0]
-	WORD $0x4fac1346 // fmla v6.4s, v26.4s, v12.s[1]
-	FMOVQ 0(R14), F29
-	WORD $0x4f8e136a // fmla v10.4s, v27.4s, v14.s[0]
-	WORD $0x4fad1362 // fmla v2.4s, v27.4s, v13.s[1]
-	WORD $0x4f8c1b66 // fmla v6.4s, v27.4s, v12.s[2]
+	FMOVQ -4(R14), F22
+	WORD $0x4f8d1a89 // fmla v9.4s, v20.4s, v13.s[2]
+	WORD $0x4fac1a81 // fmla v1.4s, v20.4s, v12.s[3]
+	WORD $0x4f8c1285 // fmla v5.4s, v20.4s, v12.s[0]
+	FMOVQ 0(R13), F23
+	WORD $0x4f8d1aaa // fmla v10.4s, v21.4s, v13.s[2]
+	WORD $0x4fac1aa2 // fmla v2.4s, v21.4s, v12.s[3]
+	WORD $0x4f8c12a6 // fmla v6.4s, v21.4s, v12.s[0]
+	FMOVQ 16(R13), F24
+	WORD $0x4f8d1acb // fmla v11.4s, v22.4s, v13.s[2]
+	WORD $0x4fac1ac3 // fmla v3.4s, v22.4s, v12.s[3]
+	WORD $0x4f8c12c7 // fmla v7.4s, v22.4s, v12.s[0]
+	FMOVQ 32(R13), F25
+	WORD $0x4fad1ae8 // fmla v8.4s, v23.4s, v13.s[3]
+	WORD $0x4f8d12e0 // fmla v0.4s, v23.4s, v13.s[0]
+	WORD $0x4fac12e4 // fmla v4.4s, v23.4s, v12.s[1]
+	FMOVQ 0(R14), F26
+	WORD $0x4fad1b09 // fmla v9.4s, v24.4s, v13.s[3]
+	WORD $0x4f8d1301 // fmla v1.4s, v24.4s, v13.s[0]
+	WORD $0x4fac1305 // fmla v5.4s, v24.4s, v12.s[1]
+	FMOVQ 4(R13), F27
+	WORD $0x4fad1b2a // fmla v10.4s, v25.4s, v13.s[3]
+	WORD $0x4f8d1322 // fmla v2.4s, v25.4s, v13.s[0]
+	WORD $0x4fac1326 // fmla v6.4s, v25.4s, v12.s[1]
+	FMOVQ 20(R13), F28
+	WORD $0x4fad1b4b // fmla v11.4s, v26.4s, v13.s[3]
+	WORD $0x4f8d1343 // fmla v3.4s, v26.4s, v13.s[0]
+	WORD $0x4fac1347 // fmla v7.4s, v26.4s, v12.s[1]
+	FMOVQ 36(R13), F29
+	WORD $0x4f8e1368 // fmla v8.4s, v27.4s, v14.s[0]
+	WORD $0x4fad1360 // fmla v0.4s, v27.4s, v13.s[1]
+	WORD $0x4f8c1b64 // fmla v4.4s, v27.4s, v12.s[2]
 	FMOVQ 4(R14), F30
-	WORD $0x4f8d1b8b // fmla v11.4s, v28.4s, v13.s[2]
-	WORD $0x4fac1b83 // fmla v3.4s, v28.4s, v12.s[3]
-	WORD $0x4f8c1387 // fmla v7.4s, v28.4s, v12.s[0]
-	WORD $0x4fad1bab // fmla v11.4s, v29.4s, v13.s[3]
-	WORD $0x4f8d13a3 // fmla v3.4s, v29.4s, v13.s[0]
-	WORD $0x4fac13a7 // fmla v7.4s, v29.4s, v12.s[1]
+	WORD $0x4f8e1389 // fmla v9.4s, v28.4s, v14.s[0]
+	WORD $0x4fad1381 // fmla v1.4s, v28.4s, v13.s[1]
+	WORD $0x4f8c1b85 // fmla v5.4s, v28.4s, v12.s[2]
+	WORD $0x4f8e13aa // fmla v10.4s, v29.4s, v14.s[0]
+	WORD $0x4fad13a2 // fmla v2.4s, v29.4s, v13.s[1]
+	WORD $0x4f8c1ba6 // fmla v6.4s, v29.4s, v12.s[2]
 	VAND V16.B16, V30.B16, V30.B16
 	WORD $0x4f8e13cb // fmla v11.4s, v30.4s, v14.s[0]
 	WORD $0x4fad13c3 // fmla v3.4s, v30.4s, v13.s[1]
@@ -715,12 +715,12 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e32dd13 // fmul v19.4s, v8.4s, v18.4s
-	WORD $0x4e33c508 // fmaxnm v8.4s, v8.4s, v19.4s
 	WORD $0x6e32dd34 // fmul v20.4s, v9.4s, v18.4s
-	WORD $0x4e34c529 // fmaxnm v9.4s, v9.4s, v20.4s
 	WORD $0x6e32dd55 // fmul v21.4s, v10.4s, v18.4s
-	WORD $0x4e35c54a // fmaxnm v10.4s, v10.4s, v21.4s
 	WORD $0x6e32dd76 // fmul v22.4s, v11.4s, v18.4s
+	WORD $0x4e33c508 // fmaxnm v8.4s, v8.4s, v19.4s
+	WORD $0x4e34c529 // fmaxnm v9.4s, v9.4s, v20.4s
+	WORD $0x4e35c54a // fmaxnm v10.4s, v10.4s, v21.4s
 	WORD $0x4e36c56b // fmaxnm v11.4s, v11.4s, v22.4s
 	FSTPQ (F8, F9), 0(R17)
 	FMOVQ F10, 32(R17)
@@ -734,51 +734,51 @@ turn0:
 	VMOV V17.B16, V10.B16
 	VMOV V17.B16, V11.B16
 	FMOVQ -4(R13), F19
-	FMOVQ 0(R13), F20
-	FMOVQ 4(R13), F21
+	FMOVQ 12(R13), F20
+	FMOVQ 28(R13), F21
 	VAND V15.B16, V19.B16, V19.B16
 	WORD $0x4f8d1a60 // fmla v0.4s, v19.4s, v13.s[2]
 	WORD $0x4fac1a64 // fmla v4.4s, v19.4s, v12.s[3]
 	WORD $0x4f8c1268 // fmla v8.4s, v19.4s, v12.s[0]
-	FMOVQ 12(R13), F22
-	WORD $0x4fad1a80 // fmla v0.4s, v20.4s, v13.s[3]
-	WORD $0x4f8d1284 // fmla v4.4s, v20.4s, v13.s[0]
-	WORD $0x4fac1288 // fmla v8.4s, v20.4s, v12.s[1]
-	FMOVQ 16(R13), F23
-	WORD $0x4f8e12a0 // fmla v0.4s, v21.4s, v14.s[0]
-	WORD $0x4fad12a4 // fmla v4.4s, v21.4s, v13.s[1]
-	WORD $0x4f8c1aa8 // fmla v8.4s, v21.4s, v12.s[2]
-	FMOVQ 20(R13), F24
-	WORD $0x4f8d1ac1 // fmla v1.4s, v22.4s, v13.s[2]
-	WORD $0x4fac1ac5 // fmla v5.4s, v22.4s, v12.s[3]
-	WORD $0x4f8c12c9 // fmla v9.4s, v22.4s, v12.s[0]
-	FMOVQ 28(R13), F25
-	WORD $0x4fad1ae1 // fmla v1.4s, v23.4s, v13.s[3]
-	WORD $0x4f8d12e5 // fmla v5.4s, v23.4s, v13.s[0]
-	WORD $0x4fac12e9 // fmla v9.4s, v23.4s, v12.s[1]
-	FMOVQ 32(R13), F26
-	WORD $0x4f8e1301 // fmla v1.4s, v24.4s, v14.s[0]
-	WORD $0x4fad1305 // fmla v5.4s, v24.4s, v13.s[1]
-	WORD $0x4f8c1b09 // fmla v9.4s, v24.4s, v12.s[2]
-	FMOVQ 36(R13), F27
-	WORD $0x4f8d1b22 // fmla v2.4s, v25.4s, v13.s[2]
-	WORD $0x4fac1b26 // fmla v6.4s, v25.4s, v12.s[3]
-	WORD $0x4f8c132a // fmla v10.4s, v25.4s, v12.s[0]
-	FMOVQ -4(R14), F28
-	WORD $0x4fad1b42 // fmla v2.4s, v26.4s, v13.s[3]
-	WORD $0x4f8d1346 // fmla v6.4s, v26.4s, v13.s[0]
-	WORD $0x4fac134a // fmla v10.4s, v26.4s, v12.s[1]
-	FMOVQ 0(R14), F29
-	WORD $0x4f8e1362 // fmla v2.4s, v27.4s, v14.s[0]
-	WORD $0x4fad1366 // fmla v6.4s, v27.4s, v13.s[1]
-	WORD $0x4f8c1b6a // fmla v10.4s, v27.4s, v12.s[2]
+	FMOVQ -4(R14), F22
+	WORD $0x4f8d1a81 // fmla v1.4s, v20.4s, v13.s[2]
+	WORD $0x4fac1a85 // fmla v5.4s, v20.4s, v12.s[3]
+	WORD $0x4f8c1289 // fmla v9.4s, v20.4s, v12.s[0]
+	FMOVQ 0(R13), F23
+	WORD $0x4f8d1aa2 // fmla v2.4s, v21.4s, v13.s[2]
+	WORD $0x4fac1aa6 // fmla v6.4s, v21.4s, v12.s[3]
+	WORD $0x4f8c12aa // fmla v10.4s, v21.4s, v12.s[0]
+	FMOVQ 16(R13), F24
+	WORD $0x4f8d1ac3 // fmla v3.4s, v22.4s, v13.s[2]
+	WORD $0x4fac1ac7 // fmla v7.4s, v22.4s, v12.s[3]
+	WORD $0x4f8c12cb // fmla v11.4s, v22.4s, v12.s[0]
+	FMOVQ 32(R13), F25
+	WORD $0x4fad1ae0 // fmla v0.4s, v23.4s, v13.s[3]
+	WORD $0x4f8d12e4 // fmla v4.4s, v23.4s, v13.s[0]
+	WORD $0x4fac12e8 // fmla v8.4s, v23.4s, v12.s[1]
+	FMOVQ 0(R14), F26
+	WORD $0x4fad1b01 // fmla v1.4s, v24.4s, v13.s[3]
+	WORD $0x4f8d1305 // fmla v5.4s, v24.4s, v13.s[0]
+	WORD $0x4fac1309 // fmla v9.4s, v24.4s, v12.s[1]
+	FMOVQ 4(R13), F27
+	WORD $0x4fad1b22 // fmla v2.4s, v25.4s, v13.s[3]
+	WORD $0x4f8d1326 // fmla v6.4s, v25.4s, v13.s[0]
+	WORD $0x4fac132a // fmla v10.4s, v25.4s, v12.s[1]
+	FMOVQ 20(R13), F28
+	WORD $0x4fad1b43 // fmla v3.4s, v26.4s, v13.s[3]
+	WORD $0x4f8d1347 // fmla v7.4s, v26.4s, v13.s[0]
+	WORD $0x4fac134b // fmla v11.4s, v26.4s, v12.s[1]
+	FMOVQ 36(R13), F29
+	WORD $0x4f8e1360 // fmla v0.4s, v27.4s, v14.s[0]
+	WORD $0x4fad1364 // fmla v4.4s, v27.4s, v13.s[1]
+	WORD $0x4f8c1b68 // fmla v8.4s, v27.4s, v12.s[2]
 	FMOVQ 4(R14), F30
-	WORD $0x4f8d1b83 // fmla v3.4s, v28.4s, v13.s[2]
-	WORD $0x4fac1b87 // fmla v7.4s, v28.4s, v12.s[3]
-	WORD $0x4f8c138b // fmla v11.4s, v28.4s, v12.s[0]
-	WORD $0x4fad1ba3 // fmla v3.4s, v29.4s, v13.s[3]
-	WORD $0x4f8d13a7 // fmla v7.4s, v29.4s, v13.s[0]
-	WORD $0x4fac13ab // fmla v11.4s, v29.4s, v12.s[1]
+	WORD $0x4f8e1381 // fmla v1.4s, v28.4s, v14.s[0]
+	WORD $0x4fad1385 // fmla v5.4s, v28.4s, v13.s[1]
+	WORD $0x4f8c1b89 // fmla v9.4s, v28.4s, v12.s[2]
+	WORD $0x4f8e13a2 // fmla v2.4s, v29.4s, v14.s[0]
+	WORD $0x4fad13a6 // fmla v6.4s, v29.4s, v13.s[1]
+	WORD $0x4f8c1baa // fmla v10.4s, v29.4s, v12.s[2]
 	VAND V16.B16, V30.B16, V30.B16
 	WORD $0x4f8e13c3 // fmla v3.4s, v30.4s, v14.s[0]
 	WORD $0x4fad13c7 // fmla v7.4s, v30.4s, v13.s[1]
@@ -788,12 +788,12 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
-	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
 	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
-	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
 	WORD $0x6e32dc55 // fmul v21.4s, v2.4s, v18.4s
-	WORD $0x4e35c442 // fmaxnm v2.4s, v2.4s, v21.4s
 	WORD $0x6e32dc76 // fmul v22.4s, v3.4s, v18.4s
+	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
+	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
+	WORD $0x4e35c442 // fmaxnm v2.4s, v2.4s, v21.4s
 	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
 	FSTPQ (F0, F1), 0(R17)
 	FMOVQ F2, 32(R17)
@@ -807,51 +807,51 @@ turn0:
 	VMOV V17.B16, V2.B16
 	VMOV V17.B16, V3.B16
 	FMOVQ -4(R13), F19
-	FMOVQ 0(R13), F20
-	FMOVQ 4(R13), F21
+	FMOVQ 12(R13), F20
+	FMOVQ 28(R13), F21
 	VAND V15.B16, V19.B16, V19.B16
 	WORD $0x4f8d1a64 // fmla v4.4s, v19.4s, v13.s[2]
 	WORD $0x4fac1a68 // fmla v8.4s, v19.4s, v12.s[3]
 	WORD $0x4f8c1260 // fmla v0.4s, v19.4s, v12.s[0]
-	FMOVQ 12(R13), F22
-	WORD $0x4fad1a84 // fmla v4.4s, v20.4s, v13.s[3]
-	WORD $0x4f8d1288 // fmla v8.4s, v20.4s, v13.s[0]
-	WORD $0x4fac1280 // fmla v0.4s, v20.4s, v12.s[1]
-	FMOVQ 16(R13), F23
-	WORD $0x4f8e12a4 // fmla v4.4s, v21.4s, v14.s[0]
-	WORD $0x4fad12a8 // fmla v8.4s, v21.4s, v13.s[1]
-	WORD $0x4f8c1aa0 // fmla v0.4s, v21.4s, v12.s[2]
-	FMOVQ 20(R13), F24
-	WORD $0x4f8d1ac5 // fmla v5.4s, v22.4s, v13.s[2]
-	WORD $0x4fac1ac9 // fmla v9.4s, v22.4s, v12.s[3]
-	WORD $0x4f8c12c1 // fmla v1.4s, v22.4s, v12.s[0]
-	FMOVQ 28(R13), F25
-	WORD $0x4fad1ae5 // fmla v5.4s, v23.4s, v13.s[3]
-	WORD $0x4f8d12e9 // fmla v9.4s, v23.4s, v13.s[0]
-	WORD $0x4fac12e1 // fmla v1.4s, v23.4s, v12.s[1]
-	FMOVQ 32(R13), F26
-	WORD $0x4f8e1305 // fmla v5.4s, v24.4s, v14.s[0]
-	WORD $0x4fad1309 // fmla v9.4s, v24.4s, v13.s[1]
-	WORD $0x4f8c1b01 // fmla v1.4s, v24.4s, v12.s[2]
-	FMOVQ 36(R13), F27
-	WORD $0x4f8d1b26 // fmla v6.4s, v25.4s, v13.s[2]
-	WORD $0x4fac1b2a // fmla v10.4s, v25.4s, v12.s[3]
-	WORD $0x4f8c1322 // fmla v2.4s, v25.4s, v12.s[0]
-	FMOVQ -4(R14), F28
-	WORD $0x4fad1b46 // fmla v6.4s, v26.4s, v13.s[3]
-	WORD $0x4f8d134a // fmla v10.4s, v26.4s, v13.s[0]
-	WORD $0x4fac1342 // fmla v2.4s, v26.4s, v12.s[1]
-	FMOVQ 0(R14), F29
-	WORD $0x4f8e1366 // fmla v6.4s, v27.4s, v14.s[0]
-	WORD $0x4fad136a // fmla v10.4s, v27.4s, v13.s[1]
-	WORD $0x4f8c1b62 // fmla v2.4s, v27.4s, v12.s[2]
+	FMOVQ -4(R14), F22
+	WORD $0x4f8d1a85 // fmla v5.4s, v20.4s, v13.s[2]
+	WORD $0x4fac1a89 // fmla v9.4s, v20.4s, v12.s[3]
+	WORD $0x4f8c1281 // fmla v1.4s, v20.4s, v12.s[0]
+	FMOVQ 0(R13), F23
+	WORD $0x4f8d1aa6 // fmla v6.4s, v21.4s, v13.s[2]
+	WORD $0x4fac1aaa // fmla v10.4s, v21.4s, v12.s[3]
+	WORD $0x4f8c12a2 // fmla v2.4s, v21.4s, v12.s[0]
+	FMOVQ 16(R13), F24
+	WORD $0x4f8d1ac7 // fmla v7.4s, v22.4s, v13.s[2]
+	WORD $0x4fac1acb // fmla v11.4s, v22.4s, v12.s[3]
+	WORD $0x4f8c12c3 // fmla v3.4s, v22.4s, v12.s[0]
+	FMOVQ 32(R13), F25
+	WORD $0x4fad1ae4 // fmla v4.4s, v23.4s, v13.s[3]
+	WORD $0x4f8d12e8 // fmla v8.4s, v23.4s, v13.s[0]
+	WORD $0x4fac12e0 // fmla v0.4s, v23.4s, v12.s[1]
+	FMOVQ 0(R14), F26
+	WORD $0x4fad1b05 // fmla v5.4s, v24.4s, v13.s[3]
+	WORD $0x4f8d1309 // fmla v9.4s, v24.4s, v13.s[0]
+	WORD $0x4fac1301 // fmla v1.4s, v24.4s, v12.s[1]
+	FMOVQ 4(R13), F27
+	WORD $0x4fad1b26 // fmla v6.4s, v25.4s, v13.s[3]
+	WORD $0x4f8d132a // fmla v10.4s, v25.4s, v13.s[0]
+	WORD $0x4fac1322 // fmla v2.4s, v25.4s, v12.s[1]
+	FMOVQ 20(R13), F28
+	WORD $0x4fad1b47 // fmla v7.4s, v26.4s, v13.s[3]
+	WORD $0x4f8d134b // fmla v11.4s, v26.4s, v13.s[0]
+	WORD $0x4fac1343 // fmla v3.4s, v26.4s, v12.s[1]
+	FMOVQ 36(R13), F29
+	WORD $0x4f8e1364 // fmla v4.4s, v27.4s, v14.s[0]
+	WORD $0x4fad1368 // fmla v8.4s, v27.4s, v13.s[1]
+	WORD $0x4f8c1b60 // fmla v0.4s, v27.4s, v12.s[2]
 	FMOVQ 4(R14), F30
-	WORD $0x4f8d1b87 // fmla v7.4s, v28.4s, v13.s[2]
-	WORD $0x4fac1b8b // fmla v11.4s, v28.4s, v12.s[3]
-	WORD $0x4f8c1383 // fmla v3.4s, v28.4s, v12.s[0]
-	WORD $0x4fad1ba7 // fmla v7.4s, v29.4s, v13.s[3]
-	WORD $0x4f8d13ab // fmla v11.4s, v29.4s, v13.s[0]
-	WORD $0x4fac13a3 // fmla v3.4s, v29.4s, v12.s[1]
+	WORD $0x4f8e1385 // fmla v5.4s, v28.4s, v14.s[0]
+	WORD $0x4fad1389 // fmla v9.4s, v28.4s, v13.s[1]
+	WORD $0x4f8c1b81 // fmla v1.4s, v28.4s, v12.s[2]
+	WORD $0x4f8e13a6 // fmla v6.4s, v29.4s, v14.s[0]
+	WORD $0x4fad13aa // fmla v10.4s, v29.4s, v13.s[1]
+	WORD $0x4f8c1ba2 // fmla v2.4s, v29.4s, v12.s[2]
 	VAND V16.B16, V30.B16, V30.B16
 	WORD $0x4f8e13c7 // fmla v7.4s, v30.4s, v14.s[0]
 	WORD $0x4fad13cb // fmla v11.4s, v30.4s, v13.s[1]
@@ -861,12 +861,12 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e32dc93 // fmul v19.4s, v4.4s, v18.4s
-	WORD $0x4e33c484 // fmaxnm v4.4s, v4.4s, v19.4s
 	WORD $0x6e32dcb4 // fmul v20.4s, v5.4s, v18.4s
-	WORD $0x4e34c4a5 // fmaxnm v5.4s, v5.4s, v20.4s
 	WORD $0x6e32dcd5 // fmul v21.4s, v6.4s, v18.4s
-	WORD $0x4e35c4c6 // fmaxnm v6.4s, v6.4s, v21.4s
 	WORD $0x6e32dcf6 // fmul v22.4s, v7.4s, v18.4s
+	WORD $0x4e33c484 // fmaxnm v4.4s, v4.4s, v19.4s
+	WORD $0x4e34c4a5 // fmaxnm v5.4s, v5.4s, v20.4s
+	WORD $0x4e35c4c6 // fmaxnm v6.4s, v6.4s, v21.4s
 	WORD $0x4e36c4e7 // fmaxnm v7.4s, v7.4s, v22.4s
 	FSTPQ (F4, F5), 0(R17)
 	FMOVQ F6, 32(R17)
@@ -878,12 +878,12 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e32dd13 // fmul v19.4s, v8.4s, v18.4s
-	WORD $0x4e33c508 // fmaxnm v8.4s, v8.4s, v19.4s
 	WORD $0x6e32dd34 // fmul v20.4s, v9.4s, v18.4s
-	WORD $0x4e34c529 // fmaxnm v9.4s, v9.4s, v20.4s
 	WORD $0x6e32dd55 // fmul v21.4s, v10.4s, v18.4s
-	WORD $0x4e35c54a // fmaxnm v10.4s, v10.4s, v21.4s
 	WORD $0x6e32dd76 // fmul v22.4s, v11.4s, v18.4s
+	WORD $0x4e33c508 // fmaxnm v8.4s, v8.4s, v19.4s
+	WORD $0x4e34c529 // fmaxnm v9.4s, v9.4s, v20.4s
+	WORD $0x4e35c54a // fmaxnm v10.4s, v10.4s, v21.4s
 	WORD $0x4e36c56b // fmaxnm v11.4s, v11.4s, v22.4s
 	FSTPQ (F8, F9), 0(R17)
 	FMOVQ F10, 32(R17)
@@ -898,12 +898,12 @@ end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
-	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
 	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
-	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
 	WORD $0x6e32dc55 // fmul v21.4s, v2.4s, v18.4s
-	WORD $0x4e35c442 // fmaxnm v2.4s, v2.4s, v21.4s
 	WORD $0x6e32dc76 // fmul v22.4s, v3.4s, v18.4s
+	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
+	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
+	WORD $0x4e35c442 // fmaxnm v2.4s, v2.4s, v21.4s
 	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
 	FSTPQ (F0, F1), 0(R17)
 	FMOVQ F2, 32(R17)
@@ -918,12 +918,12 @@ end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e32dc93 // fmul v19.4s, v4.4s, v18.4s
-	WORD $0x4e33c484 // fmaxnm v4.4s, v4.4s, v19.4s
 	WORD $0x6e32dcb4 // fmul v20.4s, v5.4s, v18.4s
-	WORD $0x4e34c4a5 // fmaxnm v5.4s, v5.4s, v20.4s
 	WORD $0x6e32dcd5 // fmul v21.4s, v6.4s, v18.4s
-	WORD $0x4e35c4c6 // fmaxnm v6.4s, v6.4s, v21.4s
 	WORD $0x6e32dcf6 // fmul v22.4s, v7.4s, v18.4s
+	WORD $0x4e33c484 // fmaxnm v4.4s, v4.4s, v19.4s
+	WORD $0x4e34c4a5 // fmaxnm v5.4s, v5.4s, v20.4s
+	WORD $0x4e35c4c6 // fmaxnm v6.4s, v6.4s, v21.4s
 	WORD $0x4e36c4e7 // fmaxnm v7.4s, v7.4s, v22.4s
 	FSTPQ (F4, F5), 0(R17)
 	FMOVQ F6, 32(R17)
@@ -1123,8 +1123,8 @@ turn0:
 	ADD R7, R13, R13
 	ADD R7, R14, R14
 	WORD $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
-	WORD $0x4e2bc400 // fmaxnm v0.4s, v0.4s, v11.4s
 	WORD $0x6e2adc2c // fmul v12.4s, v1.4s, v10.4s
+	WORD $0x4e2bc400 // fmaxnm v0.4s, v0.4s, v11.4s
 	WORD $0x4e2cc421 // fmaxnm v1.4s, v1.4s, v12.4s
 	FMOVQ F0, 0(R15)
 	ADD R12, R15, R19
@@ -1173,8 +1173,8 @@ turn0:
 	ADD R7, R13, R13
 	ADD R7, R14, R14
 	WORD $0x6e2adc4b // fmul v11.4s, v2.4s, v10.4s
-	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
 	WORD $0x6e2adc6c // fmul v12.4s, v3.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
 	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
 	FMOVQ F2, 0(R15)
 	ADD R12, R15, R19
@@ -1286,10 +1286,10 @@ turn0:
 	ADD R7, R13, R13
 	ADD R7, R14, R14
 	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
-	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
-	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
 	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
 	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
 	FSTPQ (F0, F1), 0(R15)
 	ADD R12, R15, R19
@@ -1352,10 +1352,10 @@ turn0:
 	ADD R7, R13, R13
 	ADD R7, R14, R14
 	WORD $0x6e2cdc6d // fmul v13.4s, v3.4s, v12.4s
-	WORD $0x4e2dc463 // fmaxnm v3.4s, v3.4s, v13.4s
 	WORD $0x6e2cdc8e // fmul v14.4s, v4.4s, v12.4s
-	WORD $0x4e2ec484 // fmaxnm v4.4s, v4.4s, v14.4s
 	WORD $0x6e2cdcaf // fmul v15.4s, v5.4s, v12.4s
+	WORD $0x4e2dc463 // fmaxnm v3.4s, v3.4s, v13.4s
+	WORD $0x4e2ec484 // fmaxnm v4.4s, v4.4s, v14.4s
 	WORD $0x4e2fc4a5 // fmaxnm v5.4s, v5.4s, v15.4s
 	FSTPQ (F3, F4), 0(R15)
 	ADD R12, R15, R19
@@ -1482,12 +1482,12 @@ turn0:
 	ADD R7, R13, R13
 	ADD R7, R14, R14
 	WORD $0x6e2edc0f // fmul v15.4s, v0.4s, v14.4s
-	WORD $0x4e2fc400 // fmaxnm v0.4s, v0.4s, v15.4s
 	WORD $0x6e2edc30 // fmul v16.4s, v1.4s, v14.4s
-	WORD $0x4e30c421 // fmaxnm v1.4s, v1.4s, v16.4s
 	WORD $0x6e2edc51 // fmul v17.4s, v2.4s, v14.4s
-	WORD $0x4e31c442 // fmaxnm v2.4s, v2.4s, v17.4s
 	WORD $0x6e2edc72 // fmul v18.4s, v3.4s, v14.4s
+	WORD $0x4e2fc400 // fmaxnm v0.4s, v0.4s, v15.4s
+	WORD $0x4e30c421 // fmaxnm v1.4s, v1.4s, v16.4s
+	WORD $0x4e31c442 // fmaxnm v2.4s, v2.4s, v17.4s
 	WORD $0x4e32c463 // fmaxnm v3.4s, v3.4s, v18.4s
 	FSTPQ (F0, F1), 0(R15)
 	FMOVQ F2, 32(R15)
@@ -1565,12 +1565,12 @@ turn0:
 	ADD R7, R13, R13
 	ADD R7, R14, R14
 	WORD $0x6e2edc8f // fmul v15.4s, v4.4s, v14.4s
-	WORD $0x4e2fc484 // fmaxnm v4.4s, v4.4s, v15.4s
 	WORD $0x6e2edcb0 // fmul v16.4s, v5.4s, v14.4s
-	WORD $0x4e30c4a5 // fmaxnm v5.4s, v5.4s, v16.4s
 	WORD $0x6e2edcd1 // fmul v17.4s, v6.4s, v14.4s
-	WORD $0x4e31c4c6 // fmaxnm v6.4s, v6.4s, v17.4s
 	WORD $0x6e2edcf2 // fmul v18.4s, v7.4s, v14.4s
+	WORD $0x4e2fc484 // fmaxnm v4.4s, v4.4s, v15.4s
+	WORD $0x4e30c4a5 // fmaxnm v5.4s, v5.4s, v16.4s
+	WORD $0x4e31c4c6 // fmaxnm v6.4s, v6.4s, v17.4s
 	WORD $0x4e32c4e7 // fmaxnm v7.4s, v7.4s, v18.4s
 	FSTPQ (F4, F5), 0(R15)
 	FMOVQ F6, 32(R15)
@@ -1999,63 +1999,63 @@ turn0:
 	VMOV V21.B16, V4.B16
 	VMOV V21.B16, V5.B16
 	FMOVQ -8(R13), F23
-	FMOVQ -4(R13), F24
-	FMOVQ 0(R13), F25
+	FMOVQ -8(R14), F24
+	FMOVQ -4(R13), F25
 	VAND V17.B16, V23.B16, V23.B16
 	WORD $0x4f8f12e6 // fmla v6.4s, v23.4s, v15.s[0]
 	WORD $0x4fad1ae8 // fmla v8.4s, v23.4s, v13.s[3]
 	WORD $0x4f8c1ae0 // fmla v0.4s, v23.4s, v12.s[2]
 	WORD $0x4fab12e2 // fmla v2.4s, v23.4s, v11.s[1]
 	WORD $0x4f8a12e4 // fmla v4.4s, v23.4s, v10.s[0]
-	FMOVQ 4(R13), F26
-	VAND V18.B16, V24.B16, V24.B16
-	WORD $0x4faf1306 // fmla v6.4s, v24.4s, v15.s[1]
-	WORD $0x4f8e1308 // fmla v8.4s, v24.4s, v14.s[0]
-	WORD $0x4fac1b00 // fmla v0.4s, v24.4s, v12.s[3]
-	WORD $0x4f8b1b02 // fmla v2.4s, v24.4s, v11.s[2]
-	WORD $0x4faa1304 // fmla v4.4s, v24.4s, v10.s[1]
-	FMOVQ 8(R13), F27
-	WORD $0x4f8f1b26 // fmla v6.4s, v25.4s, v15.s[2]
-	WORD $0x4fae1328 // fmla v8.4s, v25.4s, v14.s[1]
-	WORD $0x4f8d1320 // fmla v0.4s, v25.4s, v13.s[0]
-	WORD $0x4fab1b22 // fmla v2.4s, v25.4s, v11.s[3]
-	WORD $0x4f8a1b24 // fmla v4.4s, v25.4s, v10.s[2]
-	FMOVQ -8(R14), F28
-	WORD $0x4faf1b46 // fmla v6.4s, v26.4s, v15.s[3]
-	WORD $0x4f8e1b48 // fmla v8.4s, v26.4s, v14.s[2]
-	WORD $0x4fad1340 // fmla v0.4s, v26.4s, v13.s[1]
-	WORD $0x4f8c1342 // fmla v2.4s, v26.4s, v12.s[0]
-	WORD $0x4faa1b44 // fmla v4.4s, v26.4s, v10.s[3]
-	FMOVQ -4(R14), F29
-	WORD $0x4f901366 // fmla v6.4s, v27.4s, v16.s[0]
-	WORD $0x4fae1b68 // fmla v8.4s, v27.4s, v14.s[3]
-	WORD $0x4f8d1b60 // fmla v0.4s, v27.4s, v13.s[2]
-	WORD $0x4fac1362 // fmla v2.4s, v27.4s, v12.s[1]
-	WORD $0x4f8b1364 // fmla v4.4s, v27.4s, v11.s[0]
-	FMOVQ 0(R14), F30
-	WORD $0x4f8f1387 // fmla v7.4s, v28.4s, v15.s[0]
-	WORD $0x4fad1b89 // fmla v9.4s, v28.4s, v13.s[3]
-	WORD $0x4f8c1b81 // fmla v1.4s, v28.4s, v12.s[2]
-	WORD $0x4fab1383 // fmla v3.4s, v28.4s, v11.s[1]
-	WORD $0x4f8a1385 // fmla v5.4s, v28.4s, v10.s[0]
-	FMOVQ 4(R14), F31
-	WORD $0x4faf13a7 // fmla v7.4s, v29.4s, v15.s[1]
-	WORD $0x4f8e13a9 // fmla v9.4s, v29.4s, v14.s[0]
-	WORD $0x4fac1ba1 // fmla v1.4s, v29.4s, v12.s[3]
-	WORD $0x4f8b1ba3 // fmla v3.4s, v29.4s, v11.s[2]
-	WORD $0x4faa13a5 // fmla v5.4s, v29.4s, v10.s[1]
+	FMOVQ -4(R14), F26
+	WORD $0x4f8f1307 // fmla v7.4s, v24.4s, v15.s[0]
+	WORD $0x4fad1b09 // fmla v9.4s, v24.4s, v13.s[3]
+	WORD $0x4f8c1b01 // fmla v1.4s, v24.4s, v12.s[2]
+	WORD $0x4fab1303 // fmla v3.4s, v24.4s, v11.s[1]
+	WORD $0x4f8a1305 // fmla v5.4s, v24.4s, v10.s[0]
+	FMOVQ 0(R13), F27
+	VAND V18.B16, V25.B16, V25.B16
+	WORD $0x4faf1326 // fmla v6.4s, v25.4s, v15.s[1]
+	WORD $0x4f8e1328 // fmla v8.4s, v25.4s, v14.s[0]
+	WORD $0x4fac1b20 // fmla v0.4s, v25.4s, v12.s[3]
+	WORD $0x4f8b1b22 // fmla v2.4s, v25.4s, v11.s[2]
+	WORD $0x4faa1324 // fmla v4.4s, v25.4s, v10.s[1]
+	FMOVQ 0(R14), F28
+	WORD $0x4faf1347 // fmla v7.4s, v26.4s, v15.s[1]
+	WORD $0x4f8e1349 // fmla v9.4s, v26.4s, v14.s[0]
+	WORD $0x4fac1b41 // fmla v1.4s, v26.4s, v12.s[3]
+	WORD $0x4f8b1b43 // fmla v3.4s, v26.4s, v11.s[2]
+	WORD $0x4faa1345 // fmla v5.4s, v26.4s, v10.s[1]
+	FMOVQ 4(R13), F29
+	WORD $0x4f8f1b66 // fmla v6.4s, v27.4s, v15.s[2]
+	WORD $0x4fae1368 // fmla v8.4s, v27.4s, v14.s[1]
+	WORD $0x4f8d1360 // fmla v0.4s, v27.4s, v13.s[0]
+	WORD $0x4fab1b62 // fmla v2.4s, v27.4s, v11.s[3]
+	WORD $0x4f8a1b64 // fmla v4.4s, v27.4s, v10.s[2]
+	FMOVQ 4(R14), F30
+	WORD $0x4f8f1b87 // fmla v7.4s, v28.4s, v15.s[2]
+	WORD $0x4fae1389 // fmla v9.4s, v28.4s, v14.s[1]
+	WORD $0x4f8d1381 // fmla v1.4s, v28.4s, v13.s[0]
+	WORD $0x4fab1b83 // fmla v3.4s, v28.4s, v11.s[3]
+	WORD $0x4f8a1b85 // fmla v5.4s, v28.4s, v10.s[2]
+	FMOVQ 8(R13), F31
+	WORD $0x4faf1ba6 // fmla v6.4s, v29.4s, v15.s[3]
+	WORD $0x4f8e1ba8 // fmla v8.4s, v29.4s, v14.s[2]
+	WORD $0x4fad13a0 // fmla v0.4s, v29.4s, v13.s[1]
+	WORD $0x4f8c13a2 // fmla v2.4s, v29.4s, v12.s[0]
+	WORD $0x4faa1ba4 // fmla v4.4s, v29.4s, v10.s[3]
 	FMOVQ 8(R14), F23
-	WORD $0x4f8f1bc7 // fmla v7.4s, v30.4s, v15.s[2]
-	WORD $0x4fae13c9 // fmla v9.4s, v30.4s, v14.s[1]
-	WORD $0x4f8d13c1 // fmla v1.4s, v30.4s, v13.s[0]
-	WORD $0x4fab1bc3 // fmla v3.4s, v30.4s, v11.s[3]
-	WORD $0x4f8a1bc5 // fmla v5.4s, v30.4s, v10.s[2]
-	VAND V19.B16, V31.B16, V31.B16
-	WORD $0x4faf1be7 // fmla v7.4s, v31.4s, v15.s[3]
-	WORD $0x4f8e1be9 // fmla v9.4s, v31.4s, v14.s[2]
-	WORD $0x4fad13e1 // fmla v1.4s, v31.4s, v13.s[1]
-	WORD $0x4f8c13e3 // fmla v3.4s, v31.4s, v12.s[0]
-	WORD $0x4faa1be5 // fmla v5.4s, v31.4s, v10.s[3]
+	VAND V19.B16, V30.B16, V30.B16
+	WORD $0x4faf1bc7 // fmla v7.4s, v30.4s, v15.s[3]
+	WORD $0x4f8e1bc9 // fmla v9.4s, v30.4s, v14.s[2]
+	WORD $0x4fad13c1 // fmla v1.4s, v30.4s, v13.s[1]
+	WORD $0x4f8c13c3 // fmla v3.4s, v30.4s, v12.s[0]
+	WORD $0x4faa1bc5 // fmla v5.4s, v30.4s, v10.s[3]
+	WORD $0x4f9013e6 // fmla v6.4s, v31.4s, v16.s[0]
+	WORD $0x4fae1be8 // fmla v8.4s, v31.4s, v14.s[3]
+	WORD $0x4f8d1be0 // fmla v0.4s, v31.4s, v13.s[2]
+	WORD $0x4fac13e2 // fmla v2.4s, v31.4s, v12.s[1]
+	WORD $0x4f8b13e4 // fmla v4.4s, v31.4s, v11.s[0]
 	VAND V20.B16, V23.B16, V23.B16
 	WORD $0x4f9012e7 // fmla v7.4s, v23.4s, v16.s[0]
 	WORD $0x4fae1ae9 // fmla v9.4s, v23.4s, v14.s[3]
@@ -2067,8 +2067,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dcd7 // fmul v23.4s, v6.4s, v22.4s
-	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
 	WORD $0x6e36dcf8 // fmul v24.4s, v7.4s, v22.4s
+	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
 	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
 	FMOVQ F6, 0(R17)
 	ADD R12, R17, R19
@@ -2079,63 +2079,63 @@ turn0:
 	VMOV V21.B16, V6.B16
 	VMOV V21.B16, V7.B16
 	FMOVQ -8(R13), F23
-	FMOVQ -4(R13), F24
-	FMOVQ 0(R13), F25
+	FMOVQ -8(R14), F24
+	FMOVQ -4(R13), F25
 	VAND V17.B16, V23.B16, V23.B16
 	WORD $0x4f8f12e8 // fmla v8.4s, v23.4s, v15.s[0]
 	WORD $0x4fad1ae0 // fmla v0.4s, v23.4s, v13.s[3]
 	WORD $0x4f8c1ae2 // fmla v2.4s, v23.4s, v12.s[2]
 	WORD $0x4fab12e4 // fmla v4.4s, v23.4s, v11.s[1]
 	WORD $0x4f8a12e6 // fmla v6.4s, v23.4s, v10.s[0]
-	FMOVQ 4(R13), F26
-	VAND V18.B16, V24.B16, V24.B16
-	WORD $0x4faf1308 // fmla v8.4s, v24.4s, v15.s[1]
-	WORD $0x4f8e1300 // fmla v0.4s, v24.4s, v14.s[0]
-	WORD $0x4fac1b02 // fmla v2.4s, v24.4s, v12.s[3]
-	WORD $0x4f8b1b04 // fmla v4.4s, v24.4s, v11.s[2]
-	WORD $0x4faa1306 // fmla v6.4s, v24.4s, v10.s[1]
-	FMOVQ 8(R13), F27
-	WORD $0x4f8f1b28 // fmla v8.4s, v25.4s, v15.s[2]
-	WORD $0x4fae1320 // fmla v0.4s, v25.4s, v14.s[1]
-	WORD $0x4f8d1322 // fmla v2.4s, v25.4s, v13.s[0]
-	WORD $0x4fab1b24 // fmla v4.4s, v25.4s, v11.s[3]
-	WORD $0x4f8a1b26 // fmla v6.4s, v25.4s, v10.s[2]
-	FMOVQ -8(R14), F28
-	WORD $0x4faf1b48 // fmla v8.4s, v26.4s, v15.s[3]
-	WORD $0x4f8e1b40 // fmla v0.4s, v26.4s, v14.s[2]
-	WORD $0x4fad1342 // fmla v2.4s, v26.4s, v13.s[1]
-	WORD $0x4f8c1344 // fmla v4.4s, v26.4s, v12.s[0]
-	WORD $0x4faa1b46 // fmla v6.4s, v26.4s, v10.s[3]
-	FMOVQ -4(R14), F29
-	WORD $0x4f901368 // fmla v8.4s, v27.4s, v16.s[0]
-	WORD $0x4fae1b60 // fmla v0.4s, v27.4s, v14.s[3]
-	WORD $0x4f8d1b62 // fmla v2.4s, v27.4s, v13.s[2]
-	WORD $0x4fac1364 // fmla v4.4s, v27.4s, v12.s[1]
-	WORD $0x4f8b1366 // fmla v6.4s, v27.4s, v11.s[0]
-	FMOVQ 0(R14), F30
-	WORD $0x4f8f1389 // fmla v9.4s, v28.4s, v15.s[0]
-	WORD $0x4fad1b81 // fmla v1.4s, v28.4s, v13.s[3]
-	WORD $0x4f8c1b83 // fmla v3.4s, v28.4s, v12.s[2]
-	WORD $0x4fab1385 // fmla v5.4s, v28.4s, v11.s[1]
-	WORD $0x4f8a1387 // fmla v7.4s, v28.4s, v10.s[0]
-	FMOVQ 4(R14), F31
-	WORD $0x4faf13a9 // fmla v9.4s, v29.4s, v15.s[1]
-	WORD $0x4f8e13a1 // fmla v1.4s, v29.4s, v14.s[0]
-	WORD $0x4fac1ba3 // fmla v3.4s, v29.4s, v12.s[3]
-	WORD $0x4f8b1ba5 // fmla v5.4s, v29.4s, v11.s[2]
-	WORD $0x4faa13a7 // fmla v7.4s, v29.4s, v10.s[1]
+	FMOVQ -4(R14), F26
+	WORD $0x4f8f1309 // fmla v9.4s, v24.4s, v15.s[0]
+	WORD $0x4fad1b01 // fmla v1.4s, v24.4s, v13.s[3]
+	WORD $0x4f8c1b03 // fmla v3.4s, v24.4s, v12.s[2]
+	WORD $0x4fab1305 // fmla v5.4s, v24.4s, v11.s[1]
+	WORD $0x4f8a1307 // fmla v7.4s, v24.4s, v10.s[0]
+	FMOVQ 0(R13), F27
+	VAND V18.B16, V25.B16, V25.B16
+	WORD $0x4faf1328 // fmla v8.4s, v25.4s, v15.s[1]
+	WORD $0x4f8e1320 // fmla v0.4s, v25.4s, v14.s[0]
+	WORD $0x4fac1b22 // fmla v2.4s, v25.4s, v12.s[3]
+	WORD $0x4f8b1b24 // fmla v4.4s, v25.4s, v11.s[2]
+	WORD $0x4faa1326 // fmla v6.4s, v25.4s, v10.s[1]
+	FMOVQ 0(R14), F28
+	WORD $0x4faf1349 // fmla v9.4s, v26.4s, v15.s[1]
+	WORD $0x4f8e1341 // fmla v1.4s, v26.4s, v14.s[0]
+	WORD $0x4fac1b43 // fmla v3.4s, v26.4s, v12.s[3]
+	WORD $0x4f8b1b45 // fmla v5.4s, v26.4s, v11.s[2]
+	WORD $0x4faa1347 // fmla v7.4s, v26.4s, v10.s[1]
+	FMOVQ 4(R13), F29
+	WORD $0x4f8f1b68 // fmla v8.4s, v27.4s, v15.s[2]
+	WORD $0x4fae1360 // fmla v0.4s, v27.4s, v14.s[1]
+	WORD $0x4f8d1362 // fmla v2.4s, v27.4s, v13.s[0]
+	WORD $0x4fab1b64 // fmla v4.4s, v27.4s, v11.s[3]
+	WORD $0x4f8a1b66 // fmla v6.4s, v27.4s, v10.s[2]
+	FMOVQ 4(R14), F30
+	WORD $0x4f8f1b89 // fmla v9.4s, v28.4s, v15.s[2]
+	WORD $0x4fae1381 // fmla v1.4s, v28.4s, v14.s[1]
+	WORD $0x4f8d1383 // fmla v3.4s, v28.4s, v13.s[0]
+	WORD $0x4fab1b85 // fmla v5.4s, v28.4s, v11.s[3]
+	WORD $0x4f8a1b87 // fmla v7.4s, v28.4s, v10.s[2]
+	FMOVQ 8(R13), F31
+	WORD $0x4faf1ba8 // fmla v8.4s, v29.4s, v15.s[3]
+	WORD $0x4f8e1ba0 // fmla v0.4s, v29.4s, v14.s[2]
+	WORD $0x4fad13a2 // fmla v2.4s, v29.4s, v13.s[1]
+	WORD $0x4f8c13a4 // fmla v4.4s, v29.4s, v12.s[0]
+	WORD $0x4faa1ba6 // fmla v6.4s, v29.4s, v10.s[3]
 	FMOVQ 8(R14), F23
-	WORD $0x4f8f1bc9 // fmla v9.4s, v30.4s, v15.s[2]
-	WORD $0x4fae13c1 // fmla v1.4s, v30.4s, v14.s[1]
-	WORD $0x4f8d13c3 // fmla v3.4s, v30.4s, v13.s[0]
-	WORD $0x4fab1bc5 // fmla v5.4s, v30.4s, v11.s[3]
-	WORD $0x4f8a1bc7 // fmla v7.4s, v30.4s, v10.s[2]
-	VAND V19.B16, V31.B16, V31.B16
-	WORD $0x4faf1be9 // fmla v9.4s, v31.4s, v15.s[3]
-	WORD $0x4f8e1be1 // fmla v1.4s, v31.4s, v14.s[2]
-	WORD $0x4fad13e3 // fmla v3.4s, v31.4s, v13.s[1]
-	WORD $0x4f8c13e5 // fmla v5.4s, v31.4s, v12.s[0]
-	WORD $0x4faa1be7 // fmla v7.4s, v31.4s, v10.s[3]
+	VAND V19.B16, V30.B16, V30.B16
+	WORD $0x4faf1bc9 // fmla v9.4s, v30.4s, v15.s[3]
+	WORD $0x4f8e1bc1 // fmla v1.4s, v30.4s, v14.s[2]
+	WORD $0x4fad13c3 // fmla v3.4s, v30.4s, v13.s[1]
+	WORD $0x4f8c13c5 // fmla v5.4s, v30.4s, v12.s[0]
+	WORD $0x4faa1bc7 // fmla v7.4s, v30.4s, v10.s[3]
+	WORD $0x4f9013e8 // fmla v8.4s, v31.4s, v16.s[0]
+	WORD $0x4fae1be0 // fmla v0.4s, v31.4s, v14.s[3]
+	WORD $0x4f8d1be2 // fmla v2.4s, v31.4s, v13.s[2]
+	WORD $0x4fac13e4 // fmla v4.4s, v31.4s, v12.s[1]
+	WORD $0x4f8b13e6 // fmla v6.4s, v31.4s, v11.s[0]
 	VAND V20.B16, V23.B16, V23.B16
 	WORD $0x4f9012e9 // fmla v9.4s, v23.4s, v16.s[0]
 	WORD $0x4fae1ae1 // fmla v1.4s, v23.4s, v14.s[3]
@@ -2147,8 +2147,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dd17 // fmul v23.4s, v8.4s, v22.4s
-	WORD $0x4e37c508 // fmaxnm v8.4s, v8.4s, v23.4s
 	WORD $0x6e36dd38 // fmul v24.4s, v9.4s, v22.4s
+	WORD $0x4e37c508 // fmaxnm v8.4s, v8.4s, v23.4s
 	WORD $0x4e38c529 // fmaxnm v9.4s, v9.4s, v24.4s
 	FMOVQ F8, 0(R17)
 	ADD R12, R17, R19
@@ -2159,63 +2159,63 @@ turn0:
 	VMOV V21.B16, V8.B16
 	VMOV V21.B16, V9.B16
 	FMOVQ -8(R13), F23
-	FMOVQ -4(R13), F24
-	FMOVQ 0(R13), F25
+	FMOVQ -8(R14), F24
+	FMOVQ -4(R13), F25
 	VAND V17.B16, V23.B16, V23.B16
 	WORD $0x4f8f12e0 // fmla v0.4s, v23.4s, v15.s[0]
 	WORD $0x4fad1ae2 // fmla v2.4s, v23.4s, v13.s[3]
 	WORD $0x4f8c1ae4 // fmla v4.4s, v23.4s, v12.s[2]
 	WORD $0x4fab12e6 // fmla v6.4s, v23.4s, v11.s[1]
 	WORD $0x4f8a12e8 // fmla v8.4s, v23.4s, v10.s[0]
-	FMOVQ 4(R13), F26
-	VAND V18.B16, V24.B16, V24.B16
-	WORD $0x4faf1300 // fmla v0.4s, v24.4s, v15.s[1]
-	WORD $0x4f8e1302 // fmla v2.4s, v24.4s, v14.s[0]
-	WORD $0x4fac1b04 // fmla v4.4s, v24.4s, v12.s[3]
-	WORD $0x4f8b1b06 // fmla v6.4s, v24.4s, v11.s[2]
-	WORD $0x4faa1308 // fmla v8.4s, v24.4s, v10.s[1]
-	FMOVQ 8(R13), F27
-	WORD $0x4f8f1b20 // fmla v0.4s, v25.4s, v15.s[2]
-	WORD $0x4fae1322 // fmla v2.4s, v25.4s, v14.s[1]
-	WORD $0x4f8d1324 // fmla v4.4s, v25.4s, v13.s[0]
-	WORD $0x4fab1b26 // fmla v6.4s, v25.4s, v11.s[3]
-	WORD $0x4f8a1b28 // fmla v8.4s, v25.4s, v10.s[2]
-	FMOVQ -8(R14), F28
-	WORD $0x4faf1b40 // fmla v0.4s, v26.4s, v15.s[3]
-	WORD $0x4f8e1b42 // fmla v2.4s, v26.4s, v14.s[2]
-	WORD $0x4fad1344 // fmla v4.4s, v26.4s, v13.s[1]
-	WORD $0x4f8c1346 // fmla v6.4s, v26.4s, v12.s[0]
-	WORD $0x4faa1b48 // fmla v8.4s, v26.4s, v10.s[3]
-	FMOVQ -4(R14), F29
-	WORD $0x4f901360 // fmla v0.4s, v27.4s, v16.s[0]
-	WORD $0x4fae1b62 // fmla v2.4s, v27.4s, v14.s[3]
-	WORD $0x4f8d1b64 // fmla v4.4s, v27.4s, v13.s[2]
-	WORD $0x4fac1366 // fmla v6.4s, v27.4s, v12.s[1]
-	WORD $0x4f8b1368 // fmla v8.4s, v27.4s, v11.s[0]
-	FMOVQ 0(R14), F30
-	WORD $0x4f8f1381 // fmla v1.4s, v28.4s, v15.s[0]
-	WORD $0x4fad1b83 // fmla v3.4s, v28.4s, v13.s[3]
-	WORD $0x4f8c1b85 // fmla v5.4s, v28.4s, v12.s[2]
-	WORD $0x4fab1387 // fmla v7.4s, v28.4s, v11.s[1]
-	WORD $0x4f8a1389 // fmla v9.4s, v28.4s, v10.s[0]
-	FMOVQ 4(R14), F31
-	WORD $0x4faf13a1 // fmla v1.4s, v29.4s, v15.s[1]
-	WORD $0x4f8e13a3 // fmla v3.4s, v29.4s, v14.s[0]
-	WORD $0x4fac1ba5 // fmla v5.4s, v29.4s, v12.s[3]
-	WORD $0x4f8b1ba7 // fmla v7.4s, v29.4s, v11.s[2]
-	WORD $0x4faa13a9 // fmla v9.4s, v29.4s, v10.s[1]
+	FMOVQ -4(R14), F26
+	WORD $0x4f8f1301 // fmla v1.4s, v24.4s, v15.s[0]
+	WORD $0x4fad1b03 // fmla v3.4s, v24.4s, v13.s[3]
+	WORD $0x4f8c1b05 // fmla v5.4s, v24.4s, v12.s[2]
+	WORD $0x4fab1307 // fmla v7.4s, v24.4s, v11.s[1]
+	WORD $0x4f8a1309 // fmla v9.4s, v24.4s, v10.s[0]
+	FMOVQ 0(R13), F27
+	VAND V18.B16, V25.B16, V25.B16
+	WORD $0x4faf1320 // fmla v0.4s, v25.4s, v15.s[1]
+	WORD $0x4f8e1322 // fmla v2.4s, v25.4s, v14.s[0]
+	WORD $0x4fac1b24 // fmla v4.4s, v25.4s, v12.s[3]
+	WORD $0x4f8b1b26 // fmla v6.4s, v25.4s, v11.s[2]
+	WORD $0x4faa1328 // fmla v8.4s, v25.4s, v10.s[1]
+	FMOVQ 0(R14), F28
+	WORD $0x4faf1341 // fmla v1.4s, v26.4s, v15.s[1]
+	WORD $0x4f8e1343 // fmla v3.4s, v26.4s, v14.s[0]
+	WORD $0x4fac1b45 // fmla v5.4s, v26.4s, v12.s[3]
+	WORD $0x4f8b1b47 // fmla v7.4s, v26.4s, v11.s[2]
+	WORD $0x4faa1349 // fmla v9.4s, v26.4s, v10.s[1]
+	FMOVQ 4(R13), F29
+	WORD $0x4f8f1b60 // fmla v0.4s, v27.4s, v15.s[2]
+	WORD $0x4fae1362 // fmla v2.4s, v27.4s, v14.s[1]
+	WORD $0x4f8d1364 // fmla v4.4s, v27.4s, v13.s[0]
+	WORD $0x4fab1b66 // fmla v6.4s, v27.4s, v11.s[3]
+	WORD $0x4f8a1b68 // fmla v8.4s, v27.4s, v10.s[2]
+	FMOVQ 4(R14), F30
+	WORD $0x4f8f1b81 // fmla v1.4s, v28.4s, v15.s[2]
+	WORD $0x4fae1383 // fmla v3.4s, v28.4s, v14.s[1]
+	WORD $0x4f8d1385 // fmla v5.4s, v28.4s, v13.s[0]
+	WORD $0x4fab1b87 // fmla v7.4s, v28.4s, v11.s[3]
+	WORD $0x4f8a1b89 // fmla v9.4s, v28.4s, v10.s[2]
+	FMOVQ 8(R13), F31
+	WORD $0x4faf1ba0 // fmla v0.4s, v29.4s, v15.s[3]
+	WORD $0x4f8e1ba2 // fmla v2.4s, v29.4s, v14.s[2]
+	WORD $0x4fad13a4 // fmla v4.4s, v29.4s, v13.s[1]
+	WORD $0x4f8c13a6 // fmla v6.4s, v29.4s, v12.s[0]
+	WORD $0x4faa1ba8 // fmla v8.4s, v29.4s, v10.s[3]
 	FMOVQ 8(R14), F23
-	WORD $0x4f8f1bc1 // fmla v1.4s, v30.4s, v15.s[2]
-	WORD $0x4fae13c3 // fmla v3.4s, v30.4s, v14.s[1]
-	WORD $0x4f8d13c5 // fmla v5.4s, v30.4s, v13.s[0]
-	WORD $0x4fab1bc7 // fmla v7.4s, v30.4s, v11.s[3]
-	WORD $0x4f8a1bc9 // fmla v9.4s, v30.4s, v10.s[2]
-	VAND V19.B16, V31.B16, V31.B16
-	WORD $0x4faf1be1 // fmla v1.4s, v31.4s, v15.s[3]
-	WORD $0x4f8e1be3 // fmla v3.4s, v31.4s, v14.s[2]
-	WORD $0x4fad13e5 // fmla v5.4s, v31.4s, v13.s[1]
-	WORD $0x4f8c13e7 // fmla v7.4s, v31.4s, v12.s[0]
-	WORD $0x4faa1be9 // fmla v9.4s, v31.4s, v10.s[3]
+	VAND V19.B16, V30.B16, V30.B16
+	WORD $0x4faf1bc1 // fmla v1.4s, v30.4s, v15.s[3]
+	WORD $0x4f8e1bc3 // fmla v3.4s, v30.4s, v14.s[2]
+	WORD $0x4fad13c5 // fmla v5.4s, v30.4s, v13.s[1]
+	WORD $0x4f8c13c7 // fmla v7.4s, v30.4s, v12.s[0]
+	WORD $0x4faa1bc9 // fmla v9.4s, v30.4s, v10.s[3]
+	WORD $0x4f9013e0 // fmla v0.4s, v31.4s, v16.s[0]
+	WORD $0x4fae1be2 // fmla v2.4s, v31.4s, v14.s[3]
+	WORD $0x4f8d1be4 // fmla v4.4s, v31.4s, v13.s[2]
+	WORD $0x4fac13e6 // fmla v6.4s, v31.4s, v12.s[1]
+	WORD $0x4f8b13e8 // fmla v8.4s, v31.4s, v11.s[0]
 	VAND V20.B16, V23.B16, V23.B16
 	WORD $0x4f9012e1 // fmla v1.4s, v23.4s, v16.s[0]
 	WORD $0x4fae1ae3 // fmla v3.4s, v23.4s, v14.s[3]
@@ -2227,8 +2227,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dc17 // fmul v23.4s, v0.4s, v22.4s
-	WORD $0x4e37c400 // fmaxnm v0.4s, v0.4s, v23.4s
 	WORD $0x6e36dc38 // fmul v24.4s, v1.4s, v22.4s
+	WORD $0x4e37c400 // fmaxnm v0.4s, v0.4s, v23.4s
 	WORD $0x4e38c421 // fmaxnm v1.4s, v1.4s, v24.4s
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
@@ -2239,63 +2239,63 @@ turn0:
 	VMOV V21.B16, V0.B16
 	VMOV V21.B16, V1.B16
 	FMOVQ -8(R13), F23
-	FMOVQ -4(R13), F24
-	FMOVQ 0(R13), F25
+	FMOVQ -8(R14), F24
+	FMOVQ -4(R13), F25
 	VAND V17.B16, V23.B16, V23.B16
 	WORD $0x4f8f12e2 // fmla v2.4s, v23.4s, v15.s[0]
 	WORD $0x4fad1ae4 // fmla v4.4s, v23.4s, v13.s[3]
 	WORD $0x4f8c1ae6 // fmla v6.4s, v23.4s, v12.s[2]
 	WORD $0x4fab12e8 // fmla v8.4s, v23.4s, v11.s[1]
 	WORD $0x4f8a12e0 // fmla v0.4s, v23.4s, v10.s[0]
-	FMOVQ 4(R13), F26
-	VAND V18.B16, V24.B16, V24.B16
-	WORD $0x4faf1302 // fmla v2.4s, v24.4s, v15.s[1]
-	WORD $0x4f8e1304 // fmla v4.4s, v24.4s, v14.s[0]
-	WORD $0x4fac1b06 // fmla v6.4s, v24.4s, v12.s[3]
-	WORD $0x4f8b1b08 // fmla v8.4s, v24.4s, v11.s[2]
-	WORD $0x4faa1300 // fmla v0.4s, v24.4s, v10.s[1]
-	FMOVQ 8(R13), F27
-	WORD $0x4f8f1b22 // fmla v2.4s, v25.4s, v15.s[2]
-	WORD $0x4fae1324 // fmla v4.4s, v25.4s, v14.s[1]
-	WORD $0x4f8d1326 // fmla v6.4s, v25.4s, v13.s[0]
-	WORD $0x4fab1b28 // fmla v8.4s, v25.4s, v11.s[3]
-	WORD $0x4f8a1b20 // fmla v0.4s, v25.4s, v10.s[2]
-	FMOVQ -8(R14), F28
-	WORD $0x4faf1b42 // fmla v2.4s, v26.4s, v15.s[3]
-	WORD $0x4f8e1b44 // fmla v4.4s, v26.4s, v14.s[2]
-	WORD $0x4fad1346 // fmla v6.4s, v26.4s, v13.s[1]
-	WORD $0x4f8c1348 // fmla v8.4s, v26.4s, v12.s[0]
-	WORD $0x4faa1b40 // fmla v0.4s, v26.4s, v10.s[3]
-	FMOVQ -4(R14), F29
-	WORD $0x4f901362 // fmla v2.4s, v27.4s, v16.s[0]
-	WORD $0x4fae1b64 // fmla v4.4s, v27.4s, v14.s[3]
-	WORD $0x4f8d1b66 // fmla v6.4s, v27.4s, v13.s[2]
-	WORD $0x4fac1368 // fmla v8.4s, v27.4s, v12.s[1]
-	WORD $0x4f8b1360 // fmla v0.4s, v27.4s, v11.s[0]
-	FMOVQ 0(R14), F30
-	WORD $0x4f8f1383 // fmla v3.4s, v28.4s, v15.s[0]
-	WORD $0x4fad1b85 // fmla v5.4s, v28.4s, v13.s[3]
-	WORD $0x4f8c1b87 // fmla v7.4s, v28.4s, v12.s[2]
-	WORD $0x4fab1389 // fmla v9.4s, v28.4s, v11.s[1]
-	WORD $0x4f8a1381 // fmla v1.4s, v28.4s, v10.s[0]
-	FMOVQ 4(R14), F31
-	WORD $0x4faf13a3 // fmla v3.4s, v29.4s, v15.s[1]
-	WORD $0x4f8e13a5 // fmla v5.4s, v29.4s, v14.s[0]
-	WORD $0x4fac1ba7 // fmla v7.4s, v29.4s, v12.s[3]
-	WORD $0x4f8b1ba9 // fmla v9.4s, v29.4s, v11.s[2]
-	WORD $0x4faa13a1 // fmla v1.4s, v29.4s, v10.s[1]
+	FMOVQ -4(R14), F26
+	WORD $0x4f8f1303 // fmla v3.4s, v24.4s, v15.s[0]
+	WORD $0x4fad1b05 // fmla v5.4s, v24.4s, v13.s[3]
+	WORD $0x4f8c1b07 // fmla v7.4s, v24.4s, v12.s[2]
+	WORD $0x4fab1309 // fmla v9.4s, v24.4s, v11.s[1]
+	WORD $0x4f8a1301 // fmla v1.4s, v24.4s, v10.s[0]
+	FMOVQ 0(R13), F27
+	VAND V18.B16, V25.B16, V25.B16
+	WORD $0x4faf1322 // fmla v2.4s, v25.4s, v15.s[1]
+	WORD $0x4f8e1324 // fmla v4.4s, v25.4s, v14.s[0]
+	WORD $0x4fac1b26 // fmla v6.4s, v25.4s, v12.s[3]
+	WORD $0x4f8b1b28 // fmla v8.4s, v25.4s, v11.s[2]
+	WORD $0x4faa1320 // fmla v0.4s, v25.4s, v10.s[1]
+	FMOVQ 0(R14), F28
+	WORD $0x4faf1343 // fmla v3.4s, v26.4s, v15.s[1]
+	WORD $0x4f8e1345 // fmla v5.4s, v26.4s, v14.s[0]
+	WORD $0x4fac1b47 // fmla v7.4s, v26.4s, v12.s[3]
+	WORD $0x4f8b1b49 // fmla v9.4s, v26.4s, v11.s[2]
+	WORD $0x4faa1341 // fmla v1.4s, v26.4s, v10.s[1]
+	FMOVQ 4(R13), F29
+	WORD $0x4f8f1b62 // fmla v2.4s, v27.4s, v15.s[2]
+	WORD $0x4fae1364 // fmla v4.4s, v27.4s, v14.s[1]
+	WORD $0x4f8d1366 // fmla v6.4s, v27.4s, v13.s[0]
+	WORD $0x4fab1b68 // fmla v8.4s, v27.4s, v11.s[3]
+	WORD $0x4f8a1b60 // fmla v0.4s, v27.4s, v10.s[2]
+	FMOVQ 4(R14), F30
+	WORD $0x4f8f1b83 // fmla v3.4s, v28.4s, v15.s[2]
+	WORD $0x4fae1385 // fmla v5.4s, v28.4s, v14.s[1]
+	WORD $0x4f8d1387 // fmla v7.4s, v28.4s, v13.s[0]
+	WORD $0x4fab1b89 // fmla v9.4s, v28.4s, v11.s[3]
+	WORD $0x4f8a1b81 // fmla v1.4s, v28.4s, v10.s[2]
+	FMOVQ 8(R13), F31
+	WORD $0x4faf1ba2 // fmla v2.4s, v29.4s, v15.s[3]
+	WORD $0x4f8e1ba4 // fmla v4.4s, v29.4s, v14.s[2]
+	WORD $0x4fad13a6 // fmla v6.4s, v29.4s, v13.s[1]
+	WORD $0x4f8c13a8 // fmla v8.4s, v29.4s, v12.s[0]
+	WORD $0x4faa1ba0 // fmla v0.4s, v29.4s, v10.s[3]
 	FMOVQ 8(R14), F23
-	WORD $0x4f8f1bc3 // fmla v3.4s, v30.4s, v15.s[2]
-	WORD $0x4fae13c5 // fmla v5.4s, v30.4s, v14.s[1]
-	WORD $0x4f8d13c7 // fmla v7.4s, v30.4s, v13.s[0]
-	WORD $0x4fab1bc9 // fmla v9.4s, v30.4s, v11.s[3]
-	WORD $0x4f8a1bc1 // fmla v1.4s, v30.4s, v10.s[2]
-	VAND V19.B16, V31.B16, V31.B16
-	WORD $0x4faf1be3 // fmla v3.4s, v31.4s, v15.s[3]
-	WORD $0x4f8e1be5 // fmla v5.4s, v31.4s, v14.s[2]
-	WORD $0x4fad13e7 // fmla v7.4s, v31.4s, v13.s[1]
-	WORD $0x4f8c13e9 // fmla v9.4s, v31.4s, v12.s[0]
-	WORD $0x4faa1be1 // fmla v1.4s, v31.4s, v10.s[3]
+	VAND V19.B16, V30.B16, V30.B16
+	WORD $0x4faf1bc3 // fmla v3.4s, v30.4s, v15.s[3]
+	WORD $0x4f8e1bc5 // fmla v5.4s, v30.4s, v14.s[2]
+	WORD $0x4fad13c7 // fmla v7.4s, v30.4s, v13.s[1]
+	WORD $0x4f8c13c9 // fmla v9.4s, v30.4s, v12.s[0]
+	WORD $0x4faa1bc1 // fmla v1.4s, v30.4s, v10.s[3]
+	WORD $0x4f9013e2 // fmla v2.4s, v31.4s, v16.s[0]
+	WORD $0x4fae1be4 // fmla v4.4s, v31.4s, v14.s[3]
+	WORD $0x4f8d1be6 // fmla v6.4s, v31.4s, v13.s[2]
+	WORD $0x4fac13e8 // fmla v8.4s, v31.4s, v12.s[1]
+	WORD $0x4f8b13e0 // fmla v0.4s, v31.4s, v11.s[0]
 	VAND V20.B16, V23.B16, V23.B16
 	WORD $0x4f9012e3 // fmla v3.4s, v23.4s, v16.s[0]
 	WORD $0x4fae1ae5 // fmla v5.4s, v23.4s, v14.s[3]
@@ -2307,8 +2307,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dc57 // fmul v23.4s, v2.4s, v22.4s
-	WORD $0x4e37c442 // fmaxnm v2.4s, v2.4s, v23.4s
 	WORD $0x6e36dc78 // fmul v24.4s, v3.4s, v22.4s
+	WORD $0x4e37c442 // fmaxnm v2.4s, v2.4s, v23.4s
 	WORD $0x4e38c463 // fmaxnm v3.4s, v3.4s, v24.4s
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
@@ -2319,63 +2319,63 @@ turn0:
 	VMOV V21.B16, V2.B16
 	VMOV V21.B16, V3.B16
 	FMOVQ -8(R13), F23
-	FMOVQ -4(R13), F24
-	FMOVQ 0(R13), F25
+	FMOVQ -8(R14), F24
+	FMOVQ -4(R13), F25
 	VAND V17.B16, V23.B16, V23.B16
 	WORD $0x4f8f12e4 // fmla v4.4s, v23.4s, v15.s[0]
 	WORD $0x4fad1ae6 // fmla v6.4s, v23.4s, v13.s[3]
 	WORD $0x4f8c1ae8 // fmla v8.4s, v23.4s, v12.s[2]
 	WORD $0x4fab12e0 // fmla v0.4s, v23.4s, v11.s[1]
 	WORD $0x4f8a12e2 // fmla v2.4s, v23.4s, v10.s[0]
-	FMOVQ 4(R13), F26
-	VAND V18.B16, V24.B16, V24.B16
-	WORD $0x4faf1304 // fmla v4.4s, v24.4s, v15.s[1]
-	WORD $0x4f8e1306 // fmla v6.4s, v24.4s, v14.s[0]
-	WORD $0x4fac1b08 // fmla v8.4s, v24.4s, v12.s[3]
-	WORD $0x4f8b1b00 // fmla v0.4s, v24.4s, v11.s[2]
-	WORD $0x4faa1302 // fmla v2.4s, v24.4s, v10.s[1]
-	FMOVQ 8(R13), F27
-	WORD $0x4f8f1b24 // fmla v4.4s, v25.4s, v15.s[2]
-	WORD $0x4fae1326 // fmla v6.4s, v25.4s, v14.s[1]
-	WORD $0x4f8d1328 // fmla v8.4s, v25.4s, v13.s[0]
-	WORD $0x4fab1b20 // fmla v0.4s, v25.4s, v11.s[3]
-	WORD $0x4f8a1b22 // fmla v2.4s, v25.4s, v10.s[2]
-	FMOVQ -8(R14), F28
-	WORD $0x4faf1b44 // fmla v4.4s, v26.4s, v15.s[3]
-	WORD $0x4f8e1b46 // fmla v6.4s, v26.4s, v14.s[2]
-	WORD $0x4fad1348 // fmla v8.4s, v26.4s, v13.s[1]
-	WORD $0x4f8c1340 // fmla v0.4s, v26.4s, v12.s[0]
-	WORD $0x4faa1b42 // fmla v2.4s, v26.4s, v10.s[3]
-	FMOVQ -4(R14), F29
-	WORD $0x4f901364 // fmla v4.4s, v27.4s, v16.s[0]
-	WORD $0x4fae1b66 // fmla v6.4s, v27.4s, v14.s[3]
-	WORD $0x4f8d1b68 // fmla v8.4s, v27.4s, v13.s[2]
-	WORD $0x4fac1360 // fmla v0.4s, v27.4s, v12.s[1]
-	WORD $0x4f8b1362 // fmla v2.4s, v27.4s, v11.s[0]
-	FMOVQ 0(R14), F30
-	WORD $0x4f8f1385 // fmla v5.4s, v28.4s, v15.s[0]
-	WORD $0x4fad1b87 // fmla v7.4s, v28.4s, v13.s[3]
-	WORD $0x4f8c1b89 // fmla v9.4s, v28.4s, v12.s[2]
-	WORD $0x4fab1381 // fmla v1.4s, v28.4s, v11.s[1]
-	WORD $0x4f8a1383 // fmla v3.4s, v28.4s, v10.s[0]
-	FMOVQ 4(R14), F31
-	WORD $0x4faf13a5 // fmla v5.4s, v29.4s, v15.s[1]
-	WORD $0x4f8e13a7 // fmla v7.4s, v29.4s, v14.s[0]
-	WORD $0x4fac1ba9 // fmla v9.4s, v29.4s, v12.s[3]
-	WORD $0x4f8b1ba1 // fmla v1.4s, v29.4s, v11.s[2]
-	WORD $0x4faa13a3 // fmla v3.4s, v29.4s, v10.s[1]
+	FMOVQ -4(R14), F26
+	WORD $0x4f8f1305 // fmla v5.4s, v24.4s, v15.s[0]
+	WORD $0x4fad1b07 // fmla v7.4s, v24.4s, v13.s[3]
+	WORD $0x4f8c1b09 // fmla v9.4s, v24.4s, v12.s[2]
+	WORD $0x4fab1301 // fmla v1.4s, v24.4s, v11.s[1]
+	WORD $0x4f8a1303 // fmla v3.4s, v24.4s, v10.s[0]
+	FMOVQ 0(R13), F27
+	VAND V18.B16, V25.B16, V25.B16
+	WORD $0x4faf1324 // fmla v4.4s, v25.4s, v15.s[1]
+	WORD $0x4f8e1326 // fmla v6.4s, v25.4s, v14.s[0]
+	WORD $0x4fac1b28 // fmla v8.4s, v25.4s, v12.s[3]
+	WORD $0x4f8b1b20 // fmla v0.4s, v25.4s, v11.s[2]
+	WORD $0x4faa1322 // fmla v2.4s, v25.4s, v10.s[1]
+	FMOVQ 0(R14), F28
+	WORD $0x4faf1345 // fmla v5.4s, v26.4s, v15.s[1]
+	WORD $0x4f8e1347 // fmla v7.4s, v26.4s, v14.s[0]
+	WORD $0x4fac1b49 // fmla v9.4s, v26.4s, v12.s[3]
+	WORD $0x4f8b1b41 // fmla v1.4s, v26.4s, v11.s[2]
+	WORD $0x4faa1343 // fmla v3.4s, v26.4s, v10.s[1]
+	FMOVQ 4(R13), F29
+	WORD $0x4f8f1b64 // fmla v4.4s, v27.4s, v15.s[2]
+	WORD $0x4fae1366 // fmla v6.4s, v27.4s, v14.s[1]
+	WORD $0x4f8d1368 // fmla v8.4s, v27.4s, v13.s[0]
+	WORD $0x4fab1b60 // fmla v0.4s, v27.4s, v11.s[3]
+	WORD $0x4f8a1b62 // fmla v2.4s, v27.4s, v10.s[2]
+	FMOVQ 4(R14), F30
+	WORD $0x4f8f1b85 // fmla v5.4s, v28.4s, v15.s[2]
+	WORD $0x4fae1387 // fmla v7.4s, v28.4s, v14.s[1]
+	WORD $0x4f8d1389 // fmla v9.4s, v28.4s, v13.s[0]
+	WORD $0x4fab1b81 // fmla v1.4s, v28.4s, v11.s[3]
+	WORD $0x4f8a1b83 // fmla v3.4s, v28.4s, v10.s[2]
+	FMOVQ 8(R13), F31
+	WORD $0x4faf1ba4 // fmla v4.4s, v29.4s, v15.s[3]
+	WORD $0x4f8e1ba6 // fmla v6.4s, v29.4s, v14.s[2]
+	WORD $0x4fad13a8 // fmla v8.4s, v29.4s, v13.s[1]
+	WORD $0x4f8c13a0 // fmla v0.4s, v29.4s, v12.s[0]
+	WORD $0x4faa1ba2 // fmla v2.4s, v29.4s, v10.s[3]
 	FMOVQ 8(R14), F23
-	WORD $0x4f8f1bc5 // fmla v5.4s, v30.4s, v15.s[2]
-	WORD $0x4fae13c7 // fmla v7.4s, v30.4s, v14.s[1]
-	WORD $0x4f8d13c9 // fmla v9.4s, v30.4s, v13.s[0]
-	WORD $0x4fab1bc1 // fmla v1.4s, v30.4s, v11.s[3]
-	WORD $0x4f8a1bc3 // fmla v3.4s, v30.4s, v10.s[2]
-	VAND V19.B16, V31.B16, V31.B16
-	WORD $0x4faf1be5 // fmla v5.4s, v31.4s, v15.s[3]
-	WORD $0x4f8e1be7 // fmla v7.4s, v31.4s, v14.s[2]
-	WORD $0x4fad13e9 // fmla v9.4s, v31.4s, v13.s[1]
-	WORD $0x4f8c13e1 // fmla v1.4s, v31.4s, v12.s[0]
-	WORD $0x4faa1be3 // fmla v3.4s, v31.4s, v10.s[3]
+	VAND V19.B16, V30.B16, V30.B16
+	WORD $0x4faf1bc5 // fmla v5.4s, v30.4s, v15.s[3]
+	WORD $0x4f8e1bc7 // fmla v7.4s, v30.4s, v14.s[2]
+	WORD $0x4fad13c9 // fmla v9.4s, v30.4s, v13.s[1]
+	WORD $0x4f8c13c1 // fmla v1.4s, v30.4s, v12.s[0]
+	WORD $0x4faa1bc3 // fmla v3.4s, v30.4s, v10.s[3]
+	WORD $0x4f9013e4 // fmla v4.4s, v31.4s, v16.s[0]
+	WORD $0x4fae1be6 // fmla v6.4s, v31.4s, v14.s[3]
+	WORD $0x4f8d1be8 // fmla v8.4s, v31.4s, v13.s[2]
+	WORD $0x4fac13e0 // fmla v0.4s, v31.4s, v12.s[1]
+	WORD $0x4f8b13e2 // fmla v2.4s, v31.4s, v11.s[0]
 	VAND V20.B16, V23.B16, V23.B16
 	WORD $0x4f9012e5 // fmla v5.4s, v23.4s, v16.s[0]
 	WORD $0x4fae1ae7 // fmla v7.4s, v23.4s, v14.s[3]
@@ -2387,8 +2387,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dc97 // fmul v23.4s, v4.4s, v22.4s
-	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x6e36dcb8 // fmul v24.4s, v5.4s, v22.4s
+	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
@@ -2399,8 +2399,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dcd7 // fmul v23.4s, v6.4s, v22.4s
-	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
 	WORD $0x6e36dcf8 // fmul v24.4s, v7.4s, v22.4s
+	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
 	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
 	FMOVQ F6, 0(R17)
 	ADD R12, R17, R19
@@ -2409,8 +2409,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dd17 // fmul v23.4s, v8.4s, v22.4s
-	WORD $0x4e37c508 // fmaxnm v8.4s, v8.4s, v23.4s
 	WORD $0x6e36dd38 // fmul v24.4s, v9.4s, v22.4s
+	WORD $0x4e37c508 // fmaxnm v8.4s, v8.4s, v23.4s
 	WORD $0x4e38c529 // fmaxnm v9.4s, v9.4s, v24.4s
 	FMOVQ F8, 0(R17)
 	ADD R12, R17, R19
@@ -2424,8 +2424,8 @@ end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dd17 // fmul v23.4s, v8.4s, v22.4s
-	WORD $0x4e37c508 // fmaxnm v8.4s, v8.4s, v23.4s
 	WORD $0x6e36dd38 // fmul v24.4s, v9.4s, v22.4s
+	WORD $0x4e37c508 // fmaxnm v8.4s, v8.4s, v23.4s
 	WORD $0x4e38c529 // fmaxnm v9.4s, v9.4s, v24.4s
 	FMOVQ F8, 0(R17)
 	ADD R12, R17, R19
@@ -2434,8 +2434,8 @@ end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dc17 // fmul v23.4s, v0.4s, v22.4s
-	WORD $0x4e37c400 // fmaxnm v0.4s, v0.4s, v23.4s
 	WORD $0x6e36dc38 // fmul v24.4s, v1.4s, v22.4s
+	WORD $0x4e37c400 // fmaxnm v0.4s, v0.4s, v23.4s
 	WORD $0x4e38c421 // fmaxnm v1.4s, v1.4s, v24.4s
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
@@ -2449,8 +2449,8 @@ end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dc17 // fmul v23.4s, v0.4s, v22.4s
-	WORD $0x4e37c400 // fmaxnm v0.4s, v0.4s, v23.4s
 	WORD $0x6e36dc38 // fmul v24.4s, v1.4s, v22.4s
+	WORD $0x4e37c400 // fmaxnm v0.4s, v0.4s, v23.4s
 	WORD $0x4e38c421 // fmaxnm v1.4s, v1.4s, v24.4s
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
@@ -2459,8 +2459,8 @@ end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dc57 // fmul v23.4s, v2.4s, v22.4s
-	WORD $0x4e37c442 // fmaxnm v2.4s, v2.4s, v23.4s
 	WORD $0x6e36dc78 // fmul v24.4s, v3.4s, v22.4s
+	WORD $0x4e37c442 // fmaxnm v2.4s, v2.4s, v23.4s
 	WORD $0x4e38c463 // fmaxnm v3.4s, v3.4s, v24.4s
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
@@ -2474,8 +2474,8 @@ end2:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dc57 // fmul v23.4s, v2.4s, v22.4s
-	WORD $0x4e37c442 // fmaxnm v2.4s, v2.4s, v23.4s
 	WORD $0x6e36dc78 // fmul v24.4s, v3.4s, v22.4s
+	WORD $0x4e37c442 // fmaxnm v2.4s, v2.4s, v23.4s
 	WORD $0x4e38c463 // fmaxnm v3.4s, v3.4s, v24.4s
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
@@ -2484,8 +2484,8 @@ end2:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dc97 // fmul v23.4s, v4.4s, v22.4s
-	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x6e36dcb8 // fmul v24.4s, v5.4s, v22.4s
+	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
@@ -2499,8 +2499,8 @@ end3:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dc97 // fmul v23.4s, v4.4s, v22.4s
-	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x6e36dcb8 // fmul v24.4s, v5.4s, v22.4s
+	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
@@ -2509,8 +2509,8 @@ end3:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e36dcd7 // fmul v23.4s, v6.4s, v22.4s
-	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
 	WORD $0x6e36dcf8 // fmul v24.4s, v7.4s, v22.4s
+	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
 	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
 	FMOVQ F6, 0(R17)
 	ADD R12, R17, R19
@@ -2569,93 +2569,93 @@ turn0:
 	VMOV V26.B16, V7.B16
 	VMOV V26.B16, V8.B16
 	FMOVQ -8(R13), F28
-	FMOVQ -4(R13), F29
-	FMOVQ 0(R13), F30
+	FMOVQ 8(R13), F29
+	FMOVQ -8(R14), F30
 	VAND V22.B16, V28.B16, V28.B16
 	WORD $0x4f941389 // fmla v9.4s, v28.4s, v20.s[0]
 	WORD $0x4fb21b8c // fmla v12.4s, v28.4s, v18.s[3]
 	WORD $0x4f911b80 // fmla v0.4s, v28.4s, v17.s[2]
 	WORD $0x4fb01383 // fmla v3.4s, v28.4s, v16.s[1]
 	WORD $0x4f8f1386 // fmla v6.4s, v28.4s, v15.s[0]
-	FMOVQ 4(R13), F31
-	VAND V23.B16, V29.B16, V29.B16
-	WORD $0x4fb413a9 // fmla v9.4s, v29.4s, v20.s[1]
-	WORD $0x4f9313ac // fmla v12.4s, v29.4s, v19.s[0]
-	WORD $0x4fb11ba0 // fmla v0.4s, v29.4s, v17.s[3]
-	WORD $0x4f901ba3 // fmla v3.4s, v29.4s, v16.s[2]
-	WORD $0x4faf13a6 // fmla v6.4s, v29.4s, v15.s[1]
-	FMOVQ 8(R13), F28
-	WORD $0x4f941bc9 // fmla v9.4s, v30.4s, v20.s[2]
-	WORD $0x4fb313cc // fmla v12.4s, v30.4s, v19.s[1]
-	WORD $0x4f9213c0 // fmla v0.4s, v30.4s, v18.s[0]
-	WORD $0x4fb01bc3 // fmla v3.4s, v30.4s, v16.s[3]
-	WORD $0x4f8f1bc6 // fmla v6.4s, v30.4s, v15.s[2]
-	FMOVQ 8(R13), F29
-	WORD $0x4fb41be9 // fmla v9.4s, v31.4s, v20.s[3]
-	WORD $0x4f931bec // fmla v12.4s, v31.4s, v19.s[2]
-	WORD $0x4fb213e0 // fmla v0.4s, v31.4s, v18.s[1]
-	WORD $0x4f9113e3 // fmla v3.4s, v31.4s, v17.s[0]
-	WORD $0x4faf1be6 // fmla v6.4s, v31.4s, v15.s[3]
-	FMOVQ 12(R13), F30
-	WORD $0x4f951389 // fmla v9.4s, v28.4s, v21.s[0]
-	WORD $0x4fb31b8c // fmla v12.4s, v28.4s, v19.s[3]
-	WORD $0x4f921b80 // fmla v0.4s, v28.4s, v18.s[2]
-	WORD $0x4fb11383 // fmla v3.4s, v28.4s, v17.s[1]
-	WORD $0x4f901386 // fmla v6.4s, v28.4s, v16.s[0]
-	FMOVQ 16(R13), F31
+	FMOVQ -4(R13), F31
 	WORD $0x4f9413aa // fmla v10.4s, v29.4s, v20.s[0]
 	WORD $0x4fb21bad // fmla v13.4s, v29.4s, v18.s[3]
 	WORD $0x4f911ba1 // fmla v1.4s, v29.4s, v17.s[2]
 	WORD $0x4fb013a4 // fmla v4.4s, v29.4s, v16.s[1]
 	WORD $0x4f8f13a7 // fmla v7.4s, v29.4s, v15.s[0]
-	FMOVQ 20(R13), F28
-	WORD $0x4fb413ca // fmla v10.4s, v30.4s, v20.s[1]
-	WORD $0x4f9313cd // fmla v13.4s, v30.4s, v19.s[0]
-	WORD $0x4fb11bc1 // fmla v1.4s, v30.4s, v17.s[3]
-	WORD $0x4f901bc4 // fmla v4.4s, v30.4s, v16.s[2]
-	WORD $0x4faf13c7 // fmla v7.4s, v30.4s, v15.s[1]
-	FMOVQ 24(R13), F29
-	WORD $0x4f941bea // fmla v10.4s, v31.4s, v20.s[2]
-	WORD $0x4fb313ed // fmla v13.4s, v31.4s, v19.s[1]
-	WORD $0x4f9213e1 // fmla v1.4s, v31.4s, v18.s[0]
-	WORD $0x4fb01be4 // fmla v4.4s, v31.4s, v16.s[3]
-	WORD $0x4f8f1be7 // fmla v7.4s, v31.4s, v15.s[2]
-	FMOVQ -8(R14), F30
-	WORD $0x4fb41b8a // fmla v10.4s, v28.4s, v20.s[3]
-	WORD $0x4f931b8d // fmla v13.4s, v28.4s, v19.s[2]
-	WORD $0x4fb21381 // fmla v1.4s, v28.4s, v18.s[1]
-	WORD $0x4f911384 // fmla v4.4s, v28.4s, v17.s[0]
-	WORD $0x4faf1b87 // fmla v7.4s, v28.4s, v15.s[3]
-	FMOVQ -4(R14), F31
-	WORD $0x4f9513aa // fmla v10.4s, v29.4s, v21.s[0]
-	WORD $0x4fb31bad // fmla v13.4s, v29.4s, v19.s[3]
-	WORD $0x4f921ba1 // fmla v1.4s, v29.4s, v18.s[2]
-	WORD $0x4fb113a4 // fmla v4.4s, v29.4s, v17.s[1]
-	WORD $0x4f9013a7 // fmla v7.4s, v29.4s, v16.s[0]
-	FMOVQ 0(R14), F28
+	FMOVQ 12(R13), F28
 	WORD $0x4f9413cb // fmla v11.4s, v30.4s, v20.s[0]
 	WORD $0x4fb21bce // fmla v14.4s, v30.4s, v18.s[3]
 	WORD $0x4f911bc2 // fmla v2.4s, v30.4s, v17.s[2]
 	WORD $0x4fb013c5 // fmla v5.4s, v30.4s, v16.s[1]
 	WORD $0x4f8f13c8 // fmla v8.4s, v30.4s, v15.s[0]
-	FMOVQ 4(R14), F29
-	WORD $0x4fb413eb // fmla v11.4s, v31.4s, v20.s[1]
-	WORD $0x4f9313ee // fmla v14.4s, v31.4s, v19.s[0]
-	WORD $0x4fb11be2 // fmla v2.4s, v31.4s, v17.s[3]
-	WORD $0x4f901be5 // fmla v5.4s, v31.4s, v16.s[2]
-	WORD $0x4faf13e8 // fmla v8.4s, v31.4s, v15.s[1]
-	FMOVQ 8(R14), F30
+	FMOVQ -4(R14), F29
+	VAND V23.B16, V31.B16, V31.B16
+	WORD $0x4fb413e9 // fmla v9.4s, v31.4s, v20.s[1]
+	WORD $0x4f9313ec // fmla v12.4s, v31.4s, v19.s[0]
+	WORD $0x4fb11be0 // fmla v0.4s, v31.4s, v17.s[3]
+	WORD $0x4f901be3 // fmla v3.4s, v31.4s, v16.s[2]
+	WORD $0x4faf13e6 // fmla v6.4s, v31.4s, v15.s[1]
+	FMOVQ 0(R13), F30
+	WORD $0x4fb4138a // fmla v10.4s, v28.4s, v20.s[1]
+	WORD $0x4f93138d // fmla v13.4s, v28.4s, v19.s[0]
+	WORD $0x4fb11b81 // fmla v1.4s, v28.4s, v17.s[3]
+	WORD $0x4f901b84 // fmla v4.4s, v28.4s, v16.s[2]
+	WORD $0x4faf1387 // fmla v7.4s, v28.4s, v15.s[1]
+	FMOVQ 16(R13), F31
+	WORD $0x4fb413ab // fmla v11.4s, v29.4s, v20.s[1]
+	WORD $0x4f9313ae // fmla v14.4s, v29.4s, v19.s[0]
+	WORD $0x4fb11ba2 // fmla v2.4s, v29.4s, v17.s[3]
+	WORD $0x4f901ba5 // fmla v5.4s, v29.4s, v16.s[2]
+	WORD $0x4faf13a8 // fmla v8.4s, v29.4s, v15.s[1]
+	FMOVQ 0(R14), F28
+	WORD $0x4f941bc9 // fmla v9.4s, v30.4s, v20.s[2]
+	WORD $0x4fb313cc // fmla v12.4s, v30.4s, v19.s[1]
+	WORD $0x4f9213c0 // fmla v0.4s, v30.4s, v18.s[0]
+	WORD $0x4fb01bc3 // fmla v3.4s, v30.4s, v16.s[3]
+	WORD $0x4f8f1bc6 // fmla v6.4s, v30.4s, v15.s[2]
+	FMOVQ 4(R13), F29
+	WORD $0x4f941bea // fmla v10.4s, v31.4s, v20.s[2]
+	WORD $0x4fb313ed // fmla v13.4s, v31.4s, v19.s[1]
+	WORD $0x4f9213e1 // fmla v1.4s, v31.4s, v18.s[0]
+	WORD $0x4fb01be4 // fmla v4.4s, v31.4s, v16.s[3]
+	WORD $0x4f8f1be7 // fmla v7.4s, v31.4s, v15.s[2]
+	FMOVQ 20(R13), F30
 	WORD $0x4f941b8b // fmla v11.4s, v28.4s, v20.s[2]
 	WORD $0x4fb3138e // fmla v14.4s, v28.4s, v19.s[1]
 	WORD $0x4f921382 // fmla v2.4s, v28.4s, v18.s[0]
 	WORD $0x4fb01b85 // fmla v5.4s, v28.4s, v16.s[3]
 	WORD $0x4f8f1b88 // fmla v8.4s, v28.4s, v15.s[2]
-	VAND V24.B16, V29.B16, V29.B16
-	WORD $0x4fb41bab // fmla v11.4s, v29.4s, v20.s[3]
-	WORD $0x4f931bae // fmla v14.4s, v29.4s, v19.s[2]
-	WORD $0x4fb213a2 // fmla v2.4s, v29.4s, v18.s[1]
-	WORD $0x4f9113a5 // fmla v5.4s, v29.4s, v17.s[0]
-	WORD $0x4faf1ba8 // fmla v8.4s, v29.4s, v15.s[3]
+	FMOVQ 4(R14), F31
+	WORD $0x4fb41ba9 // fmla v9.4s, v29.4s, v20.s[3]
+	WORD $0x4f931bac // fmla v12.4s, v29.4s, v19.s[2]
+	WORD $0x4fb213a0 // fmla v0.4s, v29.4s, v18.s[1]
+	WORD $0x4f9113a3 // fmla v3.4s, v29.4s, v17.s[0]
+	WORD $0x4faf1ba6 // fmla v6.4s, v29.4s, v15.s[3]
+	FMOVQ 8(R13), F28
+	WORD $0x4fb41bca // fmla v10.4s, v30.4s, v20.s[3]
+	WORD $0x4f931bcd // fmla v13.4s, v30.4s, v19.s[2]
+	WORD $0x4fb213c1 // fmla v1.4s, v30.4s, v18.s[1]
+	WORD $0x4f9113c4 // fmla v4.4s, v30.4s, v17.s[0]
+	WORD $0x4faf1bc7 // fmla v7.4s, v30.4s, v15.s[3]
+	FMOVQ 24(R13), F29
+	VAND V24.B16, V31.B16, V31.B16
+	WORD $0x4fb41beb // fmla v11.4s, v31.4s, v20.s[3]
+	WORD $0x4f931bee // fmla v14.4s, v31.4s, v19.s[2]
+	WORD $0x4fb213e2 // fmla v2.4s, v31.4s, v18.s[1]
+	WORD $0x4f9113e5 // fmla v5.4s, v31.4s, v17.s[0]
+	WORD $0x4faf1be8 // fmla v8.4s, v31.4s, v15.s[3]
+	FMOVQ 8(R14), F30
+	WORD $0x4f951389 // fmla v9.4s, v28.4s, v21.s[0]
+	WORD $0x4fb31b8c // fmla v12.4s, v28.4s, v19.s[3]
+	WORD $0x4f921b80 // fmla v0.4s, v28.4s, v18.s[2]
+	WORD $0x4fb11383 // fmla v3.4s, v28.4s, v17.s[1]
+	WORD $0x4f901386 // fmla v6.4s, v28.4s, v16.s[0]
+	WORD $0x4f9513aa // fmla v10.4s, v29.4s, v21.s[0]
+	WORD $0x4fb31bad // fmla v13.4s, v29.4s, v19.s[3]
+	WORD $0x4f921ba1 // fmla v1.4s, v29.4s, v18.s[2]
+	WORD $0x4fb113a4 // fmla v4.4s, v29.4s, v17.s[1]
+	WORD $0x4f9013a7 // fmla v7.4s, v29.4s, v16.s[0]
 	VAND V25.B16, V30.B16, V30.B16
 	WORD $0x4f9513cb // fmla v11.4s, v30.4s, v21.s[0]
 	WORD $0x4fb31bce // fmla v14.4s, v30.4s, v19.s[3]
@@ -2667,10 +2667,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdd3c // fmul v28.4s, v9.4s, v27.4s
-	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
 	WORD $0x6e3bdd5d // fmul v29.4s, v10.4s, v27.4s
-	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
 	WORD $0x6e3bdd7e // fmul v30.4s, v11.4s, v27.4s
+	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
+	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
 	WORD $0x4e3ec56b // fmaxnm v11.4s, v11.4s, v30.4s
 	FSTPQ (F9, F10), 0(R17)
 	ADD R12, R17, R19
@@ -2682,93 +2682,93 @@ turn0:
 	VMOV V26.B16, V10.B16
 	VMOV V26.B16, V11.B16
 	FMOVQ -8(R13), F28
-	FMOVQ -4(R13), F29
-	FMOVQ 0(R13), F30
+	FMOVQ 8(R13), F29
+	FMOVQ -8(R14), F30
 	VAND V22.B16, V28.B16, V28.B16
 	WORD $0x4f94138c // fmla v12.4s, v28.4s, v20.s[0]
 	WORD $0x4fb21b80 // fmla v0.4s, v28.4s, v18.s[3]
 	WORD $0x4f911b83 // fmla v3.4s, v28.4s, v17.s[2]
 	WORD $0x4fb01386 // fmla v6.4s, v28.4s, v16.s[1]
 	WORD $0x4f8f1389 // fmla v9.4s, v28.4s, v15.s[0]
-	FMOVQ 4(R13), F31
-	VAND V23.B16, V29.B16, V29.B16
-	WORD $0x4fb413ac // fmla v12.4s, v29.4s, v20.s[1]
-	WORD $0x4f9313a0 // fmla v0.4s, v29.4s, v19.s[0]
-	WORD $0x4fb11ba3 // fmla v3.4s, v29.4s, v17.s[3]
-	WORD $0x4f901ba6 // fmla v6.4s, v29.4s, v16.s[2]
-	WORD $0x4faf13a9 // fmla v9.4s, v29.4s, v15.s[1]
-	FMOVQ 8(R13), F28
-	WORD $0x4f941bcc // fmla v12.4s, v30.4s, v20.s[2]
-	WORD $0x4fb313c0 // fmla v0.4s, v30.4s, v19.s[1]
-	WORD $0x4f9213c3 // fmla v3.4s, v30.4s, v18.s[0]
-	WORD $0x4fb01bc6 // fmla v6.4s, v30.4s, v16.s[3]
-	WORD $0x4f8f1bc9 // fmla v9.4s, v30.4s, v15.s[2]
-	FMOVQ 8(R13), F29
-	WORD $0x4fb41bec // fmla v12.4s, v31.4s, v20.s[3]
-	WORD $0x4f931be0 // fmla v0.4s, v31.4s, v19.s[2]
-	WORD $0x4fb213e3 // fmla v3.4s, v31.4s, v18.s[1]
-	WORD $0x4f9113e6 // fmla v6.4s, v31.4s, v17.s[0]
-	WORD $0x4faf1be9 // fmla v9.4s, v31.4s, v15.s[3]
-	FMOVQ 12(R13), F30
-	WORD $0x4f95138c // fmla v12.4s, v28.4s, v21.s[0]
-	WORD $0x4fb31b80 // fmla v0.4s, v28.4s, v19.s[3]
-	WORD $0x4f921b83 // fmla v3.4s, v28.4s, v18.s[2]
-	WORD $0x4fb11386 // fmla v6.4s, v28.4s, v17.s[1]
-	WORD $0x4f901389 // fmla v9.4s, v28.4s, v16.s[0]
-	FMOVQ 16(R13), F31
+	FMOVQ -4(R13), F31
 	WORD $0x4f9413ad // fmla v13.4s, v29.4s, v20.s[0]
 	WORD $0x4fb21ba1 // fmla v1.4s, v29.4s, v18.s[3]
 	WORD $0x4f911ba4 // fmla v4.4s, v29.4s, v17.s[2]
 	WORD $0x4fb013a7 // fmla v7.4s, v29.4s, v16.s[1]
 	WORD $0x4f8f13aa // fmla v10.4s, v29.4s, v15.s[0]
-	FMOVQ 20(R13), F28
-	WORD $0x4fb413cd // fmla v13.4s, v30.4s, v20.s[1]
-	WORD $0x4f9313c1 // fmla v1.4s, v30.4s, v19.s[0]
-	WORD $0x4fb11bc4 // fmla v4.4s, v30.4s, v17.s[3]
-	WORD $0x4f901bc7 // fmla v7.4s, v30.4s, v16.s[2]
-	WORD $0x4faf13ca // fmla v10.4s, v30.4s, v15.s[1]
-	FMOVQ 24(R13), F29
-	WORD $0x4f941bed // fmla v13.4s, v31.4s, v20.s[2]
-	WORD $0x4fb313e1 // fmla v1.4s, v31.4s, v19.s[1]
-	WORD $0x4f9213e4 // fmla v4.4s, v31.4s, v18.s[0]
-	WORD $0x4fb01be7 // fmla v7.4s, v31.4s, v16.s[3]
-	WORD $0x4f8f1bea // fmla v10.4s, v31.4s, v15.s[2]
-	FMOVQ -8(R14), F30
-	WORD $0x4fb41b8d // fmla v13.4s, v28.4s, v20.s[3]
-	WORD $0x4f931b81 // fmla v1.4s, v28.4s, v19.s[2]
-	WORD $0x4fb21384 // fmla v4.4s, v28.4s, v18.s[1]
-	WORD $0x4f911387 // fmla v7.4s, v28.4s, v17.s[0]
-	WORD $0x4faf1b8a // fmla v10.4s, v28.4s, v15.s[3]
-	FMOVQ -4(R14), F31
-	WORD $0x4f9513ad // fmla v13.4s, v29.4s, v21.s[0]
-	WORD $0x4fb31ba1 // fmla v1.4s, v29.4s, v19.s[3]
-	WORD $0x4f921ba4 // fmla v4.4s, v29.4s, v18.s[2]
-	WORD $0x4fb113a7 // fmla v7.4s, v29.4s, v17.s[1]
-	WORD $0x4f9013aa // fmla v10.4s, v29.4s, v16.s[0]
-	FMOVQ 0(R14), F28
+	FMOVQ 12(R13), F28
 	WORD $0x4f9413ce // fmla v14.4s, v30.4s, v20.s[0]
 	WORD $0x4fb21bc2 // fmla v2.4s, v30.4s, v18.s[3]
 	WORD $0x4f911bc5 // fmla v5.4s, v30.4s, v17.s[2]
 	WORD $0x4fb013c8 // fmla v8.4s, v30.4s, v16.s[1]
 	WORD $0x4f8f13cb // fmla v11.4s, v30.4s, v15.s[0]
-	FMOVQ 4(R14), F29
-	WORD $0x4fb413ee // fmla v14.4s, v31.4s, v20.s[1]
-	WORD $0x4f9313e2 // fmla v2.4s, v31.4s, v19.s[0]
-	WORD $0x4fb11be5 // fmla v5.4s, v31.4s, v17.s[3]
-	WORD $0x4f901be8 // fmla v8.4s, v31.4s, v16.s[2]
-	WORD $0x4faf13eb // fmla v11.4s, v31.4s, v15.s[1]
-	FMOVQ 8(R14), F30
+	FMOVQ -4(R14), F29
+	VAND V23.B16, V31.B16, V31.B16
+	WORD $0x4fb413ec // fmla v12.4s, v31.4s, v20.s[1]
+	WORD $0x4f9313e0 // fmla v0.4s, v31.4s, v19.s[0]
+	WORD $0x4fb11be3 // fmla v3.4s, v31.4s, v17.s[3]
+	WORD $0x4f901be6 // fmla v6.4s, v31.4s, v16.s[2]
+	WORD $0x4faf13e9 // fmla v9.4s, v31.4s, v15.s[1]
+	FMOVQ 0(R13), F30
+	WORD $0x4fb4138d // fmla v13.4s, v28.4s, v20.s[1]
+	WORD $0x4f931381 // fmla v1.4s, v28.4s, v19.s[0]
+	WORD $0x4fb11b84 // fmla v4.4s, v28.4s, v17.s[3]
+	WORD $0x4f901b87 // fmla v7.4s, v28.4s, v16.s[2]
+	WORD $0x4faf138a // fmla v10.4s, v28.4s, v15.s[1]
+	FMOVQ 16(R13), F31
+	WORD $0x4fb413ae // fmla v14.4s, v29.4s, v20.s[1]
+	WORD $0x4f9313a2 // fmla v2.4s, v29.4s, v19.s[0]
+	WORD $0x4fb11ba5 // fmla v5.4s, v29.4s, v17.s[3]
+	WORD $0x4f901ba8 // fmla v8.4s, v29.4s, v16.s[2]
+	WORD $0x4faf13ab // fmla v11.4s, v29.4s, v15.s[1]
+	FMOVQ 0(R14), F28
+	WORD $0x4f941bcc // fmla v12.4s, v30.4s, v20.s[2]
+	WORD $0x4fb313c0 // fmla v0.4s, v30.4s, v19.s[1]
+	WORD $0x4f9213c3 // fmla v3.4s, v30.4s, v18.s[0]
+	WORD $0x4fb01bc6 // fmla v6.4s, v30.4s, v16.s[3]
+	WORD $0x4f8f1bc9 // fmla v9.4s, v30.4s, v15.s[2]
+	FMOVQ 4(R13), F29
+	WORD $0x4f941bed // fmla v13.4s, v31.4s, v20.s[2]
+	WORD $0x4fb313e1 // fmla v1.4s, v31.4s, v19.s[1]
+	WORD $0x4f9213e4 // fmla v4.4s, v31.4s, v18.s[0]
+	WORD $0x4fb01be7 // fmla v7.4s, v31.4s, v16.s[3]
+	WORD $0x4f8f1bea // fmla v10.4s, v31.4s, v15.s[2]
+	FMOVQ 20(R13), F30
 	WORD $0x4f941b8e // fmla v14.4s, v28.4s, v20.s[2]
 	WORD $0x4fb31382 // fmla v2.4s, v28.4s, v19.s[1]
 	WORD $0x4f921385 // fmla v5.4s, v28.4s, v18.s[0]
 	WORD $0x4fb01b88 // fmla v8.4s, v28.4s, v16.s[3]
 	WORD $0x4f8f1b8b // fmla v11.4s, v28.4s, v15.s[2]
-	VAND V24.B16, V29.B16, V29.B16
-	WORD $0x4fb41bae // fmla v14.4s, v29.4s, v20.s[3]
-	WORD $0x4f931ba2 // fmla v2.4s, v29.4s, v19.s[2]
-	WORD $0x4fb213a5 // fmla v5.4s, v29.4s, v18.s[1]
-	WORD $0x4f9113a8 // fmla v8.4s, v29.4s, v17.s[0]
-	WORD $0x4faf1bab // fmla v11.4s, v29.4s, v15.s[3]
+	FMOVQ 4(R14), F31
+	WORD $0x4fb41bac // fmla v12.4s, v29.4s, v20.s[3]
+	WORD $0x4f931ba0 // fmla v0.4s, v29.4s, v19.s[2]
+	WORD $0x4fb213a3 // fmla v3.4s, v29.4s, v18.s[1]
+	WORD $0x4f9113a6 // fmla v6.4s, v29.4s, v17.s[0]
+	WORD $0x4faf1ba9 // fmla v9.4s, v29.4s, v15.s[3]
+	FMOVQ 8(R13), F28
+	WORD $0x4fb41bcd // fmla v13.4s, v30.4s, v20.s[3]
+	WORD $0x4f931bc1 // fmla v1.4s, v30.4s, v19.s[2]
+	WORD $0x4fb213c4 // fmla v4.4s, v30.4s, v18.s[1]
+	WORD $0x4f9113c7 // fmla v7.4s, v30.4s, v17.s[0]
+	WORD $0x4faf1bca // fmla v10.4s, v30.4s, v15.s[3]
+	FMOVQ 24(R13), F29
+	VAND V24.B16, V31.B16, V31.B16
+	WORD $0x4fb41bee // fmla v14.4s, v31.4s, v20.s[3]
+	WORD $0x4f931be2 // fmla v2.4s, v31.4s, v19.s[2]
+	WORD $0x4fb213e5 // fmla v5.4s, v31.4s, v18.s[1]
+	WORD $0x4f9113e8 // fmla v8.4s, v31.4s, v17.s[0]
+	WORD $0x4faf1beb // fmla v11.4s, v31.4s, v15.s[3]
+	FMOVQ 8(R14), F30
+	WORD $0x4f95138c // fmla v12.4s, v28.4s, v21.s[0]
+	WORD $0x4fb31b80 // fmla v0.4s, v28.4s, v19.s[3]
+	WORD $0x4f921b83 // fmla v3.4s, v28.4s, v18.s[2]
+	WORD $0x4fb11386 // fmla v6.4s, v28.4s, v17.s[1]
+	WORD $0x4f901389 // fmla v9.4s, v28.4s, v16.s[0]
+	WORD $0x4f9513ad // fmla v13.4s, v29.4s, v21.s[0]
+	WORD $0x4fb31ba1 // fmla v1.4s, v29.4s, v19.s[3]
+	WORD $0x4f921ba4 // fmla v4.4s, v29.4s, v18.s[2]
+	WORD $0x4fb113a7 // fmla v7.4s, v29.4s, v17.s[1]
+	WORD $0x4f9013aa // fmla v10.4s, v29.4s, v16.s[0]
 	VAND V25.B16, V30.B16, V30.B16
 	WORD $0x4f9513ce // fmla v14.4s, v30.4s, v21.s[0]
 	WORD $0x4fb31bc2 // fmla v2.4s, v30.4s, v19.s[3]
@@ -2780,10 +2780,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdd9c // fmul v28.4s, v12.4s, v27.4s
-	WORD $0x4e3cc58c // fmaxnm v12.4s, v12.4s, v28.4s
 	WORD $0x6e3bddbd // fmul v29.4s, v13.4s, v27.4s
-	WORD $0x4e3dc5ad // fmaxnm v13.4s, v13.4s, v29.4s
 	WORD $0x6e3bddde // fmul v30.4s, v14.4s, v27.4s
+	WORD $0x4e3cc58c // fmaxnm v12.4s, v12.4s, v28.4s
+	WORD $0x4e3dc5ad // fmaxnm v13.4s, v13.4s, v29.4s
 	WORD $0x4e3ec5ce // fmaxnm v14.4s, v14.4s, v30.4s
 	FSTPQ (F12, F13), 0(R17)
 	ADD R12, R17, R19
@@ -2795,93 +2795,93 @@ turn0:
 	VMOV V26.B16, V13.B16
 	VMOV V26.B16, V14.B16
 	FMOVQ -8(R13), F28
-	FMOVQ -4(R13), F29
-	FMOVQ 0(R13), F30
+	FMOVQ 8(R13), F29
+	FMOVQ -8(R14), F30
 	VAND V22.B16, V28.B16, V28.B16
 	WORD $0x4f941380 // fmla v0.4s, v28.4s, v20.s[0]
 	WORD $0x4fb21b83 // fmla v3.4s, v28.4s, v18.s[3]
 	WORD $0x4f911b86 // fmla v6.4s, v28.4s, v17.s[2]
 	WORD $0x4fb01389 // fmla v9.4s, v28.4s, v16.s[1]
 	WORD $0x4f8f138c // fmla v12.4s, v28.4s, v15.s[0]
-	FMOVQ 4(R13), F31
-	VAND V23.B16, V29.B16, V29.B16
-	WORD $0x4fb413a0 // fmla v0.4s, v29.4s, v20.s[1]
-	WORD $0x4f9313a3 // fmla v3.4s, v29.4s, v19.s[0]
-	WORD $0x4fb11ba6 // fmla v6.4s, v29.4s, v17.s[3]
-	WORD $0x4f901ba9 // fmla v9.4s, v29.4s, v16.s[2]
-	WORD $0x4faf13ac // fmla v12.4s, v29.4s, v15.s[1]
-	FMOVQ 8(R13), F28
-	WORD $0x4f941bc0 // fmla v0.4s, v30.4s, v20.s[2]
-	WORD $0x4fb313c3 // fmla v3.4s, v30.4s, v19.s[1]
-	WORD $0x4f9213c6 // fmla v6.4s, v30.4s, v18.s[0]
-	WORD $0x4fb01bc9 // fmla v9.4s, v30.4s, v16.s[3]
-	WORD $0x4f8f1bcc // fmla v12.4s, v30.4s, v15.s[2]
-	FMOVQ 8(R13), F29
-	WORD $0x4fb41be0 // fmla v0.4s, v31.4s, v20.s[3]
-	WORD $0x4f931be3 // fmla v3.4s, v31.4s, v19.s[2]
-	WORD $0x4fb213e6 // fmla v6.4s, v31.4s, v18.s[1]
-	WORD $0x4f9113e9 // fmla v9.4s, v31.4s, v17.s[0]
-	WORD $0x4faf1bec // fmla v12.4s, v31.4s, v15.s[3]
-	FMOVQ 12(R13), F30
-	WORD $0x4f951380 // fmla v0.4s, v28.4s, v21.s[0]
-	WORD $0x4fb31b83 // fmla v3.4s, v28.4s, v19.s[3]
-	WORD $0x4f921b86 // fmla v6.4s, v28.4s, v18.s[2]
-	WORD $0x4fb11389 // fmla v9.4s, v28.4s, v17.s[1]
-	WORD $0x4f90138c // fmla v12.4s, v28.4s, v16.s[0]
-	FMOVQ 16(R13), F31
+	FMOVQ -4(R13), F31
 	WORD $0x4f9413a1 // fmla v1.4s, v29.4s, v20.s[0]
 	WORD $0x4fb21ba4 // fmla v4.4s, v29.4s, v18.s[3]
 	WORD $0x4f911ba7 // fmla v7.4s, v29.4s, v17.s[2]
 	WORD $0x4fb013aa // fmla v10.4s, v29.4s, v16.s[1]
 	WORD $0x4f8f13ad // fmla v13.4s, v29.4s, v15.s[0]
-	FMOVQ 20(R13), F28
-	WORD $0x4fb413c1 // fmla v1.4s, v30.4s, v20.s[1]
-	WORD $0x4f9313c4 // fmla v4.4s, v30.4s, v19.s[0]
-	WORD $0x4fb11bc7 // fmla v7.4s, v30.4s, v17.s[3]
-	WORD $0x4f901bca // fmla v10.4s, v30.4s, v16.s[2]
-	WORD $0x4faf13cd // fmla v13.4s, v30.4s, v15.s[1]
-	FMOVQ 24(R13), F29
-	WORD $0x4f941be1 // fmla v1.4s, v31.4s, v20.s[2]
-	WORD $0x4fb313e4 // fmla v4.4s, v31.4s, v19.s[1]
-	WORD $0x4f9213e7 // fmla v7.4s, v31.4s, v18.s[0]
-	WORD $0x4fb01bea // fmla v10.4s, v31.4s, v16.s[3]
-	WORD $0x4f8f1bed // fmla v13.4s, v31.4s, v15.s[2]
-	FMOVQ -8(R14), F30
-	WORD $0x4fb41b81 // fmla v1.4s, v28.4s, v20.s[3]
-	WORD $0x4f931b84 // fmla v4.4s, v28.4s, v19.s[2]
-	WORD $0x4fb21387 // fmla v7.4s, v28.4s, v18.s[1]
-	WORD $0x4f91138a // fmla v10.4s, v28.4s, v17.s[0]
-	WORD $0x4faf1b8d // fmla v13.4s, v28.4s, v15.s[3]
-	FMOVQ -4(R14), F31
-	WORD $0x4f9513a1 // fmla v1.4s, v29.4s, v21.s[0]
-	WORD $0x4fb31ba4 // fmla v4.4s, v29.4s, v19.s[3]
-	WORD $0x4f921ba7 // fmla v7.4s, v29.4s, v18.s[2]
-	WORD $0x4fb113aa // fmla v10.4s, v29.4s, v17.s[1]
-	WORD $0x4f9013ad // fmla v13.4s, v29.4s, v16.s[0]
-	FMOVQ 0(R14), F28
+	FMOVQ 12(R13), F28
 	WORD $0x4f9413c2 // fmla v2.4s, v30.4s, v20.s[0]
 	WORD $0x4fb21bc5 // fmla v5.4s, v30.4s, v18.s[3]
 	WORD $0x4f911bc8 // fmla v8.4s, v30.4s, v17.s[2]
 	WORD $0x4fb013cb // fmla v11.4s, v30.4s, v16.s[1]
 	WORD $0x4f8f13ce // fmla v14.4s, v30.4s, v15.s[0]
-	FMOVQ 4(R14), F29
-	WORD $0x4fb413e2 // fmla v2.4s, v31.4s, v20.s[1]
-	WORD $0x4f9313e5 // fmla v5.4s, v31.4s, v19.s[0]
-	WORD $0x4fb11be8 // fmla v8.4s, v31.4s, v17.s[3]
-	WORD $0x4f901beb // fmla v11.4s, v31.4s, v16.s[2]
-	WORD $0x4faf13ee // fmla v14.4s, v31.4s, v15.s[1]
-	FMOVQ 8(R14), F30
+	FMOVQ -4(R14), F29
+	VAND V23.B16, V31.B16, V31.B16
+	WORD $0x4fb413e0 // fmla v0.4s, v31.4s, v20.s[1]
+	WORD $0x4f9313e3 // fmla v3.4s, v31.4s, v19.s[0]
+	WORD $0x4fb11be6 // fmla v6.4s, v31.4s, v17.s[3]
+	WORD $0x4f901be9 // fmla v9.4s, v31.4s, v16.s[2]
+	WORD $0x4faf13ec // fmla v12.4s, v31.4s, v15.s[1]
+	FMOVQ 0(R13), F30
+	WORD $0x4fb41381 // fmla v1.4s, v28.4s, v20.s[1]
+	WORD $0x4f931384 // fmla v4.4s, v28.4s, v19.s[0]
+	WORD $0x4fb11b87 // fmla v7.4s, v28.4s, v17.s[3]
+	WORD $0x4f901b8a // fmla v10.4s, v28.4s, v16.s[2]
+	WORD $0x4faf138d // fmla v13.4s, v28.4s, v15.s[1]
+	FMOVQ 16(R13), F31
+	WORD $0x4fb413a2 // fmla v2.4s, v29.4s, v20.s[1]
+	WORD $0x4f9313a5 // fmla v5.4s, v29.4s, v19.s[0]
+	WORD $0x4fb11ba8 // fmla v8.4s, v29.4s, v17.s[3]
+	WORD $0x4f901bab // fmla v11.4s, v29.4s, v16.s[2]
+	WORD $0x4faf13ae // fmla v14.4s, v29.4s, v15.s[1]
+	FMOVQ 0(R14), F28
+	WORD $0x4f941bc0 // fmla v0.4s, v30.4s, v20.s[2]
+	WORD $0x4fb313c3 // fmla v3.4s, v30.4s, v19.s[1]
+	WORD $0x4f9213c6 // fmla v6.4s, v30.4s, v18.s[0]
+	WORD $0x4fb01bc9 // fmla v9.4s, v30.4s, v16.s[3]
+	WORD $0x4f8f1bcc // fmla v12.4s, v30.4s, v15.s[2]
+	FMOVQ 4(R13), F29
+	WORD $0x4f941be1 // fmla v1.4s, v31.4s, v20.s[2]
+	WORD $0x4fb313e4 // fmla v4.4s, v31.4s, v19.s[1]
+	WORD $0x4f9213e7 // fmla v7.4s, v31.4s, v18.s[0]
+	WORD $0x4fb01bea // fmla v10.4s, v31.4s, v16.s[3]
+	WORD $0x4f8f1bed // fmla v13.4s, v31.4s, v15.s[2]
+	FMOVQ 20(R13), F30
 	WORD $0x4f941b82 // fmla v2.4s, v28.4s, v20.s[2]
 	WORD $0x4fb31385 // fmla v5.4s, v28.4s, v19.s[1]
 	WORD $0x4f921388 // fmla v8.4s, v28.4s, v18.s[0]
 	WORD $0x4fb01b8b // fmla v11.4s, v28.4s, v16.s[3]
 	WORD $0x4f8f1b8e // fmla v14.4s, v28.4s, v15.s[2]
-	VAND V24.B16, V29.B16, V29.B16
-	WORD $0x4fb41ba2 // fmla v2.4s, v29.4s, v20.s[3]
-	WORD $0x4f931ba5 // fmla v5.4s, v29.4s, v19.s[2]
-	WORD $0x4fb213a8 // fmla v8.4s, v29.4s, v18.s[1]
-	WORD $0x4f9113ab // fmla v11.4s, v29.4s, v17.s[0]
-	WORD $0x4faf1bae // fmla v14.4s, v29.4s, v15.s[3]
+	FMOVQ 4(R14), F31
+	WORD $0x4fb41ba0 // fmla v0.4s, v29.4s, v20.s[3]
+	WORD $0x4f931ba3 // fmla v3.4s, v29.4s, v19.s[2]
+	WORD $0x4fb213a6 // fmla v6.4s, v29.4s, v18.s[1]
+	WORD $0x4f9113a9 // fmla v9.4s, v29.4s, v17.s[0]
+	WORD $0x4faf1bac // fmla v12.4s, v29.4s, v15.s[3]
+	FMOVQ 8(R13), F28
+	WORD $0x4fb41bc1 // fmla v1.4s, v30.4s, v20.s[3]
+	WORD $0x4f931bc4 // fmla v4.4s, v30.4s, v19.s[2]
+	WORD $0x4fb213c7 // fmla v7.4s, v30.4s, v18.s[1]
+	WORD $0x4f9113ca // fmla v10.4s, v30.4s, v17.s[0]
+	WORD $0x4faf1bcd // fmla v13.4s, v30.4s, v15.s[3]
+	FMOVQ 24(R13), F29
+	VAND V24.B16, V31.B16, V31.B16
+	WORD $0x4fb41be2 // fmla v2.4s, v31.4s, v20.s[3]
+	WORD $0x4f931be5 // fmla v5.4s, v31.4s, v19.s[2]
+	WORD $0x4fb213e8 // fmla v8.4s, v31.4s, v18.s[1]
+	WORD $0x4f9113eb // fmla v11.4s, v31.4s, v17.s[0]
+	WORD $0x4faf1bee // fmla v14.4s, v31.4s, v15.s[3]
+	FMOVQ 8(R14), F30
+	WORD $0x4f951380 // fmla v0.4s, v28.4s, v21.s[0]
+	WORD $0x4fb31b83 // fmla v3.4s, v28.4s, v19.s[3]
+	WORD $0x4f921b86 // fmla v6.4s, v28.4s, v18.s[2]
+	WORD $0x4fb11389 // fmla v9.4s, v28.4s, v17.s[1]
+	WORD $0x4f90138c // fmla v12.4s, v28.4s, v16.s[0]
+	WORD $0x4f9513a1 // fmla v1.4s, v29.4s, v21.s[0]
+	WORD $0x4fb31ba4 // fmla v4.4s, v29.4s, v19.s[3]
+	WORD $0x4f921ba7 // fmla v7.4s, v29.4s, v18.s[2]
+	WORD $0x4fb113aa // fmla v10.4s, v29.4s, v17.s[1]
+	WORD $0x4f9013ad // fmla v13.4s, v29.4s, v16.s[0]
 	VAND V25.B16, V30.B16, V30.B16
 	WORD $0x4f9513c2 // fmla v2.4s, v30.4s, v21.s[0]
 	WORD $0x4fb31bc5 // fmla v5.4s, v30.4s, v19.s[3]
@@ -2893,10 +2893,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdc1c // fmul v28.4s, v0.4s, v27.4s
-	WORD $0x4e3cc400 // fmaxnm v0.4s, v0.4s, v28.4s
 	WORD $0x6e3bdc3d // fmul v29.4s, v1.4s, v27.4s
-	WORD $0x4e3dc421 // fmaxnm v1.4s, v1.4s, v29.4s
 	WORD $0x6e3bdc5e // fmul v30.4s, v2.4s, v27.4s
+	WORD $0x4e3cc400 // fmaxnm v0.4s, v0.4s, v28.4s
+	WORD $0x4e3dc421 // fmaxnm v1.4s, v1.4s, v29.4s
 	WORD $0x4e3ec442 // fmaxnm v2.4s, v2.4s, v30.4s
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
@@ -2908,93 +2908,93 @@ turn0:
 	VMOV V26.B16, V1.B16
 	VMOV V26.B16, V2.B16
 	FMOVQ -8(R13), F28
-	FMOVQ -4(R13), F29
-	FMOVQ 0(R13), F30
+	FMOVQ 8(R13), F29
+	FMOVQ -8(R14), F30
 	VAND V22.B16, V28.B16, V28.B16
 	WORD $0x4f941383 // fmla v3.4s, v28.4s, v20.s[0]
 	WORD $0x4fb21b86 // fmla v6.4s, v28.4s, v18.s[3]
 	WORD $0x4f911b89 // fmla v9.4s, v28.4s, v17.s[2]
 	WORD $0x4fb0138c // fmla v12.4s, v28.4s, v16.s[1]
 	WORD $0x4f8f1380 // fmla v0.4s, v28.4s, v15.s[0]
-	FMOVQ 4(R13), F31
-	VAND V23.B16, V29.B16, V29.B16
-	WORD $0x4fb413a3 // fmla v3.4s, v29.4s, v20.s[1]
-	WORD $0x4f9313a6 // fmla v6.4s, v29.4s, v19.s[0]
-	WORD $0x4fb11ba9 // fmla v9.4s, v29.4s, v17.s[3]
-	WORD $0x4f901bac // fmla v12.4s, v29.4s, v16.s[2]
-	WORD $0x4faf13a0 // fmla v0.4s, v29.4s, v15.s[1]
-	FMOVQ 8(R13), F28
-	WORD $0x4f941bc3 // fmla v3.4s, v30.4s, v20.s[2]
-	WORD $0x4fb313c6 // fmla v6.4s, v30.4s, v19.s[1]
-	WORD $0x4f9213c9 // fmla v9.4s, v30.4s, v18.s[0]
-	WORD $0x4fb01bcc // fmla v12.4s, v30.4s, v16.s[3]
-	WORD $0x4f8f1bc0 // fmla v0.4s, v30.4s, v15.s[2]
-	FMOVQ 8(R13), F29
-	WORD $0x4fb41be3 // fmla v3.4s, v31.4s, v20.s[3]
-	WORD $0x4f931be6 // fmla v6.4s, v31.4s, v19.s[2]
-	WORD $0x4fb213e9 // fmla v9.4s, v31.4s, v18.s[1]
-	WORD $0x4f9113ec // fmla v12.4s, v31.4s, v17.s[0]
-	WORD $0x4faf1be0 // fmla v0.4s, v31.4s, v15.s[3]
-	FMOVQ 12(R13), F30
-	WORD $0x4f951383 // fmla v3.4s, v28.4s, v21.s[0]
-	WORD $0x4fb31b86 // fmla v6.4s, v28.4s, v19.s[3]
-	WORD $0x4f921b89 // fmla v9.4s, v28.4s, v18.s[2]
-	WORD $0x4fb1138c // fmla v12.4s, v28.4s, v17.s[1]
-	WORD $0x4f901380 // fmla v0.4s, v28.4s, v16.s[0]
-	FMOVQ 16(R13), F31
+	FMOVQ -4(R13), F31
 	WORD $0x4f9413a4 // fmla v4.4s, v29.4s, v20.s[0]
 	WORD $0x4fb21ba7 // fmla v7.4s, v29.4s, v18.s[3]
 	WORD $0x4f911baa // fmla v10.4s, v29.4s, v17.s[2]
 	WORD $0x4fb013ad // fmla v13.4s, v29.4s, v16.s[1]
 	WORD $0x4f8f13a1 // fmla v1.4s, v29.4s, v15.s[0]
-	FMOVQ 20(R13), F28
-	WORD $0x4fb413c4 // fmla v4.4s, v30.4s, v20.s[1]
-	WORD $0x4f9313c7 // fmla v7.4s, v30.4s, v19.s[0]
-	WORD $0x4fb11bca // fmla v10.4s, v30.4s, v17.s[3]
-	WORD $0x4f901bcd // fmla v13.4s, v30.4s, v16.s[2]
-	WORD $0x4faf13c1 // fmla v1.4s, v30.4s, v15.s[1]
-	FMOVQ 24(R13), F29
-	WORD $0x4f941be4 // fmla v4.4s, v31.4s, v20.s[2]
-	WORD $0x4fb313e7 // fmla v7.4s, v31.4s, v19.s[1]
-	WORD $0x4f9213ea // fmla v10.4s, v31.4s, v18.s[0]
-	WORD $0x4fb01bed // fmla v13.4s, v31.4s, v16.s[3]
-	WORD $0x4f8f1be1 // fmla v1.4s, v31.4s, v15.s[2]
-	FMOVQ -8(R14), F30
-	WORD $0x4fb41b84 // fmla v4.4s, v28.4s, v20.s[3]
-	WORD $0x4f931b87 // fmla v7.4s, v28.4s, v19.s[2]
-	WORD $0x4fb2138a // fmla v10.4s, v28.4s, v18.s[1]
-	WORD $0x4f91138d // fmla v13.4s, v28.4s, v17.s[0]
-	WORD $0x4faf1b81 // fmla v1.4s, v28.4s, v15.s[3]
-	FMOVQ -4(R14), F31
-	WORD $0x4f9513a4 // fmla v4.4s, v29.4s, v21.s[0]
-	WORD $0x4fb31ba7 // fmla v7.4s, v29.4s, v19.s[3]
-	WORD $0x4f921baa // fmla v10.4s, v29.4s, v18.s[2]
-	WORD $0x4fb113ad // fmla v13.4s, v29.4s, v17.s[1]
-	WORD $0x4f9013a1 // fmla v1.4s, v29.4s, v16.s[0]
-	FMOVQ 0(R14), F28
+	FMOVQ 12(R13), F28
 	WORD $0x4f9413c5 // fmla v5.4s, v30.4s, v20.s[0]
 	WORD $0x4fb21bc8 // fmla v8.4s, v30.4s, v18.s[3]
 	WORD $0x4f911bcb // fmla v11.4s, v30.4s, v17.s[2]
 	WORD $0x4fb013ce // fmla v14.4s, v30.4s, v16.s[1]
 	WORD $0x4f8f13c2 // fmla v2.4s, v30.4s, v15.s[0]
-	FMOVQ 4(R14), F29
-	WORD $0x4fb413e5 // fmla v5.4s, v31.4s, v20.s[1]
-	WORD $0x4f9313e8 // fmla v8.4s, v31.4s, v19.s[0]
-	WORD $0x4fb11beb // fmla v11.4s, v31.4s, v17.s[3]
-	WORD $0x4f901bee // fmla v14.4s, v31.4s, v16.s[2]
-	WORD $0x4faf13e2 // fmla v2.4s, v31.4s, v15.s[1]
-	FMOVQ 8(R14), F30
+	FMOVQ -4(R14), F29
+	VAND V23.B16, V31.B16, V31.B16
+	WORD $0x4fb413e3 // fmla v3.4s, v31.4s, v20.s[1]
+	WORD $0x4f9313e6 // fmla v6.4s, v31.4s, v19.s[0]
+	WORD $0x4fb11be9 // fmla v9.4s, v31.4s, v17.s[3]
+	WORD $0x4f901bec // fmla v12.4s, v31.4s, v16.s[2]
+	WORD $0x4faf13e0 // fmla v0.4s, v31.4s, v15.s[1]
+	FMOVQ 0(R13), F30
+	WORD $0x4fb41384 // fmla v4.4s, v28.4s, v20.s[1]
+	WORD $0x4f931387 // fmla v7.4s, v28.4s, v19.s[0]
+	WORD $0x4fb11b8a // fmla v10.4s, v28.4s, v17.s[3]
+	WORD $0x4f901b8d // fmla v13.4s, v28.4s, v16.s[2]
+	WORD $0x4faf1381 // fmla v1.4s, v28.4s, v15.s[1]
+	FMOVQ 16(R13), F31
+	WORD $0x4fb413a5 // fmla v5.4s, v29.4s, v20.s[1]
+	WORD $0x4f9313a8 // fmla v8.4s, v29.4s, v19.s[0]
+	WORD $0x4fb11bab // fmla v11.4s, v29.4s, v17.s[3]
+	WORD $0x4f901bae // fmla v14.4s, v29.4s, v16.s[2]
+	WORD $0x4faf13a2 // fmla v2.4s, v29.4s, v15.s[1]
+	FMOVQ 0(R14), F28
+	WORD $0x4f941bc3 // fmla v3.4s, v30.4s, v20.s[2]
+	WORD $0x4fb313c6 // fmla v6.4s, v30.4s, v19.s[1]
+	WORD $0x4f9213c9 // fmla v9.4s, v30.4s, v18.s[0]
+	WORD $0x4fb01bcc // fmla v12.4s, v30.4s, v16.s[3]
+	WORD $0x4f8f1bc0 // fmla v0.4s, v30.4s, v15.s[2]
+	FMOVQ 4(R13), F29
+	WORD $0x4f941be4 // fmla v4.4s, v31.4s, v20.s[2]
+	WORD $0x4fb313e7 // fmla v7.4s, v31.4s, v19.s[1]
+	WORD $0x4f9213ea // fmla v10.4s, v31.4s, v18.s[0]
+	WORD $0x4fb01bed // fmla v13.4s, v31.4s, v16.s[3]
+	WORD $0x4f8f1be1 // fmla v1.4s, v31.4s, v15.s[2]
+	FMOVQ 20(R13), F30
 	WORD $0x4f941b85 // fmla v5.4s, v28.4s, v20.s[2]
 	WORD $0x4fb31388 // fmla v8.4s, v28.4s, v19.s[1]
 	WORD $0x4f92138b // fmla v11.4s, v28.4s, v18.s[0]
 	WORD $0x4fb01b8e // fmla v14.4s, v28.4s, v16.s[3]
 	WORD $0x4f8f1b82 // fmla v2.4s, v28.4s, v15.s[2]
-	VAND V24.B16, V29.B16, V29.B16
-	WORD $0x4fb41ba5 // fmla v5.4s, v29.4s, v20.s[3]
-	WORD $0x4f931ba8 // fmla v8.4s, v29.4s, v19.s[2]
-	WORD $0x4fb213ab // fmla v11.4s, v29.4s, v18.s[1]
-	WORD $0x4f9113ae // fmla v14.4s, v29.4s, v17.s[0]
-	WORD $0x4faf1ba2 // fmla v2.4s, v29.4s, v15.s[3]
+	FMOVQ 4(R14), F31
+	WORD $0x4fb41ba3 // fmla v3.4s, v29.4s, v20.s[3]
+	WORD $0x4f931ba6 // fmla v6.4s, v29.4s, v19.s[2]
+	WORD $0x4fb213a9 // fmla v9.4s, v29.4s, v18.s[1]
+	WORD $0x4f9113ac // fmla v12.4s, v29.4s, v17.s[0]
+	WORD $0x4faf1ba0 // fmla v0.4s, v29.4s, v15.s[3]
+	FMOVQ 8(R13), F28
+	WORD $0x4fb41bc4 // fmla v4.4s, v30.4s, v20.s[3]
+	WORD $0x4f931bc7 // fmla v7.4s, v30.4s, v19.s[2]
+	WORD $0x4fb213ca // fmla v10.4s, v30.4s, v18.s[1]
+	WORD $0x4f9113cd // fmla v13.4s, v30.4s, v17.s[0]
+	WORD $0x4faf1bc1 // fmla v1.4s, v30.4s, v15.s[3]
+	FMOVQ 24(R13), F29
+	VAND V24.B16, V31.B16, V31.B16
+	WORD $0x4fb41be5 // fmla v5.4s, v31.4s, v20.s[3]
+	WORD $0x4f931be8 // fmla v8.4s, v31.4s, v19.s[2]
+	WORD $0x4fb213eb // fmla v11.4s, v31.4s, v18.s[1]
+	WORD $0x4f9113ee // fmla v14.4s, v31.4s, v17.s[0]
+	WORD $0x4faf1be2 // fmla v2.4s, v31.4s, v15.s[3]
+	FMOVQ 8(R14), F30
+	WORD $0x4f951383 // fmla v3.4s, v28.4s, v21.s[0]
+	WORD $0x4fb31b86 // fmla v6.4s, v28.4s, v19.s[3]
+	WORD $0x4f921b89 // fmla v9.4s, v28.4s, v18.s[2]
+	WORD $0x4fb1138c // fmla v12.4s, v28.4s, v17.s[1]
+	WORD $0x4f901380 // fmla v0.4s, v28.4s, v16.s[0]
+	WORD $0x4f9513a4 // fmla v4.4s, v29.4s, v21.s[0]
+	WORD $0x4fb31ba7 // fmla v7.4s, v29.4s, v19.s[3]
+	WORD $0x4f921baa // fmla v10.4s, v29.4s, v18.s[2]
+	WORD $0x4fb113ad // fmla v13.4s, v29.4s, v17.s[1]
+	WORD $0x4f9013a1 // fmla v1.4s, v29.4s, v16.s[0]
 	VAND V25.B16, V30.B16, V30.B16
 	WORD $0x4f9513c5 // fmla v5.4s, v30.4s, v21.s[0]
 	WORD $0x4fb31bc8 // fmla v8.4s, v30.4s, v19.s[3]
@@ -3006,10 +3006,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdc7c // fmul v28.4s, v3.4s, v27.4s
-	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
 	WORD $0x6e3bdc9d // fmul v29.4s, v4.4s, v27.4s
-	WORD $0x4e3dc484 // fmaxnm v4.4s, v4.4s, v29.4s
 	WORD $0x6e3bdcbe // fmul v30.4s, v5.4s, v27.4s
+	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
+	WORD $0x4e3dc484 // fmaxnm v4.4s, v4.4s, v29.4s
 	WORD $0x4e3ec4a5 // fmaxnm v5.4s, v5.4s, v30.4s
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
@@ -3021,93 +3021,93 @@ turn0:
 	VMOV V26.B16, V4.B16
 	VMOV V26.B16, V5.B16
 	FMOVQ -8(R13), F28
-	FMOVQ -4(R13), F29
-	FMOVQ 0(R13), F30
+	FMOVQ 8(R13), F29
+	FMOVQ -8(R14), F30
 	VAND V22.B16, V28.B16, V28.B16
 	WORD $0x4f941386 // fmla v6.4s, v28.4s, v20.s[0]
 	WORD $0x4fb21b89 // fmla v9.4s, v28.4s, v18.s[3]
 	WORD $0x4f911b8c // fmla v12.4s, v28.4s, v17.s[2]
 	WORD $0x4fb01380 // fmla v0.4s, v28.4s, v16.s[1]
 	WORD $0x4f8f1383 // fmla v3.4s, v28.4s, v15.s[0]
-	FMOVQ 4(R13), F31
-	VAND V23.B16, V29.B16, V29.B16
-	WORD $0x4fb413a6 // fmla v6.4s, v29.4s, v20.s[1]
-	WORD $0x4f9313a9 // fmla v9.4s, v29.4s, v19.s[0]
-	WORD $0x4fb11bac // fmla v12.4s, v29.4s, v17.s[3]
-	WORD $0x4f901ba0 // fmla v0.4s, v29.4s, v16.s[2]
-	WORD $0x4faf13a3 // fmla v3.4s, v29.4s, v15.s[1]
-	FMOVQ 8(R13), F28
-	WORD $0x4f941bc6 // fmla v6.4s, v30.4s, v20.s[2]
-	WORD $0x4fb313c9 // fmla v9.4s, v30.4s, v19.s[1]
-	WORD $0x4f9213cc // fmla v12.4s, v30.4s, v18.s[0]
-	WORD $0x4fb01bc0 // fmla v0.4s, v30.4s, v16.s[3]
-	WORD $0x4f8f1bc3 // fmla v3.4s, v30.4s, v15.s[2]
-	FMOVQ 8(R13), F29
-	WORD $0x4fb41be6 // fmla v6.4s, v31.4s, v20.s[3]
-	WORD $0x4f931be9 // fmla v9.4s, v31.4s, v19.s[2]
-	WORD $0x4fb213ec // fmla v12.4s, v31.4s, v18.s[1]
-	WORD $0x4f9113e0 // fmla v0.4s, v31.4s, v17.s[0]
-	WORD $0x4faf1be3 // fmla v3.4s, v31.4s, v15.s[3]
-	FMOVQ 12(R13), F30
-	WORD $0x4f951386 // fmla v6.4s, v28.4s, v21.s[0]
-	WORD $0x4fb31b89 // fmla v9.4s, v28.4s, v19.s[3]
-	WORD $0x4f921b8c // fmla v12.4s, v28.4s, v18.s[2]
-	WORD $0x4fb11380 // fmla v0.4s, v28.4s, v17.s[1]
-	WORD $0x4f901383 // fmla v3.4s, v28.4s, v16.s[0]
-	FMOVQ 16(R13), F31
+	FMOVQ -4(R13), F31
 	WORD $0x4f9413a7 // fmla v7.4s, v29.4s, v20.s[0]
 	WORD $0x4fb21baa // fmla v10.4s, v29.4s, v18.s[3]
 	WORD $0x4f911bad // fmla v13.4s, v29.4s, v17.s[2]
 	WORD $0x4fb013a1 // fmla v1.4s, v29.4s, v16.s[1]
 	WORD $0x4f8f13a4 // fmla v4.4s, v29.4s, v15.s[0]
-	FMOVQ 20(R13), F28
-	WORD $0x4fb413c7 // fmla v7.4s, v30.4s, v20.s[1]
-	WORD $0x4f9313ca // fmla v10.4s, v30.4s, v19.s[0]
-	WORD $0x4fb11bcd // fmla v13.4s, v30.4s, v17.s[3]
-	WORD $0x4f901bc1 // fmla v1.4s, v30.4s, v16.s[2]
-	WORD $0x4faf13c4 // fmla v4.4s, v30.4s, v15.s[1]
-	FMOVQ 24(R13), F29
-	WORD $0x4f941be7 // fmla v7.4s, v31.4s, v20.s[2]
-	WORD $0x4fb313ea // fmla v10.4s, v31.4s, v19.s[1]
-	WORD $0x4f9213ed // fmla v13.4s, v31.4s, v18.s[0]
-	WORD $0x4fb01be1 // fmla v1.4s, v31.4s, v16.s[3]
-	WORD $0x4f8f1be4 // fmla v4.4s, v31.4s, v15.s[2]
-	FMOVQ -8(R14), F30
-	WORD $0x4fb41b87 // fmla v7.4s, v28.4s, v20.s[3]
-	WORD $0x4f931b8a // fmla v10.4s, v28.4s, v19.s[2]
-	WORD $0x4fb2138d // fmla v13.4s, v28.4s, v18.s[1]
-	WORD $0x4f911381 // fmla v1.4s, v28.4s, v17.s[0]
-	WORD $0x4faf1b84 // fmla v4.4s, v28.4s, v15.s[3]
-	FMOVQ -4(R14), F31
-	WORD $0x4f9513a7 // fmla v7.4s, v29.4s, v21.s[0]
-	WORD $0x4fb31baa // fmla v10.4s, v29.4s, v19.s[3]
-	WORD $0x4f921bad // fmla v13.4s, v29.4s, v18.s[2]
-	WORD $0x4fb113a1 // fmla v1.4s, v29.4s, v17.s[1]
-	WORD $0x4f9013a4 // fmla v4.4s, v29.4s, v16.s[0]
-	FMOVQ 0(R14), F28
+	FMOVQ 12(R13), F28
 	WORD $0x4f9413c8 // fmla v8.4s, v30.4s, v20.s[0]
 	WORD $0x4fb21bcb // fmla v11.4s, v30.4s, v18.s[3]
 	WORD $0x4f911bce // fmla v14.4s, v30.4s, v17.s[2]
 	WORD $0x4fb013c2 // fmla v2.4s, v30.4s, v16.s[1]
 	WORD $0x4f8f13c5 // fmla v5.4s, v30.4s, v15.s[0]
-	FMOVQ 4(R14), F29
-	WORD $0x4fb413e8 // fmla v8.4s, v31.4s, v20.s[1]
-	WORD $0x4f9313eb // fmla v11.4s, v31.4s, v19.s[0]
-	WORD $0x4fb11bee // fmla v14.4s, v31.4s, v17.s[3]
-	WORD $0x4f901be2 // fmla v2.4s, v31.4s, v16.s[2]
-	WORD $0x4faf13e5 // fmla v5.4s, v31.4s, v15.s[1]
-	FMOVQ 8(R14), F30
+	FMOVQ -4(R14), F29
+	VAND V23.B16, V31.B16, V31.B16
+	WORD $0x4fb413e6 // fmla v6.4s, v31.4s, v20.s[1]
+	WORD $0x4f9313e9 // fmla v9.4s, v31.4s, v19.s[0]
+	WORD $0x4fb11bec // fmla v12.4s, v31.4s, v17.s[3]
+	WORD $0x4f901be0 // fmla v0.4s, v31.4s, v16.s[2]
+	WORD $0x4faf13e3 // fmla v3.4s, v31.4s, v15.s[1]
+	FMOVQ 0(R13), F30
+	WORD $0x4fb41387 // fmla v7.4s, v28.4s, v20.s[1]
+	WORD $0x4f93138a // fmla v10.4s, v28.4s, v19.s[0]
+	WORD $0x4fb11b8d // fmla v13.4s, v28.4s, v17.s[3]
+	WORD $0x4f901b81 // fmla v1.4s, v28.4s, v16.s[2]
+	WORD $0x4faf1384 // fmla v4.4s, v28.4s, v15.s[1]
+	FMOVQ 16(R13), F31
+	WORD $0x4fb413a8 // fmla v8.4s, v29.4s, v20.s[1]
+	WORD $0x4f9313ab // fmla v11.4s, v29.4s, v19.s[0]
+	WORD $0x4fb11bae // fmla v14.4s, v29.4s, v17.s[3]
+	WORD $0x4f901ba2 // fmla v2.4s, v29.4s, v16.s[2]
+	WORD $0x4faf13a5 // fmla v5.4s, v29.4s, v15.s[1]
+	FMOVQ 0(R14), F28
+	WORD $0x4f941bc6 // fmla v6.4s, v30.4s, v20.s[2]
+	WORD $0x4fb313c9 // fmla v9.4s, v30.4s, v19.s[1]
+	WORD $0x4f9213cc // fmla v12.4s, v30.4s, v18.s[0]
+	WORD $0x4fb01bc0 // fmla v0.4s, v30.4s, v16.s[3]
+	WORD $0x4f8f1bc3 // fmla v3.4s, v30.4s, v15.s[2]
+	FMOVQ 4(R13), F29
+	WORD $0x4f941be7 // fmla v7.4s, v31.4s, v20.s[2]
+	WORD $0x4fb313ea // fmla v10.4s, v31.4s, v19.s[1]
+	WORD $0x4f9213ed // fmla v13.4s, v31.4s, v18.s[0]
+	WORD $0x4fb01be1 // fmla v1.4s, v31.4s, v16.s[3]
+	WORD $0x4f8f1be4 // fmla v4.4s, v31.4s, v15.s[2]
+	FMOVQ 20(R13), F30
 	WORD $0x4f941b88 // fmla v8.4s, v28.4s, v20.s[2]
 	WORD $0x4fb3138b // fmla v11.4s, v28.4s, v19.s[1]
 	WORD $0x4f92138e // fmla v14.4s, v28.4s, v18.s[0]
 	WORD $0x4fb01b82 // fmla v2.4s, v28.4s, v16.s[3]
 	WORD $0x4f8f1b85 // fmla v5.4s, v28.4s, v15.s[2]
-	VAND V24.B16, V29.B16, V29.B16
-	WORD $0x4fb41ba8 // fmla v8.4s, v29.4s, v20.s[3]
-	WORD $0x4f931bab // fmla v11.4s, v29.4s, v19.s[2]
-	WORD $0x4fb213ae // fmla v14.4s, v29.4s, v18.s[1]
-	WORD $0x4f9113a2 // fmla v2.4s, v29.4s, v17.s[0]
-	WORD $0x4faf1ba5 // fmla v5.4s, v29.4s, v15.s[3]
+	FMOVQ 4(R14), F31
+	WORD $0x4fb41ba6 // fmla v6.4s, v29.4s, v20.s[3]
+	WORD $0x4f931ba9 // fmla v9.4s, v29.4s, v19.s[2]
+	WORD $0x4fb213ac // fmla v12.4s, v29.4s, v18.s[1]
+	WORD $0x4f9113a0 // fmla v0.4s, v29.4s, v17.s[0]
+	WORD $0x4faf1ba3 // fmla v3.4s, v29.4s, v15.s[3]
+	FMOVQ 8(R13), F28
+	WORD $0x4fb41bc7 // fmla v7.4s, v30.4s, v20.s[3]
+	WORD $0x4f931bca // fmla v10.4s, v30.4s, v19.s[2]
+	WORD $0x4fb213cd // fmla v13.4s, v30.4s, v18.s[1]
+	WORD $0x4f9113c1 // fmla v1.4s, v30.4s, v17.s[0]
+	WORD $0x4faf1bc4 // fmla v4.4s, v30.4s, v15.s[3]
+	FMOVQ 24(R13), F29
+	VAND V24.B16, V31.B16, V31.B16
+	WORD $0x4fb41be8 // fmla v8.4s, v31.4s, v20.s[3]
+	WORD $0x4f931beb // fmla v11.4s, v31.4s, v19.s[2]
+	WORD $0x4fb213ee // fmla v14.4s, v31.4s, v18.s[1]
+	WORD $0x4f9113e2 // fmla v2.4s, v31.4s, v17.s[0]
+	WORD $0x4faf1be5 // fmla v5.4s, v31.4s, v15.s[3]
+	FMOVQ 8(R14), F30
+	WORD $0x4f951386 // fmla v6.4s, v28.4s, v21.s[0]
+	WORD $0x4fb31b89 // fmla v9.4s, v28.4s, v19.s[3]
+	WORD $0x4f921b8c // fmla v12.4s, v28.4s, v18.s[2]
+	WORD $0x4fb11380 // fmla v0.4s, v28.4s, v17.s[1]
+	WORD $0x4f901383 // fmla v3.4s, v28.4s, v16.s[0]
+	WORD $0x4f9513a7 // fmla v7.4s, v29.4s, v21.s[0]
+	WORD $0x4fb31baa // fmla v10.4s, v29.4s, v19.s[3]
+	WORD $0x4f921bad // fmla v13.4s, v29.4s, v18.s[2]
+	WORD $0x4fb113a1 // fmla v1.4s, v29.4s, v17.s[1]
+	WORD $0x4f9013a4 // fmla v4.4s, v29.4s, v16.s[0]
 	VAND V25.B16, V30.B16, V30.B16
 	WORD $0x4f9513c8 // fmla v8.4s, v30.4s, v21.s[0]
 	WORD $0x4fb31bcb // fmla v11.4s, v30.4s, v19.s[3]
@@ -3119,10 +3119,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdcdc // fmul v28.4s, v6.4s, v27.4s
-	WORD $0x4e3cc4c6 // fmaxnm v6.4s, v6.4s, v28.4s
 	WORD $0x6e3bdcfd // fmul v29.4s, v7.4s, v27.4s
-	WORD $0x4e3dc4e7 // fmaxnm v7.4s, v7.4s, v29.4s
 	WORD $0x6e3bdd1e // fmul v30.4s, v8.4s, v27.4s
+	WORD $0x4e3cc4c6 // fmaxnm v6.4s, v6.4s, v28.4s
+	WORD $0x4e3dc4e7 // fmaxnm v7.4s, v7.4s, v29.4s
 	WORD $0x4e3ec508 // fmaxnm v8.4s, v8.4s, v30.4s
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
@@ -3133,10 +3133,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdd3c // fmul v28.4s, v9.4s, v27.4s
-	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
 	WORD $0x6e3bdd5d // fmul v29.4s, v10.4s, v27.4s
-	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
 	WORD $0x6e3bdd7e // fmul v30.4s, v11.4s, v27.4s
+	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
+	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
 	WORD $0x4e3ec56b // fmaxnm v11.4s, v11.4s, v30.4s
 	FSTPQ (F9, F10), 0(R17)
 	ADD R12, R17, R19
@@ -3145,10 +3145,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdd9c // fmul v28.4s, v12.4s, v27.4s
-	WORD $0x4e3cc58c // fmaxnm v12.4s, v12.4s, v28.4s
 	WORD $0x6e3bddbd // fmul v29.4s, v13.4s, v27.4s
-	WORD $0x4e3dc5ad // fmaxnm v13.4s, v13.4s, v29.4s
 	WORD $0x6e3bddde // fmul v30.4s, v14.4s, v27.4s
+	WORD $0x4e3cc58c // fmaxnm v12.4s, v12.4s, v28.4s
+	WORD $0x4e3dc5ad // fmaxnm v13.4s, v13.4s, v29.4s
 	WORD $0x4e3ec5ce // fmaxnm v14.4s, v14.4s, v30.4s
 	FSTPQ (F12, F13), 0(R17)
 	ADD R12, R17, R19
@@ -3162,10 +3162,10 @@ end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdd9c // fmul v28.4s, v12.4s, v27.4s
-	WORD $0x4e3cc58c // fmaxnm v12.4s, v12.4s, v28.4s
 	WORD $0x6e3bddbd // fmul v29.4s, v13.4s, v27.4s
-	WORD $0x4e3dc5ad // fmaxnm v13.4s, v13.4s, v29.4s
 	WORD $0x6e3bddde // fmul v30.4s, v14.4s, v27.4s
+	WORD $0x4e3cc58c // fmaxnm v12.4s, v12.4s, v28.4s
+	WORD $0x4e3dc5ad // fmaxnm v13.4s, v13.4s, v29.4s
 	WORD $0x4e3ec5ce // fmaxnm v14.4s, v14.4s, v30.4s
 	FSTPQ (F12, F13), 0(R17)
 	ADD R12, R17, R19
@@ -3174,10 +3174,10 @@ end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdc1c // fmul v28.4s, v0.4s, v27.4s
-	WORD $0x4e3cc400 // fmaxnm v0.4s, v0.4s, v28.4s
 	WORD $0x6e3bdc3d // fmul v29.4s, v1.4s, v27.4s
-	WORD $0x4e3dc421 // fmaxnm v1.4s, v1.4s, v29.4s
 	WORD $0x6e3bdc5e // fmul v30.4s, v2.4s, v27.4s
+	WORD $0x4e3cc400 // fmaxnm v0.4s, v0.4s, v28.4s
+	WORD $0x4e3dc421 // fmaxnm v1.4s, v1.4s, v29.4s
 	WORD $0x4e3ec442 // fmaxnm v2.4s, v2.4s, v30.4s
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
@@ -3191,10 +3191,10 @@ end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdc1c // fmul v28.4s, v0.4s, v27.4s
-	WORD $0x4e3cc400 // fmaxnm v0.4s, v0.4s, v28.4s
 	WORD $0x6e3bdc3d // fmul v29.4s, v1.4s, v27.4s
-	WORD $0x4e3dc421 // fmaxnm v1.4s, v1.4s, v29.4s
 	WORD $0x6e3bdc5e // fmul v30.4s, v2.4s, v27.4s
+	WORD $0x4e3cc400 // fmaxnm v0.4s, v0.4s, v28.4s
+	WORD $0x4e3dc421 // fmaxnm v1.4s, v1.4s, v29.4s
 	WORD $0x4e3ec442 // fmaxnm v2.4s, v2.4s, v30.4s
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
@@ -3203,10 +3203,10 @@ end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdc7c // fmul v28.4s, v3.4s, v27.4s
-	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
 	WORD $0x6e3bdc9d // fmul v29.4s, v4.4s, v27.4s
-	WORD $0x4e3dc484 // fmaxnm v4.4s, v4.4s, v29.4s
 	WORD $0x6e3bdcbe // fmul v30.4s, v5.4s, v27.4s
+	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
+	WORD $0x4e3dc484 // fmaxnm v4.4s, v4.4s, v29.4s
 	WORD $0x4e3ec4a5 // fmaxnm v5.4s, v5.4s, v30.4s
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
@@ -3220,10 +3220,10 @@ end2:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdc7c // fmul v28.4s, v3.4s, v27.4s
-	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
 	WORD $0x6e3bdc9d // fmul v29.4s, v4.4s, v27.4s
-	WORD $0x4e3dc484 // fmaxnm v4.4s, v4.4s, v29.4s
 	WORD $0x6e3bdcbe // fmul v30.4s, v5.4s, v27.4s
+	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
+	WORD $0x4e3dc484 // fmaxnm v4.4s, v4.4s, v29.4s
 	WORD $0x4e3ec4a5 // fmaxnm v5.4s, v5.4s, v30.4s
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
@@ -3232,10 +3232,10 @@ end2:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdcdc // fmul v28.4s, v6.4s, v27.4s
-	WORD $0x4e3cc4c6 // fmaxnm v6.4s, v6.4s, v28.4s
 	WORD $0x6e3bdcfd // fmul v29.4s, v7.4s, v27.4s
-	WORD $0x4e3dc4e7 // fmaxnm v7.4s, v7.4s, v29.4s
 	WORD $0x6e3bdd1e // fmul v30.4s, v8.4s, v27.4s
+	WORD $0x4e3cc4c6 // fmaxnm v6.4s, v6.4s, v28.4s
+	WORD $0x4e3dc4e7 // fmaxnm v7.4s, v7.4s, v29.4s
 	WORD $0x4e3ec508 // fmaxnm v8.4s, v8.4s, v30.4s
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
@@ -3249,10 +3249,10 @@ end3:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdcdc // fmul v28.4s, v6.4s, v27.4s
-	WORD $0x4e3cc4c6 // fmaxnm v6.4s, v6.4s, v28.4s
 	WORD $0x6e3bdcfd // fmul v29.4s, v7.4s, v27.4s
-	WORD $0x4e3dc4e7 // fmaxnm v7.4s, v7.4s, v29.4s
 	WORD $0x6e3bdd1e // fmul v30.4s, v8.4s, v27.4s
+	WORD $0x4e3cc4c6 // fmaxnm v6.4s, v6.4s, v28.4s
+	WORD $0x4e3dc4e7 // fmaxnm v7.4s, v7.4s, v29.4s
 	WORD $0x4e3ec508 // fmaxnm v8.4s, v8.4s, v30.4s
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
@@ -3261,10 +3261,10 @@ end3:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e3bdd3c // fmul v28.4s, v9.4s, v27.4s
-	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
 	WORD $0x6e3bdd5d // fmul v29.4s, v10.4s, v27.4s
-	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
 	WORD $0x6e3bdd7e // fmul v30.4s, v11.4s, v27.4s
+	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
+	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
 	WORD $0x4e3ec56b // fmaxnm v11.4s, v11.4s, v30.4s
 	FSTPQ (F9, F10), 0(R17)
 	ADD R12, R17, R19
@@ -3608,8 +3608,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e32dc93 // fmul v19.4s, v4.4s, v18.4s
-	WORD $0x4e33c484 // fmaxnm v4.4s, v4.4s, v19.4s
 	WORD $0x6e32dcb4 // fmul v20.4s, v5.4s, v18.4s
+	WORD $0x4e33c484 // fmaxnm v4.4s, v4.4s, v19.4s
 	WORD $0x4e34c4a5 // fmaxnm v5.4s, v5.4s, v20.4s
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
@@ -3700,8 +3700,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
-	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
 	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
+	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
 	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
@@ -3792,8 +3792,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e32dc53 // fmul v19.4s, v2.4s, v18.4s
-	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
 	WORD $0x6e32dc74 // fmul v20.4s, v3.4s, v18.4s
+	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
 	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
@@ -3838,8 +3838,8 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e32dc93 // fmul v19.4s, v4.4s, v18.4s
-	WORD $0x4e33c484 // fmaxnm v4.4s, v4.4s, v19.4s
 	WORD $0x6e32dcb4 // fmul v20.4s, v5.4s, v18.4s
+	WORD $0x4e33c484 // fmaxnm v4.4s, v4.4s, v19.4s
 	WORD $0x4e34c4a5 // fmaxnm v5.4s, v5.4s, v20.4s
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
@@ -3853,8 +3853,8 @@ end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
-	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
 	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
+	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
 	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
@@ -3868,8 +3868,8 @@ end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e32dc53 // fmul v19.4s, v2.4s, v18.4s
-	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
 	WORD $0x6e32dc74 // fmul v20.4s, v3.4s, v18.4s
+	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
 	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
@@ -3991,10 +3991,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e35dcd6 // fmul v22.4s, v6.4s, v21.4s
-	WORD $0x4e36c4c6 // fmaxnm v6.4s, v6.4s, v22.4s
 	WORD $0x6e35dcf7 // fmul v23.4s, v7.4s, v21.4s
-	WORD $0x4e37c4e7 // fmaxnm v7.4s, v7.4s, v23.4s
 	WORD $0x6e35dd18 // fmul v24.4s, v8.4s, v21.4s
+	WORD $0x4e36c4c6 // fmaxnm v6.4s, v6.4s, v22.4s
+	WORD $0x4e37c4e7 // fmaxnm v7.4s, v7.4s, v23.4s
 	WORD $0x4e38c508 // fmaxnm v8.4s, v8.4s, v24.4s
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
@@ -4117,10 +4117,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e35dc16 // fmul v22.4s, v0.4s, v21.4s
-	WORD $0x4e36c400 // fmaxnm v0.4s, v0.4s, v22.4s
 	WORD $0x6e35dc37 // fmul v23.4s, v1.4s, v21.4s
-	WORD $0x4e37c421 // fmaxnm v1.4s, v1.4s, v23.4s
 	WORD $0x6e35dc58 // fmul v24.4s, v2.4s, v21.4s
+	WORD $0x4e36c400 // fmaxnm v0.4s, v0.4s, v22.4s
+	WORD $0x4e37c421 // fmaxnm v1.4s, v1.4s, v23.4s
 	WORD $0x4e38c442 // fmaxnm v2.4s, v2.4s, v24.4s
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
@@ -4243,10 +4243,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e35dc76 // fmul v22.4s, v3.4s, v21.4s
-	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
 	WORD $0x6e35dc97 // fmul v23.4s, v4.4s, v21.4s
-	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x6e35dcb8 // fmul v24.4s, v5.4s, v21.4s
+	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
+	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
@@ -4304,10 +4304,10 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e35dcd6 // fmul v22.4s, v6.4s, v21.4s
-	WORD $0x4e36c4c6 // fmaxnm v6.4s, v6.4s, v22.4s
 	WORD $0x6e35dcf7 // fmul v23.4s, v7.4s, v21.4s
-	WORD $0x4e37c4e7 // fmaxnm v7.4s, v7.4s, v23.4s
 	WORD $0x6e35dd18 // fmul v24.4s, v8.4s, v21.4s
+	WORD $0x4e36c4c6 // fmaxnm v6.4s, v6.4s, v22.4s
+	WORD $0x4e37c4e7 // fmaxnm v7.4s, v7.4s, v23.4s
 	WORD $0x4e38c508 // fmaxnm v8.4s, v8.4s, v24.4s
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
@@ -4321,10 +4321,10 @@ end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e35dc16 // fmul v22.4s, v0.4s, v21.4s
-	WORD $0x4e36c400 // fmaxnm v0.4s, v0.4s, v22.4s
 	WORD $0x6e35dc37 // fmul v23.4s, v1.4s, v21.4s
-	WORD $0x4e37c421 // fmaxnm v1.4s, v1.4s, v23.4s
 	WORD $0x6e35dc58 // fmul v24.4s, v2.4s, v21.4s
+	WORD $0x4e36c400 // fmaxnm v0.4s, v0.4s, v22.4s
+	WORD $0x4e37c421 // fmaxnm v1.4s, v1.4s, v23.4s
 	WORD $0x4e38c442 // fmaxnm v2.4s, v2.4s, v24.4s
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
@@ -4338,10 +4338,10 @@ end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e35dc76 // fmul v22.4s, v3.4s, v21.4s
-	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
 	WORD $0x6e35dc97 // fmul v23.4s, v4.4s, v21.4s
-	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x6e35dcb8 // fmul v24.4s, v5.4s, v21.4s
+	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
+	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
@@ -4483,12 +4483,12 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e38dd19 // fmul v25.4s, v8.4s, v24.4s
-	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
 	WORD $0x6e38dd3a // fmul v26.4s, v9.4s, v24.4s
-	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
 	WORD $0x6e38dd5b // fmul v27.4s, v10.4s, v24.4s
-	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
 	WORD $0x6e38dd7c // fmul v28.4s, v11.4s, v24.4s
+	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
+	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
+	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
 	WORD $0x4e3cc56b // fmaxnm v11.4s, v11.4s, v28.4s
 	FSTPQ (F8, F9), 0(R17)
 	FMOVQ F10, 32(R17)
@@ -4644,12 +4644,12 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
-	WORD $0x4e39c400 // fmaxnm v0.4s, v0.4s, v25.4s
 	WORD $0x6e38dc3a // fmul v26.4s, v1.4s, v24.4s
-	WORD $0x4e3ac421 // fmaxnm v1.4s, v1.4s, v26.4s
 	WORD $0x6e38dc5b // fmul v27.4s, v2.4s, v24.4s
-	WORD $0x4e3bc442 // fmaxnm v2.4s, v2.4s, v27.4s
 	WORD $0x6e38dc7c // fmul v28.4s, v3.4s, v24.4s
+	WORD $0x4e39c400 // fmaxnm v0.4s, v0.4s, v25.4s
+	WORD $0x4e3ac421 // fmaxnm v1.4s, v1.4s, v26.4s
+	WORD $0x4e3bc442 // fmaxnm v2.4s, v2.4s, v27.4s
 	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
 	FSTPQ (F0, F1), 0(R17)
 	FMOVQ F2, 32(R17)
@@ -4805,12 +4805,12 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e38dc99 // fmul v25.4s, v4.4s, v24.4s
-	WORD $0x4e39c484 // fmaxnm v4.4s, v4.4s, v25.4s
 	WORD $0x6e38dcba // fmul v26.4s, v5.4s, v24.4s
-	WORD $0x4e3ac4a5 // fmaxnm v5.4s, v5.4s, v26.4s
 	WORD $0x6e38dcdb // fmul v27.4s, v6.4s, v24.4s
-	WORD $0x4e3bc4c6 // fmaxnm v6.4s, v6.4s, v27.4s
 	WORD $0x6e38dcfc // fmul v28.4s, v7.4s, v24.4s
+	WORD $0x4e39c484 // fmaxnm v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ac4a5 // fmaxnm v5.4s, v5.4s, v26.4s
+	WORD $0x4e3bc4c6 // fmaxnm v6.4s, v6.4s, v27.4s
 	WORD $0x4e3cc4e7 // fmaxnm v7.4s, v7.4s, v28.4s
 	FSTPQ (F4, F5), 0(R17)
 	FMOVQ F6, 32(R17)
@@ -4882,12 +4882,12 @@ turn0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e38dd19 // fmul v25.4s, v8.4s, v24.4s
-	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
 	WORD $0x6e38dd3a // fmul v26.4s, v9.4s, v24.4s
-	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
 	WORD $0x6e38dd5b // fmul v27.4s, v10.4s, v24.4s
-	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
 	WORD $0x6e38dd7c // fmul v28.4s, v11.4s, v24.4s
+	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
+	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
+	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
 	WORD $0x4e3cc56b // fmaxnm v11.4s, v11.4s, v28.4s
 	FSTPQ (F8, F9), 0(R17)
 	FMOVQ F10, 32(R17)
@@ -4902,12 +4902,12 @@ end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
-	WORD $0x4e39c400 // fmaxnm v0.4s, v0.4s, v25.4s
 	WORD $0x6e38dc3a // fmul v26.4s, v1.4s, v24.4s
-	WORD $0x4e3ac421 // fmaxnm v1.4s, v1.4s, v26.4s
 	WORD $0x6e38dc5b // fmul v27.4s, v2.4s, v24.4s
-	WORD $0x4e3bc442 // fmaxnm v2.4s, v2.4s, v27.4s
 	WORD $0x6e38dc7c // fmul v28.4s, v3.4s, v24.4s
+	WORD $0x4e39c400 // fmaxnm v0.4s, v0.4s, v25.4s
+	WORD $0x4e3ac421 // fmaxnm v1.4s, v1.4s, v26.4s
+	WORD $0x4e3bc442 // fmaxnm v2.4s, v2.4s, v27.4s
 	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
 	FSTPQ (F0, F1), 0(R17)
 	FMOVQ F2, 32(R17)
@@ -4922,12 +4922,12 @@ end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
 	WORD $0x6e38dc99 // fmul v25.4s, v4.4s, v24.4s
-	WORD $0x4e39c484 // fmaxnm v4.4s, v4.4s, v25.4s
 	WORD $0x6e38dcba // fmul v26.4s, v5.4s, v24.4s
-	WORD $0x4e3ac4a5 // fmaxnm v5.4s, v5.4s, v26.4s
 	WORD $0x6e38dcdb // fmul v27.4s, v6.4s, v24.4s
-	WORD $0x4e3bc4c6 // fmaxnm v6.4s, v6.4s, v27.4s
 	WORD $0x6e38dcfc // fmul v28.4s, v7.4s, v24.4s
+	WORD $0x4e39c484 // fmaxnm v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ac4a5 // fmaxnm v5.4s, v5.4s, v26.4s
+	WORD $0x4e3bc4c6 // fmaxnm v6.4s, v6.4s, v27.4s
 	WORD $0x4e3cc4e7 // fmaxnm v7.4s, v7.4s, v28.4s
 	FSTPQ (F4, F5), 0(R17)
 	FMOVQ F6, 32(R17)

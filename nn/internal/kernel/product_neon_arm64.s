@@ -22,18 +22,30 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVD.P 8(R4), F2
 	ADD R8, R13, R13
 	FMOVQ 0(R13), F1
-	WORD $0x4f821020 // fmla v0.4s, v1.4s, v2.s[0]
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVD.P 8(R4), F2
 	ADD R8, R14, R14
+	WORD $0x4f821020 // fmla v0.4s, v1.4s, v2.s[0]
+	FMOVQ 0(R14), F1
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4fa21020 // fmla v0.4s, v1.4s, v2.s[1]
+	FMOVQ 0(R13), F1
+	BNE pair
+
+last:
+	FMOVD.P 8(R4), F2
+	ADD R8, R14, R14
+	WORD $0x4f821020 // fmla v0.4s, v1.4s, v2.s[0]
 	FMOVQ 0(R14), F1
 	WORD $0x4fa21020 // fmla v0.4s, v1.4s, v2.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -102,20 +114,34 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVD.P 8(R4), F4
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F2, F3)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVD.P 8(R4), F4
+	ADD R8, R14, R14
 	WORD $0x4f841040 // fmla v0.4s, v2.4s, v4.s[0]
 	WORD $0x4f841061 // fmla v1.4s, v3.4s, v4.s[0]
+	FLDPQ 0(R14), (F2, F3)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4fa41040 // fmla v0.4s, v2.4s, v4.s[1]
+	WORD $0x4fa41061 // fmla v1.4s, v3.4s, v4.s[1]
+	FLDPQ 0(R13), (F2, F3)
+	BNE pair
+
+last:
+	FMOVD.P 8(R4), F4
 	ADD R8, R14, R14
+	WORD $0x4f841040 // fmla v0.4s, v2.4s, v4.s[0]
+	WORD $0x4f841061 // fmla v1.4s, v3.4s, v4.s[0]
 	FLDPQ 0(R14), (F2, F3)
 	WORD $0x4fa41040 // fmla v0.4s, v2.4s, v4.s[1]
 	WORD $0x4fa41061 // fmla v1.4s, v3.4s, v4.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -136,9 +162,9 @@ finish:
 
 activate:
 	VLD1R (R16), [V2.S4]
-	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
-	WORD $0x4e24c400 // fmaxnm v0.4s, v0.4s, v4.4s
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	WORD $0x6e22dc24 // fmul v4.4s, v1.4s, v2.4s
+	WORD $0x4e23c400 // fmaxnm v0.4s, v0.4s, v3.4s
 	WORD $0x4e24c421 // fmaxnm v1.4s, v1.4s, v4.4s
 	CMP $4, R10
 	BNE part
@@ -190,24 +216,42 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVD.P 8(R4), F6
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F3, F4)
 	FMOVQ 32(R13), F5
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVD.P 8(R4), F6
+	ADD R8, R14, R14
 	WORD $0x4f861060 // fmla v0.4s, v3.4s, v6.s[0]
 	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
-	WORD $0x4f8610a2 // fmla v2.4s, v5.4s, v6.s[0]
-	ADD R8, R14, R14
 	FLDPQ 0(R14), (F3, F4)
+	WORD $0x4f8610a2 // fmla v2.4s, v5.4s, v6.s[0]
+	FMOVQ 32(R14), F5
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4fa61060 // fmla v0.4s, v3.4s, v6.s[1]
+	WORD $0x4fa61081 // fmla v1.4s, v4.4s, v6.s[1]
+	FLDPQ 0(R13), (F3, F4)
+	WORD $0x4fa610a2 // fmla v2.4s, v5.4s, v6.s[1]
+	FMOVQ 32(R13), F5
+	BNE pair
+
+last:
+	FMOVD.P 8(R4), F6
+	ADD R8, R14, R14
+	WORD $0x4f861060 // fmla v0.4s, v3.4s, v6.s[0]
+	WORD $0x4f861081 // fmla v1.4s, v4.4s, v6.s[0]
+	FLDPQ 0(R14), (F3, F4)
+	WORD $0x4f8610a2 // fmla v2.4s, v5.4s, v6.s[0]
 	FMOVQ 32(R14), F5
 	WORD $0x4fa61060 // fmla v0.4s, v3.4s, v6.s[1]
 	WORD $0x4fa61081 // fmla v1.4s, v4.4s, v6.s[1]
 	WORD $0x4fa610a2 // fmla v2.4s, v5.4s, v6.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -232,11 +276,11 @@ finish:
 
 activate:
 	VLD1R (R16), [V3.S4]
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	WORD $0x4e26c400 // fmaxnm v0.4s, v0.4s, v6.4s
-	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
-	WORD $0x4e26c421 // fmaxnm v1.4s, v1.4s, v6.4s
+	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
 	WORD $0x6e23dc46 // fmul v6.4s, v2.4s, v3.4s
+	WORD $0x4e24c400 // fmaxnm v0.4s, v0.4s, v4.4s
+	WORD $0x4e25c421 // fmaxnm v1.4s, v1.4s, v5.4s
 	WORD $0x4e26c442 // fmaxnm v2.4s, v2.4s, v6.4s
 	CMP $4, R10
 	BNE part
@@ -290,26 +334,46 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVD.P 8(R4), F8
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F4, F5)
 	FLDPQ 32(R13), (F6, F7)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVD.P 8(R4), F8
+	ADD R8, R14, R14
 	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
 	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
+	FLDPQ 0(R14), (F4, F5)
 	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
 	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
+	FLDPQ 32(R14), (F6, F7)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4fa81080 // fmla v0.4s, v4.4s, v8.s[1]
+	WORD $0x4fa810a1 // fmla v1.4s, v5.4s, v8.s[1]
+	FLDPQ 0(R13), (F4, F5)
+	WORD $0x4fa810c2 // fmla v2.4s, v6.4s, v8.s[1]
+	WORD $0x4fa810e3 // fmla v3.4s, v7.4s, v8.s[1]
+	FLDPQ 32(R13), (F6, F7)
+	BNE pair
+
+last:
+	FMOVD.P 8(R4), F8
 	ADD R8, R14, R14
+	WORD $0x4f881080 // fmla v0.4s, v4.4s, v8.s[0]
+	WORD $0x4f8810a1 // fmla v1.4s, v5.4s, v8.s[0]
 	FLDPQ 0(R14), (F4, F5)
+	WORD $0x4f8810c2 // fmla v2.4s, v6.4s, v8.s[0]
+	WORD $0x4f8810e3 // fmla v3.4s, v7.4s, v8.s[0]
 	FLDPQ 32(R14), (F6, F7)
 	WORD $0x4fa81080 // fmla v0.4s, v4.4s, v8.s[1]
 	WORD $0x4fa810a1 // fmla v1.4s, v5.4s, v8.s[1]
 	WORD $0x4fa810c2 // fmla v2.4s, v6.4s, v8.s[1]
 	WORD $0x4fa810e3 // fmla v3.4s, v7.4s, v8.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -336,13 +400,13 @@ finish:
 
 activate:
 	VLD1R (R16), [V4.S4]
-	WORD $0x6e24dc08 // fmul v8.4s, v0.4s, v4.4s
-	WORD $0x4e28c400 // fmaxnm v0.4s, v0.4s, v8.4s
-	WORD $0x6e24dc28 // fmul v8.4s, v1.4s, v4.4s
-	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
-	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
-	WORD $0x4e28c442 // fmaxnm v2.4s, v2.4s, v8.4s
+	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	WORD $0x6e24dc47 // fmul v7.4s, v2.4s, v4.4s
 	WORD $0x6e24dc68 // fmul v8.4s, v3.4s, v4.4s
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
+	WORD $0x4e26c421 // fmaxnm v1.4s, v1.4s, v6.4s
+	WORD $0x4e27c442 // fmaxnm v2.4s, v2.4s, v7.4s
 	WORD $0x4e28c463 // fmaxnm v3.4s, v3.4s, v8.4s
 	CMP $4, R10
 	BNE part
@@ -398,30 +462,54 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVD.P 8(R4), F10
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F5, F6)
 	FLDPQ 32(R13), (F7, F8)
 	FMOVQ 64(R13), F9
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVD.P 8(R4), F10
+	ADD R8, R14, R14
 	WORD $0x4f8a10a0 // fmla v0.4s, v5.4s, v10.s[0]
 	WORD $0x4f8a10c1 // fmla v1.4s, v6.4s, v10.s[0]
+	FLDPQ 0(R14), (F5, F6)
 	WORD $0x4f8a10e2 // fmla v2.4s, v7.4s, v10.s[0]
 	WORD $0x4f8a1103 // fmla v3.4s, v8.4s, v10.s[0]
-	WORD $0x4f8a1124 // fmla v4.4s, v9.4s, v10.s[0]
-	ADD R8, R14, R14
-	FLDPQ 0(R14), (F5, F6)
 	FLDPQ 32(R14), (F7, F8)
+	WORD $0x4f8a1124 // fmla v4.4s, v9.4s, v10.s[0]
+	FMOVQ 64(R14), F9
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4faa10a0 // fmla v0.4s, v5.4s, v10.s[1]
+	WORD $0x4faa10c1 // fmla v1.4s, v6.4s, v10.s[1]
+	FLDPQ 0(R13), (F5, F6)
+	WORD $0x4faa10e2 // fmla v2.4s, v7.4s, v10.s[1]
+	WORD $0x4faa1103 // fmla v3.4s, v8.4s, v10.s[1]
+	FLDPQ 32(R13), (F7, F8)
+	WORD $0x4faa1124 // fmla v4.4s, v9.4s, v10.s[1]
+	FMOVQ 64(R13), F9
+	BNE pair
+
+last:
+	FMOVD.P 8(R4), F10
+	ADD R8, R14, R14
+	WORD $0x4f8a10a0 // fmla v0.4s, v5.4s, v10.s[0]
+	WORD $0x4f8a10c1 // fmla v1.4s, v6.4s, v10.s[0]
+	FLDPQ 0(R14), (F5, F6)
+	WORD $0x4f8a10e2 // fmla v2.4s, v7.4s, v10.s[0]
+	WORD $0x4f8a1103 // fmla v3.4s, v8.4s, v10.s[0]
+	FLDPQ 32(R14), (F7, F8)
+	WORD $0x4f8a1124 // fmla v4.4s, v9.4s, v10.s[0]
 	FMOVQ 64(R14), F9
 	WORD $0x4faa10a0 // fmla v0.4s, v5.4s, v10.s[1]
 	WORD $0x4faa10c1 // fmla v1.4s, v6.4s, v10.s[1]
 	WORD $0x4faa10e2 // fmla v2.4s, v7.4s, v10.s[1]
 	WORD $0x4faa1103 // fmla v3.4s, v8.4s, v10.s[1]
 	WORD $0x4faa1124 // fmla v4.4s, v9.4s, v10.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -452,15 +540,15 @@ finish:
 
 activate:
 	VLD1R (R16), [V5.S4]
-	WORD $0x6e25dc0a // fmul v10.4s, v0.4s, v5.4s
-	WORD $0x4e2ac400 // fmaxnm v0.4s, v0.4s, v10.4s
-	WORD $0x6e25dc2a // fmul v10.4s, v1.4s, v5.4s
-	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
-	WORD $0x6e25dc4a // fmul v10.4s, v2.4s, v5.4s
-	WORD $0x4e2ac442 // fmaxnm v2.4s, v2.4s, v10.4s
-	WORD $0x6e25dc6a // fmul v10.4s, v3.4s, v5.4s
-	WORD $0x4e2ac463 // fmaxnm v3.4s, v3.4s, v10.4s
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
+	WORD $0x6e25dc48 // fmul v8.4s, v2.4s, v5.4s
+	WORD $0x6e25dc69 // fmul v9.4s, v3.4s, v5.4s
 	WORD $0x6e25dc8a // fmul v10.4s, v4.4s, v5.4s
+	WORD $0x4e26c400 // fmaxnm v0.4s, v0.4s, v6.4s
+	WORD $0x4e27c421 // fmaxnm v1.4s, v1.4s, v7.4s
+	WORD $0x4e28c442 // fmaxnm v2.4s, v2.4s, v8.4s
+	WORD $0x4e29c463 // fmaxnm v3.4s, v3.4s, v9.4s
 	WORD $0x4e2ac484 // fmaxnm v4.4s, v4.4s, v10.4s
 	CMP $4, R10
 	BNE part
@@ -518,24 +606,51 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVD.P 8(R4), F12
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F6, F7)
 	FLDPQ 32(R13), (F8, F9)
 	FLDPQ 64(R13), (F10, F11)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVD.P 8(R4), F12
+	ADD R8, R14, R14
 	WORD $0x4f8c10c0 // fmla v0.4s, v6.4s, v12.s[0]
 	WORD $0x4f8c10e1 // fmla v1.4s, v7.4s, v12.s[0]
+	FLDPQ 0(R14), (F6, F7)
 	WORD $0x4f8c1102 // fmla v2.4s, v8.4s, v12.s[0]
 	WORD $0x4f8c1123 // fmla v3.4s, v9.4s, v12.s[0]
+	FLDPQ 32(R14), (F8, F9)
 	WORD $0x4f8c1144 // fmla v4.4s, v10.4s, v12.s[0]
 	WORD $0x4f8c1165 // fmla v5.4s, v11.4s, v12.s[0]
+	FLDPQ 64(R14), (F10, F11)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4fac10c0 // fmla v0.4s, v6.4s, v12.s[1]
+	WORD $0x4fac10e1 // fmla v1.4s, v7.4s, v12.s[1]
+	FLDPQ 0(R13), (F6, F7)
+	WORD $0x4fac1102 // fmla v2.4s, v8.4s, v12.s[1]
+	WORD $0x4fac1123 // fmla v3.4s, v9.4s, v12.s[1]
+	FLDPQ 32(R13), (F8, F9)
+	WORD $0x4fac1144 // fmla v4.4s, v10.4s, v12.s[1]
+	WORD $0x4fac1165 // fmla v5.4s, v11.4s, v12.s[1]
+	FLDPQ 64(R13), (F10, F11)
+	BNE pair
+
+last:
+	FMOVD.P 8(R4), F12
 	ADD R8, R14, R14
+	WORD $0x4f8c10c0 // fmla v0.4s, v6.4s, v12.s[0]
+	WORD $0x4f8c10e1 // fmla v1.4s, v7.4s, v12.s[0]
 	FLDPQ 0(R14), (F6, F7)
+	WORD $0x4f8c1102 // fmla v2.4s, v8.4s, v12.s[0]
+	WORD $0x4f8c1123 // fmla v3.4s, v9.4s, v12.s[0]
 	FLDPQ 32(R14), (F8, F9)
+	WORD $0x4f8c1144 // fmla v4.4s, v10.4s, v12.s[0]
+	WORD $0x4f8c1165 // fmla v5.4s, v11.4s, v12.s[0]
 	FLDPQ 64(R14), (F10, F11)
 	WORD $0x4fac10c0 // fmla v0.4s, v6.4s, v12.s[1]
 	WORD $0x4fac10e1 // fmla v1.4s, v7.4s, v12.s[1]
@@ -543,7 +658,6 @@ pair:
 	WORD $0x4fac1123 // fmla v3.4s, v9.4s, v12.s[1]
 	WORD $0x4fac1144 // fmla v4.4s, v10.4s, v12.s[1]
 	WORD $0x4fac1165 // fmla v5.4s, v11.4s, v12.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -576,17 +690,17 @@ finish:
 
 activate:
 	VLD1R (R16), [V6.S4]
-	WORD $0x6e26dc0c // fmul v12.4s, v0.4s, v6.4s
-	WORD $0x4e2cc400 // fmaxnm v0.4s, v0.4s, v12.4s
-	WORD $0x6e26dc2c // fmul v12.4s, v1.4s, v6.4s
-	WORD $0x4e2cc421 // fmaxnm v1.4s, v1.4s, v12.4s
-	WORD $0x6e26dc4c // fmul v12.4s, v2.4s, v6.4s
-	WORD $0x4e2cc442 // fmaxnm v2.4s, v2.4s, v12.4s
-	WORD $0x6e26dc6c // fmul v12.4s, v3.4s, v6.4s
-	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
-	WORD $0x6e26dc8c // fmul v12.4s, v4.4s, v6.4s
-	WORD $0x4e2cc484 // fmaxnm v4.4s, v4.4s, v12.4s
+	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	WORD $0x6e26dc49 // fmul v9.4s, v2.4s, v6.4s
+	WORD $0x6e26dc6a // fmul v10.4s, v3.4s, v6.4s
+	WORD $0x6e26dc8b // fmul v11.4s, v4.4s, v6.4s
 	WORD $0x6e26dcac // fmul v12.4s, v5.4s, v6.4s
+	WORD $0x4e27c400 // fmaxnm v0.4s, v0.4s, v7.4s
+	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
+	WORD $0x4e2ac463 // fmaxnm v3.4s, v3.4s, v10.4s
+	WORD $0x4e2bc484 // fmaxnm v4.4s, v4.4s, v11.4s
 	WORD $0x4e2cc4a5 // fmaxnm v5.4s, v5.4s, v12.4s
 	CMP $4, R10
 	BNE part
@@ -641,20 +755,34 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVQ.P 16(R4), F3
 	ADD R8, R13, R13
 	FMOVQ 0(R13), F2
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F3
+	ADD R8, R14, R14
 	WORD $0x4f831040 // fmla v0.4s, v2.4s, v3.s[0]
 	WORD $0x4fa31041 // fmla v1.4s, v2.4s, v3.s[1]
+	FMOVQ 0(R14), F2
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4f831840 // fmla v0.4s, v2.4s, v3.s[2]
+	WORD $0x4fa31841 // fmla v1.4s, v2.4s, v3.s[3]
+	FMOVQ 0(R13), F2
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F3
 	ADD R8, R14, R14
+	WORD $0x4f831040 // fmla v0.4s, v2.4s, v3.s[0]
+	WORD $0x4fa31041 // fmla v1.4s, v2.4s, v3.s[1]
 	FMOVQ 0(R14), F2
 	WORD $0x4f831840 // fmla v0.4s, v2.4s, v3.s[2]
 	WORD $0x4fa31841 // fmla v1.4s, v2.4s, v3.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -748,24 +876,42 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVQ.P 16(R4), F6
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F4, F5)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F6
+	ADD R8, R14, R14
 	WORD $0x4f861080 // fmla v0.4s, v4.4s, v6.s[0]
 	WORD $0x4fa61082 // fmla v2.4s, v4.4s, v6.s[1]
 	WORD $0x4f8610a1 // fmla v1.4s, v5.4s, v6.s[0]
 	WORD $0x4fa610a3 // fmla v3.4s, v5.4s, v6.s[1]
+	FLDPQ 0(R14), (F4, F5)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4f861880 // fmla v0.4s, v4.4s, v6.s[2]
+	WORD $0x4fa61882 // fmla v2.4s, v4.4s, v6.s[3]
+	WORD $0x4f8618a1 // fmla v1.4s, v5.4s, v6.s[2]
+	WORD $0x4fa618a3 // fmla v3.4s, v5.4s, v6.s[3]
+	FLDPQ 0(R13), (F4, F5)
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F6
 	ADD R8, R14, R14
+	WORD $0x4f861080 // fmla v0.4s, v4.4s, v6.s[0]
+	WORD $0x4fa61082 // fmla v2.4s, v4.4s, v6.s[1]
+	WORD $0x4f8610a1 // fmla v1.4s, v5.4s, v6.s[0]
+	WORD $0x4fa610a3 // fmla v3.4s, v5.4s, v6.s[1]
 	FLDPQ 0(R14), (F4, F5)
 	WORD $0x4f861880 // fmla v0.4s, v4.4s, v6.s[2]
 	WORD $0x4fa61882 // fmla v2.4s, v4.4s, v6.s[3]
 	WORD $0x4f8618a1 // fmla v1.4s, v5.4s, v6.s[2]
 	WORD $0x4fa618a3 // fmla v3.4s, v5.4s, v6.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -793,13 +939,13 @@ finish:
 
 activate:
 	VLD1R (R16), [V4.S4]
-	WORD $0x6e24dc06 // fmul v6.4s, v0.4s, v4.4s
-	WORD $0x4e26c400 // fmaxnm v0.4s, v0.4s, v6.4s
+	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
 	WORD $0x4e26c421 // fmaxnm v1.4s, v1.4s, v6.4s
-	WORD $0x6e24dc46 // fmul v6.4s, v2.4s, v4.4s
-	WORD $0x4e26c442 // fmaxnm v2.4s, v2.4s, v6.4s
+	WORD $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
 	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
+	WORD $0x4e25c442 // fmaxnm v2.4s, v2.4s, v5.4s
 	WORD $0x4e26c463 // fmaxnm v3.4s, v3.4s, v6.4s
 	CMP $4, R10
 	BNE part
@@ -871,22 +1017,47 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVQ.P 16(R4), F9
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F6, F7)
 	FMOVQ 32(R13), F8
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F9
+	ADD R8, R14, R14
 	WORD $0x4f8910c0 // fmla v0.4s, v6.4s, v9.s[0]
 	WORD $0x4fa910c3 // fmla v3.4s, v6.4s, v9.s[1]
 	WORD $0x4f8910e1 // fmla v1.4s, v7.4s, v9.s[0]
 	WORD $0x4fa910e4 // fmla v4.4s, v7.4s, v9.s[1]
+	FLDPQ 0(R14), (F6, F7)
 	WORD $0x4f891102 // fmla v2.4s, v8.4s, v9.s[0]
 	WORD $0x4fa91105 // fmla v5.4s, v8.4s, v9.s[1]
+	FMOVQ 32(R14), F8
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4f8918c0 // fmla v0.4s, v6.4s, v9.s[2]
+	WORD $0x4fa918c3 // fmla v3.4s, v6.4s, v9.s[3]
+	WORD $0x4f8918e1 // fmla v1.4s, v7.4s, v9.s[2]
+	WORD $0x4fa918e4 // fmla v4.4s, v7.4s, v9.s[3]
+	FLDPQ 0(R13), (F6, F7)
+	WORD $0x4f891902 // fmla v2.4s, v8.4s, v9.s[2]
+	WORD $0x4fa91905 // fmla v5.4s, v8.4s, v9.s[3]
+	FMOVQ 32(R13), F8
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F9
 	ADD R8, R14, R14
+	WORD $0x4f8910c0 // fmla v0.4s, v6.4s, v9.s[0]
+	WORD $0x4fa910c3 // fmla v3.4s, v6.4s, v9.s[1]
+	WORD $0x4f8910e1 // fmla v1.4s, v7.4s, v9.s[0]
+	WORD $0x4fa910e4 // fmla v4.4s, v7.4s, v9.s[1]
 	FLDPQ 0(R14), (F6, F7)
+	WORD $0x4f891102 // fmla v2.4s, v8.4s, v9.s[0]
+	WORD $0x4fa91105 // fmla v5.4s, v8.4s, v9.s[1]
 	FMOVQ 32(R14), F8
 	WORD $0x4f8918c0 // fmla v0.4s, v6.4s, v9.s[2]
 	WORD $0x4fa918c3 // fmla v3.4s, v6.4s, v9.s[3]
@@ -894,7 +1065,6 @@ pair:
 	WORD $0x4fa918e4 // fmla v4.4s, v7.4s, v9.s[3]
 	WORD $0x4f891902 // fmla v2.4s, v8.4s, v9.s[2]
 	WORD $0x4fa91905 // fmla v5.4s, v8.4s, v9.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -929,17 +1099,17 @@ finish:
 
 activate:
 	VLD1R (R16), [V6.S4]
-	WORD $0x6e26dc09 // fmul v9.4s, v0.4s, v6.4s
-	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
-	WORD $0x6e26dc29 // fmul v9.4s, v1.4s, v6.4s
-	WORD $0x4e29c421 // fmaxnm v1.4s, v1.4s, v9.4s
+	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
 	WORD $0x6e26dc49 // fmul v9.4s, v2.4s, v6.4s
+	WORD $0x4e27c400 // fmaxnm v0.4s, v0.4s, v7.4s
+	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
 	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
-	WORD $0x6e26dc69 // fmul v9.4s, v3.4s, v6.4s
-	WORD $0x4e29c463 // fmaxnm v3.4s, v3.4s, v9.4s
-	WORD $0x6e26dc89 // fmul v9.4s, v4.4s, v6.4s
-	WORD $0x4e29c484 // fmaxnm v4.4s, v4.4s, v9.4s
+	WORD $0x6e26dc67 // fmul v7.4s, v3.4s, v6.4s
+	WORD $0x6e26dc88 // fmul v8.4s, v4.4s, v6.4s
 	WORD $0x6e26dca9 // fmul v9.4s, v5.4s, v6.4s
+	WORD $0x4e27c463 // fmaxnm v3.4s, v3.4s, v7.4s
+	WORD $0x4e28c484 // fmaxnm v4.4s, v4.4s, v8.4s
 	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
 	CMP $4, R10
 	BNE part
@@ -1015,24 +1185,53 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVQ.P 16(R4), F12
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F8, F9)
 	FLDPQ 32(R13), (F10, F11)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F12
+	ADD R8, R14, R14
 	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
 	WORD $0x4fac1104 // fmla v4.4s, v8.4s, v12.s[1]
 	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
 	WORD $0x4fac1125 // fmla v5.4s, v9.4s, v12.s[1]
+	FLDPQ 0(R14), (F8, F9)
 	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
 	WORD $0x4fac1146 // fmla v6.4s, v10.4s, v12.s[1]
 	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
 	WORD $0x4fac1167 // fmla v7.4s, v11.4s, v12.s[1]
+	FLDPQ 32(R14), (F10, F11)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4f8c1900 // fmla v0.4s, v8.4s, v12.s[2]
+	WORD $0x4fac1904 // fmla v4.4s, v8.4s, v12.s[3]
+	WORD $0x4f8c1921 // fmla v1.4s, v9.4s, v12.s[2]
+	WORD $0x4fac1925 // fmla v5.4s, v9.4s, v12.s[3]
+	FLDPQ 0(R13), (F8, F9)
+	WORD $0x4f8c1942 // fmla v2.4s, v10.4s, v12.s[2]
+	WORD $0x4fac1946 // fmla v6.4s, v10.4s, v12.s[3]
+	WORD $0x4f8c1963 // fmla v3.4s, v11.4s, v12.s[2]
+	WORD $0x4fac1967 // fmla v7.4s, v11.4s, v12.s[3]
+	FLDPQ 32(R13), (F10, F11)
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F12
 	ADD R8, R14, R14
+	WORD $0x4f8c1100 // fmla v0.4s, v8.4s, v12.s[0]
+	WORD $0x4fac1104 // fmla v4.4s, v8.4s, v12.s[1]
+	WORD $0x4f8c1121 // fmla v1.4s, v9.4s, v12.s[0]
+	WORD $0x4fac1125 // fmla v5.4s, v9.4s, v12.s[1]
 	FLDPQ 0(R14), (F8, F9)
+	WORD $0x4f8c1142 // fmla v2.4s, v10.4s, v12.s[0]
+	WORD $0x4fac1146 // fmla v6.4s, v10.4s, v12.s[1]
+	WORD $0x4f8c1163 // fmla v3.4s, v11.4s, v12.s[0]
+	WORD $0x4fac1167 // fmla v7.4s, v11.4s, v12.s[1]
 	FLDPQ 32(R14), (F10, F11)
 	WORD $0x4f8c1900 // fmla v0.4s, v8.4s, v12.s[2]
 	WORD $0x4fac1904 // fmla v4.4s, v8.4s, v12.s[3]
@@ -1042,7 +1241,6 @@ pair:
 	WORD $0x4fac1946 // fmla v6.4s, v10.4s, v12.s[3]
 	WORD $0x4f8c1963 // fmla v3.4s, v11.4s, v12.s[2]
 	WORD $0x4fac1967 // fmla v7.4s, v11.4s, v12.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -1081,21 +1279,21 @@ finish:
 
 activate:
 	VLD1R (R16), [V8.S4]
-	WORD $0x6e28dc0c // fmul v12.4s, v0.4s, v8.4s
-	WORD $0x4e2cc400 // fmaxnm v0.4s, v0.4s, v12.4s
-	WORD $0x6e28dc2c // fmul v12.4s, v1.4s, v8.4s
-	WORD $0x4e2cc421 // fmaxnm v1.4s, v1.4s, v12.4s
-	WORD $0x6e28dc4c // fmul v12.4s, v2.4s, v8.4s
-	WORD $0x4e2cc442 // fmaxnm v2.4s, v2.4s, v12.4s
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
 	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
 	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
-	WORD $0x6e28dc8c // fmul v12.4s, v4.4s, v8.4s
-	WORD $0x4e2cc484 // fmaxnm v4.4s, v4.4s, v12.4s
-	WORD $0x6e28dcac // fmul v12.4s, v5.4s, v8.4s
-	WORD $0x4e2cc4a5 // fmaxnm v5.4s, v5.4s, v12.4s
-	WORD $0x6e28dccc // fmul v12.4s, v6.4s, v8.4s
-	WORD $0x4e2cc4c6 // fmaxnm v6.4s, v6.4s, v12.4s
+	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	WORD $0x6e28dcaa // fmul v10.4s, v5.4s, v8.4s
+	WORD $0x6e28dccb // fmul v11.4s, v6.4s, v8.4s
 	WORD $0x6e28dcec // fmul v12.4s, v7.4s, v8.4s
+	WORD $0x4e29c484 // fmaxnm v4.4s, v4.4s, v9.4s
+	WORD $0x4e2ac4a5 // fmaxnm v5.4s, v5.4s, v10.4s
+	WORD $0x4e2bc4c6 // fmaxnm v6.4s, v6.4s, v11.4s
 	WORD $0x4e2cc4e7 // fmaxnm v7.4s, v7.4s, v12.4s
 	CMP $4, R10
 	BNE part
@@ -1175,28 +1373,63 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVQ.P 16(R4), F15
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F10, F11)
 	FLDPQ 32(R13), (F12, F13)
 	FMOVQ 64(R13), F14
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F15
+	ADD R8, R14, R14
 	WORD $0x4f8f1140 // fmla v0.4s, v10.4s, v15.s[0]
 	WORD $0x4faf1145 // fmla v5.4s, v10.4s, v15.s[1]
 	WORD $0x4f8f1161 // fmla v1.4s, v11.4s, v15.s[0]
 	WORD $0x4faf1166 // fmla v6.4s, v11.4s, v15.s[1]
+	FLDPQ 0(R14), (F10, F11)
 	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
 	WORD $0x4faf1187 // fmla v7.4s, v12.4s, v15.s[1]
 	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
 	WORD $0x4faf11a8 // fmla v8.4s, v13.4s, v15.s[1]
+	FLDPQ 32(R14), (F12, F13)
 	WORD $0x4f8f11c4 // fmla v4.4s, v14.4s, v15.s[0]
 	WORD $0x4faf11c9 // fmla v9.4s, v14.4s, v15.s[1]
+	FMOVQ 64(R14), F14
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4f8f1940 // fmla v0.4s, v10.4s, v15.s[2]
+	WORD $0x4faf1945 // fmla v5.4s, v10.4s, v15.s[3]
+	WORD $0x4f8f1961 // fmla v1.4s, v11.4s, v15.s[2]
+	WORD $0x4faf1966 // fmla v6.4s, v11.4s, v15.s[3]
+	FLDPQ 0(R13), (F10, F11)
+	WORD $0x4f8f1982 // fmla v2.4s, v12.4s, v15.s[2]
+	WORD $0x4faf1987 // fmla v7.4s, v12.4s, v15.s[3]
+	WORD $0x4f8f19a3 // fmla v3.4s, v13.4s, v15.s[2]
+	WORD $0x4faf19a8 // fmla v8.4s, v13.4s, v15.s[3]
+	FLDPQ 32(R13), (F12, F13)
+	WORD $0x4f8f19c4 // fmla v4.4s, v14.4s, v15.s[2]
+	WORD $0x4faf19c9 // fmla v9.4s, v14.4s, v15.s[3]
+	FMOVQ 64(R13), F14
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F15
 	ADD R8, R14, R14
+	WORD $0x4f8f1140 // fmla v0.4s, v10.4s, v15.s[0]
+	WORD $0x4faf1145 // fmla v5.4s, v10.4s, v15.s[1]
+	WORD $0x4f8f1161 // fmla v1.4s, v11.4s, v15.s[0]
+	WORD $0x4faf1166 // fmla v6.4s, v11.4s, v15.s[1]
 	FLDPQ 0(R14), (F10, F11)
+	WORD $0x4f8f1182 // fmla v2.4s, v12.4s, v15.s[0]
+	WORD $0x4faf1187 // fmla v7.4s, v12.4s, v15.s[1]
+	WORD $0x4f8f11a3 // fmla v3.4s, v13.4s, v15.s[0]
+	WORD $0x4faf11a8 // fmla v8.4s, v13.4s, v15.s[1]
 	FLDPQ 32(R14), (F12, F13)
+	WORD $0x4f8f11c4 // fmla v4.4s, v14.4s, v15.s[0]
+	WORD $0x4faf11c9 // fmla v9.4s, v14.4s, v15.s[1]
 	FMOVQ 64(R14), F14
 	WORD $0x4f8f1940 // fmla v0.4s, v10.4s, v15.s[2]
 	WORD $0x4faf1945 // fmla v5.4s, v10.4s, v15.s[3]
@@ -1208,7 +1441,6 @@ pair:
 	WORD $0x4faf19a8 // fmla v8.4s, v13.4s, v15.s[3]
 	WORD $0x4f8f19c4 // fmla v4.4s, v14.4s, v15.s[2]
 	WORD $0x4faf19c9 // fmla v9.4s, v14.4s, v15.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -1254,25 +1486,25 @@ finish:
 
 activate:
 	VLD1R (R16), [V10.S4]
-	WORD $0x6e2adc0f // fmul v15.4s, v0.4s, v10.4s
-	WORD $0x4e2fc400 // fmaxnm v0.4s, v0.4s, v15.4s
-	WORD $0x6e2adc2f // fmul v15.4s, v1.4s, v10.4s
-	WORD $0x4e2fc421 // fmaxnm v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc4f // fmul v15.4s, v2.4s, v10.4s
-	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
-	WORD $0x6e2adc6f // fmul v15.4s, v3.4s, v10.4s
-	WORD $0x4e2fc463 // fmaxnm v3.4s, v3.4s, v15.4s
+	WORD $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
+	WORD $0x6e2adc2c // fmul v12.4s, v1.4s, v10.4s
+	WORD $0x6e2adc4d // fmul v13.4s, v2.4s, v10.4s
+	WORD $0x6e2adc6e // fmul v14.4s, v3.4s, v10.4s
 	WORD $0x6e2adc8f // fmul v15.4s, v4.4s, v10.4s
+	WORD $0x4e2bc400 // fmaxnm v0.4s, v0.4s, v11.4s
+	WORD $0x4e2cc421 // fmaxnm v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
+	WORD $0x4e2ec463 // fmaxnm v3.4s, v3.4s, v14.4s
 	WORD $0x4e2fc484 // fmaxnm v4.4s, v4.4s, v15.4s
-	WORD $0x6e2adcaf // fmul v15.4s, v5.4s, v10.4s
-	WORD $0x4e2fc4a5 // fmaxnm v5.4s, v5.4s, v15.4s
-	WORD $0x6e2adccf // fmul v15.4s, v6.4s, v10.4s
-	WORD $0x4e2fc4c6 // fmaxnm v6.4s, v6.4s, v15.4s
-	WORD $0x6e2adcef // fmul v15.4s, v7.4s, v10.4s
-	WORD $0x4e2fc4e7 // fmaxnm v7.4s, v7.4s, v15.4s
-	WORD $0x6e2add0f // fmul v15.4s, v8.4s, v10.4s
-	WORD $0x4e2fc508 // fmaxnm v8.4s, v8.4s, v15.4s
+	WORD $0x6e2adcab // fmul v11.4s, v5.4s, v10.4s
+	WORD $0x6e2adccc // fmul v12.4s, v6.4s, v10.4s
+	WORD $0x6e2adced // fmul v13.4s, v7.4s, v10.4s
+	WORD $0x6e2add0e // fmul v14.4s, v8.4s, v10.4s
 	WORD $0x6e2add2f // fmul v15.4s, v9.4s, v10.4s
+	WORD $0x4e2bc4a5 // fmaxnm v5.4s, v5.4s, v11.4s
+	WORD $0x4e2cc4c6 // fmaxnm v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dc4e7 // fmaxnm v7.4s, v7.4s, v13.4s
+	WORD $0x4e2ec508 // fmaxnm v8.4s, v8.4s, v14.4s
 	WORD $0x4e2fc529 // fmaxnm v9.4s, v9.4s, v15.4s
 	CMP $4, R10
 	BNE part
@@ -1356,30 +1588,69 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVQ.P 16(R4), F18
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F12, F13)
 	FLDPQ 32(R13), (F14, F15)
 	FLDPQ 64(R13), (F16, F17)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F18
+	ADD R8, R14, R14
 	WORD $0x4f921180 // fmla v0.4s, v12.4s, v18.s[0]
 	WORD $0x4fb21186 // fmla v6.4s, v12.4s, v18.s[1]
 	WORD $0x4f9211a1 // fmla v1.4s, v13.4s, v18.s[0]
 	WORD $0x4fb211a7 // fmla v7.4s, v13.4s, v18.s[1]
+	FLDPQ 0(R14), (F12, F13)
 	WORD $0x4f9211c2 // fmla v2.4s, v14.4s, v18.s[0]
 	WORD $0x4fb211c8 // fmla v8.4s, v14.4s, v18.s[1]
 	WORD $0x4f9211e3 // fmla v3.4s, v15.4s, v18.s[0]
 	WORD $0x4fb211e9 // fmla v9.4s, v15.4s, v18.s[1]
+	FLDPQ 32(R14), (F14, F15)
 	WORD $0x4f921204 // fmla v4.4s, v16.4s, v18.s[0]
 	WORD $0x4fb2120a // fmla v10.4s, v16.4s, v18.s[1]
 	WORD $0x4f921225 // fmla v5.4s, v17.4s, v18.s[0]
 	WORD $0x4fb2122b // fmla v11.4s, v17.4s, v18.s[1]
+	FLDPQ 64(R14), (F16, F17)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4f921980 // fmla v0.4s, v12.4s, v18.s[2]
+	WORD $0x4fb21986 // fmla v6.4s, v12.4s, v18.s[3]
+	WORD $0x4f9219a1 // fmla v1.4s, v13.4s, v18.s[2]
+	WORD $0x4fb219a7 // fmla v7.4s, v13.4s, v18.s[3]
+	FLDPQ 0(R13), (F12, F13)
+	WORD $0x4f9219c2 // fmla v2.4s, v14.4s, v18.s[2]
+	WORD $0x4fb219c8 // fmla v8.4s, v14.4s, v18.s[3]
+	WORD $0x4f9219e3 // fmla v3.4s, v15.4s, v18.s[2]
+	WORD $0x4fb219e9 // fmla v9.4s, v15.4s, v18.s[3]
+	FLDPQ 32(R13), (F14, F15)
+	WORD $0x4f921a04 // fmla v4.4s, v16.4s, v18.s[2]
+	WORD $0x4fb21a0a // fmla v10.4s, v16.4s, v18.s[3]
+	WORD $0x4f921a25 // fmla v5.4s, v17.4s, v18.s[2]
+	WORD $0x4fb21a2b // fmla v11.4s, v17.4s, v18.s[3]
+	FLDPQ 64(R13), (F16, F17)
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F18
 	ADD R8, R14, R14
+	WORD $0x4f921180 // fmla v0.4s, v12.4s, v18.s[0]
+	WORD $0x4fb21186 // fmla v6.4s, v12.4s, v18.s[1]
+	WORD $0x4f9211a1 // fmla v1.4s, v13.4s, v18.s[0]
+	WORD $0x4fb211a7 // fmla v7.4s, v13.4s, v18.s[1]
 	FLDPQ 0(R14), (F12, F13)
+	WORD $0x4f9211c2 // fmla v2.4s, v14.4s, v18.s[0]
+	WORD $0x4fb211c8 // fmla v8.4s, v14.4s, v18.s[1]
+	WORD $0x4f9211e3 // fmla v3.4s, v15.4s, v18.s[0]
+	WORD $0x4fb211e9 // fmla v9.4s, v15.4s, v18.s[1]
 	FLDPQ 32(R14), (F14, F15)
+	WORD $0x4f921204 // fmla v4.4s, v16.4s, v18.s[0]
+	WORD $0x4fb2120a // fmla v10.4s, v16.4s, v18.s[1]
+	WORD $0x4f921225 // fmla v5.4s, v17.4s, v18.s[0]
+	WORD $0x4fb2122b // fmla v11.4s, v17.4s, v18.s[1]
 	FLDPQ 64(R14), (F16, F17)
 	WORD $0x4f921980 // fmla v0.4s, v12.4s, v18.s[2]
 	WORD $0x4fb21986 // fmla v6.4s, v12.4s, v18.s[3]
@@ -1393,7 +1664,6 @@ pair:
 	WORD $0x4fb21a0a // fmla v10.4s, v16.4s, v18.s[3]
 	WORD $0x4f921a25 // fmla v5.4s, v17.4s, v18.s[2]
 	WORD $0x4fb21a2b // fmla v11.4s, v17.4s, v18.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -1443,29 +1713,29 @@ finish:
 
 activate:
 	VLD1R (R16), [V12.S4]
-	WORD $0x6e2cdc12 // fmul v18.4s, v0.4s, v12.4s
-	WORD $0x4e32c400 // fmaxnm v0.4s, v0.4s, v18.4s
-	WORD $0x6e2cdc32 // fmul v18.4s, v1.4s, v12.4s
-	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
-	WORD $0x6e2cdc52 // fmul v18.4s, v2.4s, v12.4s
-	WORD $0x4e32c442 // fmaxnm v2.4s, v2.4s, v18.4s
-	WORD $0x6e2cdc72 // fmul v18.4s, v3.4s, v12.4s
-	WORD $0x4e32c463 // fmaxnm v3.4s, v3.4s, v18.4s
-	WORD $0x6e2cdc92 // fmul v18.4s, v4.4s, v12.4s
-	WORD $0x4e32c484 // fmaxnm v4.4s, v4.4s, v18.4s
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
 	WORD $0x6e2cdcb2 // fmul v18.4s, v5.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
 	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
-	WORD $0x6e2cdcd2 // fmul v18.4s, v6.4s, v12.4s
-	WORD $0x4e32c4c6 // fmaxnm v6.4s, v6.4s, v18.4s
-	WORD $0x6e2cdcf2 // fmul v18.4s, v7.4s, v12.4s
-	WORD $0x4e32c4e7 // fmaxnm v7.4s, v7.4s, v18.4s
-	WORD $0x6e2cdd12 // fmul v18.4s, v8.4s, v12.4s
-	WORD $0x4e32c508 // fmaxnm v8.4s, v8.4s, v18.4s
-	WORD $0x6e2cdd32 // fmul v18.4s, v9.4s, v12.4s
-	WORD $0x4e32c529 // fmaxnm v9.4s, v9.4s, v18.4s
-	WORD $0x6e2cdd52 // fmul v18.4s, v10.4s, v12.4s
-	WORD $0x4e32c54a // fmaxnm v10.4s, v10.4s, v18.4s
+	WORD $0x6e2cdccd // fmul v13.4s, v6.4s, v12.4s
+	WORD $0x6e2cdcee // fmul v14.4s, v7.4s, v12.4s
+	WORD $0x6e2cdd0f // fmul v15.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd30 // fmul v16.4s, v9.4s, v12.4s
+	WORD $0x6e2cdd51 // fmul v17.4s, v10.4s, v12.4s
 	WORD $0x6e2cdd72 // fmul v18.4s, v11.4s, v12.4s
+	WORD $0x4e2dc4c6 // fmaxnm v6.4s, v6.4s, v13.4s
+	WORD $0x4e2ec4e7 // fmaxnm v7.4s, v7.4s, v14.4s
+	WORD $0x4e2fc508 // fmaxnm v8.4s, v8.4s, v15.4s
+	WORD $0x4e30c529 // fmaxnm v9.4s, v9.4s, v16.4s
+	WORD $0x4e31c54a // fmaxnm v10.4s, v10.4s, v17.4s
 	WORD $0x4e32c56b // fmaxnm v11.4s, v11.4s, v18.4s
 	CMP $4, R10
 	BNE part
@@ -1542,23 +1812,40 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVQ.P 16(R4), F4
-	FMOVD.P 8(R4), F5
 	ADD R8, R13, R13
 	FMOVQ 0(R13), F3
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F4
+	FMOVD.P 8(R4), F5
+	ADD R8, R14, R14
 	WORD $0x4f841060 // fmla v0.4s, v3.4s, v4.s[0]
 	WORD $0x4fa41061 // fmla v1.4s, v3.4s, v4.s[1]
 	WORD $0x4f841862 // fmla v2.4s, v3.4s, v4.s[2]
+	FMOVQ 0(R14), F3
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4fa41860 // fmla v0.4s, v3.4s, v4.s[3]
+	WORD $0x4f851061 // fmla v1.4s, v3.4s, v5.s[0]
+	WORD $0x4fa51062 // fmla v2.4s, v3.4s, v5.s[1]
+	FMOVQ 0(R13), F3
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F4
+	FMOVD.P 8(R4), F5
 	ADD R8, R14, R14
+	WORD $0x4f841060 // fmla v0.4s, v3.4s, v4.s[0]
+	WORD $0x4fa41061 // fmla v1.4s, v3.4s, v4.s[1]
+	WORD $0x4f841862 // fmla v2.4s, v3.4s, v4.s[2]
 	FMOVQ 0(R14), F3
 	WORD $0x4fa41860 // fmla v0.4s, v3.4s, v4.s[3]
 	WORD $0x4f851061 // fmla v1.4s, v3.4s, v5.s[0]
 	WORD $0x4fa51062 // fmla v2.4s, v3.4s, v5.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -1589,8 +1876,8 @@ finish:
 activate:
 	VLD1R (R16), [V3.S4]
 	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
-	WORD $0x4e24c400 // fmaxnm v0.4s, v0.4s, v4.4s
 	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
+	WORD $0x4e24c400 // fmaxnm v0.4s, v0.4s, v4.4s
 	WORD $0x4e25c421 // fmaxnm v1.4s, v1.4s, v5.4s
 	WORD $0x6e23dc44 // fmul v4.4s, v2.4s, v3.4s
 	WORD $0x4e24c442 // fmaxnm v2.4s, v2.4s, v4.4s
@@ -1678,21 +1965,45 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVQ.P 16(R4), F8
-	FMOVD.P 8(R4), F9
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F6, F7)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F8
+	FMOVD.P 8(R4), F9
+	ADD R8, R14, R14
 	WORD $0x4f8810c0 // fmla v0.4s, v6.4s, v8.s[0]
 	WORD $0x4fa810c2 // fmla v2.4s, v6.4s, v8.s[1]
 	WORD $0x4f8818c4 // fmla v4.4s, v6.4s, v8.s[2]
 	WORD $0x4f8810e1 // fmla v1.4s, v7.4s, v8.s[0]
 	WORD $0x4fa810e3 // fmla v3.4s, v7.4s, v8.s[1]
 	WORD $0x4f8818e5 // fmla v5.4s, v7.4s, v8.s[2]
+	FLDPQ 0(R14), (F6, F7)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4fa818c0 // fmla v0.4s, v6.4s, v8.s[3]
+	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
+	WORD $0x4fa910c4 // fmla v4.4s, v6.4s, v9.s[1]
+	WORD $0x4fa818e1 // fmla v1.4s, v7.4s, v8.s[3]
+	WORD $0x4f8910e3 // fmla v3.4s, v7.4s, v9.s[0]
+	WORD $0x4fa910e5 // fmla v5.4s, v7.4s, v9.s[1]
+	FLDPQ 0(R13), (F6, F7)
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F8
+	FMOVD.P 8(R4), F9
 	ADD R8, R14, R14
+	WORD $0x4f8810c0 // fmla v0.4s, v6.4s, v8.s[0]
+	WORD $0x4fa810c2 // fmla v2.4s, v6.4s, v8.s[1]
+	WORD $0x4f8818c4 // fmla v4.4s, v6.4s, v8.s[2]
+	WORD $0x4f8810e1 // fmla v1.4s, v7.4s, v8.s[0]
+	WORD $0x4fa810e3 // fmla v3.4s, v7.4s, v8.s[1]
+	WORD $0x4f8818e5 // fmla v5.4s, v7.4s, v8.s[2]
 	FLDPQ 0(R14), (F6, F7)
 	WORD $0x4fa818c0 // fmla v0.4s, v6.4s, v8.s[3]
 	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
@@ -1700,7 +2011,6 @@ pair:
 	WORD $0x4fa818e1 // fmla v1.4s, v7.4s, v8.s[3]
 	WORD $0x4f8910e3 // fmla v3.4s, v7.4s, v9.s[0]
 	WORD $0x4fa910e5 // fmla v5.4s, v7.4s, v9.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -1736,17 +2046,17 @@ finish:
 
 activate:
 	VLD1R (R16), [V6.S4]
-	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
-	WORD $0x4e28c400 // fmaxnm v0.4s, v0.4s, v8.4s
-	WORD $0x6e26dc29 // fmul v9.4s, v1.4s, v6.4s
-	WORD $0x4e29c421 // fmaxnm v1.4s, v1.4s, v9.4s
-	WORD $0x6e26dc48 // fmul v8.4s, v2.4s, v6.4s
-	WORD $0x4e28c442 // fmaxnm v2.4s, v2.4s, v8.4s
-	WORD $0x6e26dc69 // fmul v9.4s, v3.4s, v6.4s
-	WORD $0x4e29c463 // fmaxnm v3.4s, v3.4s, v9.4s
+	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	WORD $0x6e26dc49 // fmul v9.4s, v2.4s, v6.4s
+	WORD $0x4e27c400 // fmaxnm v0.4s, v0.4s, v7.4s
+	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
+	WORD $0x6e26dc67 // fmul v7.4s, v3.4s, v6.4s
 	WORD $0x6e26dc88 // fmul v8.4s, v4.4s, v6.4s
-	WORD $0x4e28c484 // fmaxnm v4.4s, v4.4s, v8.4s
 	WORD $0x6e26dca9 // fmul v9.4s, v5.4s, v6.4s
+	WORD $0x4e27c463 // fmaxnm v3.4s, v3.4s, v7.4s
+	WORD $0x4e28c484 // fmaxnm v4.4s, v4.4s, v8.4s
 	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
 	CMP $4, R10
 	BNE part
@@ -1838,26 +2148,58 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVQ.P 16(R4), F12
-	FMOVD.P 8(R4), F13
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F9, F10)
 	FMOVQ 32(R13), F11
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F12
+	FMOVD.P 8(R4), F13
+	ADD R8, R14, R14
 	WORD $0x4f8c1120 // fmla v0.4s, v9.4s, v12.s[0]
 	WORD $0x4fac1123 // fmla v3.4s, v9.4s, v12.s[1]
 	WORD $0x4f8c1926 // fmla v6.4s, v9.4s, v12.s[2]
 	WORD $0x4f8c1141 // fmla v1.4s, v10.4s, v12.s[0]
 	WORD $0x4fac1144 // fmla v4.4s, v10.4s, v12.s[1]
 	WORD $0x4f8c1947 // fmla v7.4s, v10.4s, v12.s[2]
+	FLDPQ 0(R14), (F9, F10)
 	WORD $0x4f8c1162 // fmla v2.4s, v11.4s, v12.s[0]
 	WORD $0x4fac1165 // fmla v5.4s, v11.4s, v12.s[1]
 	WORD $0x4f8c1968 // fmla v8.4s, v11.4s, v12.s[2]
+	FMOVQ 32(R14), F11
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4fac1920 // fmla v0.4s, v9.4s, v12.s[3]
+	WORD $0x4f8d1123 // fmla v3.4s, v9.4s, v13.s[0]
+	WORD $0x4fad1126 // fmla v6.4s, v9.4s, v13.s[1]
+	WORD $0x4fac1941 // fmla v1.4s, v10.4s, v12.s[3]
+	WORD $0x4f8d1144 // fmla v4.4s, v10.4s, v13.s[0]
+	WORD $0x4fad1147 // fmla v7.4s, v10.4s, v13.s[1]
+	FLDPQ 0(R13), (F9, F10)
+	WORD $0x4fac1962 // fmla v2.4s, v11.4s, v12.s[3]
+	WORD $0x4f8d1165 // fmla v5.4s, v11.4s, v13.s[0]
+	WORD $0x4fad1168 // fmla v8.4s, v11.4s, v13.s[1]
+	FMOVQ 32(R13), F11
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F12
+	FMOVD.P 8(R4), F13
 	ADD R8, R14, R14
+	WORD $0x4f8c1120 // fmla v0.4s, v9.4s, v12.s[0]
+	WORD $0x4fac1123 // fmla v3.4s, v9.4s, v12.s[1]
+	WORD $0x4f8c1926 // fmla v6.4s, v9.4s, v12.s[2]
+	WORD $0x4f8c1141 // fmla v1.4s, v10.4s, v12.s[0]
+	WORD $0x4fac1144 // fmla v4.4s, v10.4s, v12.s[1]
+	WORD $0x4f8c1947 // fmla v7.4s, v10.4s, v12.s[2]
 	FLDPQ 0(R14), (F9, F10)
+	WORD $0x4f8c1162 // fmla v2.4s, v11.4s, v12.s[0]
+	WORD $0x4fac1165 // fmla v5.4s, v11.4s, v12.s[1]
+	WORD $0x4f8c1968 // fmla v8.4s, v11.4s, v12.s[2]
 	FMOVQ 32(R14), F11
 	WORD $0x4fac1920 // fmla v0.4s, v9.4s, v12.s[3]
 	WORD $0x4f8d1123 // fmla v3.4s, v9.4s, v13.s[0]
@@ -1868,7 +2210,6 @@ pair:
 	WORD $0x4fac1962 // fmla v2.4s, v11.4s, v12.s[3]
 	WORD $0x4f8d1165 // fmla v5.4s, v11.4s, v13.s[0]
 	WORD $0x4fad1168 // fmla v8.4s, v11.4s, v13.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -1914,24 +2255,24 @@ finish:
 
 activate:
 	VLD1R (R16), [V9.S4]
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	WORD $0x4e2cc400 // fmaxnm v0.4s, v0.4s, v12.4s
-	WORD $0x6e29dc2d // fmul v13.4s, v1.4s, v9.4s
-	WORD $0x4e2dc421 // fmaxnm v1.4s, v1.4s, v13.4s
+	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
+	WORD $0x6e29dc2b // fmul v11.4s, v1.4s, v9.4s
 	WORD $0x6e29dc4c // fmul v12.4s, v2.4s, v9.4s
-	WORD $0x4e2cc442 // fmaxnm v2.4s, v2.4s, v12.4s
 	WORD $0x6e29dc6d // fmul v13.4s, v3.4s, v9.4s
+	WORD $0x4e2ac400 // fmaxnm v0.4s, v0.4s, v10.4s
+	WORD $0x4e2bc421 // fmaxnm v1.4s, v1.4s, v11.4s
+	WORD $0x4e2cc442 // fmaxnm v2.4s, v2.4s, v12.4s
 	WORD $0x4e2dc463 // fmaxnm v3.4s, v3.4s, v13.4s
-	WORD $0x6e29dc8c // fmul v12.4s, v4.4s, v9.4s
-	WORD $0x4e2cc484 // fmaxnm v4.4s, v4.4s, v12.4s
-	WORD $0x6e29dcad // fmul v13.4s, v5.4s, v9.4s
-	WORD $0x4e2dc4a5 // fmaxnm v5.4s, v5.4s, v13.4s
+	WORD $0x6e29dc8a // fmul v10.4s, v4.4s, v9.4s
+	WORD $0x6e29dcab // fmul v11.4s, v5.4s, v9.4s
 	WORD $0x6e29dccc // fmul v12.4s, v6.4s, v9.4s
-	WORD $0x4e2cc4c6 // fmaxnm v6.4s, v6.4s, v12.4s
 	WORD $0x6e29dced // fmul v13.4s, v7.4s, v9.4s
+	WORD $0x4e2ac484 // fmaxnm v4.4s, v4.4s, v10.4s
+	WORD $0x4e2bc4a5 // fmaxnm v5.4s, v5.4s, v11.4s
+	WORD $0x4e2cc4c6 // fmaxnm v6.4s, v6.4s, v12.4s
 	WORD $0x4e2dc4e7 // fmaxnm v7.4s, v7.4s, v13.4s
-	WORD $0x6e29dd0c // fmul v12.4s, v8.4s, v9.4s
-	WORD $0x4e2cc508 // fmaxnm v8.4s, v8.4s, v12.4s
+	WORD $0x6e29dd0a // fmul v10.4s, v8.4s, v9.4s
+	WORD $0x4e2ac508 // fmaxnm v8.4s, v8.4s, v10.4s
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -2028,29 +2369,67 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVQ.P 16(R4), F16
-	FMOVD.P 8(R4), F17
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F12, F13)
 	FLDPQ 32(R13), (F14, F15)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F16
+	FMOVD.P 8(R4), F17
+	ADD R8, R14, R14
 	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
 	WORD $0x4fb01184 // fmla v4.4s, v12.4s, v16.s[1]
 	WORD $0x4f901988 // fmla v8.4s, v12.4s, v16.s[2]
 	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
 	WORD $0x4fb011a5 // fmla v5.4s, v13.4s, v16.s[1]
 	WORD $0x4f9019a9 // fmla v9.4s, v13.4s, v16.s[2]
+	FLDPQ 0(R14), (F12, F13)
 	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
 	WORD $0x4fb011c6 // fmla v6.4s, v14.4s, v16.s[1]
 	WORD $0x4f9019ca // fmla v10.4s, v14.4s, v16.s[2]
 	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
 	WORD $0x4fb011e7 // fmla v7.4s, v15.4s, v16.s[1]
 	WORD $0x4f9019eb // fmla v11.4s, v15.4s, v16.s[2]
+	FLDPQ 32(R14), (F14, F15)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4fb01980 // fmla v0.4s, v12.4s, v16.s[3]
+	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
+	WORD $0x4fb11188 // fmla v8.4s, v12.4s, v17.s[1]
+	WORD $0x4fb019a1 // fmla v1.4s, v13.4s, v16.s[3]
+	WORD $0x4f9111a5 // fmla v5.4s, v13.4s, v17.s[0]
+	WORD $0x4fb111a9 // fmla v9.4s, v13.4s, v17.s[1]
+	FLDPQ 0(R13), (F12, F13)
+	WORD $0x4fb019c2 // fmla v2.4s, v14.4s, v16.s[3]
+	WORD $0x4f9111c6 // fmla v6.4s, v14.4s, v17.s[0]
+	WORD $0x4fb111ca // fmla v10.4s, v14.4s, v17.s[1]
+	WORD $0x4fb019e3 // fmla v3.4s, v15.4s, v16.s[3]
+	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
+	WORD $0x4fb111eb // fmla v11.4s, v15.4s, v17.s[1]
+	FLDPQ 32(R13), (F14, F15)
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F16
+	FMOVD.P 8(R4), F17
 	ADD R8, R14, R14
+	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
+	WORD $0x4fb01184 // fmla v4.4s, v12.4s, v16.s[1]
+	WORD $0x4f901988 // fmla v8.4s, v12.4s, v16.s[2]
+	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
+	WORD $0x4fb011a5 // fmla v5.4s, v13.4s, v16.s[1]
+	WORD $0x4f9019a9 // fmla v9.4s, v13.4s, v16.s[2]
 	FLDPQ 0(R14), (F12, F13)
+	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
+	WORD $0x4fb011c6 // fmla v6.4s, v14.4s, v16.s[1]
+	WORD $0x4f9019ca // fmla v10.4s, v14.4s, v16.s[2]
+	WORD $0x4f9011e3 // fmla v3.4s, v15.4s, v16.s[0]
+	WORD $0x4fb011e7 // fmla v7.4s, v15.4s, v16.s[1]
+	WORD $0x4f9019eb // fmla v11.4s, v15.4s, v16.s[2]
 	FLDPQ 32(R14), (F14, F15)
 	WORD $0x4fb01980 // fmla v0.4s, v12.4s, v16.s[3]
 	WORD $0x4f911184 // fmla v4.4s, v12.4s, v17.s[0]
@@ -2064,7 +2443,6 @@ pair:
 	WORD $0x4fb019e3 // fmla v3.4s, v15.4s, v16.s[3]
 	WORD $0x4f9111e7 // fmla v7.4s, v15.4s, v17.s[0]
 	WORD $0x4fb111eb // fmla v11.4s, v15.4s, v17.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -2116,30 +2494,30 @@ finish:
 
 activate:
 	VLD1R (R16), [V12.S4]
-	WORD $0x6e2cdc10 // fmul v16.4s, v0.4s, v12.4s
-	WORD $0x4e30c400 // fmaxnm v0.4s, v0.4s, v16.4s
-	WORD $0x6e2cdc31 // fmul v17.4s, v1.4s, v12.4s
-	WORD $0x4e31c421 // fmaxnm v1.4s, v1.4s, v17.4s
-	WORD $0x6e2cdc50 // fmul v16.4s, v2.4s, v12.4s
-	WORD $0x4e30c442 // fmaxnm v2.4s, v2.4s, v16.4s
-	WORD $0x6e2cdc71 // fmul v17.4s, v3.4s, v12.4s
-	WORD $0x4e31c463 // fmaxnm v3.4s, v3.4s, v17.4s
-	WORD $0x6e2cdc90 // fmul v16.4s, v4.4s, v12.4s
-	WORD $0x4e30c484 // fmaxnm v4.4s, v4.4s, v16.4s
-	WORD $0x6e2cdcb1 // fmul v17.4s, v5.4s, v12.4s
-	WORD $0x4e31c4a5 // fmaxnm v5.4s, v5.4s, v17.4s
-	WORD $0x6e2cdcd0 // fmul v16.4s, v6.4s, v12.4s
-	WORD $0x4e30c4c6 // fmaxnm v6.4s, v6.4s, v16.4s
-	WORD $0x6e2cdcf1 // fmul v17.4s, v7.4s, v12.4s
-	WORD $0x4e31c4e7 // fmaxnm v7.4s, v7.4s, v17.4s
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x6e2cdcad // fmul v13.4s, v5.4s, v12.4s
+	WORD $0x6e2cdcce // fmul v14.4s, v6.4s, v12.4s
+	WORD $0x6e2cdcef // fmul v15.4s, v7.4s, v12.4s
 	WORD $0x6e2cdd10 // fmul v16.4s, v8.4s, v12.4s
-	WORD $0x4e30c508 // fmaxnm v8.4s, v8.4s, v16.4s
 	WORD $0x6e2cdd31 // fmul v17.4s, v9.4s, v12.4s
+	WORD $0x4e2dc4a5 // fmaxnm v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ec4c6 // fmaxnm v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fc4e7 // fmaxnm v7.4s, v7.4s, v15.4s
+	WORD $0x4e30c508 // fmaxnm v8.4s, v8.4s, v16.4s
 	WORD $0x4e31c529 // fmaxnm v9.4s, v9.4s, v17.4s
-	WORD $0x6e2cdd50 // fmul v16.4s, v10.4s, v12.4s
-	WORD $0x4e30c54a // fmaxnm v10.4s, v10.4s, v16.4s
-	WORD $0x6e2cdd71 // fmul v17.4s, v11.4s, v12.4s
-	WORD $0x4e31c56b // fmaxnm v11.4s, v11.4s, v17.4s
+	WORD $0x6e2cdd4d // fmul v13.4s, v10.4s, v12.4s
+	WORD $0x6e2cdd6e // fmul v14.4s, v11.4s, v12.4s
+	WORD $0x4e2dc54a // fmaxnm v10.4s, v10.4s, v13.4s
+	WORD $0x4e2ec56b // fmaxnm v11.4s, v11.4s, v14.4s
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -2242,34 +2620,80 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVQ.P 16(R4), F20
-	FMOVD.P 8(R4), F21
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F15, F16)
 	FLDPQ 32(R13), (F17, F18)
 	FMOVQ 64(R13), F19
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F20
+	FMOVD.P 8(R4), F21
+	ADD R8, R14, R14
 	WORD $0x4f9411e0 // fmla v0.4s, v15.4s, v20.s[0]
 	WORD $0x4fb411e5 // fmla v5.4s, v15.4s, v20.s[1]
 	WORD $0x4f9419ea // fmla v10.4s, v15.4s, v20.s[2]
 	WORD $0x4f941201 // fmla v1.4s, v16.4s, v20.s[0]
 	WORD $0x4fb41206 // fmla v6.4s, v16.4s, v20.s[1]
 	WORD $0x4f941a0b // fmla v11.4s, v16.4s, v20.s[2]
+	FLDPQ 0(R14), (F15, F16)
 	WORD $0x4f941222 // fmla v2.4s, v17.4s, v20.s[0]
 	WORD $0x4fb41227 // fmla v7.4s, v17.4s, v20.s[1]
 	WORD $0x4f941a2c // fmla v12.4s, v17.4s, v20.s[2]
 	WORD $0x4f941243 // fmla v3.4s, v18.4s, v20.s[0]
 	WORD $0x4fb41248 // fmla v8.4s, v18.4s, v20.s[1]
 	WORD $0x4f941a4d // fmla v13.4s, v18.4s, v20.s[2]
+	FLDPQ 32(R14), (F17, F18)
 	WORD $0x4f941264 // fmla v4.4s, v19.4s, v20.s[0]
 	WORD $0x4fb41269 // fmla v9.4s, v19.4s, v20.s[1]
 	WORD $0x4f941a6e // fmla v14.4s, v19.4s, v20.s[2]
+	FMOVQ 64(R14), F19
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4fb419e0 // fmla v0.4s, v15.4s, v20.s[3]
+	WORD $0x4f9511e5 // fmla v5.4s, v15.4s, v21.s[0]
+	WORD $0x4fb511ea // fmla v10.4s, v15.4s, v21.s[1]
+	WORD $0x4fb41a01 // fmla v1.4s, v16.4s, v20.s[3]
+	WORD $0x4f951206 // fmla v6.4s, v16.4s, v21.s[0]
+	WORD $0x4fb5120b // fmla v11.4s, v16.4s, v21.s[1]
+	FLDPQ 0(R13), (F15, F16)
+	WORD $0x4fb41a22 // fmla v2.4s, v17.4s, v20.s[3]
+	WORD $0x4f951227 // fmla v7.4s, v17.4s, v21.s[0]
+	WORD $0x4fb5122c // fmla v12.4s, v17.4s, v21.s[1]
+	WORD $0x4fb41a43 // fmla v3.4s, v18.4s, v20.s[3]
+	WORD $0x4f951248 // fmla v8.4s, v18.4s, v21.s[0]
+	WORD $0x4fb5124d // fmla v13.4s, v18.4s, v21.s[1]
+	FLDPQ 32(R13), (F17, F18)
+	WORD $0x4fb41a64 // fmla v4.4s, v19.4s, v20.s[3]
+	WORD $0x4f951269 // fmla v9.4s, v19.4s, v21.s[0]
+	WORD $0x4fb5126e // fmla v14.4s, v19.4s, v21.s[1]
+	FMOVQ 64(R13), F19
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F20
+	FMOVD.P 8(R4), F21
 	ADD R8, R14, R14
+	WORD $0x4f9411e0 // fmla v0.4s, v15.4s, v20.s[0]
+	WORD $0x4fb411e5 // fmla v5.4s, v15.4s, v20.s[1]
+	WORD $0x4f9419ea // fmla v10.4s, v15.4s, v20.s[2]
+	WORD $0x4f941201 // fmla v1.4s, v16.4s, v20.s[0]
+	WORD $0x4fb41206 // fmla v6.4s, v16.4s, v20.s[1]
+	WORD $0x4f941a0b // fmla v11.4s, v16.4s, v20.s[2]
 	FLDPQ 0(R14), (F15, F16)
+	WORD $0x4f941222 // fmla v2.4s, v17.4s, v20.s[0]
+	WORD $0x4fb41227 // fmla v7.4s, v17.4s, v20.s[1]
+	WORD $0x4f941a2c // fmla v12.4s, v17.4s, v20.s[2]
+	WORD $0x4f941243 // fmla v3.4s, v18.4s, v20.s[0]
+	WORD $0x4fb41248 // fmla v8.4s, v18.4s, v20.s[1]
+	WORD $0x4f941a4d // fmla v13.4s, v18.4s, v20.s[2]
 	FLDPQ 32(R14), (F17, F18)
+	WORD $0x4f941264 // fmla v4.4s, v19.4s, v20.s[0]
+	WORD $0x4fb41269 // fmla v9.4s, v19.4s, v20.s[1]
+	WORD $0x4f941a6e // fmla v14.4s, v19.4s, v20.s[2]
 	FMOVQ 64(R14), F19
 	WORD $0x4fb419e0 // fmla v0.4s, v15.4s, v20.s[3]
 	WORD $0x4f9511e5 // fmla v5.4s, v15.4s, v21.s[0]
@@ -2286,7 +2710,6 @@ pair:
 	WORD $0x4fb41a64 // fmla v4.4s, v19.4s, v20.s[3]
 	WORD $0x4f951269 // fmla v9.4s, v19.4s, v21.s[0]
 	WORD $0x4fb5126e // fmla v14.4s, v19.4s, v21.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -2348,36 +2771,36 @@ finish:
 
 activate:
 	VLD1R (R16), [V15.S4]
-	WORD $0x6e2fdc14 // fmul v20.4s, v0.4s, v15.4s
-	WORD $0x4e34c400 // fmaxnm v0.4s, v0.4s, v20.4s
-	WORD $0x6e2fdc35 // fmul v21.4s, v1.4s, v15.4s
-	WORD $0x4e35c421 // fmaxnm v1.4s, v1.4s, v21.4s
-	WORD $0x6e2fdc54 // fmul v20.4s, v2.4s, v15.4s
-	WORD $0x4e34c442 // fmaxnm v2.4s, v2.4s, v20.4s
-	WORD $0x6e2fdc75 // fmul v21.4s, v3.4s, v15.4s
-	WORD $0x4e35c463 // fmaxnm v3.4s, v3.4s, v21.4s
+	WORD $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
+	WORD $0x6e2fdc31 // fmul v17.4s, v1.4s, v15.4s
+	WORD $0x6e2fdc52 // fmul v18.4s, v2.4s, v15.4s
+	WORD $0x6e2fdc73 // fmul v19.4s, v3.4s, v15.4s
 	WORD $0x6e2fdc94 // fmul v20.4s, v4.4s, v15.4s
-	WORD $0x4e34c484 // fmaxnm v4.4s, v4.4s, v20.4s
 	WORD $0x6e2fdcb5 // fmul v21.4s, v5.4s, v15.4s
+	WORD $0x4e30c400 // fmaxnm v0.4s, v0.4s, v16.4s
+	WORD $0x4e31c421 // fmaxnm v1.4s, v1.4s, v17.4s
+	WORD $0x4e32c442 // fmaxnm v2.4s, v2.4s, v18.4s
+	WORD $0x4e33c463 // fmaxnm v3.4s, v3.4s, v19.4s
+	WORD $0x4e34c484 // fmaxnm v4.4s, v4.4s, v20.4s
 	WORD $0x4e35c4a5 // fmaxnm v5.4s, v5.4s, v21.4s
-	WORD $0x6e2fdcd4 // fmul v20.4s, v6.4s, v15.4s
-	WORD $0x4e34c4c6 // fmaxnm v6.4s, v6.4s, v20.4s
-	WORD $0x6e2fdcf5 // fmul v21.4s, v7.4s, v15.4s
-	WORD $0x4e35c4e7 // fmaxnm v7.4s, v7.4s, v21.4s
-	WORD $0x6e2fdd14 // fmul v20.4s, v8.4s, v15.4s
-	WORD $0x4e34c508 // fmaxnm v8.4s, v8.4s, v20.4s
-	WORD $0x6e2fdd35 // fmul v21.4s, v9.4s, v15.4s
-	WORD $0x4e35c529 // fmaxnm v9.4s, v9.4s, v21.4s
+	WORD $0x6e2fdcd0 // fmul v16.4s, v6.4s, v15.4s
+	WORD $0x6e2fdcf1 // fmul v17.4s, v7.4s, v15.4s
+	WORD $0x6e2fdd12 // fmul v18.4s, v8.4s, v15.4s
+	WORD $0x6e2fdd33 // fmul v19.4s, v9.4s, v15.4s
 	WORD $0x6e2fdd54 // fmul v20.4s, v10.4s, v15.4s
-	WORD $0x4e34c54a // fmaxnm v10.4s, v10.4s, v20.4s
 	WORD $0x6e2fdd75 // fmul v21.4s, v11.4s, v15.4s
+	WORD $0x4e30c4c6 // fmaxnm v6.4s, v6.4s, v16.4s
+	WORD $0x4e31c4e7 // fmaxnm v7.4s, v7.4s, v17.4s
+	WORD $0x4e32c508 // fmaxnm v8.4s, v8.4s, v18.4s
+	WORD $0x4e33c529 // fmaxnm v9.4s, v9.4s, v19.4s
+	WORD $0x4e34c54a // fmaxnm v10.4s, v10.4s, v20.4s
 	WORD $0x4e35c56b // fmaxnm v11.4s, v11.4s, v21.4s
-	WORD $0x6e2fdd94 // fmul v20.4s, v12.4s, v15.4s
-	WORD $0x4e34c58c // fmaxnm v12.4s, v12.4s, v20.4s
-	WORD $0x6e2fddb5 // fmul v21.4s, v13.4s, v15.4s
-	WORD $0x4e35c5ad // fmaxnm v13.4s, v13.4s, v21.4s
-	WORD $0x6e2fddd4 // fmul v20.4s, v14.4s, v15.4s
-	WORD $0x4e34c5ce // fmaxnm v14.4s, v14.4s, v20.4s
+	WORD $0x6e2fdd90 // fmul v16.4s, v12.4s, v15.4s
+	WORD $0x6e2fddb1 // fmul v17.4s, v13.4s, v15.4s
+	WORD $0x6e2fddd2 // fmul v18.4s, v14.4s, v15.4s
+	WORD $0x4e30c58c // fmaxnm v12.4s, v12.4s, v16.4s
+	WORD $0x4e31c5ad // fmaxnm v13.4s, v13.4s, v17.4s
+	WORD $0x4e32c5ce // fmaxnm v14.4s, v14.4s, v18.4s
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -2486,37 +2909,89 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FMOVQ.P 16(R4), F24
-	FMOVD.P 8(R4), F25
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F18, F19)
 	FLDPQ 32(R13), (F20, F21)
 	FLDPQ 64(R13), (F22, F23)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F24
+	FMOVD.P 8(R4), F25
+	ADD R8, R14, R14
 	WORD $0x4f981240 // fmla v0.4s, v18.4s, v24.s[0]
 	WORD $0x4fb81246 // fmla v6.4s, v18.4s, v24.s[1]
 	WORD $0x4f981a4c // fmla v12.4s, v18.4s, v24.s[2]
 	WORD $0x4f981261 // fmla v1.4s, v19.4s, v24.s[0]
 	WORD $0x4fb81267 // fmla v7.4s, v19.4s, v24.s[1]
 	WORD $0x4f981a6d // fmla v13.4s, v19.4s, v24.s[2]
+	FLDPQ 0(R14), (F18, F19)
 	WORD $0x4f981282 // fmla v2.4s, v20.4s, v24.s[0]
 	WORD $0x4fb81288 // fmla v8.4s, v20.4s, v24.s[1]
 	WORD $0x4f981a8e // fmla v14.4s, v20.4s, v24.s[2]
 	WORD $0x4f9812a3 // fmla v3.4s, v21.4s, v24.s[0]
 	WORD $0x4fb812a9 // fmla v9.4s, v21.4s, v24.s[1]
 	WORD $0x4f981aaf // fmla v15.4s, v21.4s, v24.s[2]
+	FLDPQ 32(R14), (F20, F21)
 	WORD $0x4f9812c4 // fmla v4.4s, v22.4s, v24.s[0]
 	WORD $0x4fb812ca // fmla v10.4s, v22.4s, v24.s[1]
 	WORD $0x4f981ad0 // fmla v16.4s, v22.4s, v24.s[2]
 	WORD $0x4f9812e5 // fmla v5.4s, v23.4s, v24.s[0]
 	WORD $0x4fb812eb // fmla v11.4s, v23.4s, v24.s[1]
 	WORD $0x4f981af1 // fmla v17.4s, v23.4s, v24.s[2]
+	FLDPQ 64(R14), (F22, F23)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	ADD R8, R13, R13
+	WORD $0x4fb81a40 // fmla v0.4s, v18.4s, v24.s[3]
+	WORD $0x4f991246 // fmla v6.4s, v18.4s, v25.s[0]
+	WORD $0x4fb9124c // fmla v12.4s, v18.4s, v25.s[1]
+	WORD $0x4fb81a61 // fmla v1.4s, v19.4s, v24.s[3]
+	WORD $0x4f991267 // fmla v7.4s, v19.4s, v25.s[0]
+	WORD $0x4fb9126d // fmla v13.4s, v19.4s, v25.s[1]
+	FLDPQ 0(R13), (F18, F19)
+	WORD $0x4fb81a82 // fmla v2.4s, v20.4s, v24.s[3]
+	WORD $0x4f991288 // fmla v8.4s, v20.4s, v25.s[0]
+	WORD $0x4fb9128e // fmla v14.4s, v20.4s, v25.s[1]
+	WORD $0x4fb81aa3 // fmla v3.4s, v21.4s, v24.s[3]
+	WORD $0x4f9912a9 // fmla v9.4s, v21.4s, v25.s[0]
+	WORD $0x4fb912af // fmla v15.4s, v21.4s, v25.s[1]
+	FLDPQ 32(R13), (F20, F21)
+	WORD $0x4fb81ac4 // fmla v4.4s, v22.4s, v24.s[3]
+	WORD $0x4f9912ca // fmla v10.4s, v22.4s, v25.s[0]
+	WORD $0x4fb912d0 // fmla v16.4s, v22.4s, v25.s[1]
+	WORD $0x4fb81ae5 // fmla v5.4s, v23.4s, v24.s[3]
+	WORD $0x4f9912eb // fmla v11.4s, v23.4s, v25.s[0]
+	WORD $0x4fb912f1 // fmla v17.4s, v23.4s, v25.s[1]
+	FLDPQ 64(R13), (F22, F23)
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F24
+	FMOVD.P 8(R4), F25
 	ADD R8, R14, R14
+	WORD $0x4f981240 // fmla v0.4s, v18.4s, v24.s[0]
+	WORD $0x4fb81246 // fmla v6.4s, v18.4s, v24.s[1]
+	WORD $0x4f981a4c // fmla v12.4s, v18.4s, v24.s[2]
+	WORD $0x4f981261 // fmla v1.4s, v19.4s, v24.s[0]
+	WORD $0x4fb81267 // fmla v7.4s, v19.4s, v24.s[1]
+	WORD $0x4f981a6d // fmla v13.4s, v19.4s, v24.s[2]
 	FLDPQ 0(R14), (F18, F19)
+	WORD $0x4f981282 // fmla v2.4s, v20.4s, v24.s[0]
+	WORD $0x4fb81288 // fmla v8.4s, v20.4s, v24.s[1]
+	WORD $0x4f981a8e // fmla v14.4s, v20.4s, v24.s[2]
+	WORD $0x4f9812a3 // fmla v3.4s, v21.4s, v24.s[0]
+	WORD $0x4fb812a9 // fmla v9.4s, v21.4s, v24.s[1]
+	WORD $0x4f981aaf // fmla v15.4s, v21.4s, v24.s[2]
 	FLDPQ 32(R14), (F20, F21)
+	WORD $0x4f9812c4 // fmla v4.4s, v22.4s, v24.s[0]
+	WORD $0x4fb812ca // fmla v10.4s, v22.4s, v24.s[1]
+	WORD $0x4f981ad0 // fmla v16.4s, v22.4s, v24.s[2]
+	WORD $0x4f9812e5 // fmla v5.4s, v23.4s, v24.s[0]
+	WORD $0x4fb812eb // fmla v11.4s, v23.4s, v24.s[1]
+	WORD $0x4f981af1 // fmla v17.4s, v23.4s, v24.s[2]
 	FLDPQ 64(R14), (F22, F23)
 	WORD $0x4fb81a40 // fmla v0.4s, v18.4s, v24.s[3]
 	WORD $0x4f991246 // fmla v6.4s, v18.4s, v25.s[0]
@@ -2536,7 +3011,6 @@ pair:
 	WORD $0x4fb81ae5 // fmla v5.4s, v23.4s, v24.s[3]
 	WORD $0x4f9912eb // fmla v11.4s, v23.4s, v25.s[0]
 	WORD $0x4fb912f1 // fmla v17.4s, v23.4s, v25.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -2604,42 +3078,42 @@ finish:
 
 activate:
 	VLD1R (R16), [V18.S4]
-	WORD $0x6e32dc18 // fmul v24.4s, v0.4s, v18.4s
-	WORD $0x4e38c400 // fmaxnm v0.4s, v0.4s, v24.4s
-	WORD $0x6e32dc39 // fmul v25.4s, v1.4s, v18.4s
-	WORD $0x4e39c421 // fmaxnm v1.4s, v1.4s, v25.4s
-	WORD $0x6e32dc58 // fmul v24.4s, v2.4s, v18.4s
-	WORD $0x4e38c442 // fmaxnm v2.4s, v2.4s, v24.4s
-	WORD $0x6e32dc79 // fmul v25.4s, v3.4s, v18.4s
-	WORD $0x4e39c463 // fmaxnm v3.4s, v3.4s, v25.4s
-	WORD $0x6e32dc98 // fmul v24.4s, v4.4s, v18.4s
-	WORD $0x4e38c484 // fmaxnm v4.4s, v4.4s, v24.4s
-	WORD $0x6e32dcb9 // fmul v25.4s, v5.4s, v18.4s
-	WORD $0x4e39c4a5 // fmaxnm v5.4s, v5.4s, v25.4s
-	WORD $0x6e32dcd8 // fmul v24.4s, v6.4s, v18.4s
-	WORD $0x4e38c4c6 // fmaxnm v6.4s, v6.4s, v24.4s
-	WORD $0x6e32dcf9 // fmul v25.4s, v7.4s, v18.4s
-	WORD $0x4e39c4e7 // fmaxnm v7.4s, v7.4s, v25.4s
-	WORD $0x6e32dd18 // fmul v24.4s, v8.4s, v18.4s
-	WORD $0x4e38c508 // fmaxnm v8.4s, v8.4s, v24.4s
-	WORD $0x6e32dd39 // fmul v25.4s, v9.4s, v18.4s
-	WORD $0x4e39c529 // fmaxnm v9.4s, v9.4s, v25.4s
-	WORD $0x6e32dd58 // fmul v24.4s, v10.4s, v18.4s
-	WORD $0x4e38c54a // fmaxnm v10.4s, v10.4s, v24.4s
-	WORD $0x6e32dd79 // fmul v25.4s, v11.4s, v18.4s
-	WORD $0x4e39c56b // fmaxnm v11.4s, v11.4s, v25.4s
+	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
+	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
+	WORD $0x6e32dc55 // fmul v21.4s, v2.4s, v18.4s
+	WORD $0x6e32dc76 // fmul v22.4s, v3.4s, v18.4s
+	WORD $0x6e32dc97 // fmul v23.4s, v4.4s, v18.4s
+	WORD $0x6e32dcb8 // fmul v24.4s, v5.4s, v18.4s
+	WORD $0x6e32dcd9 // fmul v25.4s, v6.4s, v18.4s
+	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
+	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
+	WORD $0x4e35c442 // fmaxnm v2.4s, v2.4s, v21.4s
+	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
+	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
+	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
+	WORD $0x4e39c4c6 // fmaxnm v6.4s, v6.4s, v25.4s
+	WORD $0x6e32dcf3 // fmul v19.4s, v7.4s, v18.4s
+	WORD $0x6e32dd14 // fmul v20.4s, v8.4s, v18.4s
+	WORD $0x6e32dd35 // fmul v21.4s, v9.4s, v18.4s
+	WORD $0x6e32dd56 // fmul v22.4s, v10.4s, v18.4s
+	WORD $0x6e32dd77 // fmul v23.4s, v11.4s, v18.4s
 	WORD $0x6e32dd98 // fmul v24.4s, v12.4s, v18.4s
-	WORD $0x4e38c58c // fmaxnm v12.4s, v12.4s, v24.4s
 	WORD $0x6e32ddb9 // fmul v25.4s, v13.4s, v18.4s
+	WORD $0x4e33c4e7 // fmaxnm v7.4s, v7.4s, v19.4s
+	WORD $0x4e34c508 // fmaxnm v8.4s, v8.4s, v20.4s
+	WORD $0x4e35c529 // fmaxnm v9.4s, v9.4s, v21.4s
+	WORD $0x4e36c54a // fmaxnm v10.4s, v10.4s, v22.4s
+	WORD $0x4e37c56b // fmaxnm v11.4s, v11.4s, v23.4s
+	WORD $0x4e38c58c // fmaxnm v12.4s, v12.4s, v24.4s
 	WORD $0x4e39c5ad // fmaxnm v13.4s, v13.4s, v25.4s
-	WORD $0x6e32ddd8 // fmul v24.4s, v14.4s, v18.4s
-	WORD $0x4e38c5ce // fmaxnm v14.4s, v14.4s, v24.4s
-	WORD $0x6e32ddf9 // fmul v25.4s, v15.4s, v18.4s
-	WORD $0x4e39c5ef // fmaxnm v15.4s, v15.4s, v25.4s
-	WORD $0x6e32de18 // fmul v24.4s, v16.4s, v18.4s
-	WORD $0x4e38c610 // fmaxnm v16.4s, v16.4s, v24.4s
-	WORD $0x6e32de39 // fmul v25.4s, v17.4s, v18.4s
-	WORD $0x4e39c631 // fmaxnm v17.4s, v17.4s, v25.4s
+	WORD $0x6e32ddd3 // fmul v19.4s, v14.4s, v18.4s
+	WORD $0x6e32ddf4 // fmul v20.4s, v15.4s, v18.4s
+	WORD $0x6e32de15 // fmul v21.4s, v16.4s, v18.4s
+	WORD $0x6e32de36 // fmul v22.4s, v17.4s, v18.4s
+	WORD $0x4e33c5ce // fmaxnm v14.4s, v14.4s, v19.4s
+	WORD $0x4e34c5ef // fmaxnm v15.4s, v15.4s, v20.4s
+	WORD $0x4e35c610 // fmaxnm v16.4s, v16.4s, v21.4s
+	WORD $0x4e36c631 // fmaxnm v17.4s, v17.4s, v22.4s
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -2737,24 +3211,44 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F5, F6)
+	FMOVQ.P 16(R4), F5
 	ADD R8, R13, R13
 	FMOVQ 0(R13), F4
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F6
+	ADD R8, R14, R14
 	WORD $0x4f851080 // fmla v0.4s, v4.4s, v5.s[0]
 	WORD $0x4fa51081 // fmla v1.4s, v4.4s, v5.s[1]
 	WORD $0x4f851882 // fmla v2.4s, v4.4s, v5.s[2]
 	WORD $0x4fa51883 // fmla v3.4s, v4.4s, v5.s[3]
+	FMOVQ 0(R14), F4
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F5
+	ADD R8, R13, R13
+	WORD $0x4f861080 // fmla v0.4s, v4.4s, v6.s[0]
+	WORD $0x4fa61081 // fmla v1.4s, v4.4s, v6.s[1]
+	WORD $0x4f861882 // fmla v2.4s, v4.4s, v6.s[2]
+	WORD $0x4fa61883 // fmla v3.4s, v4.4s, v6.s[3]
+	FMOVQ 0(R13), F4
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F6
 	ADD R8, R14, R14
+	WORD $0x4f851080 // fmla v0.4s, v4.4s, v5.s[0]
+	WORD $0x4fa51081 // fmla v1.4s, v4.4s, v5.s[1]
+	WORD $0x4f851882 // fmla v2.4s, v4.4s, v5.s[2]
+	WORD $0x4fa51883 // fmla v3.4s, v4.4s, v5.s[3]
 	FMOVQ 0(R14), F4
 	WORD $0x4f861080 // fmla v0.4s, v4.4s, v6.s[0]
 	WORD $0x4fa61081 // fmla v1.4s, v4.4s, v6.s[1]
 	WORD $0x4f861882 // fmla v2.4s, v4.4s, v6.s[2]
 	WORD $0x4fa61883 // fmla v3.4s, v4.4s, v6.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -2789,12 +3283,12 @@ finish:
 activate:
 	VLD1R (R16), [V4.S4]
 	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
-	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
 	WORD $0x4e26c421 // fmaxnm v1.4s, v1.4s, v6.4s
 	WORD $0x6e24dc45 // fmul v5.4s, v2.4s, v4.4s
-	WORD $0x4e25c442 // fmaxnm v2.4s, v2.4s, v5.4s
 	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
+	WORD $0x4e25c442 // fmaxnm v2.4s, v2.4s, v5.4s
 	WORD $0x4e26c463 // fmaxnm v3.4s, v3.4s, v6.4s
 	CMP $4, R10
 	BNE part
@@ -2898,13 +3392,16 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F10, F11)
+	FMOVQ.P 16(R4), F10
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F8, F9)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F11
+	ADD R8, R14, R14
 	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
 	WORD $0x4faa1102 // fmla v2.4s, v8.4s, v10.s[1]
 	WORD $0x4f8a1904 // fmla v4.4s, v8.4s, v10.s[2]
@@ -2913,7 +3410,33 @@ pair:
 	WORD $0x4faa1123 // fmla v3.4s, v9.4s, v10.s[1]
 	WORD $0x4f8a1925 // fmla v5.4s, v9.4s, v10.s[2]
 	WORD $0x4faa1927 // fmla v7.4s, v9.4s, v10.s[3]
+	FLDPQ 0(R14), (F8, F9)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F10
+	ADD R8, R13, R13
+	WORD $0x4f8b1100 // fmla v0.4s, v8.4s, v11.s[0]
+	WORD $0x4fab1102 // fmla v2.4s, v8.4s, v11.s[1]
+	WORD $0x4f8b1904 // fmla v4.4s, v8.4s, v11.s[2]
+	WORD $0x4fab1906 // fmla v6.4s, v8.4s, v11.s[3]
+	WORD $0x4f8b1121 // fmla v1.4s, v9.4s, v11.s[0]
+	WORD $0x4fab1123 // fmla v3.4s, v9.4s, v11.s[1]
+	WORD $0x4f8b1925 // fmla v5.4s, v9.4s, v11.s[2]
+	WORD $0x4fab1927 // fmla v7.4s, v9.4s, v11.s[3]
+	FLDPQ 0(R13), (F8, F9)
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F11
 	ADD R8, R14, R14
+	WORD $0x4f8a1100 // fmla v0.4s, v8.4s, v10.s[0]
+	WORD $0x4faa1102 // fmla v2.4s, v8.4s, v10.s[1]
+	WORD $0x4f8a1904 // fmla v4.4s, v8.4s, v10.s[2]
+	WORD $0x4faa1906 // fmla v6.4s, v8.4s, v10.s[3]
+	WORD $0x4f8a1121 // fmla v1.4s, v9.4s, v10.s[0]
+	WORD $0x4faa1123 // fmla v3.4s, v9.4s, v10.s[1]
+	WORD $0x4f8a1925 // fmla v5.4s, v9.4s, v10.s[2]
+	WORD $0x4faa1927 // fmla v7.4s, v9.4s, v10.s[3]
 	FLDPQ 0(R14), (F8, F9)
 	WORD $0x4f8b1100 // fmla v0.4s, v8.4s, v11.s[0]
 	WORD $0x4fab1102 // fmla v2.4s, v8.4s, v11.s[1]
@@ -2923,7 +3446,6 @@ pair:
 	WORD $0x4fab1123 // fmla v3.4s, v9.4s, v11.s[1]
 	WORD $0x4f8b1925 // fmla v5.4s, v9.4s, v11.s[2]
 	WORD $0x4fab1927 // fmla v7.4s, v9.4s, v11.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -2965,22 +3487,22 @@ finish:
 
 activate:
 	VLD1R (R16), [V8.S4]
-	WORD $0x6e28dc0a // fmul v10.4s, v0.4s, v8.4s
-	WORD $0x4e2ac400 // fmaxnm v0.4s, v0.4s, v10.4s
-	WORD $0x6e28dc2b // fmul v11.4s, v1.4s, v8.4s
-	WORD $0x4e2bc421 // fmaxnm v1.4s, v1.4s, v11.4s
-	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
-	WORD $0x4e2ac442 // fmaxnm v2.4s, v2.4s, v10.4s
-	WORD $0x6e28dc6b // fmul v11.4s, v3.4s, v8.4s
-	WORD $0x4e2bc463 // fmaxnm v3.4s, v3.4s, v11.4s
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
+	WORD $0x6e28dc69 // fmul v9.4s, v3.4s, v8.4s
 	WORD $0x6e28dc8a // fmul v10.4s, v4.4s, v8.4s
-	WORD $0x4e2ac484 // fmaxnm v4.4s, v4.4s, v10.4s
 	WORD $0x6e28dcab // fmul v11.4s, v5.4s, v8.4s
+	WORD $0x4e29c463 // fmaxnm v3.4s, v3.4s, v9.4s
+	WORD $0x4e2ac484 // fmaxnm v4.4s, v4.4s, v10.4s
 	WORD $0x4e2bc4a5 // fmaxnm v5.4s, v5.4s, v11.4s
-	WORD $0x6e28dcca // fmul v10.4s, v6.4s, v8.4s
-	WORD $0x4e2ac4c6 // fmaxnm v6.4s, v6.4s, v10.4s
-	WORD $0x6e28dceb // fmul v11.4s, v7.4s, v8.4s
-	WORD $0x4e2bc4e7 // fmaxnm v7.4s, v7.4s, v11.4s
+	WORD $0x6e28dcc9 // fmul v9.4s, v6.4s, v8.4s
+	WORD $0x6e28dcea // fmul v10.4s, v7.4s, v8.4s
+	WORD $0x4e29c4c6 // fmaxnm v6.4s, v6.4s, v9.4s
+	WORD $0x4e2ac4e7 // fmaxnm v7.4s, v7.4s, v10.4s
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -3091,14 +3613,17 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F15, F16)
+	FMOVQ.P 16(R4), F15
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F12, F13)
 	FMOVQ 32(R13), F14
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F16
+	ADD R8, R14, R14
 	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
 	WORD $0x4faf1183 // fmla v3.4s, v12.4s, v15.s[1]
 	WORD $0x4f8f1986 // fmla v6.4s, v12.4s, v15.s[2]
@@ -3107,12 +3632,48 @@ pair:
 	WORD $0x4faf11a4 // fmla v4.4s, v13.4s, v15.s[1]
 	WORD $0x4f8f19a7 // fmla v7.4s, v13.4s, v15.s[2]
 	WORD $0x4faf19aa // fmla v10.4s, v13.4s, v15.s[3]
+	FLDPQ 0(R14), (F12, F13)
 	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
 	WORD $0x4faf11c5 // fmla v5.4s, v14.4s, v15.s[1]
 	WORD $0x4f8f19c8 // fmla v8.4s, v14.4s, v15.s[2]
 	WORD $0x4faf19cb // fmla v11.4s, v14.4s, v15.s[3]
+	FMOVQ 32(R14), F14
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F15
+	ADD R8, R13, R13
+	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
+	WORD $0x4fb01183 // fmla v3.4s, v12.4s, v16.s[1]
+	WORD $0x4f901986 // fmla v6.4s, v12.4s, v16.s[2]
+	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
+	WORD $0x4f9011a1 // fmla v1.4s, v13.4s, v16.s[0]
+	WORD $0x4fb011a4 // fmla v4.4s, v13.4s, v16.s[1]
+	WORD $0x4f9019a7 // fmla v7.4s, v13.4s, v16.s[2]
+	WORD $0x4fb019aa // fmla v10.4s, v13.4s, v16.s[3]
+	FLDPQ 0(R13), (F12, F13)
+	WORD $0x4f9011c2 // fmla v2.4s, v14.4s, v16.s[0]
+	WORD $0x4fb011c5 // fmla v5.4s, v14.4s, v16.s[1]
+	WORD $0x4f9019c8 // fmla v8.4s, v14.4s, v16.s[2]
+	WORD $0x4fb019cb // fmla v11.4s, v14.4s, v16.s[3]
+	FMOVQ 32(R13), F14
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F16
 	ADD R8, R14, R14
+	WORD $0x4f8f1180 // fmla v0.4s, v12.4s, v15.s[0]
+	WORD $0x4faf1183 // fmla v3.4s, v12.4s, v15.s[1]
+	WORD $0x4f8f1986 // fmla v6.4s, v12.4s, v15.s[2]
+	WORD $0x4faf1989 // fmla v9.4s, v12.4s, v15.s[3]
+	WORD $0x4f8f11a1 // fmla v1.4s, v13.4s, v15.s[0]
+	WORD $0x4faf11a4 // fmla v4.4s, v13.4s, v15.s[1]
+	WORD $0x4f8f19a7 // fmla v7.4s, v13.4s, v15.s[2]
+	WORD $0x4faf19aa // fmla v10.4s, v13.4s, v15.s[3]
 	FLDPQ 0(R14), (F12, F13)
+	WORD $0x4f8f11c2 // fmla v2.4s, v14.4s, v15.s[0]
+	WORD $0x4faf11c5 // fmla v5.4s, v14.4s, v15.s[1]
+	WORD $0x4f8f19c8 // fmla v8.4s, v14.4s, v15.s[2]
+	WORD $0x4faf19cb // fmla v11.4s, v14.4s, v15.s[3]
 	FMOVQ 32(R14), F14
 	WORD $0x4f901180 // fmla v0.4s, v12.4s, v16.s[0]
 	WORD $0x4fb01183 // fmla v3.4s, v12.4s, v16.s[1]
@@ -3126,7 +3687,6 @@ pair:
 	WORD $0x4fb011c5 // fmla v5.4s, v14.4s, v16.s[1]
 	WORD $0x4f9019c8 // fmla v8.4s, v14.4s, v16.s[2]
 	WORD $0x4fb019cb // fmla v11.4s, v14.4s, v16.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -3181,29 +3741,29 @@ finish:
 
 activate:
 	VLD1R (R16), [V12.S4]
-	WORD $0x6e2cdc0f // fmul v15.4s, v0.4s, v12.4s
-	WORD $0x4e2fc400 // fmaxnm v0.4s, v0.4s, v15.4s
-	WORD $0x6e2cdc30 // fmul v16.4s, v1.4s, v12.4s
-	WORD $0x4e30c421 // fmaxnm v1.4s, v1.4s, v16.4s
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
 	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
-	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
 	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
 	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
-	WORD $0x6e2cdc8f // fmul v15.4s, v4.4s, v12.4s
-	WORD $0x4e2fc484 // fmaxnm v4.4s, v4.4s, v15.4s
-	WORD $0x6e2cdcb0 // fmul v16.4s, v5.4s, v12.4s
-	WORD $0x4e30c4a5 // fmaxnm v5.4s, v5.4s, v16.4s
+	WORD $0x6e2cdc8d // fmul v13.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcae // fmul v14.4s, v5.4s, v12.4s
 	WORD $0x6e2cdccf // fmul v15.4s, v6.4s, v12.4s
-	WORD $0x4e2fc4c6 // fmaxnm v6.4s, v6.4s, v15.4s
 	WORD $0x6e2cdcf0 // fmul v16.4s, v7.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+	WORD $0x4e2fc4c6 // fmaxnm v6.4s, v6.4s, v15.4s
 	WORD $0x4e30c4e7 // fmaxnm v7.4s, v7.4s, v16.4s
-	WORD $0x6e2cdd0f // fmul v15.4s, v8.4s, v12.4s
-	WORD $0x4e2fc508 // fmaxnm v8.4s, v8.4s, v15.4s
-	WORD $0x6e2cdd30 // fmul v16.4s, v9.4s, v12.4s
-	WORD $0x4e30c529 // fmaxnm v9.4s, v9.4s, v16.4s
+	WORD $0x6e2cdd0d // fmul v13.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd2e // fmul v14.4s, v9.4s, v12.4s
 	WORD $0x6e2cdd4f // fmul v15.4s, v10.4s, v12.4s
-	WORD $0x4e2fc54a // fmaxnm v10.4s, v10.4s, v15.4s
 	WORD $0x6e2cdd70 // fmul v16.4s, v11.4s, v12.4s
+	WORD $0x4e2dc508 // fmaxnm v8.4s, v8.4s, v13.4s
+	WORD $0x4e2ec529 // fmaxnm v9.4s, v9.4s, v14.4s
+	WORD $0x4e2fc54a // fmaxnm v10.4s, v10.4s, v15.4s
 	WORD $0x4e30c56b // fmaxnm v11.4s, v11.4s, v16.4s
 	CMP $4, R10
 	BNE part
@@ -3323,14 +3883,17 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F20, F21)
+	FMOVQ.P 16(R4), F20
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F16, F17)
 	FLDPQ 32(R13), (F18, F19)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F21
+	ADD R8, R14, R14
 	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
 	WORD $0x4fb41204 // fmla v4.4s, v16.4s, v20.s[1]
 	WORD $0x4f941a08 // fmla v8.4s, v16.4s, v20.s[2]
@@ -3339,6 +3902,7 @@ pair:
 	WORD $0x4fb41225 // fmla v5.4s, v17.4s, v20.s[1]
 	WORD $0x4f941a29 // fmla v9.4s, v17.4s, v20.s[2]
 	WORD $0x4fb41a2d // fmla v13.4s, v17.4s, v20.s[3]
+	FLDPQ 0(R14), (F16, F17)
 	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
 	WORD $0x4fb41246 // fmla v6.4s, v18.4s, v20.s[1]
 	WORD $0x4f941a4a // fmla v10.4s, v18.4s, v20.s[2]
@@ -3347,8 +3911,51 @@ pair:
 	WORD $0x4fb41267 // fmla v7.4s, v19.4s, v20.s[1]
 	WORD $0x4f941a6b // fmla v11.4s, v19.4s, v20.s[2]
 	WORD $0x4fb41a6f // fmla v15.4s, v19.4s, v20.s[3]
+	FLDPQ 32(R14), (F18, F19)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F20
+	ADD R8, R13, R13
+	WORD $0x4f951200 // fmla v0.4s, v16.4s, v21.s[0]
+	WORD $0x4fb51204 // fmla v4.4s, v16.4s, v21.s[1]
+	WORD $0x4f951a08 // fmla v8.4s, v16.4s, v21.s[2]
+	WORD $0x4fb51a0c // fmla v12.4s, v16.4s, v21.s[3]
+	WORD $0x4f951221 // fmla v1.4s, v17.4s, v21.s[0]
+	WORD $0x4fb51225 // fmla v5.4s, v17.4s, v21.s[1]
+	WORD $0x4f951a29 // fmla v9.4s, v17.4s, v21.s[2]
+	WORD $0x4fb51a2d // fmla v13.4s, v17.4s, v21.s[3]
+	FLDPQ 0(R13), (F16, F17)
+	WORD $0x4f951242 // fmla v2.4s, v18.4s, v21.s[0]
+	WORD $0x4fb51246 // fmla v6.4s, v18.4s, v21.s[1]
+	WORD $0x4f951a4a // fmla v10.4s, v18.4s, v21.s[2]
+	WORD $0x4fb51a4e // fmla v14.4s, v18.4s, v21.s[3]
+	WORD $0x4f951263 // fmla v3.4s, v19.4s, v21.s[0]
+	WORD $0x4fb51267 // fmla v7.4s, v19.4s, v21.s[1]
+	WORD $0x4f951a6b // fmla v11.4s, v19.4s, v21.s[2]
+	WORD $0x4fb51a6f // fmla v15.4s, v19.4s, v21.s[3]
+	FLDPQ 32(R13), (F18, F19)
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F21
 	ADD R8, R14, R14
+	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
+	WORD $0x4fb41204 // fmla v4.4s, v16.4s, v20.s[1]
+	WORD $0x4f941a08 // fmla v8.4s, v16.4s, v20.s[2]
+	WORD $0x4fb41a0c // fmla v12.4s, v16.4s, v20.s[3]
+	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
+	WORD $0x4fb41225 // fmla v5.4s, v17.4s, v20.s[1]
+	WORD $0x4f941a29 // fmla v9.4s, v17.4s, v20.s[2]
+	WORD $0x4fb41a2d // fmla v13.4s, v17.4s, v20.s[3]
 	FLDPQ 0(R14), (F16, F17)
+	WORD $0x4f941242 // fmla v2.4s, v18.4s, v20.s[0]
+	WORD $0x4fb41246 // fmla v6.4s, v18.4s, v20.s[1]
+	WORD $0x4f941a4a // fmla v10.4s, v18.4s, v20.s[2]
+	WORD $0x4fb41a4e // fmla v14.4s, v18.4s, v20.s[3]
+	WORD $0x4f941263 // fmla v3.4s, v19.4s, v20.s[0]
+	WORD $0x4fb41267 // fmla v7.4s, v19.4s, v20.s[1]
+	WORD $0x4f941a6b // fmla v11.4s, v19.4s, v20.s[2]
+	WORD $0x4fb41a6f // fmla v15.4s, v19.4s, v20.s[3]
 	FLDPQ 32(R14), (F18, F19)
 	WORD $0x4f951200 // fmla v0.4s, v16.4s, v21.s[0]
 	WORD $0x4fb51204 // fmla v4.4s, v16.4s, v21.s[1]
@@ -3366,7 +3973,6 @@ pair:
 	WORD $0x4fb51267 // fmla v7.4s, v19.4s, v21.s[1]
 	WORD $0x4f951a6b // fmla v11.4s, v19.4s, v21.s[2]
 	WORD $0x4fb51a6f // fmla v15.4s, v19.4s, v21.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -3429,38 +4035,38 @@ finish:
 
 activate:
 	VLD1R (R16), [V16.S4]
-	WORD $0x6e30dc14 // fmul v20.4s, v0.4s, v16.4s
-	WORD $0x4e34c400 // fmaxnm v0.4s, v0.4s, v20.4s
-	WORD $0x6e30dc35 // fmul v21.4s, v1.4s, v16.4s
-	WORD $0x4e35c421 // fmaxnm v1.4s, v1.4s, v21.4s
-	WORD $0x6e30dc54 // fmul v20.4s, v2.4s, v16.4s
-	WORD $0x4e34c442 // fmaxnm v2.4s, v2.4s, v20.4s
-	WORD $0x6e30dc75 // fmul v21.4s, v3.4s, v16.4s
-	WORD $0x4e35c463 // fmaxnm v3.4s, v3.4s, v21.4s
-	WORD $0x6e30dc94 // fmul v20.4s, v4.4s, v16.4s
-	WORD $0x4e34c484 // fmaxnm v4.4s, v4.4s, v20.4s
-	WORD $0x6e30dcb5 // fmul v21.4s, v5.4s, v16.4s
-	WORD $0x4e35c4a5 // fmaxnm v5.4s, v5.4s, v21.4s
-	WORD $0x6e30dcd4 // fmul v20.4s, v6.4s, v16.4s
-	WORD $0x4e34c4c6 // fmaxnm v6.4s, v6.4s, v20.4s
-	WORD $0x6e30dcf5 // fmul v21.4s, v7.4s, v16.4s
-	WORD $0x4e35c4e7 // fmaxnm v7.4s, v7.4s, v21.4s
+	WORD $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
+	WORD $0x6e30dc53 // fmul v19.4s, v2.4s, v16.4s
+	WORD $0x6e30dc74 // fmul v20.4s, v3.4s, v16.4s
+	WORD $0x6e30dc95 // fmul v21.4s, v4.4s, v16.4s
+	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
+	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
+	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
+	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
+	WORD $0x4e35c484 // fmaxnm v4.4s, v4.4s, v21.4s
+	WORD $0x6e30dcb1 // fmul v17.4s, v5.4s, v16.4s
+	WORD $0x6e30dcd2 // fmul v18.4s, v6.4s, v16.4s
+	WORD $0x6e30dcf3 // fmul v19.4s, v7.4s, v16.4s
 	WORD $0x6e30dd14 // fmul v20.4s, v8.4s, v16.4s
-	WORD $0x4e34c508 // fmaxnm v8.4s, v8.4s, v20.4s
 	WORD $0x6e30dd35 // fmul v21.4s, v9.4s, v16.4s
+	WORD $0x4e31c4a5 // fmaxnm v5.4s, v5.4s, v17.4s
+	WORD $0x4e32c4c6 // fmaxnm v6.4s, v6.4s, v18.4s
+	WORD $0x4e33c4e7 // fmaxnm v7.4s, v7.4s, v19.4s
+	WORD $0x4e34c508 // fmaxnm v8.4s, v8.4s, v20.4s
 	WORD $0x4e35c529 // fmaxnm v9.4s, v9.4s, v21.4s
-	WORD $0x6e30dd54 // fmul v20.4s, v10.4s, v16.4s
-	WORD $0x4e34c54a // fmaxnm v10.4s, v10.4s, v20.4s
-	WORD $0x6e30dd75 // fmul v21.4s, v11.4s, v16.4s
-	WORD $0x4e35c56b // fmaxnm v11.4s, v11.4s, v21.4s
-	WORD $0x6e30dd94 // fmul v20.4s, v12.4s, v16.4s
-	WORD $0x4e34c58c // fmaxnm v12.4s, v12.4s, v20.4s
-	WORD $0x6e30ddb5 // fmul v21.4s, v13.4s, v16.4s
-	WORD $0x4e35c5ad // fmaxnm v13.4s, v13.4s, v21.4s
-	WORD $0x6e30ddd4 // fmul v20.4s, v14.4s, v16.4s
-	WORD $0x4e34c5ce // fmaxnm v14.4s, v14.4s, v20.4s
-	WORD $0x6e30ddf5 // fmul v21.4s, v15.4s, v16.4s
-	WORD $0x4e35c5ef // fmaxnm v15.4s, v15.4s, v21.4s
+	WORD $0x6e30dd51 // fmul v17.4s, v10.4s, v16.4s
+	WORD $0x6e30dd72 // fmul v18.4s, v11.4s, v16.4s
+	WORD $0x6e30dd93 // fmul v19.4s, v12.4s, v16.4s
+	WORD $0x6e30ddb4 // fmul v20.4s, v13.4s, v16.4s
+	WORD $0x6e30ddd5 // fmul v21.4s, v14.4s, v16.4s
+	WORD $0x4e31c54a // fmaxnm v10.4s, v10.4s, v17.4s
+	WORD $0x4e32c56b // fmaxnm v11.4s, v11.4s, v18.4s
+	WORD $0x4e33c58c // fmaxnm v12.4s, v12.4s, v19.4s
+	WORD $0x4e34c5ad // fmaxnm v13.4s, v13.4s, v20.4s
+	WORD $0x4e35c5ce // fmaxnm v14.4s, v14.4s, v21.4s
+	WORD $0x6e30ddf1 // fmul v17.4s, v15.4s, v16.4s
+	WORD $0x4e31c5ef // fmaxnm v15.4s, v15.4s, v17.4s
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -3587,15 +4193,18 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F25, F26)
+	FMOVQ.P 16(R4), F25
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F20, F21)
 	FLDPQ 32(R13), (F22, F23)
 	FMOVQ 64(R13), F24
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F26
+	ADD R8, R14, R14
 	WORD $0x4f991280 // fmla v0.4s, v20.4s, v25.s[0]
 	WORD $0x4fb91285 // fmla v5.4s, v20.4s, v25.s[1]
 	WORD $0x4f991a8a // fmla v10.4s, v20.4s, v25.s[2]
@@ -3604,6 +4213,7 @@ pair:
 	WORD $0x4fb912a6 // fmla v6.4s, v21.4s, v25.s[1]
 	WORD $0x4f991aab // fmla v11.4s, v21.4s, v25.s[2]
 	WORD $0x4fb91ab0 // fmla v16.4s, v21.4s, v25.s[3]
+	FLDPQ 0(R14), (F20, F21)
 	WORD $0x4f9912c2 // fmla v2.4s, v22.4s, v25.s[0]
 	WORD $0x4fb912c7 // fmla v7.4s, v22.4s, v25.s[1]
 	WORD $0x4f991acc // fmla v12.4s, v22.4s, v25.s[2]
@@ -3612,13 +4222,66 @@ pair:
 	WORD $0x4fb912e8 // fmla v8.4s, v23.4s, v25.s[1]
 	WORD $0x4f991aed // fmla v13.4s, v23.4s, v25.s[2]
 	WORD $0x4fb91af2 // fmla v18.4s, v23.4s, v25.s[3]
+	FLDPQ 32(R14), (F22, F23)
 	WORD $0x4f991304 // fmla v4.4s, v24.4s, v25.s[0]
 	WORD $0x4fb91309 // fmla v9.4s, v24.4s, v25.s[1]
 	WORD $0x4f991b0e // fmla v14.4s, v24.4s, v25.s[2]
 	WORD $0x4fb91b13 // fmla v19.4s, v24.4s, v25.s[3]
+	FMOVQ 64(R14), F24
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F25
+	ADD R8, R13, R13
+	WORD $0x4f9a1280 // fmla v0.4s, v20.4s, v26.s[0]
+	WORD $0x4fba1285 // fmla v5.4s, v20.4s, v26.s[1]
+	WORD $0x4f9a1a8a // fmla v10.4s, v20.4s, v26.s[2]
+	WORD $0x4fba1a8f // fmla v15.4s, v20.4s, v26.s[3]
+	WORD $0x4f9a12a1 // fmla v1.4s, v21.4s, v26.s[0]
+	WORD $0x4fba12a6 // fmla v6.4s, v21.4s, v26.s[1]
+	WORD $0x4f9a1aab // fmla v11.4s, v21.4s, v26.s[2]
+	WORD $0x4fba1ab0 // fmla v16.4s, v21.4s, v26.s[3]
+	FLDPQ 0(R13), (F20, F21)
+	WORD $0x4f9a12c2 // fmla v2.4s, v22.4s, v26.s[0]
+	WORD $0x4fba12c7 // fmla v7.4s, v22.4s, v26.s[1]
+	WORD $0x4f9a1acc // fmla v12.4s, v22.4s, v26.s[2]
+	WORD $0x4fba1ad1 // fmla v17.4s, v22.4s, v26.s[3]
+	WORD $0x4f9a12e3 // fmla v3.4s, v23.4s, v26.s[0]
+	WORD $0x4fba12e8 // fmla v8.4s, v23.4s, v26.s[1]
+	WORD $0x4f9a1aed // fmla v13.4s, v23.4s, v26.s[2]
+	WORD $0x4fba1af2 // fmla v18.4s, v23.4s, v26.s[3]
+	FLDPQ 32(R13), (F22, F23)
+	WORD $0x4f9a1304 // fmla v4.4s, v24.4s, v26.s[0]
+	WORD $0x4fba1309 // fmla v9.4s, v24.4s, v26.s[1]
+	WORD $0x4f9a1b0e // fmla v14.4s, v24.4s, v26.s[2]
+	WORD $0x4fba1b13 // fmla v19.4s, v24.4s, v26.s[3]
+	FMOVQ 64(R13), F24
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F26
 	ADD R8, R14, R14
+	WORD $0x4f991280 // fmla v0.4s, v20.4s, v25.s[0]
+	WORD $0x4fb91285 // fmla v5.4s, v20.4s, v25.s[1]
+	WORD $0x4f991a8a // fmla v10.4s, v20.4s, v25.s[2]
+	WORD $0x4fb91a8f // fmla v15.4s, v20.4s, v25.s[3]
+	WORD $0x4f9912a1 // fmla v1.4s, v21.4s, v25.s[0]
+	WORD $0x4fb912a6 // fmla v6.4s, v21.4s, v25.s[1]
+	WORD $0x4f991aab // fmla v11.4s, v21.4s, v25.s[2]
+	WORD $0x4fb91ab0 // fmla v16.4s, v21.4s, v25.s[3]
 	FLDPQ 0(R14), (F20, F21)
+	WORD $0x4f9912c2 // fmla v2.4s, v22.4s, v25.s[0]
+	WORD $0x4fb912c7 // fmla v7.4s, v22.4s, v25.s[1]
+	WORD $0x4f991acc // fmla v12.4s, v22.4s, v25.s[2]
+	WORD $0x4fb91ad1 // fmla v17.4s, v22.4s, v25.s[3]
+	WORD $0x4f9912e3 // fmla v3.4s, v23.4s, v25.s[0]
+	WORD $0x4fb912e8 // fmla v8.4s, v23.4s, v25.s[1]
+	WORD $0x4f991aed // fmla v13.4s, v23.4s, v25.s[2]
+	WORD $0x4fb91af2 // fmla v18.4s, v23.4s, v25.s[3]
 	FLDPQ 32(R14), (F22, F23)
+	WORD $0x4f991304 // fmla v4.4s, v24.4s, v25.s[0]
+	WORD $0x4fb91309 // fmla v9.4s, v24.4s, v25.s[1]
+	WORD $0x4f991b0e // fmla v14.4s, v24.4s, v25.s[2]
+	WORD $0x4fb91b13 // fmla v19.4s, v24.4s, v25.s[3]
 	FMOVQ 64(R14), F24
 	WORD $0x4f9a1280 // fmla v0.4s, v20.4s, v26.s[0]
 	WORD $0x4fba1285 // fmla v5.4s, v20.4s, v26.s[1]
@@ -3640,7 +4303,6 @@ pair:
 	WORD $0x4fba1309 // fmla v9.4s, v24.4s, v26.s[1]
 	WORD $0x4f9a1b0e // fmla v14.4s, v24.4s, v26.s[2]
 	WORD $0x4fba1b13 // fmla v19.4s, v24.4s, v26.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -3716,46 +4378,46 @@ finish:
 
 activate:
 	VLD1R (R16), [V20.S4]
-	WORD $0x6e34dc19 // fmul v25.4s, v0.4s, v20.4s
-	WORD $0x4e39c400 // fmaxnm v0.4s, v0.4s, v25.4s
-	WORD $0x6e34dc3a // fmul v26.4s, v1.4s, v20.4s
-	WORD $0x4e3ac421 // fmaxnm v1.4s, v1.4s, v26.4s
-	WORD $0x6e34dc59 // fmul v25.4s, v2.4s, v20.4s
-	WORD $0x4e39c442 // fmaxnm v2.4s, v2.4s, v25.4s
-	WORD $0x6e34dc7a // fmul v26.4s, v3.4s, v20.4s
-	WORD $0x4e3ac463 // fmaxnm v3.4s, v3.4s, v26.4s
+	WORD $0x6e34dc15 // fmul v21.4s, v0.4s, v20.4s
+	WORD $0x6e34dc36 // fmul v22.4s, v1.4s, v20.4s
+	WORD $0x6e34dc57 // fmul v23.4s, v2.4s, v20.4s
+	WORD $0x6e34dc78 // fmul v24.4s, v3.4s, v20.4s
 	WORD $0x6e34dc99 // fmul v25.4s, v4.4s, v20.4s
-	WORD $0x4e39c484 // fmaxnm v4.4s, v4.4s, v25.4s
 	WORD $0x6e34dcba // fmul v26.4s, v5.4s, v20.4s
+	WORD $0x4e35c400 // fmaxnm v0.4s, v0.4s, v21.4s
+	WORD $0x4e36c421 // fmaxnm v1.4s, v1.4s, v22.4s
+	WORD $0x4e37c442 // fmaxnm v2.4s, v2.4s, v23.4s
+	WORD $0x4e38c463 // fmaxnm v3.4s, v3.4s, v24.4s
+	WORD $0x4e39c484 // fmaxnm v4.4s, v4.4s, v25.4s
 	WORD $0x4e3ac4a5 // fmaxnm v5.4s, v5.4s, v26.4s
-	WORD $0x6e34dcd9 // fmul v25.4s, v6.4s, v20.4s
-	WORD $0x4e39c4c6 // fmaxnm v6.4s, v6.4s, v25.4s
-	WORD $0x6e34dcfa // fmul v26.4s, v7.4s, v20.4s
-	WORD $0x4e3ac4e7 // fmaxnm v7.4s, v7.4s, v26.4s
-	WORD $0x6e34dd19 // fmul v25.4s, v8.4s, v20.4s
-	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
-	WORD $0x6e34dd3a // fmul v26.4s, v9.4s, v20.4s
-	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
+	WORD $0x6e34dcd5 // fmul v21.4s, v6.4s, v20.4s
+	WORD $0x6e34dcf6 // fmul v22.4s, v7.4s, v20.4s
+	WORD $0x6e34dd17 // fmul v23.4s, v8.4s, v20.4s
+	WORD $0x6e34dd38 // fmul v24.4s, v9.4s, v20.4s
 	WORD $0x6e34dd59 // fmul v25.4s, v10.4s, v20.4s
-	WORD $0x4e39c54a // fmaxnm v10.4s, v10.4s, v25.4s
 	WORD $0x6e34dd7a // fmul v26.4s, v11.4s, v20.4s
+	WORD $0x4e35c4c6 // fmaxnm v6.4s, v6.4s, v21.4s
+	WORD $0x4e36c4e7 // fmaxnm v7.4s, v7.4s, v22.4s
+	WORD $0x4e37c508 // fmaxnm v8.4s, v8.4s, v23.4s
+	WORD $0x4e38c529 // fmaxnm v9.4s, v9.4s, v24.4s
+	WORD $0x4e39c54a // fmaxnm v10.4s, v10.4s, v25.4s
 	WORD $0x4e3ac56b // fmaxnm v11.4s, v11.4s, v26.4s
-	WORD $0x6e34dd99 // fmul v25.4s, v12.4s, v20.4s
-	WORD $0x4e39c58c // fmaxnm v12.4s, v12.4s, v25.4s
-	WORD $0x6e34ddba // fmul v26.4s, v13.4s, v20.4s
-	WORD $0x4e3ac5ad // fmaxnm v13.4s, v13.4s, v26.4s
-	WORD $0x6e34ddd9 // fmul v25.4s, v14.4s, v20.4s
-	WORD $0x4e39c5ce // fmaxnm v14.4s, v14.4s, v25.4s
-	WORD $0x6e34ddfa // fmul v26.4s, v15.4s, v20.4s
-	WORD $0x4e3ac5ef // fmaxnm v15.4s, v15.4s, v26.4s
+	WORD $0x6e34dd95 // fmul v21.4s, v12.4s, v20.4s
+	WORD $0x6e34ddb6 // fmul v22.4s, v13.4s, v20.4s
+	WORD $0x6e34ddd7 // fmul v23.4s, v14.4s, v20.4s
+	WORD $0x6e34ddf8 // fmul v24.4s, v15.4s, v20.4s
 	WORD $0x6e34de19 // fmul v25.4s, v16.4s, v20.4s
-	WORD $0x4e39c610 // fmaxnm v16.4s, v16.4s, v25.4s
 	WORD $0x6e34de3a // fmul v26.4s, v17.4s, v20.4s
+	WORD $0x4e35c58c // fmaxnm v12.4s, v12.4s, v21.4s
+	WORD $0x4e36c5ad // fmaxnm v13.4s, v13.4s, v22.4s
+	WORD $0x4e37c5ce // fmaxnm v14.4s, v14.4s, v23.4s
+	WORD $0x4e38c5ef // fmaxnm v15.4s, v15.4s, v24.4s
+	WORD $0x4e39c610 // fmaxnm v16.4s, v16.4s, v25.4s
 	WORD $0x4e3ac631 // fmaxnm v17.4s, v17.4s, v26.4s
-	WORD $0x6e34de59 // fmul v25.4s, v18.4s, v20.4s
-	WORD $0x4e39c652 // fmaxnm v18.4s, v18.4s, v25.4s
-	WORD $0x6e34de7a // fmul v26.4s, v19.4s, v20.4s
-	WORD $0x4e3ac673 // fmaxnm v19.4s, v19.4s, v26.4s
+	WORD $0x6e34de55 // fmul v21.4s, v18.4s, v20.4s
+	WORD $0x6e34de76 // fmul v22.4s, v19.4s, v20.4s
+	WORD $0x4e35c652 // fmaxnm v18.4s, v18.4s, v21.4s
+	WORD $0x4e36c673 // fmaxnm v19.4s, v19.4s, v22.4s
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -3890,15 +4552,18 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F30, F31)
+	FMOVQ.P 16(R4), F30
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F24, F25)
 	FLDPQ 32(R13), (F26, F27)
 	FLDPQ 64(R13), (F28, F29)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F31
+	ADD R8, R14, R14
 	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
 	WORD $0x4fbe1306 // fmla v6.4s, v24.4s, v30.s[1]
 	WORD $0x4f9e1b0c // fmla v12.4s, v24.4s, v30.s[2]
@@ -3907,6 +4572,7 @@ pair:
 	WORD $0x4fbe1327 // fmla v7.4s, v25.4s, v30.s[1]
 	WORD $0x4f9e1b2d // fmla v13.4s, v25.4s, v30.s[2]
 	WORD $0x4fbe1b33 // fmla v19.4s, v25.4s, v30.s[3]
+	FLDPQ 0(R14), (F24, F25)
 	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
 	WORD $0x4fbe1348 // fmla v8.4s, v26.4s, v30.s[1]
 	WORD $0x4f9e1b4e // fmla v14.4s, v26.4s, v30.s[2]
@@ -3915,6 +4581,7 @@ pair:
 	WORD $0x4fbe1369 // fmla v9.4s, v27.4s, v30.s[1]
 	WORD $0x4f9e1b6f // fmla v15.4s, v27.4s, v30.s[2]
 	WORD $0x4fbe1b75 // fmla v21.4s, v27.4s, v30.s[3]
+	FLDPQ 32(R14), (F26, F27)
 	WORD $0x4f9e1384 // fmla v4.4s, v28.4s, v30.s[0]
 	WORD $0x4fbe138a // fmla v10.4s, v28.4s, v30.s[1]
 	WORD $0x4f9e1b90 // fmla v16.4s, v28.4s, v30.s[2]
@@ -3923,9 +4590,69 @@ pair:
 	WORD $0x4fbe13ab // fmla v11.4s, v29.4s, v30.s[1]
 	WORD $0x4f9e1bb1 // fmla v17.4s, v29.4s, v30.s[2]
 	WORD $0x4fbe1bb7 // fmla v23.4s, v29.4s, v30.s[3]
+	FLDPQ 64(R14), (F28, F29)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F30
+	ADD R8, R13, R13
+	WORD $0x4f9f1300 // fmla v0.4s, v24.4s, v31.s[0]
+	WORD $0x4fbf1306 // fmla v6.4s, v24.4s, v31.s[1]
+	WORD $0x4f9f1b0c // fmla v12.4s, v24.4s, v31.s[2]
+	WORD $0x4fbf1b12 // fmla v18.4s, v24.4s, v31.s[3]
+	WORD $0x4f9f1321 // fmla v1.4s, v25.4s, v31.s[0]
+	WORD $0x4fbf1327 // fmla v7.4s, v25.4s, v31.s[1]
+	WORD $0x4f9f1b2d // fmla v13.4s, v25.4s, v31.s[2]
+	WORD $0x4fbf1b33 // fmla v19.4s, v25.4s, v31.s[3]
+	FLDPQ 0(R13), (F24, F25)
+	WORD $0x4f9f1342 // fmla v2.4s, v26.4s, v31.s[0]
+	WORD $0x4fbf1348 // fmla v8.4s, v26.4s, v31.s[1]
+	WORD $0x4f9f1b4e // fmla v14.4s, v26.4s, v31.s[2]
+	WORD $0x4fbf1b54 // fmla v20.4s, v26.4s, v31.s[3]
+	WORD $0x4f9f1363 // fmla v3.4s, v27.4s, v31.s[0]
+	WORD $0x4fbf1369 // fmla v9.4s, v27.4s, v31.s[1]
+	WORD $0x4f9f1b6f // fmla v15.4s, v27.4s, v31.s[2]
+	WORD $0x4fbf1b75 // fmla v21.4s, v27.4s, v31.s[3]
+	FLDPQ 32(R13), (F26, F27)
+	WORD $0x4f9f1384 // fmla v4.4s, v28.4s, v31.s[0]
+	WORD $0x4fbf138a // fmla v10.4s, v28.4s, v31.s[1]
+	WORD $0x4f9f1b90 // fmla v16.4s, v28.4s, v31.s[2]
+	WORD $0x4fbf1b96 // fmla v22.4s, v28.4s, v31.s[3]
+	WORD $0x4f9f13a5 // fmla v5.4s, v29.4s, v31.s[0]
+	WORD $0x4fbf13ab // fmla v11.4s, v29.4s, v31.s[1]
+	WORD $0x4f9f1bb1 // fmla v17.4s, v29.4s, v31.s[2]
+	WORD $0x4fbf1bb7 // fmla v23.4s, v29.4s, v31.s[3]
+	FLDPQ 64(R13), (F28, F29)
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F31
 	ADD R8, R14, R14
+	WORD $0x4f9e1300 // fmla v0.4s, v24.4s, v30.s[0]
+	WORD $0x4fbe1306 // fmla v6.4s, v24.4s, v30.s[1]
+	WORD $0x4f9e1b0c // fmla v12.4s, v24.4s, v30.s[2]
+	WORD $0x4fbe1b12 // fmla v18.4s, v24.4s, v30.s[3]
+	WORD $0x4f9e1321 // fmla v1.4s, v25.4s, v30.s[0]
+	WORD $0x4fbe1327 // fmla v7.4s, v25.4s, v30.s[1]
+	WORD $0x4f9e1b2d // fmla v13.4s, v25.4s, v30.s[2]
+	WORD $0x4fbe1b33 // fmla v19.4s, v25.4s, v30.s[3]
 	FLDPQ 0(R14), (F24, F25)
+	WORD $0x4f9e1342 // fmla v2.4s, v26.4s, v30.s[0]
+	WORD $0x4fbe1348 // fmla v8.4s, v26.4s, v30.s[1]
+	WORD $0x4f9e1b4e // fmla v14.4s, v26.4s, v30.s[2]
+	WORD $0x4fbe1b54 // fmla v20.4s, v26.4s, v30.s[3]
+	WORD $0x4f9e1363 // fmla v3.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe1369 // fmla v9.4s, v27.4s, v30.s[1]
+	WORD $0x4f9e1b6f // fmla v15.4s, v27.4s, v30.s[2]
+	WORD $0x4fbe1b75 // fmla v21.4s, v27.4s, v30.s[3]
 	FLDPQ 32(R14), (F26, F27)
+	WORD $0x4f9e1384 // fmla v4.4s, v28.4s, v30.s[0]
+	WORD $0x4fbe138a // fmla v10.4s, v28.4s, v30.s[1]
+	WORD $0x4f9e1b90 // fmla v16.4s, v28.4s, v30.s[2]
+	WORD $0x4fbe1b96 // fmla v22.4s, v28.4s, v30.s[3]
+	WORD $0x4f9e13a5 // fmla v5.4s, v29.4s, v30.s[0]
+	WORD $0x4fbe13ab // fmla v11.4s, v29.4s, v30.s[1]
+	WORD $0x4f9e1bb1 // fmla v17.4s, v29.4s, v30.s[2]
+	WORD $0x4fbe1bb7 // fmla v23.4s, v29.4s, v30.s[3]
 	FLDPQ 64(R14), (F28, F29)
 	WORD $0x4f9f1300 // fmla v0.4s, v24.4s, v31.s[0]
 	WORD $0x4fbf1306 // fmla v6.4s, v24.4s, v31.s[1]
@@ -3951,7 +4678,6 @@ pair:
 	WORD $0x4fbf13ab // fmla v11.4s, v29.4s, v31.s[1]
 	WORD $0x4f9f1bb1 // fmla v17.4s, v29.4s, v31.s[2]
 	WORD $0x4fbf1bb7 // fmla v23.4s, v29.4s, v31.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -4035,54 +4761,54 @@ finish:
 
 activate:
 	VLD1R (R16), [V24.S4]
-	WORD $0x6e38dc1e // fmul v30.4s, v0.4s, v24.4s
-	WORD $0x4e3ec400 // fmaxnm v0.4s, v0.4s, v30.4s
-	WORD $0x6e38dc3f // fmul v31.4s, v1.4s, v24.4s
-	WORD $0x4e3fc421 // fmaxnm v1.4s, v1.4s, v31.4s
-	WORD $0x6e38dc5e // fmul v30.4s, v2.4s, v24.4s
-	WORD $0x4e3ec442 // fmaxnm v2.4s, v2.4s, v30.4s
-	WORD $0x6e38dc7f // fmul v31.4s, v3.4s, v24.4s
-	WORD $0x4e3fc463 // fmaxnm v3.4s, v3.4s, v31.4s
-	WORD $0x6e38dc9e // fmul v30.4s, v4.4s, v24.4s
-	WORD $0x4e3ec484 // fmaxnm v4.4s, v4.4s, v30.4s
-	WORD $0x6e38dcbf // fmul v31.4s, v5.4s, v24.4s
-	WORD $0x4e3fc4a5 // fmaxnm v5.4s, v5.4s, v31.4s
-	WORD $0x6e38dcde // fmul v30.4s, v6.4s, v24.4s
-	WORD $0x4e3ec4c6 // fmaxnm v6.4s, v6.4s, v30.4s
-	WORD $0x6e38dcff // fmul v31.4s, v7.4s, v24.4s
-	WORD $0x4e3fc4e7 // fmaxnm v7.4s, v7.4s, v31.4s
-	WORD $0x6e38dd1e // fmul v30.4s, v8.4s, v24.4s
-	WORD $0x4e3ec508 // fmaxnm v8.4s, v8.4s, v30.4s
-	WORD $0x6e38dd3f // fmul v31.4s, v9.4s, v24.4s
-	WORD $0x4e3fc529 // fmaxnm v9.4s, v9.4s, v31.4s
-	WORD $0x6e38dd5e // fmul v30.4s, v10.4s, v24.4s
-	WORD $0x4e3ec54a // fmaxnm v10.4s, v10.4s, v30.4s
-	WORD $0x6e38dd7f // fmul v31.4s, v11.4s, v24.4s
-	WORD $0x4e3fc56b // fmaxnm v11.4s, v11.4s, v31.4s
+	WORD $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
+	WORD $0x6e38dc3a // fmul v26.4s, v1.4s, v24.4s
+	WORD $0x6e38dc5b // fmul v27.4s, v2.4s, v24.4s
+	WORD $0x6e38dc7c // fmul v28.4s, v3.4s, v24.4s
+	WORD $0x6e38dc9d // fmul v29.4s, v4.4s, v24.4s
+	WORD $0x6e38dcbe // fmul v30.4s, v5.4s, v24.4s
+	WORD $0x6e38dcdf // fmul v31.4s, v6.4s, v24.4s
+	WORD $0x4e39c400 // fmaxnm v0.4s, v0.4s, v25.4s
+	WORD $0x4e3ac421 // fmaxnm v1.4s, v1.4s, v26.4s
+	WORD $0x4e3bc442 // fmaxnm v2.4s, v2.4s, v27.4s
+	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
+	WORD $0x4e3dc484 // fmaxnm v4.4s, v4.4s, v29.4s
+	WORD $0x4e3ec4a5 // fmaxnm v5.4s, v5.4s, v30.4s
+	WORD $0x4e3fc4c6 // fmaxnm v6.4s, v6.4s, v31.4s
+	WORD $0x6e38dcf9 // fmul v25.4s, v7.4s, v24.4s
+	WORD $0x6e38dd1a // fmul v26.4s, v8.4s, v24.4s
+	WORD $0x6e38dd3b // fmul v27.4s, v9.4s, v24.4s
+	WORD $0x6e38dd5c // fmul v28.4s, v10.4s, v24.4s
+	WORD $0x6e38dd7d // fmul v29.4s, v11.4s, v24.4s
 	WORD $0x6e38dd9e // fmul v30.4s, v12.4s, v24.4s
-	WORD $0x4e3ec58c // fmaxnm v12.4s, v12.4s, v30.4s
 	WORD $0x6e38ddbf // fmul v31.4s, v13.4s, v24.4s
+	WORD $0x4e39c4e7 // fmaxnm v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ac508 // fmaxnm v8.4s, v8.4s, v26.4s
+	WORD $0x4e3bc529 // fmaxnm v9.4s, v9.4s, v27.4s
+	WORD $0x4e3cc54a // fmaxnm v10.4s, v10.4s, v28.4s
+	WORD $0x4e3dc56b // fmaxnm v11.4s, v11.4s, v29.4s
+	WORD $0x4e3ec58c // fmaxnm v12.4s, v12.4s, v30.4s
 	WORD $0x4e3fc5ad // fmaxnm v13.4s, v13.4s, v31.4s
-	WORD $0x6e38ddde // fmul v30.4s, v14.4s, v24.4s
-	WORD $0x4e3ec5ce // fmaxnm v14.4s, v14.4s, v30.4s
-	WORD $0x6e38ddff // fmul v31.4s, v15.4s, v24.4s
-	WORD $0x4e3fc5ef // fmaxnm v15.4s, v15.4s, v31.4s
-	WORD $0x6e38de1e // fmul v30.4s, v16.4s, v24.4s
-	WORD $0x4e3ec610 // fmaxnm v16.4s, v16.4s, v30.4s
-	WORD $0x6e38de3f // fmul v31.4s, v17.4s, v24.4s
-	WORD $0x4e3fc631 // fmaxnm v17.4s, v17.4s, v31.4s
-	WORD $0x6e38de5e // fmul v30.4s, v18.4s, v24.4s
-	WORD $0x4e3ec652 // fmaxnm v18.4s, v18.4s, v30.4s
-	WORD $0x6e38de7f // fmul v31.4s, v19.4s, v24.4s
-	WORD $0x4e3fc673 // fmaxnm v19.4s, v19.4s, v31.4s
-	WORD $0x6e38de9e // fmul v30.4s, v20.4s, v24.4s
-	WORD $0x4e3ec694 // fmaxnm v20.4s, v20.4s, v30.4s
-	WORD $0x6e38debf // fmul v31.4s, v21.4s, v24.4s
-	WORD $0x4e3fc6b5 // fmaxnm v21.4s, v21.4s, v31.4s
-	WORD $0x6e38dede // fmul v30.4s, v22.4s, v24.4s
-	WORD $0x4e3ec6d6 // fmaxnm v22.4s, v22.4s, v30.4s
-	WORD $0x6e38deff // fmul v31.4s, v23.4s, v24.4s
-	WORD $0x4e3fc6f7 // fmaxnm v23.4s, v23.4s, v31.4s
+	WORD $0x6e38ddd9 // fmul v25.4s, v14.4s, v24.4s
+	WORD $0x6e38ddfa // fmul v26.4s, v15.4s, v24.4s
+	WORD $0x6e38de1b // fmul v27.4s, v16.4s, v24.4s
+	WORD $0x6e38de3c // fmul v28.4s, v17.4s, v24.4s
+	WORD $0x6e38de5d // fmul v29.4s, v18.4s, v24.4s
+	WORD $0x6e38de7e // fmul v30.4s, v19.4s, v24.4s
+	WORD $0x6e38de9f // fmul v31.4s, v20.4s, v24.4s
+	WORD $0x4e39c5ce // fmaxnm v14.4s, v14.4s, v25.4s
+	WORD $0x4e3ac5ef // fmaxnm v15.4s, v15.4s, v26.4s
+	WORD $0x4e3bc610 // fmaxnm v16.4s, v16.4s, v27.4s
+	WORD $0x4e3cc631 // fmaxnm v17.4s, v17.4s, v28.4s
+	WORD $0x4e3dc652 // fmaxnm v18.4s, v18.4s, v29.4s
+	WORD $0x4e3ec673 // fmaxnm v19.4s, v19.4s, v30.4s
+	WORD $0x4e3fc694 // fmaxnm v20.4s, v20.4s, v31.4s
+	WORD $0x6e38deb9 // fmul v25.4s, v21.4s, v24.4s
+	WORD $0x6e38deda // fmul v26.4s, v22.4s, v24.4s
+	WORD $0x6e38defb // fmul v27.4s, v23.4s, v24.4s
+	WORD $0x4e39c6b5 // fmaxnm v21.4s, v21.4s, v25.4s
+	WORD $0x4e3ac6d6 // fmaxnm v22.4s, v22.4s, v26.4s
+	WORD $0x4e3bc6f7 // fmaxnm v23.4s, v23.4s, v27.4s
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -4202,27 +4928,50 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F6, F7)
-	FMOVD.P 8(R4), F8
+	FMOVQ.P 16(R4), F6
 	ADD R8, R13, R13
 	FMOVQ 0(R13), F5
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F7
+	FMOVD.P 8(R4), F8
+	ADD R8, R14, R14
 	WORD $0x4f8610a0 // fmla v0.4s, v5.4s, v6.s[0]
 	WORD $0x4fa610a1 // fmla v1.4s, v5.4s, v6.s[1]
 	WORD $0x4f8618a2 // fmla v2.4s, v5.4s, v6.s[2]
 	WORD $0x4fa618a3 // fmla v3.4s, v5.4s, v6.s[3]
 	WORD $0x4f8710a4 // fmla v4.4s, v5.4s, v7.s[0]
+	FMOVQ 0(R14), F5
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F6
+	ADD R8, R13, R13
+	WORD $0x4fa710a0 // fmla v0.4s, v5.4s, v7.s[1]
+	WORD $0x4f8718a1 // fmla v1.4s, v5.4s, v7.s[2]
+	WORD $0x4fa718a2 // fmla v2.4s, v5.4s, v7.s[3]
+	WORD $0x4f8810a3 // fmla v3.4s, v5.4s, v8.s[0]
+	WORD $0x4fa810a4 // fmla v4.4s, v5.4s, v8.s[1]
+	FMOVQ 0(R13), F5
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F7
+	FMOVD.P 8(R4), F8
 	ADD R8, R14, R14
+	WORD $0x4f8610a0 // fmla v0.4s, v5.4s, v6.s[0]
+	WORD $0x4fa610a1 // fmla v1.4s, v5.4s, v6.s[1]
+	WORD $0x4f8618a2 // fmla v2.4s, v5.4s, v6.s[2]
+	WORD $0x4fa618a3 // fmla v3.4s, v5.4s, v6.s[3]
+	WORD $0x4f8710a4 // fmla v4.4s, v5.4s, v7.s[0]
 	FMOVQ 0(R14), F5
 	WORD $0x4fa710a0 // fmla v0.4s, v5.4s, v7.s[1]
 	WORD $0x4f8718a1 // fmla v1.4s, v5.4s, v7.s[2]
 	WORD $0x4fa718a2 // fmla v2.4s, v5.4s, v7.s[3]
 	WORD $0x4f8810a3 // fmla v3.4s, v5.4s, v8.s[0]
 	WORD $0x4fa810a4 // fmla v4.4s, v5.4s, v8.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -4263,14 +5012,14 @@ finish:
 activate:
 	VLD1R (R16), [V5.S4]
 	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
-	WORD $0x4e26c400 // fmaxnm v0.4s, v0.4s, v6.4s
 	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	WORD $0x4e27c421 // fmaxnm v1.4s, v1.4s, v7.4s
 	WORD $0x6e25dc48 // fmul v8.4s, v2.4s, v5.4s
+	WORD $0x4e26c400 // fmaxnm v0.4s, v0.4s, v6.4s
+	WORD $0x4e27c421 // fmaxnm v1.4s, v1.4s, v7.4s
 	WORD $0x4e28c442 // fmaxnm v2.4s, v2.4s, v8.4s
 	WORD $0x6e25dc66 // fmul v6.4s, v3.4s, v5.4s
-	WORD $0x4e26c463 // fmaxnm v3.4s, v3.4s, v6.4s
 	WORD $0x6e25dc87 // fmul v7.4s, v4.4s, v5.4s
+	WORD $0x4e26c463 // fmaxnm v3.4s, v3.4s, v6.4s
 	WORD $0x4e27c484 // fmaxnm v4.4s, v4.4s, v7.4s
 	CMP $4, R10
 	BNE part
@@ -4392,14 +5141,17 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F12, F13)
-	FMOVD.P 8(R4), F14
+	FMOVQ.P 16(R4), F12
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F10, F11)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F13
+	FMOVD.P 8(R4), F14
+	ADD R8, R14, R14
 	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
 	WORD $0x4fac1142 // fmla v2.4s, v10.4s, v12.s[1]
 	WORD $0x4f8c1944 // fmla v4.4s, v10.4s, v12.s[2]
@@ -4410,7 +5162,38 @@ pair:
 	WORD $0x4f8c1965 // fmla v5.4s, v11.4s, v12.s[2]
 	WORD $0x4fac1967 // fmla v7.4s, v11.4s, v12.s[3]
 	WORD $0x4f8d1169 // fmla v9.4s, v11.4s, v13.s[0]
+	FLDPQ 0(R14), (F10, F11)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F12
+	ADD R8, R13, R13
+	WORD $0x4fad1140 // fmla v0.4s, v10.4s, v13.s[1]
+	WORD $0x4f8d1942 // fmla v2.4s, v10.4s, v13.s[2]
+	WORD $0x4fad1944 // fmla v4.4s, v10.4s, v13.s[3]
+	WORD $0x4f8e1146 // fmla v6.4s, v10.4s, v14.s[0]
+	WORD $0x4fae1148 // fmla v8.4s, v10.4s, v14.s[1]
+	WORD $0x4fad1161 // fmla v1.4s, v11.4s, v13.s[1]
+	WORD $0x4f8d1963 // fmla v3.4s, v11.4s, v13.s[2]
+	WORD $0x4fad1965 // fmla v5.4s, v11.4s, v13.s[3]
+	WORD $0x4f8e1167 // fmla v7.4s, v11.4s, v14.s[0]
+	WORD $0x4fae1169 // fmla v9.4s, v11.4s, v14.s[1]
+	FLDPQ 0(R13), (F10, F11)
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F13
+	FMOVD.P 8(R4), F14
 	ADD R8, R14, R14
+	WORD $0x4f8c1140 // fmla v0.4s, v10.4s, v12.s[0]
+	WORD $0x4fac1142 // fmla v2.4s, v10.4s, v12.s[1]
+	WORD $0x4f8c1944 // fmla v4.4s, v10.4s, v12.s[2]
+	WORD $0x4fac1946 // fmla v6.4s, v10.4s, v12.s[3]
+	WORD $0x4f8d1148 // fmla v8.4s, v10.4s, v13.s[0]
+	WORD $0x4f8c1161 // fmla v1.4s, v11.4s, v12.s[0]
+	WORD $0x4fac1163 // fmla v3.4s, v11.4s, v12.s[1]
+	WORD $0x4f8c1965 // fmla v5.4s, v11.4s, v12.s[2]
+	WORD $0x4fac1967 // fmla v7.4s, v11.4s, v12.s[3]
+	WORD $0x4f8d1169 // fmla v9.4s, v11.4s, v13.s[0]
 	FLDPQ 0(R14), (F10, F11)
 	WORD $0x4fad1140 // fmla v0.4s, v10.4s, v13.s[1]
 	WORD $0x4f8d1942 // fmla v2.4s, v10.4s, v13.s[2]
@@ -4422,7 +5205,6 @@ pair:
 	WORD $0x4fad1965 // fmla v5.4s, v11.4s, v13.s[3]
 	WORD $0x4f8e1167 // fmla v7.4s, v11.4s, v14.s[0]
 	WORD $0x4fae1169 // fmla v9.4s, v11.4s, v14.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -4472,25 +5254,25 @@ finish:
 
 activate:
 	VLD1R (R16), [V10.S4]
-	WORD $0x6e2adc0c // fmul v12.4s, v0.4s, v10.4s
-	WORD $0x4e2cc400 // fmaxnm v0.4s, v0.4s, v12.4s
-	WORD $0x6e2adc2d // fmul v13.4s, v1.4s, v10.4s
-	WORD $0x4e2dc421 // fmaxnm v1.4s, v1.4s, v13.4s
-	WORD $0x6e2adc4e // fmul v14.4s, v2.4s, v10.4s
-	WORD $0x4e2ec442 // fmaxnm v2.4s, v2.4s, v14.4s
-	WORD $0x6e2adc6c // fmul v12.4s, v3.4s, v10.4s
-	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
-	WORD $0x6e2adc8d // fmul v13.4s, v4.4s, v10.4s
-	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
-	WORD $0x6e2adcae // fmul v14.4s, v5.4s, v10.4s
-	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
-	WORD $0x6e2adccc // fmul v12.4s, v6.4s, v10.4s
-	WORD $0x4e2cc4c6 // fmaxnm v6.4s, v6.4s, v12.4s
-	WORD $0x6e2adced // fmul v13.4s, v7.4s, v10.4s
-	WORD $0x4e2dc4e7 // fmaxnm v7.4s, v7.4s, v13.4s
-	WORD $0x6e2add0e // fmul v14.4s, v8.4s, v10.4s
-	WORD $0x4e2ec508 // fmaxnm v8.4s, v8.4s, v14.4s
+	WORD $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
+	WORD $0x6e2adc2c // fmul v12.4s, v1.4s, v10.4s
+	WORD $0x6e2adc4d // fmul v13.4s, v2.4s, v10.4s
+	WORD $0x6e2adc6e // fmul v14.4s, v3.4s, v10.4s
+	WORD $0x4e2bc400 // fmaxnm v0.4s, v0.4s, v11.4s
+	WORD $0x4e2cc421 // fmaxnm v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
+	WORD $0x4e2ec463 // fmaxnm v3.4s, v3.4s, v14.4s
+	WORD $0x6e2adc8b // fmul v11.4s, v4.4s, v10.4s
+	WORD $0x6e2adcac // fmul v12.4s, v5.4s, v10.4s
+	WORD $0x6e2adccd // fmul v13.4s, v6.4s, v10.4s
+	WORD $0x6e2adcee // fmul v14.4s, v7.4s, v10.4s
+	WORD $0x4e2bc484 // fmaxnm v4.4s, v4.4s, v11.4s
+	WORD $0x4e2cc4a5 // fmaxnm v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dc4c6 // fmaxnm v6.4s, v6.4s, v13.4s
+	WORD $0x4e2ec4e7 // fmaxnm v7.4s, v7.4s, v14.4s
+	WORD $0x6e2add0b // fmul v11.4s, v8.4s, v10.4s
 	WORD $0x6e2add2c // fmul v12.4s, v9.4s, v10.4s
+	WORD $0x4e2bc508 // fmaxnm v8.4s, v8.4s, v11.4s
 	WORD $0x4e2cc529 // fmaxnm v9.4s, v9.4s, v12.4s
 	CMP $4, R10
 	BNE part
@@ -4622,15 +5404,18 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F18, F19)
-	FMOVD.P 8(R4), F20
+	FMOVQ.P 16(R4), F18
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F15, F16)
 	FMOVQ 32(R13), F17
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F19
+	FMOVD.P 8(R4), F20
+	ADD R8, R14, R14
 	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
 	WORD $0x4fb211e3 // fmla v3.4s, v15.4s, v18.s[1]
 	WORD $0x4f9219e6 // fmla v6.4s, v15.4s, v18.s[2]
@@ -4641,13 +5426,56 @@ pair:
 	WORD $0x4f921a07 // fmla v7.4s, v16.4s, v18.s[2]
 	WORD $0x4fb21a0a // fmla v10.4s, v16.4s, v18.s[3]
 	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
+	FLDPQ 0(R14), (F15, F16)
 	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
 	WORD $0x4fb21225 // fmla v5.4s, v17.4s, v18.s[1]
 	WORD $0x4f921a28 // fmla v8.4s, v17.4s, v18.s[2]
 	WORD $0x4fb21a2b // fmla v11.4s, v17.4s, v18.s[3]
 	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
+	FMOVQ 32(R14), F17
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F18
+	ADD R8, R13, R13
+	WORD $0x4fb311e0 // fmla v0.4s, v15.4s, v19.s[1]
+	WORD $0x4f9319e3 // fmla v3.4s, v15.4s, v19.s[2]
+	WORD $0x4fb319e6 // fmla v6.4s, v15.4s, v19.s[3]
+	WORD $0x4f9411e9 // fmla v9.4s, v15.4s, v20.s[0]
+	WORD $0x4fb411ec // fmla v12.4s, v15.4s, v20.s[1]
+	WORD $0x4fb31201 // fmla v1.4s, v16.4s, v19.s[1]
+	WORD $0x4f931a04 // fmla v4.4s, v16.4s, v19.s[2]
+	WORD $0x4fb31a07 // fmla v7.4s, v16.4s, v19.s[3]
+	WORD $0x4f94120a // fmla v10.4s, v16.4s, v20.s[0]
+	WORD $0x4fb4120d // fmla v13.4s, v16.4s, v20.s[1]
+	FLDPQ 0(R13), (F15, F16)
+	WORD $0x4fb31222 // fmla v2.4s, v17.4s, v19.s[1]
+	WORD $0x4f931a25 // fmla v5.4s, v17.4s, v19.s[2]
+	WORD $0x4fb31a28 // fmla v8.4s, v17.4s, v19.s[3]
+	WORD $0x4f94122b // fmla v11.4s, v17.4s, v20.s[0]
+	WORD $0x4fb4122e // fmla v14.4s, v17.4s, v20.s[1]
+	FMOVQ 32(R13), F17
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F19
+	FMOVD.P 8(R4), F20
 	ADD R8, R14, R14
+	WORD $0x4f9211e0 // fmla v0.4s, v15.4s, v18.s[0]
+	WORD $0x4fb211e3 // fmla v3.4s, v15.4s, v18.s[1]
+	WORD $0x4f9219e6 // fmla v6.4s, v15.4s, v18.s[2]
+	WORD $0x4fb219e9 // fmla v9.4s, v15.4s, v18.s[3]
+	WORD $0x4f9311ec // fmla v12.4s, v15.4s, v19.s[0]
+	WORD $0x4f921201 // fmla v1.4s, v16.4s, v18.s[0]
+	WORD $0x4fb21204 // fmla v4.4s, v16.4s, v18.s[1]
+	WORD $0x4f921a07 // fmla v7.4s, v16.4s, v18.s[2]
+	WORD $0x4fb21a0a // fmla v10.4s, v16.4s, v18.s[3]
+	WORD $0x4f93120d // fmla v13.4s, v16.4s, v19.s[0]
 	FLDPQ 0(R14), (F15, F16)
+	WORD $0x4f921222 // fmla v2.4s, v17.4s, v18.s[0]
+	WORD $0x4fb21225 // fmla v5.4s, v17.4s, v18.s[1]
+	WORD $0x4f921a28 // fmla v8.4s, v17.4s, v18.s[2]
+	WORD $0x4fb21a2b // fmla v11.4s, v17.4s, v18.s[3]
+	WORD $0x4f93122e // fmla v14.4s, v17.4s, v19.s[0]
 	FMOVQ 32(R14), F17
 	WORD $0x4fb311e0 // fmla v0.4s, v15.4s, v19.s[1]
 	WORD $0x4f9319e3 // fmla v3.4s, v15.4s, v19.s[2]
@@ -4664,7 +5492,6 @@ pair:
 	WORD $0x4fb31a28 // fmla v8.4s, v17.4s, v19.s[3]
 	WORD $0x4f94122b // fmla v11.4s, v17.4s, v20.s[0]
 	WORD $0x4fb4122e // fmla v14.4s, v17.4s, v20.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -4730,35 +5557,35 @@ finish:
 
 activate:
 	VLD1R (R16), [V15.S4]
-	WORD $0x6e2fdc12 // fmul v18.4s, v0.4s, v15.4s
-	WORD $0x4e32c400 // fmaxnm v0.4s, v0.4s, v18.4s
-	WORD $0x6e2fdc33 // fmul v19.4s, v1.4s, v15.4s
-	WORD $0x4e33c421 // fmaxnm v1.4s, v1.4s, v19.4s
-	WORD $0x6e2fdc54 // fmul v20.4s, v2.4s, v15.4s
-	WORD $0x4e34c442 // fmaxnm v2.4s, v2.4s, v20.4s
-	WORD $0x6e2fdc72 // fmul v18.4s, v3.4s, v15.4s
-	WORD $0x4e32c463 // fmaxnm v3.4s, v3.4s, v18.4s
-	WORD $0x6e2fdc93 // fmul v19.4s, v4.4s, v15.4s
-	WORD $0x4e33c484 // fmaxnm v4.4s, v4.4s, v19.4s
-	WORD $0x6e2fdcb4 // fmul v20.4s, v5.4s, v15.4s
-	WORD $0x4e34c4a5 // fmaxnm v5.4s, v5.4s, v20.4s
-	WORD $0x6e2fdcd2 // fmul v18.4s, v6.4s, v15.4s
-	WORD $0x4e32c4c6 // fmaxnm v6.4s, v6.4s, v18.4s
-	WORD $0x6e2fdcf3 // fmul v19.4s, v7.4s, v15.4s
-	WORD $0x4e33c4e7 // fmaxnm v7.4s, v7.4s, v19.4s
-	WORD $0x6e2fdd14 // fmul v20.4s, v8.4s, v15.4s
-	WORD $0x4e34c508 // fmaxnm v8.4s, v8.4s, v20.4s
-	WORD $0x6e2fdd32 // fmul v18.4s, v9.4s, v15.4s
-	WORD $0x4e32c529 // fmaxnm v9.4s, v9.4s, v18.4s
-	WORD $0x6e2fdd53 // fmul v19.4s, v10.4s, v15.4s
-	WORD $0x4e33c54a // fmaxnm v10.4s, v10.4s, v19.4s
-	WORD $0x6e2fdd74 // fmul v20.4s, v11.4s, v15.4s
-	WORD $0x4e34c56b // fmaxnm v11.4s, v11.4s, v20.4s
+	WORD $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
+	WORD $0x6e2fdc31 // fmul v17.4s, v1.4s, v15.4s
+	WORD $0x6e2fdc52 // fmul v18.4s, v2.4s, v15.4s
+	WORD $0x6e2fdc73 // fmul v19.4s, v3.4s, v15.4s
+	WORD $0x6e2fdc94 // fmul v20.4s, v4.4s, v15.4s
+	WORD $0x4e30c400 // fmaxnm v0.4s, v0.4s, v16.4s
+	WORD $0x4e31c421 // fmaxnm v1.4s, v1.4s, v17.4s
+	WORD $0x4e32c442 // fmaxnm v2.4s, v2.4s, v18.4s
+	WORD $0x4e33c463 // fmaxnm v3.4s, v3.4s, v19.4s
+	WORD $0x4e34c484 // fmaxnm v4.4s, v4.4s, v20.4s
+	WORD $0x6e2fdcb0 // fmul v16.4s, v5.4s, v15.4s
+	WORD $0x6e2fdcd1 // fmul v17.4s, v6.4s, v15.4s
+	WORD $0x6e2fdcf2 // fmul v18.4s, v7.4s, v15.4s
+	WORD $0x6e2fdd13 // fmul v19.4s, v8.4s, v15.4s
+	WORD $0x6e2fdd34 // fmul v20.4s, v9.4s, v15.4s
+	WORD $0x4e30c4a5 // fmaxnm v5.4s, v5.4s, v16.4s
+	WORD $0x4e31c4c6 // fmaxnm v6.4s, v6.4s, v17.4s
+	WORD $0x4e32c4e7 // fmaxnm v7.4s, v7.4s, v18.4s
+	WORD $0x4e33c508 // fmaxnm v8.4s, v8.4s, v19.4s
+	WORD $0x4e34c529 // fmaxnm v9.4s, v9.4s, v20.4s
+	WORD $0x6e2fdd50 // fmul v16.4s, v10.4s, v15.4s
+	WORD $0x6e2fdd71 // fmul v17.4s, v11.4s, v15.4s
 	WORD $0x6e2fdd92 // fmul v18.4s, v12.4s, v15.4s
-	WORD $0x4e32c58c // fmaxnm v12.4s, v12.4s, v18.4s
 	WORD $0x6e2fddb3 // fmul v19.4s, v13.4s, v15.4s
-	WORD $0x4e33c5ad // fmaxnm v13.4s, v13.4s, v19.4s
 	WORD $0x6e2fddd4 // fmul v20.4s, v14.4s, v15.4s
+	WORD $0x4e30c54a // fmaxnm v10.4s, v10.4s, v16.4s
+	WORD $0x4e31c56b // fmaxnm v11.4s, v11.4s, v17.4s
+	WORD $0x4e32c58c // fmaxnm v12.4s, v12.4s, v18.4s
+	WORD $0x4e33c5ad // fmaxnm v13.4s, v13.4s, v19.4s
 	WORD $0x4e34c5ce // fmaxnm v14.4s, v14.4s, v20.4s
 	CMP $4, R10
 	BNE part
@@ -4900,15 +5727,18 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F24, F25)
-	FMOVD.P 8(R4), F26
+	FMOVQ.P 16(R4), F24
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F20, F21)
 	FLDPQ 32(R13), (F22, F23)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FMOVQ.P 16(R4), F25
+	FMOVD.P 8(R4), F26
+	ADD R8, R14, R14
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4fb81284 // fmla v4.4s, v20.4s, v24.s[1]
 	WORD $0x4f981a88 // fmla v8.4s, v20.4s, v24.s[2]
@@ -4919,6 +5749,7 @@ pair:
 	WORD $0x4f981aa9 // fmla v9.4s, v21.4s, v24.s[2]
 	WORD $0x4fb81aad // fmla v13.4s, v21.4s, v24.s[3]
 	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
+	FLDPQ 0(R14), (F20, F21)
 	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
 	WORD $0x4fb812c6 // fmla v6.4s, v22.4s, v24.s[1]
 	WORD $0x4f981aca // fmla v10.4s, v22.4s, v24.s[2]
@@ -4929,8 +5760,60 @@ pair:
 	WORD $0x4f981aeb // fmla v11.4s, v23.4s, v24.s[2]
 	WORD $0x4fb81aef // fmla v15.4s, v23.4s, v24.s[3]
 	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
+	FLDPQ 32(R14), (F22, F23)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F24
+	ADD R8, R13, R13
+	WORD $0x4fb91280 // fmla v0.4s, v20.4s, v25.s[1]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4fb91a88 // fmla v8.4s, v20.4s, v25.s[3]
+	WORD $0x4f9a128c // fmla v12.4s, v20.4s, v26.s[0]
+	WORD $0x4fba1290 // fmla v16.4s, v20.4s, v26.s[1]
+	WORD $0x4fb912a1 // fmla v1.4s, v21.4s, v25.s[1]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4fb91aa9 // fmla v9.4s, v21.4s, v25.s[3]
+	WORD $0x4f9a12ad // fmla v13.4s, v21.4s, v26.s[0]
+	WORD $0x4fba12b1 // fmla v17.4s, v21.4s, v26.s[1]
+	FLDPQ 0(R13), (F20, F21)
+	WORD $0x4fb912c2 // fmla v2.4s, v22.4s, v25.s[1]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4fb91aca // fmla v10.4s, v22.4s, v25.s[3]
+	WORD $0x4f9a12ce // fmla v14.4s, v22.4s, v26.s[0]
+	WORD $0x4fba12d2 // fmla v18.4s, v22.4s, v26.s[1]
+	WORD $0x4fb912e3 // fmla v3.4s, v23.4s, v25.s[1]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4fb91aeb // fmla v11.4s, v23.4s, v25.s[3]
+	WORD $0x4f9a12ef // fmla v15.4s, v23.4s, v26.s[0]
+	WORD $0x4fba12f3 // fmla v19.4s, v23.4s, v26.s[1]
+	FLDPQ 32(R13), (F22, F23)
+	BNE pair
+
+last:
+	FMOVQ.P 16(R4), F25
+	FMOVD.P 8(R4), F26
 	ADD R8, R14, R14
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4fb81284 // fmla v4.4s, v20.4s, v24.s[1]
+	WORD $0x4f981a88 // fmla v8.4s, v20.4s, v24.s[2]
+	WORD $0x4fb81a8c // fmla v12.4s, v20.4s, v24.s[3]
+	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4fb812a5 // fmla v5.4s, v21.4s, v24.s[1]
+	WORD $0x4f981aa9 // fmla v9.4s, v21.4s, v24.s[2]
+	WORD $0x4fb81aad // fmla v13.4s, v21.4s, v24.s[3]
+	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
 	FLDPQ 0(R14), (F20, F21)
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4fb812c6 // fmla v6.4s, v22.4s, v24.s[1]
+	WORD $0x4f981aca // fmla v10.4s, v22.4s, v24.s[2]
+	WORD $0x4fb81ace // fmla v14.4s, v22.4s, v24.s[3]
+	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4fb812e7 // fmla v7.4s, v23.4s, v24.s[1]
+	WORD $0x4f981aeb // fmla v11.4s, v23.4s, v24.s[2]
+	WORD $0x4fb81aef // fmla v15.4s, v23.4s, v24.s[3]
+	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
 	FLDPQ 32(R14), (F22, F23)
 	WORD $0x4fb91280 // fmla v0.4s, v20.4s, v25.s[1]
 	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
@@ -4952,7 +5835,6 @@ pair:
 	WORD $0x4fb91aeb // fmla v11.4s, v23.4s, v25.s[3]
 	WORD $0x4f9a12ef // fmla v15.4s, v23.4s, v26.s[0]
 	WORD $0x4fba12f3 // fmla v19.4s, v23.4s, v26.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -5028,46 +5910,46 @@ finish:
 
 activate:
 	VLD1R (R16), [V20.S4]
-	WORD $0x6e34dc18 // fmul v24.4s, v0.4s, v20.4s
-	WORD $0x4e38c400 // fmaxnm v0.4s, v0.4s, v24.4s
-	WORD $0x6e34dc39 // fmul v25.4s, v1.4s, v20.4s
-	WORD $0x4e39c421 // fmaxnm v1.4s, v1.4s, v25.4s
-	WORD $0x6e34dc5a // fmul v26.4s, v2.4s, v20.4s
-	WORD $0x4e3ac442 // fmaxnm v2.4s, v2.4s, v26.4s
+	WORD $0x6e34dc15 // fmul v21.4s, v0.4s, v20.4s
+	WORD $0x6e34dc36 // fmul v22.4s, v1.4s, v20.4s
+	WORD $0x6e34dc57 // fmul v23.4s, v2.4s, v20.4s
 	WORD $0x6e34dc78 // fmul v24.4s, v3.4s, v20.4s
-	WORD $0x4e38c463 // fmaxnm v3.4s, v3.4s, v24.4s
 	WORD $0x6e34dc99 // fmul v25.4s, v4.4s, v20.4s
-	WORD $0x4e39c484 // fmaxnm v4.4s, v4.4s, v25.4s
 	WORD $0x6e34dcba // fmul v26.4s, v5.4s, v20.4s
+	WORD $0x4e35c400 // fmaxnm v0.4s, v0.4s, v21.4s
+	WORD $0x4e36c421 // fmaxnm v1.4s, v1.4s, v22.4s
+	WORD $0x4e37c442 // fmaxnm v2.4s, v2.4s, v23.4s
+	WORD $0x4e38c463 // fmaxnm v3.4s, v3.4s, v24.4s
+	WORD $0x4e39c484 // fmaxnm v4.4s, v4.4s, v25.4s
 	WORD $0x4e3ac4a5 // fmaxnm v5.4s, v5.4s, v26.4s
-	WORD $0x6e34dcd8 // fmul v24.4s, v6.4s, v20.4s
-	WORD $0x4e38c4c6 // fmaxnm v6.4s, v6.4s, v24.4s
-	WORD $0x6e34dcf9 // fmul v25.4s, v7.4s, v20.4s
-	WORD $0x4e39c4e7 // fmaxnm v7.4s, v7.4s, v25.4s
-	WORD $0x6e34dd1a // fmul v26.4s, v8.4s, v20.4s
-	WORD $0x4e3ac508 // fmaxnm v8.4s, v8.4s, v26.4s
+	WORD $0x6e34dcd5 // fmul v21.4s, v6.4s, v20.4s
+	WORD $0x6e34dcf6 // fmul v22.4s, v7.4s, v20.4s
+	WORD $0x6e34dd17 // fmul v23.4s, v8.4s, v20.4s
 	WORD $0x6e34dd38 // fmul v24.4s, v9.4s, v20.4s
-	WORD $0x4e38c529 // fmaxnm v9.4s, v9.4s, v24.4s
 	WORD $0x6e34dd59 // fmul v25.4s, v10.4s, v20.4s
-	WORD $0x4e39c54a // fmaxnm v10.4s, v10.4s, v25.4s
 	WORD $0x6e34dd7a // fmul v26.4s, v11.4s, v20.4s
+	WORD $0x4e35c4c6 // fmaxnm v6.4s, v6.4s, v21.4s
+	WORD $0x4e36c4e7 // fmaxnm v7.4s, v7.4s, v22.4s
+	WORD $0x4e37c508 // fmaxnm v8.4s, v8.4s, v23.4s
+	WORD $0x4e38c529 // fmaxnm v9.4s, v9.4s, v24.4s
+	WORD $0x4e39c54a // fmaxnm v10.4s, v10.4s, v25.4s
 	WORD $0x4e3ac56b // fmaxnm v11.4s, v11.4s, v26.4s
-	WORD $0x6e34dd98 // fmul v24.4s, v12.4s, v20.4s
-	WORD $0x4e38c58c // fmaxnm v12.4s, v12.4s, v24.4s
-	WORD $0x6e34ddb9 // fmul v25.4s, v13.4s, v20.4s
-	WORD $0x4e39c5ad // fmaxnm v13.4s, v13.4s, v25.4s
-	WORD $0x6e34ddda // fmul v26.4s, v14.4s, v20.4s
-	WORD $0x4e3ac5ce // fmaxnm v14.4s, v14.4s, v26.4s
+	WORD $0x6e34dd95 // fmul v21.4s, v12.4s, v20.4s
+	WORD $0x6e34ddb6 // fmul v22.4s, v13.4s, v20.4s
+	WORD $0x6e34ddd7 // fmul v23.4s, v14.4s, v20.4s
 	WORD $0x6e34ddf8 // fmul v24.4s, v15.4s, v20.4s
-	WORD $0x4e38c5ef // fmaxnm v15.4s, v15.4s, v24.4s
 	WORD $0x6e34de19 // fmul v25.4s, v16.4s, v20.4s
-	WORD $0x4e39c610 // fmaxnm v16.4s, v16.4s, v25.4s
 	WORD $0x6e34de3a // fmul v26.4s, v17.4s, v20.4s
+	WORD $0x4e35c58c // fmaxnm v12.4s, v12.4s, v21.4s
+	WORD $0x4e36c5ad // fmaxnm v13.4s, v13.4s, v22.4s
+	WORD $0x4e37c5ce // fmaxnm v14.4s, v14.4s, v23.4s
+	WORD $0x4e38c5ef // fmaxnm v15.4s, v15.4s, v24.4s
+	WORD $0x4e39c610 // fmaxnm v16.4s, v16.4s, v25.4s
 	WORD $0x4e3ac631 // fmaxnm v17.4s, v17.4s, v26.4s
-	WORD $0x6e34de58 // fmul v24.4s, v18.4s, v20.4s
-	WORD $0x4e38c652 // fmaxnm v18.4s, v18.4s, v24.4s
-	WORD $0x6e34de79 // fmul v25.4s, v19.4s, v20.4s
-	WORD $0x4e39c673 // fmaxnm v19.4s, v19.4s, v25.4s
+	WORD $0x6e34de55 // fmul v21.4s, v18.4s, v20.4s
+	WORD $0x6e34de76 // fmul v22.4s, v19.4s, v20.4s
+	WORD $0x4e35c652 // fmaxnm v18.4s, v18.4s, v21.4s
+	WORD $0x4e36c673 // fmaxnm v19.4s, v19.4s, v22.4s
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -5199,21 +6081,45 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F7, F8)
-	FMOVQ.P 16(R4), F9
+	FMOVQ.P 16(R4), F7
 	ADD R8, R13, R13
 	FMOVQ 0(R13), F6
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FLDPQ.P 32(R4), (F8, F9)
+	ADD R8, R14, R14
 	WORD $0x4f8710c0 // fmla v0.4s, v6.4s, v7.s[0]
 	WORD $0x4fa710c1 // fmla v1.4s, v6.4s, v7.s[1]
 	WORD $0x4f8718c2 // fmla v2.4s, v6.4s, v7.s[2]
 	WORD $0x4fa718c3 // fmla v3.4s, v6.4s, v7.s[3]
 	WORD $0x4f8810c4 // fmla v4.4s, v6.4s, v8.s[0]
 	WORD $0x4fa810c5 // fmla v5.4s, v6.4s, v8.s[1]
+	FMOVQ 0(R14), F6
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F7
+	ADD R8, R13, R13
+	WORD $0x4f8818c0 // fmla v0.4s, v6.4s, v8.s[2]
+	WORD $0x4fa818c1 // fmla v1.4s, v6.4s, v8.s[3]
+	WORD $0x4f8910c2 // fmla v2.4s, v6.4s, v9.s[0]
+	WORD $0x4fa910c3 // fmla v3.4s, v6.4s, v9.s[1]
+	WORD $0x4f8918c4 // fmla v4.4s, v6.4s, v9.s[2]
+	WORD $0x4fa918c5 // fmla v5.4s, v6.4s, v9.s[3]
+	FMOVQ 0(R13), F6
+	BNE pair
+
+last:
+	FLDPQ.P 32(R4), (F8, F9)
 	ADD R8, R14, R14
+	WORD $0x4f8710c0 // fmla v0.4s, v6.4s, v7.s[0]
+	WORD $0x4fa710c1 // fmla v1.4s, v6.4s, v7.s[1]
+	WORD $0x4f8718c2 // fmla v2.4s, v6.4s, v7.s[2]
+	WORD $0x4fa718c3 // fmla v3.4s, v6.4s, v7.s[3]
+	WORD $0x4f8810c4 // fmla v4.4s, v6.4s, v8.s[0]
+	WORD $0x4fa810c5 // fmla v5.4s, v6.4s, v8.s[1]
 	FMOVQ 0(R14), F6
 	WORD $0x4f8818c0 // fmla v0.4s, v6.4s, v8.s[2]
 	WORD $0x4fa818c1 // fmla v1.4s, v6.4s, v8.s[3]
@@ -5221,7 +6127,6 @@ pair:
 	WORD $0x4fa910c3 // fmla v3.4s, v6.4s, v9.s[1]
 	WORD $0x4f8918c4 // fmla v4.4s, v6.4s, v9.s[2]
 	WORD $0x4fa918c5 // fmla v5.4s, v6.4s, v9.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -5267,16 +6172,16 @@ finish:
 activate:
 	VLD1R (R16), [V6.S4]
 	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
-	WORD $0x4e27c400 // fmaxnm v0.4s, v0.4s, v7.4s
 	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
-	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
 	WORD $0x6e26dc49 // fmul v9.4s, v2.4s, v6.4s
+	WORD $0x4e27c400 // fmaxnm v0.4s, v0.4s, v7.4s
+	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
 	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
 	WORD $0x6e26dc67 // fmul v7.4s, v3.4s, v6.4s
-	WORD $0x4e27c463 // fmaxnm v3.4s, v3.4s, v7.4s
 	WORD $0x6e26dc88 // fmul v8.4s, v4.4s, v6.4s
-	WORD $0x4e28c484 // fmaxnm v4.4s, v4.4s, v8.4s
 	WORD $0x6e26dca9 // fmul v9.4s, v5.4s, v6.4s
+	WORD $0x4e27c463 // fmaxnm v3.4s, v3.4s, v7.4s
+	WORD $0x4e28c484 // fmaxnm v4.4s, v4.4s, v8.4s
 	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
 	CMP $4, R10
 	BNE part
@@ -5416,14 +6321,16 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F14, F15)
-	FMOVQ.P 16(R4), F16
+	FMOVQ.P 16(R4), F14
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F12, F13)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FLDPQ.P 32(R4), (F15, F16)
+	ADD R8, R14, R14
 	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
 	WORD $0x4fae1182 // fmla v2.4s, v12.4s, v14.s[1]
 	WORD $0x4f8e1984 // fmla v4.4s, v12.4s, v14.s[2]
@@ -5436,7 +6343,41 @@ pair:
 	WORD $0x4fae19a7 // fmla v7.4s, v13.4s, v14.s[3]
 	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
 	WORD $0x4faf11ab // fmla v11.4s, v13.4s, v15.s[1]
+	FLDPQ 0(R14), (F12, F13)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F14
+	ADD R8, R13, R13
+	WORD $0x4f8f1980 // fmla v0.4s, v12.4s, v15.s[2]
+	WORD $0x4faf1982 // fmla v2.4s, v12.4s, v15.s[3]
+	WORD $0x4f901184 // fmla v4.4s, v12.4s, v16.s[0]
+	WORD $0x4fb01186 // fmla v6.4s, v12.4s, v16.s[1]
+	WORD $0x4f901988 // fmla v8.4s, v12.4s, v16.s[2]
+	WORD $0x4fb0198a // fmla v10.4s, v12.4s, v16.s[3]
+	WORD $0x4f8f19a1 // fmla v1.4s, v13.4s, v15.s[2]
+	WORD $0x4faf19a3 // fmla v3.4s, v13.4s, v15.s[3]
+	WORD $0x4f9011a5 // fmla v5.4s, v13.4s, v16.s[0]
+	WORD $0x4fb011a7 // fmla v7.4s, v13.4s, v16.s[1]
+	WORD $0x4f9019a9 // fmla v9.4s, v13.4s, v16.s[2]
+	WORD $0x4fb019ab // fmla v11.4s, v13.4s, v16.s[3]
+	FLDPQ 0(R13), (F12, F13)
+	BNE pair
+
+last:
+	FLDPQ.P 32(R4), (F15, F16)
 	ADD R8, R14, R14
+	WORD $0x4f8e1180 // fmla v0.4s, v12.4s, v14.s[0]
+	WORD $0x4fae1182 // fmla v2.4s, v12.4s, v14.s[1]
+	WORD $0x4f8e1984 // fmla v4.4s, v12.4s, v14.s[2]
+	WORD $0x4fae1986 // fmla v6.4s, v12.4s, v14.s[3]
+	WORD $0x4f8f1188 // fmla v8.4s, v12.4s, v15.s[0]
+	WORD $0x4faf118a // fmla v10.4s, v12.4s, v15.s[1]
+	WORD $0x4f8e11a1 // fmla v1.4s, v13.4s, v14.s[0]
+	WORD $0x4fae11a3 // fmla v3.4s, v13.4s, v14.s[1]
+	WORD $0x4f8e19a5 // fmla v5.4s, v13.4s, v14.s[2]
+	WORD $0x4fae19a7 // fmla v7.4s, v13.4s, v14.s[3]
+	WORD $0x4f8f11a9 // fmla v9.4s, v13.4s, v15.s[0]
+	WORD $0x4faf11ab // fmla v11.4s, v13.4s, v15.s[1]
 	FLDPQ 0(R14), (F12, F13)
 	WORD $0x4f8f1980 // fmla v0.4s, v12.4s, v15.s[2]
 	WORD $0x4faf1982 // fmla v2.4s, v12.4s, v15.s[3]
@@ -5450,7 +6391,6 @@ pair:
 	WORD $0x4fb011a7 // fmla v7.4s, v13.4s, v16.s[1]
 	WORD $0x4f9019a9 // fmla v9.4s, v13.4s, v16.s[2]
 	WORD $0x4fb019ab // fmla v11.4s, v13.4s, v16.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -5507,29 +6447,29 @@ finish:
 
 activate:
 	VLD1R (R16), [V12.S4]
-	WORD $0x6e2cdc0e // fmul v14.4s, v0.4s, v12.4s
-	WORD $0x4e2ec400 // fmaxnm v0.4s, v0.4s, v14.4s
-	WORD $0x6e2cdc2f // fmul v15.4s, v1.4s, v12.4s
-	WORD $0x4e2fc421 // fmaxnm v1.4s, v1.4s, v15.4s
-	WORD $0x6e2cdc50 // fmul v16.4s, v2.4s, v12.4s
-	WORD $0x4e30c442 // fmaxnm v2.4s, v2.4s, v16.4s
-	WORD $0x6e2cdc6e // fmul v14.4s, v3.4s, v12.4s
-	WORD $0x4e2ec463 // fmaxnm v3.4s, v3.4s, v14.4s
-	WORD $0x6e2cdc8f // fmul v15.4s, v4.4s, v12.4s
-	WORD $0x4e2fc484 // fmaxnm v4.4s, v4.4s, v15.4s
-	WORD $0x6e2cdcb0 // fmul v16.4s, v5.4s, v12.4s
-	WORD $0x4e30c4a5 // fmaxnm v5.4s, v5.4s, v16.4s
-	WORD $0x6e2cdcce // fmul v14.4s, v6.4s, v12.4s
-	WORD $0x4e2ec4c6 // fmaxnm v6.4s, v6.4s, v14.4s
-	WORD $0x6e2cdcef // fmul v15.4s, v7.4s, v12.4s
-	WORD $0x4e2fc4e7 // fmaxnm v7.4s, v7.4s, v15.4s
-	WORD $0x6e2cdd10 // fmul v16.4s, v8.4s, v12.4s
-	WORD $0x4e30c508 // fmaxnm v8.4s, v8.4s, v16.4s
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x6e2cdc8d // fmul v13.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcae // fmul v14.4s, v5.4s, v12.4s
+	WORD $0x6e2cdccf // fmul v15.4s, v6.4s, v12.4s
+	WORD $0x6e2cdcf0 // fmul v16.4s, v7.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+	WORD $0x4e2fc4c6 // fmaxnm v6.4s, v6.4s, v15.4s
+	WORD $0x4e30c4e7 // fmaxnm v7.4s, v7.4s, v16.4s
+	WORD $0x6e2cdd0d // fmul v13.4s, v8.4s, v12.4s
 	WORD $0x6e2cdd2e // fmul v14.4s, v9.4s, v12.4s
-	WORD $0x4e2ec529 // fmaxnm v9.4s, v9.4s, v14.4s
 	WORD $0x6e2cdd4f // fmul v15.4s, v10.4s, v12.4s
-	WORD $0x4e2fc54a // fmaxnm v10.4s, v10.4s, v15.4s
 	WORD $0x6e2cdd70 // fmul v16.4s, v11.4s, v12.4s
+	WORD $0x4e2dc508 // fmaxnm v8.4s, v8.4s, v13.4s
+	WORD $0x4e2ec529 // fmaxnm v9.4s, v9.4s, v14.4s
+	WORD $0x4e2fc54a // fmaxnm v10.4s, v10.4s, v15.4s
 	WORD $0x4e30c56b // fmaxnm v11.4s, v11.4s, v16.4s
 	CMP $4, R10
 	BNE part
@@ -5681,15 +6621,17 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F21, F22)
-	FMOVQ.P 16(R4), F23
+	FMOVQ.P 16(R4), F21
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F18, F19)
 	FMOVQ 32(R13), F20
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FLDPQ.P 32(R4), (F22, F23)
+	ADD R8, R14, R14
 	WORD $0x4f951240 // fmla v0.4s, v18.4s, v21.s[0]
 	WORD $0x4fb51243 // fmla v3.4s, v18.4s, v21.s[1]
 	WORD $0x4f951a46 // fmla v6.4s, v18.4s, v21.s[2]
@@ -5702,14 +6644,62 @@ pair:
 	WORD $0x4fb51a6a // fmla v10.4s, v19.4s, v21.s[3]
 	WORD $0x4f96126d // fmla v13.4s, v19.4s, v22.s[0]
 	WORD $0x4fb61270 // fmla v16.4s, v19.4s, v22.s[1]
+	FLDPQ 0(R14), (F18, F19)
 	WORD $0x4f951282 // fmla v2.4s, v20.4s, v21.s[0]
 	WORD $0x4fb51285 // fmla v5.4s, v20.4s, v21.s[1]
 	WORD $0x4f951a88 // fmla v8.4s, v20.4s, v21.s[2]
 	WORD $0x4fb51a8b // fmla v11.4s, v20.4s, v21.s[3]
 	WORD $0x4f96128e // fmla v14.4s, v20.4s, v22.s[0]
 	WORD $0x4fb61291 // fmla v17.4s, v20.4s, v22.s[1]
+	FMOVQ 32(R14), F20
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F21
+	ADD R8, R13, R13
+	WORD $0x4f961a40 // fmla v0.4s, v18.4s, v22.s[2]
+	WORD $0x4fb61a43 // fmla v3.4s, v18.4s, v22.s[3]
+	WORD $0x4f971246 // fmla v6.4s, v18.4s, v23.s[0]
+	WORD $0x4fb71249 // fmla v9.4s, v18.4s, v23.s[1]
+	WORD $0x4f971a4c // fmla v12.4s, v18.4s, v23.s[2]
+	WORD $0x4fb71a4f // fmla v15.4s, v18.4s, v23.s[3]
+	WORD $0x4f961a61 // fmla v1.4s, v19.4s, v22.s[2]
+	WORD $0x4fb61a64 // fmla v4.4s, v19.4s, v22.s[3]
+	WORD $0x4f971267 // fmla v7.4s, v19.4s, v23.s[0]
+	WORD $0x4fb7126a // fmla v10.4s, v19.4s, v23.s[1]
+	WORD $0x4f971a6d // fmla v13.4s, v19.4s, v23.s[2]
+	WORD $0x4fb71a70 // fmla v16.4s, v19.4s, v23.s[3]
+	FLDPQ 0(R13), (F18, F19)
+	WORD $0x4f961a82 // fmla v2.4s, v20.4s, v22.s[2]
+	WORD $0x4fb61a85 // fmla v5.4s, v20.4s, v22.s[3]
+	WORD $0x4f971288 // fmla v8.4s, v20.4s, v23.s[0]
+	WORD $0x4fb7128b // fmla v11.4s, v20.4s, v23.s[1]
+	WORD $0x4f971a8e // fmla v14.4s, v20.4s, v23.s[2]
+	WORD $0x4fb71a91 // fmla v17.4s, v20.4s, v23.s[3]
+	FMOVQ 32(R13), F20
+	BNE pair
+
+last:
+	FLDPQ.P 32(R4), (F22, F23)
 	ADD R8, R14, R14
+	WORD $0x4f951240 // fmla v0.4s, v18.4s, v21.s[0]
+	WORD $0x4fb51243 // fmla v3.4s, v18.4s, v21.s[1]
+	WORD $0x4f951a46 // fmla v6.4s, v18.4s, v21.s[2]
+	WORD $0x4fb51a49 // fmla v9.4s, v18.4s, v21.s[3]
+	WORD $0x4f96124c // fmla v12.4s, v18.4s, v22.s[0]
+	WORD $0x4fb6124f // fmla v15.4s, v18.4s, v22.s[1]
+	WORD $0x4f951261 // fmla v1.4s, v19.4s, v21.s[0]
+	WORD $0x4fb51264 // fmla v4.4s, v19.4s, v21.s[1]
+	WORD $0x4f951a67 // fmla v7.4s, v19.4s, v21.s[2]
+	WORD $0x4fb51a6a // fmla v10.4s, v19.4s, v21.s[3]
+	WORD $0x4f96126d // fmla v13.4s, v19.4s, v22.s[0]
+	WORD $0x4fb61270 // fmla v16.4s, v19.4s, v22.s[1]
 	FLDPQ 0(R14), (F18, F19)
+	WORD $0x4f951282 // fmla v2.4s, v20.4s, v21.s[0]
+	WORD $0x4fb51285 // fmla v5.4s, v20.4s, v21.s[1]
+	WORD $0x4f951a88 // fmla v8.4s, v20.4s, v21.s[2]
+	WORD $0x4fb51a8b // fmla v11.4s, v20.4s, v21.s[3]
+	WORD $0x4f96128e // fmla v14.4s, v20.4s, v22.s[0]
+	WORD $0x4fb61291 // fmla v17.4s, v20.4s, v22.s[1]
 	FMOVQ 32(R14), F20
 	WORD $0x4f961a40 // fmla v0.4s, v18.4s, v22.s[2]
 	WORD $0x4fb61a43 // fmla v3.4s, v18.4s, v22.s[3]
@@ -5729,7 +6719,6 @@ pair:
 	WORD $0x4fb7128b // fmla v11.4s, v20.4s, v23.s[1]
 	WORD $0x4f971a8e // fmla v14.4s, v20.4s, v23.s[2]
 	WORD $0x4fb71a91 // fmla v17.4s, v20.4s, v23.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -5805,42 +6794,42 @@ finish:
 
 activate:
 	VLD1R (R16), [V18.S4]
-	WORD $0x6e32dc15 // fmul v21.4s, v0.4s, v18.4s
-	WORD $0x4e35c400 // fmaxnm v0.4s, v0.4s, v21.4s
-	WORD $0x6e32dc36 // fmul v22.4s, v1.4s, v18.4s
-	WORD $0x4e36c421 // fmaxnm v1.4s, v1.4s, v22.4s
-	WORD $0x6e32dc57 // fmul v23.4s, v2.4s, v18.4s
-	WORD $0x4e37c442 // fmaxnm v2.4s, v2.4s, v23.4s
-	WORD $0x6e32dc75 // fmul v21.4s, v3.4s, v18.4s
-	WORD $0x4e35c463 // fmaxnm v3.4s, v3.4s, v21.4s
-	WORD $0x6e32dc96 // fmul v22.4s, v4.4s, v18.4s
-	WORD $0x4e36c484 // fmaxnm v4.4s, v4.4s, v22.4s
-	WORD $0x6e32dcb7 // fmul v23.4s, v5.4s, v18.4s
-	WORD $0x4e37c4a5 // fmaxnm v5.4s, v5.4s, v23.4s
-	WORD $0x6e32dcd5 // fmul v21.4s, v6.4s, v18.4s
-	WORD $0x4e35c4c6 // fmaxnm v6.4s, v6.4s, v21.4s
-	WORD $0x6e32dcf6 // fmul v22.4s, v7.4s, v18.4s
-	WORD $0x4e36c4e7 // fmaxnm v7.4s, v7.4s, v22.4s
-	WORD $0x6e32dd17 // fmul v23.4s, v8.4s, v18.4s
-	WORD $0x4e37c508 // fmaxnm v8.4s, v8.4s, v23.4s
-	WORD $0x6e32dd35 // fmul v21.4s, v9.4s, v18.4s
-	WORD $0x4e35c529 // fmaxnm v9.4s, v9.4s, v21.4s
-	WORD $0x6e32dd56 // fmul v22.4s, v10.4s, v18.4s
-	WORD $0x4e36c54a // fmaxnm v10.4s, v10.4s, v22.4s
-	WORD $0x6e32dd77 // fmul v23.4s, v11.4s, v18.4s
-	WORD $0x4e37c56b // fmaxnm v11.4s, v11.4s, v23.4s
+	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
+	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
+	WORD $0x6e32dc55 // fmul v21.4s, v2.4s, v18.4s
+	WORD $0x6e32dc76 // fmul v22.4s, v3.4s, v18.4s
+	WORD $0x6e32dc97 // fmul v23.4s, v4.4s, v18.4s
+	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
+	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
+	WORD $0x4e35c442 // fmaxnm v2.4s, v2.4s, v21.4s
+	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
+	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
+	WORD $0x6e32dcb3 // fmul v19.4s, v5.4s, v18.4s
+	WORD $0x6e32dcd4 // fmul v20.4s, v6.4s, v18.4s
+	WORD $0x6e32dcf5 // fmul v21.4s, v7.4s, v18.4s
+	WORD $0x6e32dd16 // fmul v22.4s, v8.4s, v18.4s
+	WORD $0x6e32dd37 // fmul v23.4s, v9.4s, v18.4s
+	WORD $0x4e33c4a5 // fmaxnm v5.4s, v5.4s, v19.4s
+	WORD $0x4e34c4c6 // fmaxnm v6.4s, v6.4s, v20.4s
+	WORD $0x4e35c4e7 // fmaxnm v7.4s, v7.4s, v21.4s
+	WORD $0x4e36c508 // fmaxnm v8.4s, v8.4s, v22.4s
+	WORD $0x4e37c529 // fmaxnm v9.4s, v9.4s, v23.4s
+	WORD $0x6e32dd53 // fmul v19.4s, v10.4s, v18.4s
+	WORD $0x6e32dd74 // fmul v20.4s, v11.4s, v18.4s
 	WORD $0x6e32dd95 // fmul v21.4s, v12.4s, v18.4s
-	WORD $0x4e35c58c // fmaxnm v12.4s, v12.4s, v21.4s
 	WORD $0x6e32ddb6 // fmul v22.4s, v13.4s, v18.4s
-	WORD $0x4e36c5ad // fmaxnm v13.4s, v13.4s, v22.4s
 	WORD $0x6e32ddd7 // fmul v23.4s, v14.4s, v18.4s
+	WORD $0x4e33c54a // fmaxnm v10.4s, v10.4s, v19.4s
+	WORD $0x4e34c56b // fmaxnm v11.4s, v11.4s, v20.4s
+	WORD $0x4e35c58c // fmaxnm v12.4s, v12.4s, v21.4s
+	WORD $0x4e36c5ad // fmaxnm v13.4s, v13.4s, v22.4s
 	WORD $0x4e37c5ce // fmaxnm v14.4s, v14.4s, v23.4s
-	WORD $0x6e32ddf5 // fmul v21.4s, v15.4s, v18.4s
-	WORD $0x4e35c5ef // fmaxnm v15.4s, v15.4s, v21.4s
-	WORD $0x6e32de16 // fmul v22.4s, v16.4s, v18.4s
-	WORD $0x4e36c610 // fmaxnm v16.4s, v16.4s, v22.4s
-	WORD $0x6e32de37 // fmul v23.4s, v17.4s, v18.4s
-	WORD $0x4e37c631 // fmaxnm v17.4s, v17.4s, v23.4s
+	WORD $0x6e32ddf3 // fmul v19.4s, v15.4s, v18.4s
+	WORD $0x6e32de14 // fmul v20.4s, v16.4s, v18.4s
+	WORD $0x6e32de35 // fmul v21.4s, v17.4s, v18.4s
+	WORD $0x4e33c5ef // fmaxnm v15.4s, v15.4s, v19.4s
+	WORD $0x4e34c610 // fmaxnm v16.4s, v16.4s, v20.4s
+	WORD $0x4e35c631 // fmaxnm v17.4s, v17.4s, v21.4s
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -6003,15 +6992,17 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F28, F29)
-	FMOVQ.P 16(R4), F30
+	FMOVQ.P 16(R4), F28
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F24, F25)
 	FLDPQ 32(R13), (F26, F27)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FLDPQ.P 32(R4), (F29, F30)
+	ADD R8, R14, R14
 	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
 	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
 	WORD $0x4f9c1b08 // fmla v8.4s, v24.4s, v28.s[2]
@@ -6024,6 +7015,7 @@ pair:
 	WORD $0x4fbc1b2d // fmla v13.4s, v25.4s, v28.s[3]
 	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
 	WORD $0x4fbd1335 // fmla v21.4s, v25.4s, v29.s[1]
+	FLDPQ 0(R14), (F24, F25)
 	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
 	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
 	WORD $0x4f9c1b4a // fmla v10.4s, v26.4s, v28.s[2]
@@ -6036,8 +7028,67 @@ pair:
 	WORD $0x4fbc1b6f // fmla v15.4s, v27.4s, v28.s[3]
 	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
 	WORD $0x4fbd1377 // fmla v23.4s, v27.4s, v29.s[1]
+	FLDPQ 32(R14), (F26, F27)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F28
+	ADD R8, R13, R13
+	WORD $0x4f9d1b00 // fmla v0.4s, v24.4s, v29.s[2]
+	WORD $0x4fbd1b04 // fmla v4.4s, v24.4s, v29.s[3]
+	WORD $0x4f9e1308 // fmla v8.4s, v24.4s, v30.s[0]
+	WORD $0x4fbe130c // fmla v12.4s, v24.4s, v30.s[1]
+	WORD $0x4f9e1b10 // fmla v16.4s, v24.4s, v30.s[2]
+	WORD $0x4fbe1b14 // fmla v20.4s, v24.4s, v30.s[3]
+	WORD $0x4f9d1b21 // fmla v1.4s, v25.4s, v29.s[2]
+	WORD $0x4fbd1b25 // fmla v5.4s, v25.4s, v29.s[3]
+	WORD $0x4f9e1329 // fmla v9.4s, v25.4s, v30.s[0]
+	WORD $0x4fbe132d // fmla v13.4s, v25.4s, v30.s[1]
+	WORD $0x4f9e1b31 // fmla v17.4s, v25.4s, v30.s[2]
+	WORD $0x4fbe1b35 // fmla v21.4s, v25.4s, v30.s[3]
+	FLDPQ 0(R13), (F24, F25)
+	WORD $0x4f9d1b42 // fmla v2.4s, v26.4s, v29.s[2]
+	WORD $0x4fbd1b46 // fmla v6.4s, v26.4s, v29.s[3]
+	WORD $0x4f9e134a // fmla v10.4s, v26.4s, v30.s[0]
+	WORD $0x4fbe134e // fmla v14.4s, v26.4s, v30.s[1]
+	WORD $0x4f9e1b52 // fmla v18.4s, v26.4s, v30.s[2]
+	WORD $0x4fbe1b56 // fmla v22.4s, v26.4s, v30.s[3]
+	WORD $0x4f9d1b63 // fmla v3.4s, v27.4s, v29.s[2]
+	WORD $0x4fbd1b67 // fmla v7.4s, v27.4s, v29.s[3]
+	WORD $0x4f9e136b // fmla v11.4s, v27.4s, v30.s[0]
+	WORD $0x4fbe136f // fmla v15.4s, v27.4s, v30.s[1]
+	WORD $0x4f9e1b73 // fmla v19.4s, v27.4s, v30.s[2]
+	WORD $0x4fbe1b77 // fmla v23.4s, v27.4s, v30.s[3]
+	FLDPQ 32(R13), (F26, F27)
+	BNE pair
+
+last:
+	FLDPQ.P 32(R4), (F29, F30)
 	ADD R8, R14, R14
+	WORD $0x4f9c1300 // fmla v0.4s, v24.4s, v28.s[0]
+	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
+	WORD $0x4f9c1b08 // fmla v8.4s, v24.4s, v28.s[2]
+	WORD $0x4fbc1b0c // fmla v12.4s, v24.4s, v28.s[3]
+	WORD $0x4f9d1310 // fmla v16.4s, v24.4s, v29.s[0]
+	WORD $0x4fbd1314 // fmla v20.4s, v24.4s, v29.s[1]
+	WORD $0x4f9c1321 // fmla v1.4s, v25.4s, v28.s[0]
+	WORD $0x4fbc1325 // fmla v5.4s, v25.4s, v28.s[1]
+	WORD $0x4f9c1b29 // fmla v9.4s, v25.4s, v28.s[2]
+	WORD $0x4fbc1b2d // fmla v13.4s, v25.4s, v28.s[3]
+	WORD $0x4f9d1331 // fmla v17.4s, v25.4s, v29.s[0]
+	WORD $0x4fbd1335 // fmla v21.4s, v25.4s, v29.s[1]
 	FLDPQ 0(R14), (F24, F25)
+	WORD $0x4f9c1342 // fmla v2.4s, v26.4s, v28.s[0]
+	WORD $0x4fbc1346 // fmla v6.4s, v26.4s, v28.s[1]
+	WORD $0x4f9c1b4a // fmla v10.4s, v26.4s, v28.s[2]
+	WORD $0x4fbc1b4e // fmla v14.4s, v26.4s, v28.s[3]
+	WORD $0x4f9d1352 // fmla v18.4s, v26.4s, v29.s[0]
+	WORD $0x4fbd1356 // fmla v22.4s, v26.4s, v29.s[1]
+	WORD $0x4f9c1363 // fmla v3.4s, v27.4s, v28.s[0]
+	WORD $0x4fbc1367 // fmla v7.4s, v27.4s, v28.s[1]
+	WORD $0x4f9c1b6b // fmla v11.4s, v27.4s, v28.s[2]
+	WORD $0x4fbc1b6f // fmla v15.4s, v27.4s, v28.s[3]
+	WORD $0x4f9d1373 // fmla v19.4s, v27.4s, v29.s[0]
+	WORD $0x4fbd1377 // fmla v23.4s, v27.4s, v29.s[1]
 	FLDPQ 32(R14), (F26, F27)
 	WORD $0x4f9d1b00 // fmla v0.4s, v24.4s, v29.s[2]
 	WORD $0x4fbd1b04 // fmla v4.4s, v24.4s, v29.s[3]
@@ -6063,7 +7114,6 @@ pair:
 	WORD $0x4fbe136f // fmla v15.4s, v27.4s, v30.s[1]
 	WORD $0x4f9e1b73 // fmla v19.4s, v27.4s, v30.s[2]
 	WORD $0x4fbe1b77 // fmla v23.4s, v27.4s, v30.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -6151,53 +7201,53 @@ finish:
 
 activate:
 	VLD1R (R16), [V24.S4]
-	WORD $0x6e38dc1c // fmul v28.4s, v0.4s, v24.4s
-	WORD $0x4e3cc400 // fmaxnm v0.4s, v0.4s, v28.4s
-	WORD $0x6e38dc3d // fmul v29.4s, v1.4s, v24.4s
-	WORD $0x4e3dc421 // fmaxnm v1.4s, v1.4s, v29.4s
-	WORD $0x6e38dc5e // fmul v30.4s, v2.4s, v24.4s
-	WORD $0x4e3ec442 // fmaxnm v2.4s, v2.4s, v30.4s
+	WORD $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
+	WORD $0x6e38dc3a // fmul v26.4s, v1.4s, v24.4s
+	WORD $0x6e38dc5b // fmul v27.4s, v2.4s, v24.4s
 	WORD $0x6e38dc7c // fmul v28.4s, v3.4s, v24.4s
-	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
 	WORD $0x6e38dc9d // fmul v29.4s, v4.4s, v24.4s
-	WORD $0x4e3dc484 // fmaxnm v4.4s, v4.4s, v29.4s
 	WORD $0x6e38dcbe // fmul v30.4s, v5.4s, v24.4s
+	WORD $0x4e39c400 // fmaxnm v0.4s, v0.4s, v25.4s
+	WORD $0x4e3ac421 // fmaxnm v1.4s, v1.4s, v26.4s
+	WORD $0x4e3bc442 // fmaxnm v2.4s, v2.4s, v27.4s
+	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
+	WORD $0x4e3dc484 // fmaxnm v4.4s, v4.4s, v29.4s
 	WORD $0x4e3ec4a5 // fmaxnm v5.4s, v5.4s, v30.4s
-	WORD $0x6e38dcdc // fmul v28.4s, v6.4s, v24.4s
-	WORD $0x4e3cc4c6 // fmaxnm v6.4s, v6.4s, v28.4s
-	WORD $0x6e38dcfd // fmul v29.4s, v7.4s, v24.4s
-	WORD $0x4e3dc4e7 // fmaxnm v7.4s, v7.4s, v29.4s
-	WORD $0x6e38dd1e // fmul v30.4s, v8.4s, v24.4s
-	WORD $0x4e3ec508 // fmaxnm v8.4s, v8.4s, v30.4s
+	WORD $0x6e38dcd9 // fmul v25.4s, v6.4s, v24.4s
+	WORD $0x6e38dcfa // fmul v26.4s, v7.4s, v24.4s
+	WORD $0x6e38dd1b // fmul v27.4s, v8.4s, v24.4s
 	WORD $0x6e38dd3c // fmul v28.4s, v9.4s, v24.4s
-	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
 	WORD $0x6e38dd5d // fmul v29.4s, v10.4s, v24.4s
-	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
 	WORD $0x6e38dd7e // fmul v30.4s, v11.4s, v24.4s
+	WORD $0x4e39c4c6 // fmaxnm v6.4s, v6.4s, v25.4s
+	WORD $0x4e3ac4e7 // fmaxnm v7.4s, v7.4s, v26.4s
+	WORD $0x4e3bc508 // fmaxnm v8.4s, v8.4s, v27.4s
+	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
+	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
 	WORD $0x4e3ec56b // fmaxnm v11.4s, v11.4s, v30.4s
-	WORD $0x6e38dd9c // fmul v28.4s, v12.4s, v24.4s
-	WORD $0x4e3cc58c // fmaxnm v12.4s, v12.4s, v28.4s
-	WORD $0x6e38ddbd // fmul v29.4s, v13.4s, v24.4s
-	WORD $0x4e3dc5ad // fmaxnm v13.4s, v13.4s, v29.4s
-	WORD $0x6e38ddde // fmul v30.4s, v14.4s, v24.4s
-	WORD $0x4e3ec5ce // fmaxnm v14.4s, v14.4s, v30.4s
+	WORD $0x6e38dd99 // fmul v25.4s, v12.4s, v24.4s
+	WORD $0x6e38ddba // fmul v26.4s, v13.4s, v24.4s
+	WORD $0x6e38dddb // fmul v27.4s, v14.4s, v24.4s
 	WORD $0x6e38ddfc // fmul v28.4s, v15.4s, v24.4s
-	WORD $0x4e3cc5ef // fmaxnm v15.4s, v15.4s, v28.4s
 	WORD $0x6e38de1d // fmul v29.4s, v16.4s, v24.4s
-	WORD $0x4e3dc610 // fmaxnm v16.4s, v16.4s, v29.4s
 	WORD $0x6e38de3e // fmul v30.4s, v17.4s, v24.4s
+	WORD $0x4e39c58c // fmaxnm v12.4s, v12.4s, v25.4s
+	WORD $0x4e3ac5ad // fmaxnm v13.4s, v13.4s, v26.4s
+	WORD $0x4e3bc5ce // fmaxnm v14.4s, v14.4s, v27.4s
+	WORD $0x4e3cc5ef // fmaxnm v15.4s, v15.4s, v28.4s
+	WORD $0x4e3dc610 // fmaxnm v16.4s, v16.4s, v29.4s
 	WORD $0x4e3ec631 // fmaxnm v17.4s, v17.4s, v30.4s
-	WORD $0x6e38de5c // fmul v28.4s, v18.4s, v24.4s
-	WORD $0x4e3cc652 // fmaxnm v18.4s, v18.4s, v28.4s
-	WORD $0x6e38de7d // fmul v29.4s, v19.4s, v24.4s
-	WORD $0x4e3dc673 // fmaxnm v19.4s, v19.4s, v29.4s
-	WORD $0x6e38de9e // fmul v30.4s, v20.4s, v24.4s
-	WORD $0x4e3ec694 // fmaxnm v20.4s, v20.4s, v30.4s
+	WORD $0x6e38de59 // fmul v25.4s, v18.4s, v24.4s
+	WORD $0x6e38de7a // fmul v26.4s, v19.4s, v24.4s
+	WORD $0x6e38de9b // fmul v27.4s, v20.4s, v24.4s
 	WORD $0x6e38debc // fmul v28.4s, v21.4s, v24.4s
-	WORD $0x4e3cc6b5 // fmaxnm v21.4s, v21.4s, v28.4s
 	WORD $0x6e38dedd // fmul v29.4s, v22.4s, v24.4s
-	WORD $0x4e3dc6d6 // fmaxnm v22.4s, v22.4s, v29.4s
 	WORD $0x6e38defe // fmul v30.4s, v23.4s, v24.4s
+	WORD $0x4e39c652 // fmaxnm v18.4s, v18.4s, v25.4s
+	WORD $0x4e3ac673 // fmaxnm v19.4s, v19.4s, v26.4s
+	WORD $0x4e3bc694 // fmaxnm v20.4s, v20.4s, v27.4s
+	WORD $0x4e3cc6b5 // fmaxnm v21.4s, v21.4s, v28.4s
+	WORD $0x4e3dc6d6 // fmaxnm v22.4s, v22.4s, v29.4s
 	WORD $0x4e3ec6f7 // fmaxnm v23.4s, v23.4s, v30.4s
 	CMP $4, R10
 	BNE part
@@ -6350,15 +7400,17 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F8, F9)
-	FMOVQ.P 16(R4), F10
-	FMOVD.P 8(R4), F11
+	FMOVQ.P 16(R4), F8
 	ADD R8, R13, R13
 	FMOVQ 0(R13), F7
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FLDPQ.P 32(R4), (F9, F10)
+	FMOVD.P 8(R4), F11
+	ADD R8, R14, R14
 	WORD $0x4f8810e0 // fmla v0.4s, v7.4s, v8.s[0]
 	WORD $0x4fa810e1 // fmla v1.4s, v7.4s, v8.s[1]
 	WORD $0x4f8818e2 // fmla v2.4s, v7.4s, v8.s[2]
@@ -6366,7 +7418,32 @@ pair:
 	WORD $0x4f8910e4 // fmla v4.4s, v7.4s, v9.s[0]
 	WORD $0x4fa910e5 // fmla v5.4s, v7.4s, v9.s[1]
 	WORD $0x4f8918e6 // fmla v6.4s, v7.4s, v9.s[2]
+	FMOVQ 0(R14), F7
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F8
+	ADD R8, R13, R13
+	WORD $0x4fa918e0 // fmla v0.4s, v7.4s, v9.s[3]
+	WORD $0x4f8a10e1 // fmla v1.4s, v7.4s, v10.s[0]
+	WORD $0x4faa10e2 // fmla v2.4s, v7.4s, v10.s[1]
+	WORD $0x4f8a18e3 // fmla v3.4s, v7.4s, v10.s[2]
+	WORD $0x4faa18e4 // fmla v4.4s, v7.4s, v10.s[3]
+	WORD $0x4f8b10e5 // fmla v5.4s, v7.4s, v11.s[0]
+	WORD $0x4fab10e6 // fmla v6.4s, v7.4s, v11.s[1]
+	FMOVQ 0(R13), F7
+	BNE pair
+
+last:
+	FLDPQ.P 32(R4), (F9, F10)
+	FMOVD.P 8(R4), F11
 	ADD R8, R14, R14
+	WORD $0x4f8810e0 // fmla v0.4s, v7.4s, v8.s[0]
+	WORD $0x4fa810e1 // fmla v1.4s, v7.4s, v8.s[1]
+	WORD $0x4f8818e2 // fmla v2.4s, v7.4s, v8.s[2]
+	WORD $0x4fa818e3 // fmla v3.4s, v7.4s, v8.s[3]
+	WORD $0x4f8910e4 // fmla v4.4s, v7.4s, v9.s[0]
+	WORD $0x4fa910e5 // fmla v5.4s, v7.4s, v9.s[1]
+	WORD $0x4f8918e6 // fmla v6.4s, v7.4s, v9.s[2]
 	FMOVQ 0(R14), F7
 	WORD $0x4fa918e0 // fmla v0.4s, v7.4s, v9.s[3]
 	WORD $0x4f8a10e1 // fmla v1.4s, v7.4s, v10.s[0]
@@ -6375,7 +7452,6 @@ pair:
 	WORD $0x4faa18e4 // fmla v4.4s, v7.4s, v10.s[3]
 	WORD $0x4f8b10e5 // fmla v5.4s, v7.4s, v11.s[0]
 	WORD $0x4fab10e6 // fmla v6.4s, v7.4s, v11.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -6427,18 +7503,18 @@ finish:
 activate:
 	VLD1R (R16), [V7.S4]
 	WORD $0x6e27dc08 // fmul v8.4s, v0.4s, v7.4s
-	WORD $0x4e28c400 // fmaxnm v0.4s, v0.4s, v8.4s
 	WORD $0x6e27dc29 // fmul v9.4s, v1.4s, v7.4s
-	WORD $0x4e29c421 // fmaxnm v1.4s, v1.4s, v9.4s
 	WORD $0x6e27dc4a // fmul v10.4s, v2.4s, v7.4s
-	WORD $0x4e2ac442 // fmaxnm v2.4s, v2.4s, v10.4s
 	WORD $0x6e27dc6b // fmul v11.4s, v3.4s, v7.4s
+	WORD $0x4e28c400 // fmaxnm v0.4s, v0.4s, v8.4s
+	WORD $0x4e29c421 // fmaxnm v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ac442 // fmaxnm v2.4s, v2.4s, v10.4s
 	WORD $0x4e2bc463 // fmaxnm v3.4s, v3.4s, v11.4s
 	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
-	WORD $0x4e28c484 // fmaxnm v4.4s, v4.4s, v8.4s
 	WORD $0x6e27dca9 // fmul v9.4s, v5.4s, v7.4s
-	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
 	WORD $0x6e27dcca // fmul v10.4s, v6.4s, v7.4s
+	WORD $0x4e28c484 // fmaxnm v4.4s, v4.4s, v8.4s
+	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
 	WORD $0x4e2ac4c6 // fmaxnm v6.4s, v6.4s, v10.4s
 	CMP $4, R10
 	BNE part
@@ -6596,15 +7672,17 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F16, F17)
-	FMOVQ.P 16(R4), F18
-	FMOVD.P 8(R4), F19
+	FMOVQ.P 16(R4), F16
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F14, F15)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FLDPQ.P 32(R4), (F17, F18)
+	FMOVD.P 8(R4), F19
+	ADD R8, R14, R14
 	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
 	WORD $0x4fb011c2 // fmla v2.4s, v14.4s, v16.s[1]
 	WORD $0x4f9019c4 // fmla v4.4s, v14.4s, v16.s[2]
@@ -6619,7 +7697,46 @@ pair:
 	WORD $0x4f9111e9 // fmla v9.4s, v15.4s, v17.s[0]
 	WORD $0x4fb111eb // fmla v11.4s, v15.4s, v17.s[1]
 	WORD $0x4f9119ed // fmla v13.4s, v15.4s, v17.s[2]
+	FLDPQ 0(R14), (F14, F15)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F16
+	ADD R8, R13, R13
+	WORD $0x4fb119c0 // fmla v0.4s, v14.4s, v17.s[3]
+	WORD $0x4f9211c2 // fmla v2.4s, v14.4s, v18.s[0]
+	WORD $0x4fb211c4 // fmla v4.4s, v14.4s, v18.s[1]
+	WORD $0x4f9219c6 // fmla v6.4s, v14.4s, v18.s[2]
+	WORD $0x4fb219c8 // fmla v8.4s, v14.4s, v18.s[3]
+	WORD $0x4f9311ca // fmla v10.4s, v14.4s, v19.s[0]
+	WORD $0x4fb311cc // fmla v12.4s, v14.4s, v19.s[1]
+	WORD $0x4fb119e1 // fmla v1.4s, v15.4s, v17.s[3]
+	WORD $0x4f9211e3 // fmla v3.4s, v15.4s, v18.s[0]
+	WORD $0x4fb211e5 // fmla v5.4s, v15.4s, v18.s[1]
+	WORD $0x4f9219e7 // fmla v7.4s, v15.4s, v18.s[2]
+	WORD $0x4fb219e9 // fmla v9.4s, v15.4s, v18.s[3]
+	WORD $0x4f9311eb // fmla v11.4s, v15.4s, v19.s[0]
+	WORD $0x4fb311ed // fmla v13.4s, v15.4s, v19.s[1]
+	FLDPQ 0(R13), (F14, F15)
+	BNE pair
+
+last:
+	FLDPQ.P 32(R4), (F17, F18)
+	FMOVD.P 8(R4), F19
 	ADD R8, R14, R14
+	WORD $0x4f9011c0 // fmla v0.4s, v14.4s, v16.s[0]
+	WORD $0x4fb011c2 // fmla v2.4s, v14.4s, v16.s[1]
+	WORD $0x4f9019c4 // fmla v4.4s, v14.4s, v16.s[2]
+	WORD $0x4fb019c6 // fmla v6.4s, v14.4s, v16.s[3]
+	WORD $0x4f9111c8 // fmla v8.4s, v14.4s, v17.s[0]
+	WORD $0x4fb111ca // fmla v10.4s, v14.4s, v17.s[1]
+	WORD $0x4f9119cc // fmla v12.4s, v14.4s, v17.s[2]
+	WORD $0x4f9011e1 // fmla v1.4s, v15.4s, v16.s[0]
+	WORD $0x4fb011e3 // fmla v3.4s, v15.4s, v16.s[1]
+	WORD $0x4f9019e5 // fmla v5.4s, v15.4s, v16.s[2]
+	WORD $0x4fb019e7 // fmla v7.4s, v15.4s, v16.s[3]
+	WORD $0x4f9111e9 // fmla v9.4s, v15.4s, v17.s[0]
+	WORD $0x4fb111eb // fmla v11.4s, v15.4s, v17.s[1]
+	WORD $0x4f9119ed // fmla v13.4s, v15.4s, v17.s[2]
 	FLDPQ 0(R14), (F14, F15)
 	WORD $0x4fb119c0 // fmla v0.4s, v14.4s, v17.s[3]
 	WORD $0x4f9211c2 // fmla v2.4s, v14.4s, v18.s[0]
@@ -6635,7 +7752,6 @@ pair:
 	WORD $0x4fb219e9 // fmla v9.4s, v15.4s, v18.s[3]
 	WORD $0x4f9311eb // fmla v11.4s, v15.4s, v19.s[0]
 	WORD $0x4fb311ed // fmla v13.4s, v15.4s, v19.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -6700,34 +7816,34 @@ finish:
 
 activate:
 	VLD1R (R16), [V14.S4]
-	WORD $0x6e2edc10 // fmul v16.4s, v0.4s, v14.4s
-	WORD $0x4e30c400 // fmaxnm v0.4s, v0.4s, v16.4s
-	WORD $0x6e2edc31 // fmul v17.4s, v1.4s, v14.4s
-	WORD $0x4e31c421 // fmaxnm v1.4s, v1.4s, v17.4s
-	WORD $0x6e2edc52 // fmul v18.4s, v2.4s, v14.4s
-	WORD $0x4e32c442 // fmaxnm v2.4s, v2.4s, v18.4s
-	WORD $0x6e2edc73 // fmul v19.4s, v3.4s, v14.4s
-	WORD $0x4e33c463 // fmaxnm v3.4s, v3.4s, v19.4s
-	WORD $0x6e2edc90 // fmul v16.4s, v4.4s, v14.4s
-	WORD $0x4e30c484 // fmaxnm v4.4s, v4.4s, v16.4s
-	WORD $0x6e2edcb1 // fmul v17.4s, v5.4s, v14.4s
-	WORD $0x4e31c4a5 // fmaxnm v5.4s, v5.4s, v17.4s
-	WORD $0x6e2edcd2 // fmul v18.4s, v6.4s, v14.4s
-	WORD $0x4e32c4c6 // fmaxnm v6.4s, v6.4s, v18.4s
-	WORD $0x6e2edcf3 // fmul v19.4s, v7.4s, v14.4s
-	WORD $0x4e33c4e7 // fmaxnm v7.4s, v7.4s, v19.4s
-	WORD $0x6e2edd10 // fmul v16.4s, v8.4s, v14.4s
-	WORD $0x4e30c508 // fmaxnm v8.4s, v8.4s, v16.4s
-	WORD $0x6e2edd31 // fmul v17.4s, v9.4s, v14.4s
-	WORD $0x4e31c529 // fmaxnm v9.4s, v9.4s, v17.4s
-	WORD $0x6e2edd52 // fmul v18.4s, v10.4s, v14.4s
-	WORD $0x4e32c54a // fmaxnm v10.4s, v10.4s, v18.4s
-	WORD $0x6e2edd73 // fmul v19.4s, v11.4s, v14.4s
-	WORD $0x4e33c56b // fmaxnm v11.4s, v11.4s, v19.4s
-	WORD $0x6e2edd90 // fmul v16.4s, v12.4s, v14.4s
-	WORD $0x4e30c58c // fmaxnm v12.4s, v12.4s, v16.4s
-	WORD $0x6e2eddb1 // fmul v17.4s, v13.4s, v14.4s
-	WORD $0x4e31c5ad // fmaxnm v13.4s, v13.4s, v17.4s
+	WORD $0x6e2edc0f // fmul v15.4s, v0.4s, v14.4s
+	WORD $0x6e2edc30 // fmul v16.4s, v1.4s, v14.4s
+	WORD $0x6e2edc51 // fmul v17.4s, v2.4s, v14.4s
+	WORD $0x6e2edc72 // fmul v18.4s, v3.4s, v14.4s
+	WORD $0x6e2edc93 // fmul v19.4s, v4.4s, v14.4s
+	WORD $0x4e2fc400 // fmaxnm v0.4s, v0.4s, v15.4s
+	WORD $0x4e30c421 // fmaxnm v1.4s, v1.4s, v16.4s
+	WORD $0x4e31c442 // fmaxnm v2.4s, v2.4s, v17.4s
+	WORD $0x4e32c463 // fmaxnm v3.4s, v3.4s, v18.4s
+	WORD $0x4e33c484 // fmaxnm v4.4s, v4.4s, v19.4s
+	WORD $0x6e2edcaf // fmul v15.4s, v5.4s, v14.4s
+	WORD $0x6e2edcd0 // fmul v16.4s, v6.4s, v14.4s
+	WORD $0x6e2edcf1 // fmul v17.4s, v7.4s, v14.4s
+	WORD $0x6e2edd12 // fmul v18.4s, v8.4s, v14.4s
+	WORD $0x6e2edd33 // fmul v19.4s, v9.4s, v14.4s
+	WORD $0x4e2fc4a5 // fmaxnm v5.4s, v5.4s, v15.4s
+	WORD $0x4e30c4c6 // fmaxnm v6.4s, v6.4s, v16.4s
+	WORD $0x4e31c4e7 // fmaxnm v7.4s, v7.4s, v17.4s
+	WORD $0x4e32c508 // fmaxnm v8.4s, v8.4s, v18.4s
+	WORD $0x4e33c529 // fmaxnm v9.4s, v9.4s, v19.4s
+	WORD $0x6e2edd4f // fmul v15.4s, v10.4s, v14.4s
+	WORD $0x6e2edd70 // fmul v16.4s, v11.4s, v14.4s
+	WORD $0x6e2edd91 // fmul v17.4s, v12.4s, v14.4s
+	WORD $0x6e2eddb2 // fmul v18.4s, v13.4s, v14.4s
+	WORD $0x4e2fc54a // fmaxnm v10.4s, v10.4s, v15.4s
+	WORD $0x4e30c56b // fmaxnm v11.4s, v11.4s, v16.4s
+	WORD $0x4e31c58c // fmaxnm v12.4s, v12.4s, v17.4s
+	WORD $0x4e32c5ad // fmaxnm v13.4s, v13.4s, v18.4s
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -6898,16 +8014,18 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
-	FLDPQ.P 32(R4), (F24, F25)
-	FMOVQ.P 16(R4), F26
-	FMOVD.P 8(R4), F27
+	FMOVQ.P 16(R4), F24
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F21, F22)
 	FMOVQ 32(R13), F23
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FLDPQ.P 32(R4), (F25, F26)
+	FMOVD.P 8(R4), F27
+	ADD R8, R14, R14
 	WORD $0x4f9812a0 // fmla v0.4s, v21.4s, v24.s[0]
 	WORD $0x4fb812a3 // fmla v3.4s, v21.4s, v24.s[1]
 	WORD $0x4f981aa6 // fmla v6.4s, v21.4s, v24.s[2]
@@ -6922,6 +8040,7 @@ pair:
 	WORD $0x4f9912cd // fmla v13.4s, v22.4s, v25.s[0]
 	WORD $0x4fb912d0 // fmla v16.4s, v22.4s, v25.s[1]
 	WORD $0x4f991ad3 // fmla v19.4s, v22.4s, v25.s[2]
+	FLDPQ 0(R14), (F21, F22)
 	WORD $0x4f9812e2 // fmla v2.4s, v23.4s, v24.s[0]
 	WORD $0x4fb812e5 // fmla v5.4s, v23.4s, v24.s[1]
 	WORD $0x4f981ae8 // fmla v8.4s, v23.4s, v24.s[2]
@@ -6929,8 +8048,62 @@ pair:
 	WORD $0x4f9912ee // fmla v14.4s, v23.4s, v25.s[0]
 	WORD $0x4fb912f1 // fmla v17.4s, v23.4s, v25.s[1]
 	WORD $0x4f991af4 // fmla v20.4s, v23.4s, v25.s[2]
+	FMOVQ 32(R14), F23
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FMOVQ.P 16(R4), F24
+	ADD R8, R13, R13
+	WORD $0x4fb91aa0 // fmla v0.4s, v21.4s, v25.s[3]
+	WORD $0x4f9a12a3 // fmla v3.4s, v21.4s, v26.s[0]
+	WORD $0x4fba12a6 // fmla v6.4s, v21.4s, v26.s[1]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4fba1aac // fmla v12.4s, v21.4s, v26.s[3]
+	WORD $0x4f9b12af // fmla v15.4s, v21.4s, v27.s[0]
+	WORD $0x4fbb12b2 // fmla v18.4s, v21.4s, v27.s[1]
+	WORD $0x4fb91ac1 // fmla v1.4s, v22.4s, v25.s[3]
+	WORD $0x4f9a12c4 // fmla v4.4s, v22.4s, v26.s[0]
+	WORD $0x4fba12c7 // fmla v7.4s, v22.4s, v26.s[1]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4fba1acd // fmla v13.4s, v22.4s, v26.s[3]
+	WORD $0x4f9b12d0 // fmla v16.4s, v22.4s, v27.s[0]
+	WORD $0x4fbb12d3 // fmla v19.4s, v22.4s, v27.s[1]
+	FLDPQ 0(R13), (F21, F22)
+	WORD $0x4fb91ae2 // fmla v2.4s, v23.4s, v25.s[3]
+	WORD $0x4f9a12e5 // fmla v5.4s, v23.4s, v26.s[0]
+	WORD $0x4fba12e8 // fmla v8.4s, v23.4s, v26.s[1]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4fba1aee // fmla v14.4s, v23.4s, v26.s[3]
+	WORD $0x4f9b12f1 // fmla v17.4s, v23.4s, v27.s[0]
+	WORD $0x4fbb12f4 // fmla v20.4s, v23.4s, v27.s[1]
+	FMOVQ 32(R13), F23
+	BNE pair
+
+last:
+	FLDPQ.P 32(R4), (F25, F26)
+	FMOVD.P 8(R4), F27
 	ADD R8, R14, R14
+	WORD $0x4f9812a0 // fmla v0.4s, v21.4s, v24.s[0]
+	WORD $0x4fb812a3 // fmla v3.4s, v21.4s, v24.s[1]
+	WORD $0x4f981aa6 // fmla v6.4s, v21.4s, v24.s[2]
+	WORD $0x4fb81aa9 // fmla v9.4s, v21.4s, v24.s[3]
+	WORD $0x4f9912ac // fmla v12.4s, v21.4s, v25.s[0]
+	WORD $0x4fb912af // fmla v15.4s, v21.4s, v25.s[1]
+	WORD $0x4f991ab2 // fmla v18.4s, v21.4s, v25.s[2]
+	WORD $0x4f9812c1 // fmla v1.4s, v22.4s, v24.s[0]
+	WORD $0x4fb812c4 // fmla v4.4s, v22.4s, v24.s[1]
+	WORD $0x4f981ac7 // fmla v7.4s, v22.4s, v24.s[2]
+	WORD $0x4fb81aca // fmla v10.4s, v22.4s, v24.s[3]
+	WORD $0x4f9912cd // fmla v13.4s, v22.4s, v25.s[0]
+	WORD $0x4fb912d0 // fmla v16.4s, v22.4s, v25.s[1]
+	WORD $0x4f991ad3 // fmla v19.4s, v22.4s, v25.s[2]
 	FLDPQ 0(R14), (F21, F22)
+	WORD $0x4f9812e2 // fmla v2.4s, v23.4s, v24.s[0]
+	WORD $0x4fb812e5 // fmla v5.4s, v23.4s, v24.s[1]
+	WORD $0x4f981ae8 // fmla v8.4s, v23.4s, v24.s[2]
+	WORD $0x4fb81aeb // fmla v11.4s, v23.4s, v24.s[3]
+	WORD $0x4f9912ee // fmla v14.4s, v23.4s, v25.s[0]
+	WORD $0x4fb912f1 // fmla v17.4s, v23.4s, v25.s[1]
+	WORD $0x4f991af4 // fmla v20.4s, v23.4s, v25.s[2]
 	FMOVQ 32(R14), F23
 	WORD $0x4fb91aa0 // fmla v0.4s, v21.4s, v25.s[3]
 	WORD $0x4f9a12a3 // fmla v3.4s, v21.4s, v26.s[0]
@@ -6953,7 +8126,6 @@ pair:
 	WORD $0x4fba1aee // fmla v14.4s, v23.4s, v26.s[3]
 	WORD $0x4f9b12f1 // fmla v17.4s, v23.4s, v27.s[0]
 	WORD $0x4fbb12f4 // fmla v20.4s, v23.4s, v27.s[1]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -7040,47 +8212,47 @@ finish:
 
 activate:
 	VLD1R (R16), [V21.S4]
-	WORD $0x6e35dc18 // fmul v24.4s, v0.4s, v21.4s
-	WORD $0x4e38c400 // fmaxnm v0.4s, v0.4s, v24.4s
-	WORD $0x6e35dc39 // fmul v25.4s, v1.4s, v21.4s
-	WORD $0x4e39c421 // fmaxnm v1.4s, v1.4s, v25.4s
-	WORD $0x6e35dc5a // fmul v26.4s, v2.4s, v21.4s
-	WORD $0x4e3ac442 // fmaxnm v2.4s, v2.4s, v26.4s
-	WORD $0x6e35dc7b // fmul v27.4s, v3.4s, v21.4s
-	WORD $0x4e3bc463 // fmaxnm v3.4s, v3.4s, v27.4s
-	WORD $0x6e35dc98 // fmul v24.4s, v4.4s, v21.4s
-	WORD $0x4e38c484 // fmaxnm v4.4s, v4.4s, v24.4s
-	WORD $0x6e35dcb9 // fmul v25.4s, v5.4s, v21.4s
-	WORD $0x4e39c4a5 // fmaxnm v5.4s, v5.4s, v25.4s
-	WORD $0x6e35dcda // fmul v26.4s, v6.4s, v21.4s
-	WORD $0x4e3ac4c6 // fmaxnm v6.4s, v6.4s, v26.4s
-	WORD $0x6e35dcfb // fmul v27.4s, v7.4s, v21.4s
-	WORD $0x4e3bc4e7 // fmaxnm v7.4s, v7.4s, v27.4s
+	WORD $0x6e35dc16 // fmul v22.4s, v0.4s, v21.4s
+	WORD $0x6e35dc37 // fmul v23.4s, v1.4s, v21.4s
+	WORD $0x6e35dc58 // fmul v24.4s, v2.4s, v21.4s
+	WORD $0x6e35dc79 // fmul v25.4s, v3.4s, v21.4s
+	WORD $0x6e35dc9a // fmul v26.4s, v4.4s, v21.4s
+	WORD $0x6e35dcbb // fmul v27.4s, v5.4s, v21.4s
+	WORD $0x4e36c400 // fmaxnm v0.4s, v0.4s, v22.4s
+	WORD $0x4e37c421 // fmaxnm v1.4s, v1.4s, v23.4s
+	WORD $0x4e38c442 // fmaxnm v2.4s, v2.4s, v24.4s
+	WORD $0x4e39c463 // fmaxnm v3.4s, v3.4s, v25.4s
+	WORD $0x4e3ac484 // fmaxnm v4.4s, v4.4s, v26.4s
+	WORD $0x4e3bc4a5 // fmaxnm v5.4s, v5.4s, v27.4s
+	WORD $0x6e35dcd6 // fmul v22.4s, v6.4s, v21.4s
+	WORD $0x6e35dcf7 // fmul v23.4s, v7.4s, v21.4s
 	WORD $0x6e35dd18 // fmul v24.4s, v8.4s, v21.4s
-	WORD $0x4e38c508 // fmaxnm v8.4s, v8.4s, v24.4s
 	WORD $0x6e35dd39 // fmul v25.4s, v9.4s, v21.4s
-	WORD $0x4e39c529 // fmaxnm v9.4s, v9.4s, v25.4s
 	WORD $0x6e35dd5a // fmul v26.4s, v10.4s, v21.4s
-	WORD $0x4e3ac54a // fmaxnm v10.4s, v10.4s, v26.4s
 	WORD $0x6e35dd7b // fmul v27.4s, v11.4s, v21.4s
+	WORD $0x4e36c4c6 // fmaxnm v6.4s, v6.4s, v22.4s
+	WORD $0x4e37c4e7 // fmaxnm v7.4s, v7.4s, v23.4s
+	WORD $0x4e38c508 // fmaxnm v8.4s, v8.4s, v24.4s
+	WORD $0x4e39c529 // fmaxnm v9.4s, v9.4s, v25.4s
+	WORD $0x4e3ac54a // fmaxnm v10.4s, v10.4s, v26.4s
 	WORD $0x4e3bc56b // fmaxnm v11.4s, v11.4s, v27.4s
-	WORD $0x6e35dd98 // fmul v24.4s, v12.4s, v21.4s
-	WORD $0x4e38c58c // fmaxnm v12.4s, v12.4s, v24.4s
-	WORD $0x6e35ddb9 // fmul v25.4s, v13.4s, v21.4s
-	WORD $0x4e39c5ad // fmaxnm v13.4s, v13.4s, v25.4s
-	WORD $0x6e35ddda // fmul v26.4s, v14.4s, v21.4s
-	WORD $0x4e3ac5ce // fmaxnm v14.4s, v14.4s, v26.4s
-	WORD $0x6e35ddfb // fmul v27.4s, v15.4s, v21.4s
-	WORD $0x4e3bc5ef // fmaxnm v15.4s, v15.4s, v27.4s
-	WORD $0x6e35de18 // fmul v24.4s, v16.4s, v21.4s
-	WORD $0x4e38c610 // fmaxnm v16.4s, v16.4s, v24.4s
-	WORD $0x6e35de39 // fmul v25.4s, v17.4s, v21.4s
-	WORD $0x4e39c631 // fmaxnm v17.4s, v17.4s, v25.4s
-	WORD $0x6e35de5a // fmul v26.4s, v18.4s, v21.4s
-	WORD $0x4e3ac652 // fmaxnm v18.4s, v18.4s, v26.4s
-	WORD $0x6e35de7b // fmul v27.4s, v19.4s, v21.4s
-	WORD $0x4e3bc673 // fmaxnm v19.4s, v19.4s, v27.4s
+	WORD $0x6e35dd96 // fmul v22.4s, v12.4s, v21.4s
+	WORD $0x6e35ddb7 // fmul v23.4s, v13.4s, v21.4s
+	WORD $0x6e35ddd8 // fmul v24.4s, v14.4s, v21.4s
+	WORD $0x6e35ddf9 // fmul v25.4s, v15.4s, v21.4s
+	WORD $0x6e35de1a // fmul v26.4s, v16.4s, v21.4s
+	WORD $0x6e35de3b // fmul v27.4s, v17.4s, v21.4s
+	WORD $0x4e36c58c // fmaxnm v12.4s, v12.4s, v22.4s
+	WORD $0x4e37c5ad // fmaxnm v13.4s, v13.4s, v23.4s
+	WORD $0x4e38c5ce // fmaxnm v14.4s, v14.4s, v24.4s
+	WORD $0x4e39c5ef // fmaxnm v15.4s, v15.4s, v25.4s
+	WORD $0x4e3ac610 // fmaxnm v16.4s, v16.4s, v26.4s
+	WORD $0x4e3bc631 // fmaxnm v17.4s, v17.4s, v27.4s
+	WORD $0x6e35de56 // fmul v22.4s, v18.4s, v21.4s
+	WORD $0x6e35de77 // fmul v23.4s, v19.4s, v21.4s
 	WORD $0x6e35de98 // fmul v24.4s, v20.4s, v21.4s
+	WORD $0x4e36c652 // fmaxnm v18.4s, v18.4s, v22.4s
+	WORD $0x4e37c673 // fmaxnm v19.4s, v19.4s, v23.4s
 	WORD $0x4e38c694 // fmaxnm v20.4s, v20.4s, v24.4s
 	CMP $4, R10
 	BNE part
@@ -7246,14 +8418,16 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
 	FLDPQ.P 32(R4), (F9, F10)
-	FLDPQ.P 32(R4), (F11, F12)
 	ADD R8, R13, R13
 	FMOVQ 0(R13), F8
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FLDPQ.P 32(R4), (F11, F12)
+	ADD R8, R14, R14
 	WORD $0x4f891100 // fmla v0.4s, v8.4s, v9.s[0]
 	WORD $0x4fa91101 // fmla v1.4s, v8.4s, v9.s[1]
 	WORD $0x4f891902 // fmla v2.4s, v8.4s, v9.s[2]
@@ -7262,7 +8436,33 @@ pair:
 	WORD $0x4faa1105 // fmla v5.4s, v8.4s, v10.s[1]
 	WORD $0x4f8a1906 // fmla v6.4s, v8.4s, v10.s[2]
 	WORD $0x4faa1907 // fmla v7.4s, v8.4s, v10.s[3]
+	FMOVQ 0(R14), F8
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FLDPQ.P 32(R4), (F9, F10)
+	ADD R8, R13, R13
+	WORD $0x4f8b1100 // fmla v0.4s, v8.4s, v11.s[0]
+	WORD $0x4fab1101 // fmla v1.4s, v8.4s, v11.s[1]
+	WORD $0x4f8b1902 // fmla v2.4s, v8.4s, v11.s[2]
+	WORD $0x4fab1903 // fmla v3.4s, v8.4s, v11.s[3]
+	WORD $0x4f8c1104 // fmla v4.4s, v8.4s, v12.s[0]
+	WORD $0x4fac1105 // fmla v5.4s, v8.4s, v12.s[1]
+	WORD $0x4f8c1906 // fmla v6.4s, v8.4s, v12.s[2]
+	WORD $0x4fac1907 // fmla v7.4s, v8.4s, v12.s[3]
+	FMOVQ 0(R13), F8
+	BNE pair
+
+last:
+	FLDPQ.P 32(R4), (F11, F12)
 	ADD R8, R14, R14
+	WORD $0x4f891100 // fmla v0.4s, v8.4s, v9.s[0]
+	WORD $0x4fa91101 // fmla v1.4s, v8.4s, v9.s[1]
+	WORD $0x4f891902 // fmla v2.4s, v8.4s, v9.s[2]
+	WORD $0x4fa91903 // fmla v3.4s, v8.4s, v9.s[3]
+	WORD $0x4f8a1104 // fmla v4.4s, v8.4s, v10.s[0]
+	WORD $0x4faa1105 // fmla v5.4s, v8.4s, v10.s[1]
+	WORD $0x4f8a1906 // fmla v6.4s, v8.4s, v10.s[2]
+	WORD $0x4faa1907 // fmla v7.4s, v8.4s, v10.s[3]
 	FMOVQ 0(R14), F8
 	WORD $0x4f8b1100 // fmla v0.4s, v8.4s, v11.s[0]
 	WORD $0x4fab1101 // fmla v1.4s, v8.4s, v11.s[1]
@@ -7272,7 +8472,6 @@ pair:
 	WORD $0x4fac1105 // fmla v5.4s, v8.4s, v12.s[1]
 	WORD $0x4f8c1906 // fmla v6.4s, v8.4s, v12.s[2]
 	WORD $0x4fac1907 // fmla v7.4s, v8.4s, v12.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -7327,20 +8526,20 @@ finish:
 activate:
 	VLD1R (R16), [V8.S4]
 	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
 	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
-	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
 	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
-	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
 	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
 	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
 	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	WORD $0x4e29c484 // fmaxnm v4.4s, v4.4s, v9.4s
 	WORD $0x6e28dcaa // fmul v10.4s, v5.4s, v8.4s
-	WORD $0x4e2ac4a5 // fmaxnm v5.4s, v5.4s, v10.4s
 	WORD $0x6e28dccb // fmul v11.4s, v6.4s, v8.4s
-	WORD $0x4e2bc4c6 // fmaxnm v6.4s, v6.4s, v11.4s
 	WORD $0x6e28dcec // fmul v12.4s, v7.4s, v8.4s
+	WORD $0x4e29c484 // fmaxnm v4.4s, v4.4s, v9.4s
+	WORD $0x4e2ac4a5 // fmaxnm v5.4s, v5.4s, v10.4s
+	WORD $0x4e2bc4c6 // fmaxnm v6.4s, v6.4s, v11.4s
 	WORD $0x4e2cc4e7 // fmaxnm v7.4s, v7.4s, v12.4s
 	CMP $4, R10
 	BNE part
@@ -7516,14 +8715,16 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
 	FLDPQ.P 32(R4), (F18, F19)
-	FLDPQ.P 32(R4), (F20, F21)
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F16, F17)
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FLDPQ.P 32(R4), (F20, F21)
+	ADD R8, R14, R14
 	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
 	WORD $0x4fb21202 // fmla v2.4s, v16.4s, v18.s[1]
 	WORD $0x4f921a04 // fmla v4.4s, v16.4s, v18.s[2]
@@ -7540,7 +8741,49 @@ pair:
 	WORD $0x4fb3122b // fmla v11.4s, v17.4s, v19.s[1]
 	WORD $0x4f931a2d // fmla v13.4s, v17.4s, v19.s[2]
 	WORD $0x4fb31a2f // fmla v15.4s, v17.4s, v19.s[3]
+	FLDPQ 0(R14), (F16, F17)
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FLDPQ.P 32(R4), (F18, F19)
+	ADD R8, R13, R13
+	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
+	WORD $0x4fb41202 // fmla v2.4s, v16.4s, v20.s[1]
+	WORD $0x4f941a04 // fmla v4.4s, v16.4s, v20.s[2]
+	WORD $0x4fb41a06 // fmla v6.4s, v16.4s, v20.s[3]
+	WORD $0x4f951208 // fmla v8.4s, v16.4s, v21.s[0]
+	WORD $0x4fb5120a // fmla v10.4s, v16.4s, v21.s[1]
+	WORD $0x4f951a0c // fmla v12.4s, v16.4s, v21.s[2]
+	WORD $0x4fb51a0e // fmla v14.4s, v16.4s, v21.s[3]
+	WORD $0x4f941221 // fmla v1.4s, v17.4s, v20.s[0]
+	WORD $0x4fb41223 // fmla v3.4s, v17.4s, v20.s[1]
+	WORD $0x4f941a25 // fmla v5.4s, v17.4s, v20.s[2]
+	WORD $0x4fb41a27 // fmla v7.4s, v17.4s, v20.s[3]
+	WORD $0x4f951229 // fmla v9.4s, v17.4s, v21.s[0]
+	WORD $0x4fb5122b // fmla v11.4s, v17.4s, v21.s[1]
+	WORD $0x4f951a2d // fmla v13.4s, v17.4s, v21.s[2]
+	WORD $0x4fb51a2f // fmla v15.4s, v17.4s, v21.s[3]
+	FLDPQ 0(R13), (F16, F17)
+	BNE pair
+
+last:
+	FLDPQ.P 32(R4), (F20, F21)
 	ADD R8, R14, R14
+	WORD $0x4f921200 // fmla v0.4s, v16.4s, v18.s[0]
+	WORD $0x4fb21202 // fmla v2.4s, v16.4s, v18.s[1]
+	WORD $0x4f921a04 // fmla v4.4s, v16.4s, v18.s[2]
+	WORD $0x4fb21a06 // fmla v6.4s, v16.4s, v18.s[3]
+	WORD $0x4f931208 // fmla v8.4s, v16.4s, v19.s[0]
+	WORD $0x4fb3120a // fmla v10.4s, v16.4s, v19.s[1]
+	WORD $0x4f931a0c // fmla v12.4s, v16.4s, v19.s[2]
+	WORD $0x4fb31a0e // fmla v14.4s, v16.4s, v19.s[3]
+	WORD $0x4f921221 // fmla v1.4s, v17.4s, v18.s[0]
+	WORD $0x4fb21223 // fmla v3.4s, v17.4s, v18.s[1]
+	WORD $0x4f921a25 // fmla v5.4s, v17.4s, v18.s[2]
+	WORD $0x4fb21a27 // fmla v7.4s, v17.4s, v18.s[3]
+	WORD $0x4f931229 // fmla v9.4s, v17.4s, v19.s[0]
+	WORD $0x4fb3122b // fmla v11.4s, v17.4s, v19.s[1]
+	WORD $0x4f931a2d // fmla v13.4s, v17.4s, v19.s[2]
+	WORD $0x4fb31a2f // fmla v15.4s, v17.4s, v19.s[3]
 	FLDPQ 0(R14), (F16, F17)
 	WORD $0x4f941200 // fmla v0.4s, v16.4s, v20.s[0]
 	WORD $0x4fb41202 // fmla v2.4s, v16.4s, v20.s[1]
@@ -7558,7 +8801,6 @@ pair:
 	WORD $0x4fb5122b // fmla v11.4s, v17.4s, v21.s[1]
 	WORD $0x4f951a2d // fmla v13.4s, v17.4s, v21.s[2]
 	WORD $0x4fb51a2f // fmla v15.4s, v17.4s, v21.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -7628,38 +8870,38 @@ finish:
 
 activate:
 	VLD1R (R16), [V16.S4]
-	WORD $0x6e30dc12 // fmul v18.4s, v0.4s, v16.4s
-	WORD $0x4e32c400 // fmaxnm v0.4s, v0.4s, v18.4s
-	WORD $0x6e30dc33 // fmul v19.4s, v1.4s, v16.4s
-	WORD $0x4e33c421 // fmaxnm v1.4s, v1.4s, v19.4s
-	WORD $0x6e30dc54 // fmul v20.4s, v2.4s, v16.4s
-	WORD $0x4e34c442 // fmaxnm v2.4s, v2.4s, v20.4s
-	WORD $0x6e30dc75 // fmul v21.4s, v3.4s, v16.4s
-	WORD $0x4e35c463 // fmaxnm v3.4s, v3.4s, v21.4s
-	WORD $0x6e30dc92 // fmul v18.4s, v4.4s, v16.4s
-	WORD $0x4e32c484 // fmaxnm v4.4s, v4.4s, v18.4s
-	WORD $0x6e30dcb3 // fmul v19.4s, v5.4s, v16.4s
-	WORD $0x4e33c4a5 // fmaxnm v5.4s, v5.4s, v19.4s
-	WORD $0x6e30dcd4 // fmul v20.4s, v6.4s, v16.4s
-	WORD $0x4e34c4c6 // fmaxnm v6.4s, v6.4s, v20.4s
-	WORD $0x6e30dcf5 // fmul v21.4s, v7.4s, v16.4s
-	WORD $0x4e35c4e7 // fmaxnm v7.4s, v7.4s, v21.4s
-	WORD $0x6e30dd12 // fmul v18.4s, v8.4s, v16.4s
-	WORD $0x4e32c508 // fmaxnm v8.4s, v8.4s, v18.4s
-	WORD $0x6e30dd33 // fmul v19.4s, v9.4s, v16.4s
-	WORD $0x4e33c529 // fmaxnm v9.4s, v9.4s, v19.4s
-	WORD $0x6e30dd54 // fmul v20.4s, v10.4s, v16.4s
-	WORD $0x4e34c54a // fmaxnm v10.4s, v10.4s, v20.4s
-	WORD $0x6e30dd75 // fmul v21.4s, v11.4s, v16.4s
-	WORD $0x4e35c56b // fmaxnm v11.4s, v11.4s, v21.4s
-	WORD $0x6e30dd92 // fmul v18.4s, v12.4s, v16.4s
-	WORD $0x4e32c58c // fmaxnm v12.4s, v12.4s, v18.4s
-	WORD $0x6e30ddb3 // fmul v19.4s, v13.4s, v16.4s
-	WORD $0x4e33c5ad // fmaxnm v13.4s, v13.4s, v19.4s
-	WORD $0x6e30ddd4 // fmul v20.4s, v14.4s, v16.4s
-	WORD $0x4e34c5ce // fmaxnm v14.4s, v14.4s, v20.4s
-	WORD $0x6e30ddf5 // fmul v21.4s, v15.4s, v16.4s
-	WORD $0x4e35c5ef // fmaxnm v15.4s, v15.4s, v21.4s
+	WORD $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
+	WORD $0x6e30dc53 // fmul v19.4s, v2.4s, v16.4s
+	WORD $0x6e30dc74 // fmul v20.4s, v3.4s, v16.4s
+	WORD $0x6e30dc95 // fmul v21.4s, v4.4s, v16.4s
+	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
+	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
+	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
+	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
+	WORD $0x4e35c484 // fmaxnm v4.4s, v4.4s, v21.4s
+	WORD $0x6e30dcb1 // fmul v17.4s, v5.4s, v16.4s
+	WORD $0x6e30dcd2 // fmul v18.4s, v6.4s, v16.4s
+	WORD $0x6e30dcf3 // fmul v19.4s, v7.4s, v16.4s
+	WORD $0x6e30dd14 // fmul v20.4s, v8.4s, v16.4s
+	WORD $0x6e30dd35 // fmul v21.4s, v9.4s, v16.4s
+	WORD $0x4e31c4a5 // fmaxnm v5.4s, v5.4s, v17.4s
+	WORD $0x4e32c4c6 // fmaxnm v6.4s, v6.4s, v18.4s
+	WORD $0x4e33c4e7 // fmaxnm v7.4s, v7.4s, v19.4s
+	WORD $0x4e34c508 // fmaxnm v8.4s, v8.4s, v20.4s
+	WORD $0x4e35c529 // fmaxnm v9.4s, v9.4s, v21.4s
+	WORD $0x6e30dd51 // fmul v17.4s, v10.4s, v16.4s
+	WORD $0x6e30dd72 // fmul v18.4s, v11.4s, v16.4s
+	WORD $0x6e30dd93 // fmul v19.4s, v12.4s, v16.4s
+	WORD $0x6e30ddb4 // fmul v20.4s, v13.4s, v16.4s
+	WORD $0x6e30ddd5 // fmul v21.4s, v14.4s, v16.4s
+	WORD $0x4e31c54a // fmaxnm v10.4s, v10.4s, v17.4s
+	WORD $0x4e32c56b // fmaxnm v11.4s, v11.4s, v18.4s
+	WORD $0x4e33c58c // fmaxnm v12.4s, v12.4s, v19.4s
+	WORD $0x4e34c5ad // fmaxnm v13.4s, v13.4s, v20.4s
+	WORD $0x4e35c5ce // fmaxnm v14.4s, v14.4s, v21.4s
+	WORD $0x6e30ddf1 // fmul v17.4s, v15.4s, v16.4s
+	WORD $0x4e31c5ef // fmaxnm v15.4s, v15.4s, v17.4s
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -7850,15 +9092,17 @@ tile:
 	MOVD R1, R11
 	LSR $1, R6, R12
 	CBZ R12, odd
-
-pair:
 	LDP.P 16(R11), (R13, R14)
-	SUB $1, R12, R12
 	FLDPQ.P 32(R4), (F27, F28)
-	FLDPQ.P 32(R4), (F29, F30)
 	ADD R8, R13, R13
 	FLDPQ 0(R13), (F24, F25)
 	FMOVQ 32(R13), F26
+	SUBS $1, R12, R12
+	BEQ last
+
+pair:
+	FLDPQ.P 32(R4), (F29, F30)
+	ADD R8, R14, R14
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1303 // fmla v3.4s, v24.4s, v27.s[1]
 	WORD $0x4f9b1b06 // fmla v6.4s, v24.4s, v27.s[2]
@@ -7875,6 +9119,7 @@ pair:
 	WORD $0x4fbc1330 // fmla v16.4s, v25.4s, v28.s[1]
 	WORD $0x4f9c1b33 // fmla v19.4s, v25.4s, v28.s[2]
 	WORD $0x4fbc1b36 // fmla v22.4s, v25.4s, v28.s[3]
+	FLDPQ 0(R14), (F24, F25)
 	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
 	WORD $0x4fbb1345 // fmla v5.4s, v26.4s, v27.s[1]
 	WORD $0x4f9b1b48 // fmla v8.4s, v26.4s, v27.s[2]
@@ -7883,8 +9128,67 @@ pair:
 	WORD $0x4fbc1351 // fmla v17.4s, v26.4s, v28.s[1]
 	WORD $0x4f9c1b54 // fmla v20.4s, v26.4s, v28.s[2]
 	WORD $0x4fbc1b57 // fmla v23.4s, v26.4s, v28.s[3]
+	FMOVQ 32(R14), F26
+	LDP.P 16(R11), (R13, R14)
+	SUBS $1, R12, R12
+	FLDPQ.P 32(R4), (F27, F28)
+	ADD R8, R13, R13
+	WORD $0x4f9d1300 // fmla v0.4s, v24.4s, v29.s[0]
+	WORD $0x4fbd1303 // fmla v3.4s, v24.4s, v29.s[1]
+	WORD $0x4f9d1b06 // fmla v6.4s, v24.4s, v29.s[2]
+	WORD $0x4fbd1b09 // fmla v9.4s, v24.4s, v29.s[3]
+	WORD $0x4f9e130c // fmla v12.4s, v24.4s, v30.s[0]
+	WORD $0x4fbe130f // fmla v15.4s, v24.4s, v30.s[1]
+	WORD $0x4f9e1b12 // fmla v18.4s, v24.4s, v30.s[2]
+	WORD $0x4fbe1b15 // fmla v21.4s, v24.4s, v30.s[3]
+	WORD $0x4f9d1321 // fmla v1.4s, v25.4s, v29.s[0]
+	WORD $0x4fbd1324 // fmla v4.4s, v25.4s, v29.s[1]
+	WORD $0x4f9d1b27 // fmla v7.4s, v25.4s, v29.s[2]
+	WORD $0x4fbd1b2a // fmla v10.4s, v25.4s, v29.s[3]
+	WORD $0x4f9e132d // fmla v13.4s, v25.4s, v30.s[0]
+	WORD $0x4fbe1330 // fmla v16.4s, v25.4s, v30.s[1]
+	WORD $0x4f9e1b33 // fmla v19.4s, v25.4s, v30.s[2]
+	WORD $0x4fbe1b36 // fmla v22.4s, v25.4s, v30.s[3]
+	FLDPQ 0(R13), (F24, F25)
+	WORD $0x4f9d1342 // fmla v2.4s, v26.4s, v29.s[0]
+	WORD $0x4fbd1345 // fmla v5.4s, v26.4s, v29.s[1]
+	WORD $0x4f9d1b48 // fmla v8.4s, v26.4s, v29.s[2]
+	WORD $0x4fbd1b4b // fmla v11.4s, v26.4s, v29.s[3]
+	WORD $0x4f9e134e // fmla v14.4s, v26.4s, v30.s[0]
+	WORD $0x4fbe1351 // fmla v17.4s, v26.4s, v30.s[1]
+	WORD $0x4f9e1b54 // fmla v20.4s, v26.4s, v30.s[2]
+	WORD $0x4fbe1b57 // fmla v23.4s, v26.4s, v30.s[3]
+	FMOVQ 32(R13), F26
+	BNE pair
+
+last:
+	FLDPQ.P 32(R4), (F29, F30)
 	ADD R8, R14, R14
+	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
+	WORD $0x4fbb1303 // fmla v3.4s, v24.4s, v27.s[1]
+	WORD $0x4f9b1b06 // fmla v6.4s, v24.4s, v27.s[2]
+	WORD $0x4fbb1b09 // fmla v9.4s, v24.4s, v27.s[3]
+	WORD $0x4f9c130c // fmla v12.4s, v24.4s, v28.s[0]
+	WORD $0x4fbc130f // fmla v15.4s, v24.4s, v28.s[1]
+	WORD $0x4f9c1b12 // fmla v18.4s, v24.4s, v28.s[2]
+	WORD $0x4fbc1b15 // fmla v21.4s, v24.4s, v28.s[3]
+	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
+	WORD $0x4fbb1324 // fmla v4.4s, v25.4s, v27.s[1]
+	WORD $0x4f9b1b27 // fmla v7.4s, v25.4s, v27.s[2]
+	WORD $0x4fbb1b2a // fmla v10.4s, v25.4s, v27.s[3]
+	WORD $0x4f9c132d // fmla v13.4s, v25.4s, v28.s[0]
+	WORD $0x4fbc1330 // fmla v16.4s, v25.4s, v28.s[1]
+	WORD $0x4f9c1b33 // fmla v19.4s, v25.4s, v28.s[2]
+	WORD $0x4fbc1b36 // fmla v22.4s, v25.4s, v28.s[3]
 	FLDPQ 0(R14), (F24, F25)
+	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
+	WORD $0x4fbb1345 // fmla v5.4s, v26.4s, v27.s[1]
+	WORD $0x4f9b1b48 // fmla v8.4s, v26.4s, v27.s[2]
+	WORD $0x4fbb1b4b // fmla v11.4s, v26.4s, v27.s[3]
+	WORD $0x4f9c134e // fmla v14.4s, v26.4s, v28.s[0]
+	WORD $0x4fbc1351 // fmla v17.4s, v26.4s, v28.s[1]
+	WORD $0x4f9c1b54 // fmla v20.4s, v26.4s, v28.s[2]
+	WORD $0x4fbc1b57 // fmla v23.4s, v26.4s, v28.s[3]
 	FMOVQ 32(R14), F26
 	WORD $0x4f9d1300 // fmla v0.4s, v24.4s, v29.s[0]
 	WORD $0x4fbd1303 // fmla v3.4s, v24.4s, v29.s[1]
@@ -7910,7 +9214,6 @@ pair:
 	WORD $0x4fbe1351 // fmla v17.4s, v26.4s, v30.s[1]
 	WORD $0x4f9e1b54 // fmla v20.4s, v26.4s, v30.s[2]
 	WORD $0x4fbe1b57 // fmla v23.4s, v26.4s, v30.s[3]
-	CBNZ R12, pair
 
 odd:
 	TBZ $0, R6, finish
@@ -8005,53 +9308,53 @@ finish:
 
 activate:
 	VLD1R (R16), [V24.S4]
-	WORD $0x6e38dc1b // fmul v27.4s, v0.4s, v24.4s
-	WORD $0x4e3bc400 // fmaxnm v0.4s, v0.4s, v27.4s
-	WORD $0x6e38dc3c // fmul v28.4s, v1.4s, v24.4s
-	WORD $0x4e3cc421 // fmaxnm v1.4s, v1.4s, v28.4s
-	WORD $0x6e38dc5d // fmul v29.4s, v2.4s, v24.4s
-	WORD $0x4e3dc442 // fmaxnm v2.4s, v2.4s, v29.4s
-	WORD $0x6e38dc7e // fmul v30.4s, v3.4s, v24.4s
-	WORD $0x4e3ec463 // fmaxnm v3.4s, v3.4s, v30.4s
-	WORD $0x6e38dc9b // fmul v27.4s, v4.4s, v24.4s
-	WORD $0x4e3bc484 // fmaxnm v4.4s, v4.4s, v27.4s
-	WORD $0x6e38dcbc // fmul v28.4s, v5.4s, v24.4s
-	WORD $0x4e3cc4a5 // fmaxnm v5.4s, v5.4s, v28.4s
-	WORD $0x6e38dcdd // fmul v29.4s, v6.4s, v24.4s
-	WORD $0x4e3dc4c6 // fmaxnm v6.4s, v6.4s, v29.4s
-	WORD $0x6e38dcfe // fmul v30.4s, v7.4s, v24.4s
-	WORD $0x4e3ec4e7 // fmaxnm v7.4s, v7.4s, v30.4s
+	WORD $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
+	WORD $0x6e38dc3a // fmul v26.4s, v1.4s, v24.4s
+	WORD $0x6e38dc5b // fmul v27.4s, v2.4s, v24.4s
+	WORD $0x6e38dc7c // fmul v28.4s, v3.4s, v24.4s
+	WORD $0x6e38dc9d // fmul v29.4s, v4.4s, v24.4s
+	WORD $0x6e38dcbe // fmul v30.4s, v5.4s, v24.4s
+	WORD $0x4e39c400 // fmaxnm v0.4s, v0.4s, v25.4s
+	WORD $0x4e3ac421 // fmaxnm v1.4s, v1.4s, v26.4s
+	WORD $0x4e3bc442 // fmaxnm v2.4s, v2.4s, v27.4s
+	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
+	WORD $0x4e3dc484 // fmaxnm v4.4s, v4.4s, v29.4s
+	WORD $0x4e3ec4a5 // fmaxnm v5.4s, v5.4s, v30.4s
+	WORD $0x6e38dcd9 // fmul v25.4s, v6.4s, v24.4s
+	WORD $0x6e38dcfa // fmul v26.4s, v7.4s, v24.4s
 	WORD $0x6e38dd1b // fmul v27.4s, v8.4s, v24.4s
-	WORD $0x4e3bc508 // fmaxnm v8.4s, v8.4s, v27.4s
 	WORD $0x6e38dd3c // fmul v28.4s, v9.4s, v24.4s
-	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
 	WORD $0x6e38dd5d // fmul v29.4s, v10.4s, v24.4s
-	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
 	WORD $0x6e38dd7e // fmul v30.4s, v11.4s, v24.4s
+	WORD $0x4e39c4c6 // fmaxnm v6.4s, v6.4s, v25.4s
+	WORD $0x4e3ac4e7 // fmaxnm v7.4s, v7.4s, v26.4s
+	WORD $0x4e3bc508 // fmaxnm v8.4s, v8.4s, v27.4s
+	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
+	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
 	WORD $0x4e3ec56b // fmaxnm v11.4s, v11.4s, v30.4s
-	WORD $0x6e38dd9b // fmul v27.4s, v12.4s, v24.4s
-	WORD $0x4e3bc58c // fmaxnm v12.4s, v12.4s, v27.4s
-	WORD $0x6e38ddbc // fmul v28.4s, v13.4s, v24.4s
-	WORD $0x4e3cc5ad // fmaxnm v13.4s, v13.4s, v28.4s
-	WORD $0x6e38dddd // fmul v29.4s, v14.4s, v24.4s
-	WORD $0x4e3dc5ce // fmaxnm v14.4s, v14.4s, v29.4s
-	WORD $0x6e38ddfe // fmul v30.4s, v15.4s, v24.4s
-	WORD $0x4e3ec5ef // fmaxnm v15.4s, v15.4s, v30.4s
-	WORD $0x6e38de1b // fmul v27.4s, v16.4s, v24.4s
-	WORD $0x4e3bc610 // fmaxnm v16.4s, v16.4s, v27.4s
-	WORD $0x6e38de3c // fmul v28.4s, v17.4s, v24.4s
-	WORD $0x4e3cc631 // fmaxnm v17.4s, v17.4s, v28.4s
-	WORD $0x6e38de5d // fmul v29.4s, v18.4s, v24.4s
-	WORD $0x4e3dc652 // fmaxnm v18.4s, v18.4s, v29.4s
-	WORD $0x6e38de7e // fmul v30.4s, v19.4s, v24.4s
-	WORD $0x4e3ec673 // fmaxnm v19.4s, v19.4s, v30.4s
+	WORD $0x6e38dd99 // fmul v25.4s, v12.4s, v24.4s
+	WORD $0x6e38ddba // fmul v26.4s, v13.4s, v24.4s
+	WORD $0x6e38dddb // fmul v27.4s, v14.4s, v24.4s
+	WORD $0x6e38ddfc // fmul v28.4s, v15.4s, v24.4s
+	WORD $0x6e38de1d // fmul v29.4s, v16.4s, v24.4s
+	WORD $0x6e38de3e // fmul v30.4s, v17.4s, v24.4s
+	WORD $0x4e39c58c // fmaxnm v12.4s, v12.4s, v25.4s
+	WORD $0x4e3ac5ad // fmaxnm v13.4s, v13.4s, v26.4s
+	WORD $0x4e3bc5ce // fmaxnm v14.4s, v14.4s, v27.4s
+	WORD $0x4e3cc5ef // fmaxnm v15.4s, v15.4s, v28.4s
+	WORD $0x4e3dc610 // fmaxnm v16.4s, v16.4s, v29.4s
+	WORD $0x4e3ec631 // fmaxnm v17.4s, v17.4s, v30.4s
+	WORD $0x6e38de59 // fmul v25.4s, v18.4s, v24.4s
+	WORD $0x6e38de7a // fmul v26.4s, v19.4s, v24.4s
 	WORD $0x6e38de9b // fmul v27.4s, v20.4s, v24.4s
-	WORD $0x4e3bc694 // fmaxnm v20.4s, v20.4s, v27.4s
 	WORD $0x6e38debc // fmul v28.4s, v21.4s, v24.4s
-	WORD $0x4e3cc6b5 // fmaxnm v21.4s, v21.4s, v28.4s
 	WORD $0x6e38dedd // fmul v29.4s, v22.4s, v24.4s
-	WORD $0x4e3dc6d6 // fmaxnm v22.4s, v22.4s, v29.4s
 	WORD $0x6e38defe // fmul v30.4s, v23.4s, v24.4s
+	WORD $0x4e39c652 // fmaxnm v18.4s, v18.4s, v25.4s
+	WORD $0x4e3ac673 // fmaxnm v19.4s, v19.4s, v26.4s
+	WORD $0x4e3bc694 // fmaxnm v20.4s, v20.4s, v27.4s
+	WORD $0x4e3cc6b5 // fmaxnm v21.4s, v21.4s, v28.4s
+	WORD $0x4e3dc6d6 // fmaxnm v22.4s, v22.4s, v29.4s
 	WORD $0x4e3ec6f7 // fmaxnm v23.4s, v23.4s, v30.4s
 	CMP $4, R10
 	BNE part

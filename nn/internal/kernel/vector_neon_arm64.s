@@ -12,8 +12,8 @@ TEXT ·leakyNEON(SB), NOSPLIT, $0-20
 next:
 	FLDPQ 0(R0), (F0, F1)
 	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
-	WORD $0x4e22c400 // fmaxnm v0.4s, v0.4s, v2.4s
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e22c400 // fmaxnm v0.4s, v0.4s, v2.4s
 	WORD $0x4e23c421 // fmaxnm v1.4s, v1.4s, v3.4s
 	FSTPQ.P (F0, F1), 32(R0)
 	SUBS $8, R1, R1
@@ -35,8 +35,8 @@ next:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
-	WORD $0x4e22c400 // fmaxnm v0.4s, v0.4s, v2.4s
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e22c400 // fmaxnm v0.4s, v0.4s, v2.4s
 	WORD $0x4e23c421 // fmaxnm v1.4s, v1.4s, v3.4s
 	FSTPQ.P (F0, F1), 32(R0)
 	SUBS $8, R3, R3

@@ -58,11 +58,20 @@ func (s *source) faddp(d, n, m int) { s.three(0x6e20d400, "faddp", d, n, m) }
 // fmaxnm is the greater of two numbers, and the number if the other is NaN.
 func (s *source) fmaxnm(d, n, m int) { s.three(0x4e20c400, "fmaxnm", d, n, m) }
 
-// leaky sets x to max(x, slope*x); temp is overwritten. With fmaxnm an infinite
-// x survives slope 0, and a NaN stays one because both operands are.
-func (s *source) leaky(x, slope, temp int) {
-	s.fmul(temp, x, slope)
-	s.fmaxnm(x, x, temp)
+// leaky sets every vector x of list to max(x, slope*x), as many at a time as
+// there are registers in temps, so that none waits for its product. With fmaxnm
+// an infinite x survives slope 0, and a NaN stays one because both operands are.
+func (s *source) leaky(list []int, slope int, temps []int) {
+	for len(list) > 0 {
+		n := min(len(list), len(temps))
+		for i, x := range list[:n] {
+			s.fmul(temps[i], x, slope)
+		}
+		for i, x := range list[:n] {
+			s.fmaxnm(x, x, temps[i])
+		}
+		list = list[n:]
+	}
 }
 
 // move copies a whole vector register.

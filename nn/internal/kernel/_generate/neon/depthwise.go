@@ -194,17 +194,18 @@ func (d depthwiseKernel) at(v int) (base string, off int) {
 }
 
 // columns adds an input row with stride 1: a load for every tap, two taps before
-// it is used.
+// it is used. A tap is done for all vectors before the next one, because its
+// additions to the same sums have to wait for each other.
 func (d depthwiseKernel) columns(s *source, turn, i int) {
 	const early = 2
-	register := func(tap int) int { return d.first() + tap%(32-d.first()) }
-	for tap := range d.vectors*d.k + early {
-		if v := tap / d.k; v < d.vectors {
-			base, off := d.at(v)
-			s.op("FMOVQ %d(%s), F%d", off+4*(tap%d.k-d.pad()), base, register(tap))
+	register := func(n int) int { return d.first() + n%(32-d.first()) }
+	for n := range d.k*d.vectors + early {
+		if dx := n/d.vectors - d.pad(); dx <= d.pad() {
+			base, off := d.at(n % d.vectors)
+			s.op("FMOVQ %d(%s), F%d", off+4*dx, base, register(n))
 		}
-		if ready := tap - early; ready >= 0 {
-			d.add(s, turn, i, ready/d.k, ready%d.k-d.pad(), register(ready))
+		if ready := n - early; ready >= 0 {
+			d.add(s, turn, i, ready%d.vectors, ready/d.vectors-d.pad(), register(ready))
 		}
 	}
 }
@@ -257,9 +258,7 @@ func (d depthwiseKernel) store(s *source, outRow int) {
 		s.op("CSEL LO, %s, %s, %s", dTop, dDst, addr)
 	}
 	sums := sequence(d.sum(outRow, 0), d.vectors)
-	for i, x := range sums {
-		s.leaky(x, d.slope(), d.first()+i%(32-d.first()))
-	}
+	s.leaky(sums, d.slope(), sequence(d.first(), 32-d.first()))
 	s.stores(addr, 0, sums[:d.vectors-1])
 	s.op("ADD %s, %s, %s", dLastOut, addr, dTemp)
 	s.stores(dTemp, 0, sums[d.vectors-1:])

@@ -60,6 +60,7 @@ func sequence(first, n int) []int {
 
 // generate writes the kernel. Two inputs are done a turn: their addresses come
 // in one load, and the weights of two fill registers better than those of one.
+// The last turn has its own code, which loads nothing for a next one.
 // Weights are multiplied as lanes of a register, without being spread.
 func (k productKernel) generate(s *source) {
 	s.fn(k.name(), "(a *byte)", fmt.Sprintf("does row tiles of %d outputs for %d vectors of pixels.", k.rows, k.vectors), 8)
@@ -68,13 +69,12 @@ func (k productKernel) generate(s *source) {
 		s.op("MOVD %d(R0), R%d", off, i+1)
 	}
 	const (
-		in, out, res, w, bias   = "R1", "R2", "R3", "R4", "R5"
-		count, tiles            = "R6", "R7"
-		inOff, outOff, last     = "R8", "R9", "R10"
-		cursor, pairs           = "R11", "R12"
-		first, second, temp     = "R13", "R14", "R15"
-		slope                   = "R16"
-		storeRow, floatsPerTurn = "R13", 2
+		in, out, res, w, bias = "R1", "R2", "R3", "R4", "R5"
+		count, tiles          = "R6", "R7"
+		inOff, outOff, last   = "R8", "R9", "R10"
+		cursor, pairs         = "R11", "R12"
+		first, second, temp   = "R13", "R14", "R15"
+		slope                 = "R16"
 	)
 	s.op("ADD $%d, R0, %s", argSlope, slope)
 
@@ -88,21 +88,37 @@ func (k productKernel) generate(s *source) {
 	s.op("MOVD %s, %s", in, cursor)
 	s.op("LSR $1, %s, %s", count, pairs)
 	s.op("CBZ %s, odd", pairs)
-
-	s.label("pair")
 	s.op("LDP.P 16(%s), (%s, %s)", cursor, first, second)
-	s.op("SUB $1, %s, %s", pairs, pairs)
-	k.loadWeights(s, w, temp, floatsPerTurn*k.rows)
-	for i, p := range []string{first, second} {
-		k.step(s, p, inOff, i*k.rows)
+	k.loadWeights(s, w, 0, 4*k.early())
+	s.op("ADD %s, %s, %s", inOff, first, first)
+	s.loads(first, 0, k.inputs())
+	s.op("SUBS $1, %s, %s", pairs, pairs)
+	s.op("BEQ last")
+
+	for _, turn := range []string{"pair", "last"} {
+		s.label(turn)
+		k.loadWeights(s, w, 4*k.early(), 2*k.rows)
+		s.op("ADD %s, %s, %s", inOff, second, second)
+		k.step(s, 0, second)
+		if turn == "last" {
+			k.step(s, k.rows, "")
+			break
+		}
+		s.op("LDP.P 16(%s), (%s, %s)", cursor, first, second)
+		s.op("SUBS $1, %s, %s", pairs, pairs)
+		k.loadWeights(s, w, 0, 4*k.early())
+		s.op("ADD %s, %s, %s", inOff, first, first)
+		k.step(s, k.rows, first)
+		s.op("BNE pair")
 	}
-	s.op("CBNZ %s, pair", pairs)
 
 	s.label("odd")
 	s.op("TBZ $0, %s, finish", count)
 	s.op("MOVD (%s), %s", cursor, first)
-	k.loadWeights(s, w, temp, k.rows)
-	k.step(s, first, inOff, 0)
+	k.loadWeights(s, w, 0, k.rows)
+	s.op("ADD %s, %s, %s", inOff, first, first)
+	s.loads(first, 0, k.inputs())
+	k.step(s, 0, "")
 
 	s.label("finish")
 	s.op("CBZ %s, activate", res)
@@ -115,18 +131,14 @@ func (k productKernel) generate(s *source) {
 		}
 	}
 	s.label("activate")
-	// Inputs are done with: the first holds the slope, weights a product each.
-	s.broadcast(k.inputs()[0], slope)
-	for row := range k.rows {
-		for v := range k.vectors {
-			temp, _ := k.weight(4 * ((row*k.vectors + v) % k.weights()))
-			s.leaky(k.sum(row, v), k.inputs()[0], temp)
-		}
-	}
+	// Inputs and weights are done with: the first register holds the slope.
+	sums, free := k.rows*k.vectors, k.vectors+k.weights()
+	s.broadcast(sums, slope)
+	s.leaky(sequence(0, sums), sums, sequence(sums+1, free-1))
 	s.op("CMP $4, %s", last)
 	s.op("BNE part")
 	for row := range k.rows {
-		k.store(s, row, out, outOff, storeRow, k.vectors)
+		k.store(s, row, out, outOff, first, k.vectors)
 	}
 	s.op("SUBS $1, %s, %s", tiles, tiles)
 	s.op("BNE tile")
@@ -134,17 +146,23 @@ func (k productKernel) generate(s *source) {
 
 	s.label("part")
 	for row := range k.rows {
-		k.store(s, row, out, outOff, storeRow, k.vectors-1)
-		s.storePart(k.sum(row, k.vectors-1), storeRow, 16*(k.vectors-1), last, temp, fmt.Sprintf("row%d", row))
+		k.store(s, row, out, outOff, first, k.vectors-1)
+		s.storePart(k.sum(row, k.vectors-1), first, 16*(k.vectors-1), last, temp, fmt.Sprintf("row%d", row))
 	}
 	s.op("SUBS $1, %s, %s", tiles, tiles)
 	s.op("BNE tile")
 	s.op("RET")
 }
 
-// loadWeights reads n weights, no more, because the last ones end the slice.
-func (k productKernel) loadWeights(s *source, w, temp string, n int) {
-	register, _ := k.weight(0)
+// early is how many registers of weights only the first of two inputs needs.
+// While the second is added, they are filled for the next turn.
+func (k productKernel) early() int { return k.rows / 4 }
+
+// loadWeights reads the weights from to to-1 of a turn, no more, because the
+// last ones end the slice.
+func (k productKernel) loadWeights(s *source, w string, from, to int) {
+	register, _ := k.weight(from)
+	n := to - from
 	for ; n >= 8; n -= 8 {
 		s.op("FLDPQ.P 32(%s), (F%d, F%d)", w, register, register+1)
 		register += 2
@@ -164,14 +182,22 @@ func (k productKernel) loadWeights(s *source, w, temp string, n int) {
 	}
 }
 
-// step adds one input, whose weights begin at weight.
-func (k productKernel) step(s *source, plane, inOff string, weight int) {
-	s.op("ADD %s, %s, %s", inOff, plane, plane)
-	s.loads(plane, 0, k.inputs())
+// step adds one input, whose weights begin at weight. As soon as two vectors of
+// it are done with, those of the input at next take their place, unless next is
+// empty: cores that do not reorder instructions need the loads this early.
+func (k productKernel) step(s *source, weight int, next string) {
 	for v, x := range k.inputs() {
 		for row := range k.rows {
 			register, lane := k.weight(weight + row)
 			s.fmla(k.sum(row, v), x, register, lane)
+		}
+		if next == "" {
+			continue
+		}
+		if v%2 == 1 {
+			s.loads(next, 16*(v-1), []int{x - 1, x})
+		} else if v == k.vectors-1 {
+			s.loads(next, 16*v, []int{x})
 		}
 	}
 }
