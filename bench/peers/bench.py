@@ -80,7 +80,7 @@ def commands(case, have, photo, threads, cores):
 
 def measure_case(case, have, versions, a, threads):
     import check
-    from measure import Worker, alternate, summary
+    from measure import Worker, alternate, summaries
 
     cores, workers = a.cores[:threads], []
     peak = Worker("peak", [os.path.join(WORK, "peak"), str(threads), ",".join(map(str, cores))], cores)
@@ -96,7 +96,7 @@ def measure_case(case, have, versions, a, threads):
         for w in [*workers, peak]:
             w.close()
     row = {**case, "threads": threads, "differences": differences, "peak_gflops": max(peaks), "load": load,
-           "times": {name: summary(s) for name, s in samples.items()}}
+           "times": summaries(samples)}
     print(line(row), flush=True)
     return row
 

@@ -19,6 +19,7 @@ SLOPE = 0.1
 FINEST = 80.0       # pixels; regions below are pooled from P3, each further level doubles it
 SCORE, BEST = 0.01, 100
 LOG_LIMIT = math.log(1000 / 16)
+GONE = -1e30           # below every logit
 
 
 def header(tensors):
@@ -94,23 +95,40 @@ class _Boxes:
         return np.concatenate(rows, 1).astype(np.float32)
 
     def proposals(self, answers):
-        """-> boxes [n, 4], objectness logits [n], class logits [80, n]; n <= 100."""
+        """-> boxes [n, 4], objectness logits [n], class logits [80, n]; n is at most the header's number of proposals.
+
+        The best pairs of a point and a class are suppressed class by class; of the points that are left, each once, the best
+        are taken. A pair is among the best only if its point is among as many best points, so the others are never read.
+        """
         roi = self.h["roi"]
         flat, best = [], []
         for v in answers:
             rows = self.op("Reshape", v.name, np.array([v.c, v.h * v.w]))
             classes = self.op("Slice", rows, np.array([0]), np.array([self.classes]), np.array([0]))
-            best.append(self.op("ReduceMax", classes, axes=[0], keepdims=0))
+            best.append(self.op("ReduceMax", classes, np.array([0]), keepdims=0))
             flat.append(rows)
-        count = sum(v.h * v.w for v in answers)
-        score, at = self.op("TopK", self.op("Concat", *best, axis=0), np.array([min(roi["pre_nms"], count)]), outs=2)
+        k = min(roi["pre_nms"], sum(v.h * v.w for v in answers))
+        score, at = self.op("TopK", self.op("Concat", *best, axis=0), np.array([k]), outs=2)
         rows = self.op("Gather", self.op("Concat", *flat, axis=1), at, axis=1)
         boxes = self.decode(rows, self.op("Gather", self.points(answers), at, axis=1))
-        keep = self.op("NonMaxSuppression", self.op("Unsqueeze", boxes, np.array([0])),
-                       self.op("Unsqueeze", score, np.array([0, 1])), np.array([roi["proposals"]]), np.array([roi["nms"]]))
-        keep = self.op("Reshape", self.op("Slice", keep, np.array([2]), np.array([3]), np.array([1])), np.array([-1]))
         rows = self.op("Slice", rows, np.array([0]), np.array([self.classes]), np.array([0]))
+        keep = self.survivors(boxes, rows, k)
         return [self.op("Gather", x, keep, axis=axis) for x, axis in ((boxes, 0), (score, 0), (rows, 1))]
+
+    def survivors(self, boxes, rows, k):
+        """Of k points with boxes [k, 4] and class logits [80, k] those that stay, best first."""
+        roi, pairs = self.h["roi"], self.h["roi"]["pre_nms"]
+        limit, _ = self.op("TopK", self.op("Reshape", rows, np.array([-1])), np.array([pairs + 1]), outs=2)
+        limit = self.op("Slice", limit, np.array([pairs]), np.array([pairs + 1]))  # scores must be above it
+        left = self.op("NonMaxSuppression", self.op("Unsqueeze", boxes, np.array([0])), self.op("Unsqueeze", rows, np.array([0])),
+                       np.array([k]), np.array([roi["nms"]]), limit)
+        where = self.op("Slice", left, np.array([1]), np.array([3]), np.array([1]))
+        point = self.op("Reshape", self.op("Slice", left, np.array([2]), np.array([3]), np.array([1])), np.array([-1]))
+        best = self.op("ScatterElements", np.full(k, GONE, np.float32), point, self.op("GatherND", rows, where), axis=0,
+                       reduction="max")
+        count = self.op("ReduceSum", self.op("Cast", self.op("Greater", best, np.float32(GONE)), to=7), np.array([0]))
+        _, keep = self.op("TopK", best, self.op("Min", count, np.array([roi["proposals"]])), outs=2)
+        return keep
 
     def decode(self, rows, points):
         """Answers [112, n] at points [3, n] -> boxes [n, 4]: expectation of the bins times the stride, clipped."""

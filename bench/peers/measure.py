@@ -73,16 +73,18 @@ def alternate(workers, peak, rounds, seconds):
     return samples, peaks, {"others": max(0, busy - mine) / max(1, total), "stolen": steal / max(1, total)}
 
 
-def summary(samples):
-    """(ms, switched) pairs -> median and minimum of what was not interrupted.
+def summaries(samples):
+    """Samples by program, each (ms, switched) -> median and minimum of what was not interrupted, by program.
 
-    Where hardly anything was left alone the interrupted count too: `kept` then says so by being smaller than `used`.
+    Where hardly anything of one program was left alone everything counts, for all programs of the case alike: `used` then is
+    `of`, not `kept`.
     """
-    clean = sorted(ms for ms, switched in samples if not switched)
-    every = sorted(ms for ms, _ in samples)
-    used = clean if len(clean) >= max(10, len(every) // 20) else every
-    return {"median": median(used), "min": used[0], "kept": len(clean), "of": len(every), "used": len(used),
-            "median_of_all": median(every)}
+    clean = {n: sorted(ms for ms, switched in s if not switched) for n, s in samples.items()}
+    every = {n: sorted(ms for ms, _ in s) for n, s in samples.items()}
+    quiet = all(len(clean[n]) >= max(10, len(every[n]) // 20) for n in samples)
+    used = clean if quiet else every
+    return {n: {"median": median(used[n]), "min": used[n][0], "kept": len(clean[n]), "of": len(every[n]),
+                "used": len(used[n]), "median_of_all": median(every[n])} for n in samples}
 
 
 def median(values):

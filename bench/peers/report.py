@@ -53,10 +53,11 @@ def dropped(rows):
     text = [f"Of {total:,} timed inferences {total - clean:,} ({100 * (total - clean) / total:.1f} %) were interrupted by the "
             "scheduler (an involuntary context switch of the process during the inference) and are left out, by the same rule "
             "for every program."]
-    worst = [f"{title(r)}, {threads_text(r['threads'])}, {NAMES[n]}" for r in rows for n, t in r["times"].items()
-             if t["used"] != t["kept"]]
+    worst = [f"{title(r)}, {threads_text(r['threads'])}" for r in rows
+             if any(t["used"] != t["kept"] for t in r["times"].values())]
     if worst:
-        text.append("Too few were left alone, so that the interrupted count too: " + "; ".join(worst) + ".")
+        text.append("**Too few were left alone in some cases, where the interrupted count too, for all programs**: "
+                    + "; ".join(worst) + ".")
     moved = [abs(ratio(r, "median_of_all") / ratio(r) - 1) for r in rows if ratio(r)]
     if moved:
         text.append(f"With all inferences counted the ratios differ by at most {100 * max(moved):.1f} %.")

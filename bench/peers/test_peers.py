@@ -68,14 +68,18 @@ class Ncnn(unittest.TestCase):
 
 
 class Statistics(unittest.TestCase):
+    quiet = [(1.0 + i / 100, 0) for i in range(11)] + [(0.5, 1), (9.0, 1)]
+    loud = [(1.0, 0)] * 3 + [(2.0, 1)] * 50
+
     def test_interrupted_samples_are_dropped(self):
-        s = measure.summary([(1.0 + i / 100, 0) for i in range(11)] + [(0.5, 1), (9.0, 1)])
+        s = measure.summaries({"a": self.quiet})["a"]
         self.assertAlmostEqual(s["median"], 1.05)
         self.assertEqual((s["min"], s["kept"], s["used"], s["of"]), (1.0, 11, 11, 13))
 
-    def test_all_count_where_few_are_clean(self):
-        s = measure.summary([(1.0, 0)] * 3 + [(2.0, 1)] * 50)
-        self.assertEqual((s["median"], s["kept"], s["used"]), (2.0, 3, 53))
+    def test_all_count_for_all_where_few_of_one_are_clean(self):
+        s = measure.summaries({"a": self.quiet, "b": self.loud})
+        self.assertEqual((s["b"]["median"], s["b"]["kept"], s["b"]["used"]), (2.0, 3, 53))
+        self.assertEqual((s["a"]["min"], s["a"]["used"]), (0.5, 13))
 
     def test_ratio_is_to_the_fastest(self):
         row = {"times": {n: {"median": v} for n, v in (("riffle", 3), ("xnnpack", 4), ("ncnn", 6))}}
