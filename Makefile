@@ -19,8 +19,8 @@ race:
 	go test -race ./...
 
 paths: ## the engine and everything on it, on each kernel set this CPU has
-	for cpu in generic avx2 avx512; do \
-		RIFFLE_CPU=$$cpu go test -count=1 ./nn ./backbone ./detector || exit 1; done
+	for cpu in generic $$(grep -owm1 avx2 /proc/cpuinfo) $$(grep -owm1 avx512bw /proc/cpuinfo | sed s/bw//); do \
+		echo "RIFFLE_CPU=$$cpu"; RIFFLE_CPU=$$cpu go test -count=1 ./nn ./backbone ./detector || exit 1; done
 
 lint:
 	go vet ./...
