@@ -12,8 +12,8 @@ import torch.multiprocessing as mp
 
 from . import card, check_trained, checkpoint, data, detector, evaluate, export, roi
 
-ALPHAS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-BOX_SHARES = (0.25, 0.5, 0.75, 1.0)
+ALPHAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+BOX_SHARES = (0.5, 0.75, 1.0)
 
 
 def moved(share, alpha):
@@ -26,7 +26,7 @@ def moved(share, alpha):
 
 def _part(rank, parts, args, queue):
     torch.set_num_threads(1)
-    os.nice(args.nice)
+    os.setpriority(os.PRIO_PROCESS, 0, args.nice)
     dev = evaluate.DevSet(data.Photos(args.shared, args.cache))
     chosen = {"first": detector.first_only}
     for share in BOX_SHARES:

@@ -21,7 +21,7 @@ def options():
     p.add_argument("--head-minutes", type=float, default=22, help="second stage alone, first stage frozen")
     p.add_argument("--all-minutes", type=float, default=80, help="all tensors")
     p.add_argument("--last-minutes", type=float, default=20, help="second stage alone again, on the trained first stage")
-    p.add_argument("--trunk-rate", type=float, default=5e-4, help="rate of the first stage, share of each tensor's size")
+    p.add_argument("--trunk-rate", type=float, default=8e-4, help="rate of the first stage, share of each tensor's size")
     p.add_argument("--look-every", type=float, default=10, help="minutes between measurements")
     p.add_argument("--save-every", type=float, default=3, help="minutes between checkpoints")
     p.add_argument("--nice", type=int, default=15)
@@ -34,8 +34,8 @@ def options():
 
 def phases(a):
     return [Phase("head", a.head_minutes, batch=16, rate=7e-4),
-            Phase("all", a.all_minutes, batch=16, rate=5e-4, trunk=a.trunk_rate, average=0.99),
-            Phase("last", a.last_minutes, batch=16, rate=5e-4)]
+            Phase("all", a.all_minutes, batch=8, rate=5e-4, trunk=a.trunk_rate, average=0.96),
+            Phase("last", a.last_minutes, batch=16, rate=5e-4, average=0.97)]
 
 
 def train(a):
