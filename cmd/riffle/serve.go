@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 // after RIFFLE_, the environment variables it reads.
 type serveCmd struct {
 	Addr    string   `default:":8080" env:"RIFFLE_ADDR" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
-	Model   []string `default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Model to answer with (${default}); several for requests to choose from, the first being the default."`
+	Model   []string `default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Model to answer with (${default}); several for requests to choose from, the first being the default. OTHER=NAME offers it under another name, for clients that insist on one."`
 	Threads int      `default:"1" env:"RIFFLE_THREADS" help:"Threads that work on one photo (${default})."`
 	Workers int      `default:"0" env:"RIFFLE_WORKERS" help:"Photos worked on at a time; 0 for as many as the processors allow."`
 	Queue   int      `default:"0" env:"RIFFLE_QUEUE" help:"Requests that may wait before more are refused; 0 for 16 for each worker, --queue=-1 for none."`
@@ -160,17 +161,21 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 func (c *serveCmd) models() ([]api.Model, error) {
 	var list []api.Model
 	seen := map[string]bool{}
-	for _, name := range c.Model {
+	for _, named := range c.Model {
+		alias, name := cutAlias(named)
 		file, err := models.Find(name)
 		if err != nil {
 			return nil, err
 		}
-		if seen[file.Name] {
-			return nil, usagef("two models are called %q", file.Name)
+		if alias == "" {
+			alias = file.Name
 		}
-		seen[file.Name] = true
+		if seen[alias] {
+			return nil, usagef("two models are called %q", alias)
+		}
+		seen[alias] = true
 		list = append(list, api.Model{
-			Name: file.Name, Workers: c.Workers, Threads: c.Threads, Queue: c.Queue,
+			Name: alias, Workers: c.Workers, Threads: c.Threads, Queue: c.Queue,
 			Open: func() (api.Detector, error) {
 				d, err := openDetector(name, detector.Options{Threads: c.Threads, Workers: c.Workers})
 				if err != nil {
@@ -181,4 +186,14 @@ func (c *serveCmd) models() ([]api.Model, error) {
 		})
 	}
 	return list, nil
+}
+
+// cutAlias splits OTHER=NAME. What has a path separator before its "=" is a
+// path.
+func cutAlias(s string) (alias, name string) {
+	before, after, ok := strings.Cut(s, "=")
+	if !ok || before == "" || strings.ContainsAny(before, `/\`) {
+		return "", s
+	}
+	return before, after
 }

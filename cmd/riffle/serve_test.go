@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -278,5 +279,52 @@ func TestLogFormats(t *testing.T) {
 	log.Error().Msg("unheard")
 	if b.Len() > 0 {
 		t.Errorf("off: %q", b.String())
+	}
+}
+
+// A client that insists on a model's name can have it.
+func TestServeUnderAnotherName(t *testing.T) {
+	s := serve(t, "--model", "ipcam-general=riffle-v2-1.5x,riffle-v2-1.5x")
+	street, err := os.ReadFile(filepath.Join("..", "..", "docs", "street.jpg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var boxes []json.RawMessage
+	for _, query := range []string{"", "?model=ipcam-general", "?model=riffle-v2-1.5x"} {
+		status, answer := post(t, s.url+"/detect"+query, "image/jpeg", bytes.NewReader(street))
+		var got struct {
+			Model      string
+			Detections json.RawMessage
+		}
+		if err := json.Unmarshal(answer, &got); err != nil || status != http.StatusOK {
+			t.Fatalf("%s: %d %s", query, status, answer)
+		}
+		if want := cmp.Or(strings.TrimPrefix(query, "?model="), "ipcam-general"); got.Model != want {
+			t.Errorf("%q is answered by %s, want %s", query, got.Model, want)
+		}
+		boxes = append(boxes, got.Detections)
+	}
+	if !bytes.Equal(boxes[0], boxes[1]) || !bytes.Equal(boxes[0], boxes[2]) {
+		t.Errorf("one model, three answers: %s", boxes)
+	}
+	if code := s.stop(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	riffle(t, "serve", "--model", "a=riffle-v2-1.5", "--log-level", "off").wantError(t, 1, `did you mean "riffle-v2-1.5x"?`)
+	riffle(t, "serve", "--model", "a=riffle-v2-1.5x,a=riffle-v2-1.5x", "--log-level", "off").wantError(t, 2, `two models are called "a"`)
+}
+
+func TestCutAlias(t *testing.T) {
+	for in, want := range map[string][2]string{
+		"riffle-v2-1.5x":     {"", "riffle-v2-1.5x"},
+		"a=riffle-v2-1.5x":   {"a", "riffle-v2-1.5x"},
+		"a=b/c=d":            {"a", "b/c=d"},
+		"./a=b.safetensors":  {"", "./a=b.safetensors"},
+		`c:\a=b.safetensors`: {"", `c:\a=b.safetensors`},
+		"=b":                 {"", "=b"},
+	} {
+		if alias, name := cutAlias(in); alias != want[0] || name != want[1] {
+			t.Errorf("%q: %q, %q, want %q", in, alias, name, want)
+		}
 	}
 }
