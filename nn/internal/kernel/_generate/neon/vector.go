@@ -206,12 +206,12 @@ func linear(s *source) {
 	s.op("FLDPQ.P 32(R2), (F18, F19)")
 	for r := range rows {
 		w := 20 + 4*(r%3)
-		s.op("FLDPQ.P 32(R1), (F%d, F%d)", w, w+1)
-		s.op("FLDPQ.P 32(R1), (F%d, F%d)", w+2, w+3)
+		s.loads("R1", 4*vector*r, sequence(w, 4))
 		for i := range 4 {
 			s.op("VFMLA V%d.S4, V%d.S4, V%d.S4", 16+i, w+i, 2*r+i%2)
 		}
 	}
+	s.op("ADD $%d, R1, R1", 4*vector*rows)
 	s.op("SUBS $%d, R3, R3", vector)
 	s.op("BNE next")
 	for r := range rows {
