@@ -19,6 +19,7 @@ type notes struct {
 	detections int
 	failure    *failure
 	stream     bool // the connection became a WebSocket
+	trace      *requestTrace
 }
 
 // notesOf is never nil, so that handlers can be called without the middleware.
@@ -33,7 +34,7 @@ func notesOf(ctx context.Context) *notes {
 func (s *Server) withAccessLog(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		n := &notes{}
+		n := &notes{trace: s.tracer.begin(r)}
 		r = r.WithContext(context.WithValue(r.Context(), keyNotes, n))
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		defer func() {
@@ -63,10 +64,16 @@ func (s *Server) finished(ww middleware.WrapResponseWriter, r *http.Request, n *
 	if !n.stream { // how long a WebSocket was open is no answer's time
 		s.metrics.seconds.WithLabelValues(routePattern(r)).Observe(took.Seconds())
 	}
+	if n.trace != nil && !n.stream {
+		s.tracer.add(n.trace.finish(r, n, status, took))
+	}
 	e := s.cfg.Log.WithLevel(logLevel(r, status))
 	e = e.Str("request_id", requestID(r.Context())).Str("method", r.Method).Str("path", clipTo(r.URL.Path, 200)).
 		Int("status", status).Int("bytes", ww.BytesWritten()).Float64("ms", milliseconds(took)).
 		Str("remote", remoteHost(r)).Str("proto", r.Proto)
+	if n.trace != nil {
+		e = e.Stringer("trace_id", n.trace)
+	}
 	if ua := r.UserAgent(); ua != "" {
 		e = e.Str("user_agent", clipTo(ua, 200))
 	}

@@ -62,6 +62,11 @@ type Config struct {
 	// DebugAddr, if set, is a second address with /debug/pprof/ and /metrics,
 	// such as "127.0.0.1:6060". Only loopback addresses are accepted.
 	DebugAddr string
+	// OTLPEndpoint, if set, is where Run and Serve send traces: the URL of an
+	// OpenTelemetry collector that takes OTLP over HTTP, such as
+	// "http://localhost:4318". Requests with a traceparent header continue its
+	// trace, or leave none if it says so.
+	OTLPEndpoint string
 }
 
 // withDefaults fills in what is not set and checks the rest.

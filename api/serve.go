@@ -40,6 +40,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	defer stopDebug()
 	defer spareProcessor(s.models.parallel())()
+	defer s.tracer.run()()
 
 	// Requests outlive ctx by the grace time: they have a context of their own.
 	work, cutOff := context.WithCancelCause(context.WithoutCancel(ctx))

@@ -20,6 +20,7 @@ type Server struct {
 	handler  http.Handler
 	stopping atomic.Bool
 	streams  streams
+	tracer   *tracer
 	draw     func(photo image.Image, found []Detection) image.Image
 }
 
@@ -42,6 +43,9 @@ func New(cfg Config) (*Server, error) {
 			f := asFailure(err)
 			return nil, wrapCause(f)
 		}
+	}
+	if s.tracer, err = newTracer(cfg.OTLPEndpoint, cfg.Version, cfg.Log); err != nil {
+		return nil, err
 	}
 	s.metrics = newMetrics(s)
 	if s.openAPI, err = openAPI(cfg.Version); err != nil {

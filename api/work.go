@@ -60,6 +60,9 @@ func (s *Server) look(ctx context.Context, m *served, t task) (*seen, error) {
 	}
 	out.stages = append(out.stages, Stage{"total", time.Since(start)})
 	s.metrics.looked(m, out)
+	if n := notesOf(ctx); !n.stream { // a WebSocket's pictures have no end
+		n.trace.looked(m.Name, start, out)
+	}
 	return out, nil
 }
 

@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -73,7 +72,7 @@ func TestDashboardsKnowTheMetrics(t *testing.T) {
 	if _, err := text.ReadFrom(resp.Body); err != nil {
 		t.Fatal(err)
 	}
-	if code := s.stop(t, syscall.SIGTERM); code != 0 {
+	if code := s.stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	known := metricLabels(text.String())

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -65,7 +64,7 @@ func TestDocumentedRequests(t *testing.T) {
 			}
 		}
 	}
-	if code := s.stop(t, syscall.SIGTERM); code != 0 {
+	if code := s.stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }

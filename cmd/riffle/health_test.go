@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -36,7 +35,7 @@ func TestHealthOfAService(t *testing.T) {
 	// Keys that are only serve's are no mistakes.
 	file := filepath.Join(put(t, map[string][]byte{"c.yaml": []byte("addr: 127.0.0.1:" + port + "\nthreads: 2\ntimeout: 1s\n")}), "c.yaml")
 	wantReady(t, "--config", file)
-	if code := s.stop(t, syscall.SIGTERM); code != 0 {
+	if code := s.stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	riffle(t, "health", "--addr", "127.0.0.1:"+port).wantError(t, 1, "no answer from 127.0.0.1:"+port+": connection refused")

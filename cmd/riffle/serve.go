@@ -49,6 +49,8 @@ type serveCmd struct {
 	TLSKey      string   `group:"Access:" name:"tls-key" env:"RIFFLE_TLS_KEY" placeholder:"FILE" help:"Its private key in PEM."`
 	DebugAddr   string   `group:"Access:" env:"RIFFLE_DEBUG_ADDR" placeholder:"HOST:PORT" help:"A second, loopback address for profiles (/debug/pprof/) and metrics."`
 
+	OTLPEndpoint string `group:"Log:" name:"otlp-endpoint" env:"RIFFLE_OTLP_ENDPOINT" placeholder:"URL" help:"Collector of OpenTelemetry that traces are sent to, by OTLP over HTTP, such as http://localhost:4318."`
+
 	logFlags `embed:""`
 
 	Config      configFile `env:"RIFFLE_CONFIG" placeholder:"FILE" help:"YAML file with values for these flags, by their names."`
@@ -136,7 +138,7 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 		ReadHeaderTimeout: c.HeaderTimeout, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout,
 		IdleTimeout: c.IdleTimeout, RequestTimeout: c.Timeout, Grace: c.Grace,
 		APIKeys: c.APIKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
-		AllowedOrigins: c.AllowOrigin, DebugAddr: c.DebugAddr,
+		AllowedOrigins: c.AllowOrigin, DebugAddr: c.DebugAddr, OTLPEndpoint: c.OTLPEndpoint,
 	})
 	if err != nil {
 		return err

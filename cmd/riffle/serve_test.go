@@ -66,10 +66,10 @@ func serve(t *testing.T, args ...string) *service {
 	return s
 }
 
-// stop sends a signal and returns the exit code.
-func (s *service) stop(t *testing.T, signal os.Signal) int {
+// stop sends SIGTERM and returns the exit code.
+func (s *service) stop(t *testing.T) int {
 	t.Helper()
-	if err := s.cmd.Process.Signal(signal); err != nil {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -149,7 +149,7 @@ func TestServeAnswersAsDetect(t *testing.T) {
 	if status, answer := post(t, s.url+"/detect", "image/jpeg", strings.NewReader("text")); status/100 != 4 {
 		t.Errorf("text as a photo: %d %s", status, answer)
 	}
-	if code := s.stop(t, syscall.SIGTERM); code != 0 {
+	if code := s.stop(t); code != 0 {
 		t.Errorf("exit code %d after SIGTERM\n%s", code, s.log)
 	}
 }
@@ -222,7 +222,7 @@ func TestServeErrors(t *testing.T) {
 	riffle(t, "serve", "--addr", "127.0.0.1:0", "--model", filepath.Join(dir, "broken.safetensors"), "--log-level", "off").
 		wantError(t, 1, "model "+dir)
 	riffle(t, "serve", "--debug-addr", "0.0.0.0:0", "--log-level", "off").wantError(t, 1, "0.0.0.0:0")
-	if code := taken.stop(t, syscall.SIGTERM); code != 0 {
+	if code := taken.stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }
@@ -307,7 +307,7 @@ func TestServeUnderAnotherName(t *testing.T) {
 	if !bytes.Equal(boxes[0], boxes[1]) || !bytes.Equal(boxes[0], boxes[2]) {
 		t.Errorf("one model, three answers: %s", boxes)
 	}
-	if code := s.stop(t, syscall.SIGTERM); code != 0 {
+	if code := s.stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	riffle(t, "serve", "--model", "a=riffle-v2-1.5", "--log-level", "off").wantError(t, 1, `did you mean "riffle-v2-1.5x"?`)
