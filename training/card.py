@@ -2,12 +2,12 @@
 import json
 import os
 
-from . import detector, export, macs
+from . import detector, export, macs, roi
 
 TEXT = """# {name}
 
 The default detector of riffle: ShuffleNet v2 1.5x trunk, GhostPAN neck, dense towers that propose boxes (first stage), and
-a Faster R-CNN head that pools each of up to 100 proposals, scores it again and moves its box (second stage). Input
+a Faster R-CNN head that pools each of up to {proposals} proposals, scores it again and moves its box (second stage). Input
 {size} x {size} RGB, aspect not kept; MS COCO's 80 classes. {params:.2f} M parameters, float16 on disk.
 
 ## Measured
@@ -25,7 +25,7 @@ the share of the box movement and the checkpoint were chosen): first stage {dev_
 | multiply-accumulates | |
 |---|---|
 | first stage | {first_macs:.1f} M |
-| second stage, 100 proposals | {second_macs:.1f} M |
+| second stage, {proposals} proposals | {second_macs:.1f} M |
 | whole | {all_macs:.1f} M |
 
 ## Where the weights come from
@@ -108,6 +108,6 @@ def write(path, runs, dev, first, whole, alpha, processes=2):
         processes=processes, minutes=sum(minutes.values()), photos=sum(passes.values()),
         phases="\n".join(f"{told[n]}: {minutes[n]:.0f} minutes, {passes[n]:,} photo passes." for n in told if n in passes),
         ramp=f"{RAMP[0]:g} to {RAMP[1]:g}", train=sizes["train"], dev=sizes["dev"], licence=export.LICENCE,
-        small=100 * whole["APs"], large=100 * whole["APl"], gain=100 * (whole["AP"] - first["AP"]))
+        proposals=roi.PROPOSALS, small=100 * whole["APs"], large=100 * whole["APl"], gain=100 * (whole["AP"] - first["AP"]))
     with open(path, "w") as f:
         f.write(text)

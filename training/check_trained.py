@@ -3,9 +3,9 @@
     python -m training.check_trained models/riffle-v2-1.5x.safetensors --shared ../shared
 
 A reference tensor r is the teacher's (dequantised, as training began) or the seeded initialisation; s is the shipped one.
-- Rounding r to float16 changes it by at most 2^-11 = 0.0005 of its length, in practice by half of that, so |s - r| / |r|
-  must be at least MOVED = 0.001, twice the most and four times the usual. Weights of a converged net that are trained
-  further move by little: what is asked is that training moved them, not how far.
+- Rounding r to float16 changes each element by at most 2^-11 = 0.00049 of itself, and so the whole tensor by no more of its
+  length (usually half of that). |s - r| / |r| must be at least MOVED = 1.1 x 2^-11, which no rounding reaches. Tensors of a
+  converged net move by little when trained further: what is asked is that training moved them, not how far.
 - Weight decay alone only shrinks r, so after the best fitting factor k the rest |s - k r| / |r| must be at least MOVED too.
 - At least half of the elements must differ from r rounded to float16, so that a few trained elements cannot carry a copy.
 - A tensor that began as zero must have a root mean square of at least ZERO_MOVED.
@@ -17,7 +17,7 @@ import torch
 
 from . import checkpoint, teacher
 
-MOVED = 0.001
+MOVED = 1.1 * 2 ** -11
 ZERO_MOVED = 1e-4
 
 

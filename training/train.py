@@ -34,6 +34,7 @@ class Phase:
 WARMUP = 5                  # steps
 DECAY = 0.02                # weight decay of the second stage's matrices
 BIAS_RATE = 2.0             # of a tensor's rate in the first stage: gradients of biases are mostly noise, they move slowly
+LAG = (0.0014, 0.02, 20.0)  # relative change below which a tensor lags, what it is sped up towards, largest factor
 CLIP = (50.0, 2000.0)       # largest gradient norm of the second and of the first stage
 BOX_RATE = 0.2              # of the second stage's rate, for the layer that moves boxes: a step of it moves every box
 WEIGHTS = {"roi_cls": 4.0, "roi_box": 1.0, "cls": 1.0, "dist": 0.5, "box": 0.5}
@@ -122,7 +123,7 @@ class Trainer:
                 p.requires_grad_(phase.trunk > 0)
                 if phase.trunk:
                     size = float(self.teacher.get_parameter(name).square().mean().sqrt())
-                    rate = phase.trunk * size * (BIAS_RATE if p.dim() == 1 else 1)
+                    rate = phase.trunk * size * (BIAS_RATE if p.dim() == 1 else 1) * self._laggard(name, p)
                     groups.append({"params": [p], "base": rate, "weight_decay": 0.0})
         optimiser = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.99))
         if self.optimiser_state:
@@ -131,6 +132,12 @@ class Trainer:
                 g["base"] = now["base"]  # the rates asked for now, not those of the interrupted run
             self.optimiser_state = None
         return optimiser
+
+    def _laggard(self, name, p):
+        """A resumed run gives tensors that have hardly moved so far a higher rate."""
+        was = self.teacher.get_parameter(name)
+        moved = float((p.detach() - was).norm() / was.norm())
+        return LAG[1] / max(moved, LAG[1] / LAG[2]) if self.done and moved < LAG[0] else 1.0
 
     def _share(self, parameters):
         """Averages the gradients of all processes."""
