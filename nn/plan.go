@@ -13,7 +13,7 @@ type Options struct {
 	Height, Width int // input size in pixels
 	// Threads is the number of goroutines that share one Run; 0 means 1.
 	Threads int
-	// CPU forces a kernel set: "generic", "avx2" or "avx512". Empty means
+	// CPU forces a kernel set: "generic", "avx2", "avx512" or "neon". Empty means
 	// what RIFFLE_CPU says, or else the best the processor has.
 	CPU string
 }

@@ -70,7 +70,7 @@ type benchResult struct {
 	MedianMs float64      `json:"median_ms"`
 	MinMs    float64      `json:"min_ms"`
 	Runs     int          `json:"runs"`
-	Layers   []benchLayer `json:"layers,omitempty"` // only with --layers
+	Layers   []benchLayer `json:"layers,omitempty"`     // only with --layers
 	Peak     float64      `json:"peak_gmacs,omitempty"` // of one core, with --layers
 }
 
