@@ -35,7 +35,9 @@ dequantised, input channels turned to RGB) and then trained here; it is not trai
 inherited. The second stage was initialised at random and trained here. Every tensor was moved by that training:
 `python -m training.check_trained` compares each with what it began as and fails on one that is only rounded or scaled.
 
-Training, {processes} processes of one CPU core each, {minutes:.0f} minutes on a shared machine, {photos:,} photo passes:
+Training, {processes} processes of one CPU core each, {minutes:.0f} minutes on a shared machine, {photos:,} photo passes,
+what was tried and dropped on the way included:
+
 {phases}
 
 - Second stage: quality focal loss on soft targets, the label's score times a ramp of the refined box's IoU ({ramp}), the
@@ -106,7 +108,7 @@ def write(path, runs, dev, first, whole, alpha, processes=2):
         dev_first=100 * dev["first"], dev_whole=100 * dev["whole"],
         first_macs=c["first"] / 1e6, second_macs=c["second"] / 1e6, all_macs=(c["first"] + c["second"]) / 1e6,
         processes=processes, minutes=sum(minutes.values()), photos=sum(passes.values()),
-        phases="\n".join(f"{told[n]}: {minutes[n]:.0f} minutes, {passes[n]:,} photo passes." for n in told if n in passes),
+        phases="\n".join(f"- {told[n]}: {minutes[n]:.0f} minutes, {passes[n]:,} photo passes." for n in told if n in passes),
         ramp=f"{RAMP[0]:g} to {RAMP[1]:g}", train=sizes["train"], dev=sizes["dev"], licence=export.LICENCE,
         proposals=roi.PROPOSALS, small=100 * whole["APs"], large=100 * whole["APl"], gain=100 * (whole["AP"] - first["AP"]))
     with open(path, "w") as f:
