@@ -19,8 +19,8 @@ val2017), from this file's float16 weights, with the Python preprocessing and po
 |---|---|---|---|---|---|---|---|
 {rows}
 
-Score of the whole = prior^{rest:g} x head^{alpha:g}. On the development set (photos held out of training, where the weight,
-the share of the box movement and the checkpoint were chosen): first stage {dev_first:.2f}, both {dev_whole:.2f} AP.
+Score of the whole = prior^{rest:g} x head^{alpha:g}. On the development set (photos held out of training, where the weight
+and the share of the box movement were chosen; the checkpoint is the last one): first stage {dev_first:.2f}, both {dev_whole:.2f} AP.
 
 | multiply-accumulates | |
 |---|---|

@@ -1,4 +1,4 @@
-"""From the best checkpoint to what is shipped: choose on the development set, export, measure on val, check, write the card.
+"""From the last checkpoint to what is shipped: choose on the development set, export, measure on val, check, write the card.
 
     python -m training.finish --shared ../shared
 """
@@ -55,11 +55,11 @@ def main(arguments=None):
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--shared", default="../shared")
     p.add_argument("--runs", default="training/runs")
-    p.add_argument("--checkpoint", help="default: best.pt of the run")
+    p.add_argument("--checkpoint", help="default: last.pt, where the rates ended; best.pt is what scored best when looked at")
     p.add_argument("--out", default=f"models/{export.NAME}.safetensors")
     p.add_argument("--nice", type=int, default=10)
     a = p.parse_args(arguments)
-    a.cache, a.checkpoint = os.path.join(a.runs, "cache"), a.checkpoint or os.path.join(a.runs, "best.pt")
+    a.cache, a.checkpoint = os.path.join(a.runs, "cache"), a.checkpoint or os.path.join(a.runs, "last.pt")
     torch.set_num_threads(1)
     share, alpha, score = choose(a)
     print(f"development AP: first stage {100 * score['first']:.2f}, both {100 * score[share, alpha]:.2f}"
