@@ -2,65 +2,21 @@ package kernel
 
 import "unsafe"
 
-func bytes(p *float32) *byte { return (*byte)(unsafe.Pointer(p)) }
+// What stream.go calls for the part of a plane that fills vectors.
 
-// whole returns how many of n floats the assembly does for path; the rest is
-// left to the pure Go twin.
-func whole(path Path, n int) int {
-	if path == Generic {
-		return 0
-	}
-	return n / lanes * lanes
-}
+func leakyVector(x *byte, n int, slope float32) { leakyAVX2(x, n, slope) }
 
-func leakyPlane(path Path, p Plane, n int, slope float32) {
-	v := whole(path, n)
-	if v > 0 {
-		leakyAVX2((*byte)(p), v, slope)
-	}
-	leakyGeneric(Plane(at(p, v)), n-v, slope)
-}
+func hswishVector(x *byte, n int) { hswishAVX2(x, n) }
 
-// curve applies kind to n values of a plane.
-func curve(path Path, p Plane, n int, kind ActKind) {
-	v := whole(path, n)
-	if v > 0 {
-		switch kind {
-		case HSwish:
-			hswishAVX2((*byte)(p), v)
-		case HSigmoid:
-			hsigmoidAVX2((*byte)(p), v)
-		case Sigmoid:
-			sigmoidAVX2((*byte)(p), v)
-		}
-	}
-	curveGeneric(floats(Plane(at(p, v)), n-v), kind)
-}
+func hsigmoidVector(x *byte, n int) { hsigmoidAVX2(x, n) }
 
-func addPlane(path Path, out, a, b Plane, n int, slope float32) {
-	v := whole(path, n)
-	if v > 0 {
-		addAVX2((*byte)(out), (*byte)(a), (*byte)(b), v, slope)
-	}
-	addGeneric(Plane(at(out, v)), Plane(at(a, v)), Plane(at(b, v)), n-v, slope)
-}
+func sigmoidVector(x *byte, n int) { sigmoidAVX2(x, n) }
 
-func scalePlane(path Path, out, in Plane, n int, f float32) {
-	v := whole(path, n)
-	if v > 0 {
-		scaleAVX2((*byte)(out), (*byte)(in), v, f)
-	}
-	scaleGeneric(Plane(at(out, v)), Plane(at(in, v)), n-v, f)
-}
+func addVector(out, x, y *byte, n int, slope float32) { addAVX2(out, x, y, n, slope) }
 
-func sumPlane(path Path, p Plane, n int) float32 {
-	v := whole(path, n)
-	sum := float32(0)
-	if v > 0 {
-		sum = sumAVX2((*byte)(p), v)
-	}
-	return sum + sumGeneric(Plane(at(p, v)), n-v)
-}
+func scaleVector(out, x *byte, n int, f float32) { scaleAVX2(out, x, n, f) }
+
+func sumVector(x *byte, n int) float32 { return sumAVX2(x, n) }
 
 // splitRow packs both phases of an input row for stride 2 into dst and reports
 // whether it did. Even and odd columns go to the two phases, whichever the

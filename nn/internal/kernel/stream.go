@@ -1,0 +1,65 @@
+//go:build amd64 || arm64
+
+package kernel
+
+import "unsafe"
+
+func bytes(p *float32) *byte { return (*byte)(unsafe.Pointer(p)) }
+
+// whole returns how many of n floats the assembly does for path; the rest is
+// left to the pure Go twin.
+func whole(path Path, n int) int {
+	if path == Generic {
+		return 0
+	}
+	return n / lanes * lanes
+}
+
+func leakyPlane(path Path, p Plane, n int, slope float32) {
+	v := whole(path, n)
+	if v > 0 {
+		leakyVector((*byte)(p), v, slope)
+	}
+	leakyGeneric(Plane(at(p, v)), n-v, slope)
+}
+
+// curve applies kind to n values of a plane.
+func curve(path Path, p Plane, n int, kind ActKind) {
+	v := whole(path, n)
+	if v > 0 {
+		switch kind {
+		case HSwish:
+			hswishVector((*byte)(p), v)
+		case HSigmoid:
+			hsigmoidVector((*byte)(p), v)
+		case Sigmoid:
+			sigmoidVector((*byte)(p), v)
+		}
+	}
+	curveGeneric(floats(Plane(at(p, v)), n-v), kind)
+}
+
+func addPlane(path Path, out, a, b Plane, n int, slope float32) {
+	v := whole(path, n)
+	if v > 0 {
+		addVector((*byte)(out), (*byte)(a), (*byte)(b), v, slope)
+	}
+	addGeneric(Plane(at(out, v)), Plane(at(a, v)), Plane(at(b, v)), n-v, slope)
+}
+
+func scalePlane(path Path, out, in Plane, n int, f float32) {
+	v := whole(path, n)
+	if v > 0 {
+		scaleVector((*byte)(out), (*byte)(in), v, f)
+	}
+	scaleGeneric(Plane(at(out, v)), Plane(at(in, v)), n-v, f)
+}
+
+func sumPlane(path Path, p Plane, n int) float32 {
+	v := whole(path, n)
+	sum := float32(0)
+	if v > 0 {
+		sum = sumVector((*byte)(p), v)
+	}
+	return sum + sumGeneric(Plane(at(p, v)), n-v)
+}
