@@ -5,10 +5,12 @@ import "riffle/nn/internal/kernel"
 // Act is an activation function; the zero value is none.
 type Act = kernel.Act
 
-// The activations of the project's networks: ReLU, and MobileNetV3's HSwish
-// and HSigmoid (arXiv 1905.02244, section 5.2).
+// The activations of the project's networks: ReLU, MobileNetV2's ReLU6, which
+// is min(max(x, 0), 6), and MobileNetV3's HSwish and HSigmoid (arXiv
+// 1905.02244, section 5.2).
 var (
 	ReLU     = Act{Kind: kernel.ReLU}
+	ReLU6    = Act{Kind: kernel.ReLU6}
 	HSwish   = Act{Kind: kernel.HSwish}
 	HSigmoid = Act{Kind: kernel.HSigmoid}
 	Sigmoid  = Act{Kind: kernel.Sigmoid}

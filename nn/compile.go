@@ -40,13 +40,7 @@ func (p *program) compile(s *step) compiled {
 	case opConv:
 		p.compileConv(s, &c, in)
 	case opLinear:
-		k := kernel.NewLinear(p.path, s.weight, s.bias, s.conv.Out, len(p.layout.planes[s.in[0]]))
-		c.units = k.Units()
-		c.bind = func(plan *Plan) task {
-			x, y := plan.planes(s.in[0]), plan.planes(s.out)
-			scratch := perThread(p.threads, func() []float32 { return make([]float32, k.ScratchFloats()) })
-			return func(t, from, to int) { k.Run(y, x, s.act, scratch[t], from, to) }
-		}
+		p.compileLinear(s, &c)
 	case opMaxPool, opAvgPool:
 		prepare := kernel.NewMaxPool
 		if s.kind == opAvgPool {
@@ -73,11 +67,33 @@ func (p *program) compile(s *step) compiled {
 	return c
 }
 
+// compileLinear also serves 1x1 convolutions of one pixel, as those in a
+// squeeze-and-excite are.
+func (p *program) compileLinear(s *step, c *compiled) {
+	c.kind = opLinear.String()
+	k := kernel.NewLinear(p.path, s.weight, s.bias, s.conv.Out, len(p.layout.planes[s.in[0]]))
+	c.units = k.Units()
+	c.bind = func(plan *Plan) task {
+		x, y := plan.planes(s.in[0]), plan.planes(s.out)
+		scratch := perThread(p.threads, func() []float32 { return make([]float32, k.ScratchFloats()) })
+		return func(t, from, to int) { k.Run(y, x, s.act, scratch[t], from, to) }
+	}
+}
+
 // compileConv picks the kernel by shape: one filter a channel, 1x1, or any.
 func (p *program) compileConv(s *step, c *compiled, in size) {
 	channels := len(p.layout.planes[s.in[0]])
 	v := s.conv
 	switch {
+	case v.Dilation > 1:
+		c.kind = "dilated depthwise"
+		k := kernel.NewDilated(p.path, s.weight, s.bias, channels, v.Kernel, v.Dilation, in.h, in.w)
+		c.units = k.Units()
+		c.bind = func(plan *Plan) task {
+			x, y := plan.planes(s.in[0]), plan.planes(s.out)
+			scratch := perThread(p.threads, k.NewScratch)
+			return func(t, from, to int) { k.Run(y, x, s.act, scratch[t], from, to) }
+		}
 	case v.Groups == channels && v.Out == channels && channels > 1 && !v.NoPad && v.Kernel > 1:
 		c.kind = "depthwise"
 		k := kernel.NewDepthwise(p.path, s.weight, s.bias, channels, v.Kernel, v.Stride, in.h, in.w)
@@ -86,6 +102,8 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 			x, y := plan.planes(s.in[0]), plan.planes(s.out)
 			return func(_, from, to int) { k.Run(y, x, s.act, from, to) }
 		}
+	case s.pointwise() && in.area() == 1 && v.Groups == 1 && s.res < 0:
+		p.compileLinear(s, c)
 	case s.pointwise():
 		c.kind = "pointwise"
 		k := kernel.NewPointwise(p.path, s.weight, s.bias, v.Out, channels, in.area(), v.Groups)

@@ -42,6 +42,7 @@ type node struct {
 	conv     ConvSpec // conv; Out only for linear
 	pool     poolSpec
 	act      Act
+	epsilon  float64   // batch norm
 	view     []planeOf // view: where each output channel comes from
 }
 
@@ -50,23 +51,28 @@ type poolSpec struct{ kernel, stride, pad int }
 // planeOf names channel ch of value id.
 type planeOf struct{ id, ch int }
 
-// ConvSpec describes a convolution. Padding is Kernel/2 on every side, as in
-// all networks of this project, unless NoPad is set.
+// ConvSpec describes a convolution. Padding is what keeps the size at stride 1,
+// Dilation*(Kernel/2) on every side, as in all networks of this project, unless
+// NoPad is set.
 type ConvSpec struct {
-	Out    int  // output channels
-	Kernel int  // side of the square kernel, odd; 0 means 1
-	Stride int  // 0 means 1
-	Groups int  // 0 means 1; In and Out must be multiples of it
-	Bias   bool // read name+".bias"
-	NoPad  bool
+	Out      int  // output channels
+	Kernel   int  // side of the square kernel, odd; 0 means 1
+	Stride   int  // 0 means 1
+	Groups   int  // 0 means 1; In and Out must be multiples of it
+	Dilation int  // pixels from one tap to the next, 0 means 1; more only for depthwise at stride 1
+	Bias     bool // read name+".bias"
+	NoPad    bool
 }
 
 func (s ConvSpec) pad() int {
 	if s.NoPad {
 		return 0
 	}
-	return s.Kernel / 2
+	return s.Kernel / 2 * s.Dilation
 }
+
+// reach is the number of pixels from the first tap to the last.
+func (s ConvSpec) reach() int { return (s.Kernel-1)*s.Dilation + 1 }
 
 // Builder collects a graph call by call. The first mistake is remembered and
 // returned by Graph, so that a network's code needs no error checks between
@@ -171,15 +177,20 @@ func (b *Builder) Conv(x Value, name string, s ConvSpec) Value {
 	if s.Groups == 0 {
 		s.Groups = 1
 	}
+	if s.Dilation == 0 {
+		s.Dilation = 1
+	}
 	in := b.Channels(x)
 	switch {
 	case !b.has(x):
-	case s.Out < 1 || s.Kernel < 1 || s.Stride < 1 || s.Groups < 1:
-		return b.fail("conv %q: out, kernel, stride and groups must be positive", name)
+	case s.Out < 1 || s.Kernel < 1 || s.Stride < 1 || s.Groups < 1 || s.Dilation < 1:
+		return b.fail("conv %q: out, kernel, stride, groups and dilation must be positive", name)
 	case s.Kernel%2 == 0:
 		return b.fail("conv %q: kernel %d is even", name, s.Kernel)
 	case in%s.Groups != 0 || s.Out%s.Groups != 0:
 		return b.fail("conv %q: %d groups do not divide %d input and %d output channels", name, s.Groups, in, s.Out)
+	case s.Dilation > 1 && (s.Groups != in || s.Out != in || s.Stride > 1 || s.NoPad):
+		return b.fail("conv %q: only depthwise convolutions of stride 1 that keep the size can be dilated", name)
 	}
 	return b.add(node{kind: opConv, name: name, channels: s.Out, conv: s}, x)
 }
@@ -203,13 +214,22 @@ func (b *Builder) Depthwise(x Value, name string, s ConvSpec) Value {
 }
 
 // BatchNorm is batch normalisation with name+".weight", ".bias",
-// ".running_mean" and ".running_var" (epsilon 1e-5). Compile folds it into the
-// convolution it follows.
+// ".running_mean" and ".running_var" and with torch's default epsilon, 1e-5.
+// Compile folds it into the convolution it follows.
 func (b *Builder) BatchNorm(x Value, name string) Value {
+	return b.BatchNormEps(x, name, 1e-5)
+}
+
+// BatchNormEps is BatchNorm with an epsilon of the network's own, which is added
+// to the variance.
+func (b *Builder) BatchNormEps(x Value, name string, epsilon float64) Value {
 	if b.has(x) && b.nodes[x.id].kind != opConv {
 		return b.fail("batch norm %q does not follow a convolution", name)
 	}
-	return b.add(node{kind: opBatchNorm, name: name, channels: b.Channels(x)}, x)
+	if epsilon <= 0 {
+		return b.fail("batch norm %q: epsilon %g is not positive", name, epsilon)
+	}
+	return b.add(node{kind: opBatchNorm, name: name, channels: b.Channels(x), epsilon: epsilon}, x)
 }
 
 // Act applies an activation to every element.
@@ -264,6 +284,18 @@ func (b *Builder) Mul(x, s Value) Value {
 		return b.fail("mul of %d and %d channels", b.Channels(x), b.Channels(s))
 	}
 	return b.add(node{kind: opMul, channels: b.Channels(x)}, x, s)
+}
+
+// SqueezeExcite scales every plane of x by what a small network of two fully
+// connected layers, ReLU and HSigmoid, makes of all planes' means (arXiv
+// 1709.01507; with HSigmoid as in arXiv 1905.02244). As in torchvision the
+// layers are 1x1 convolutions with bias, name+".fc1" to squeeze channels and
+// name+".fc2" back.
+func (b *Builder) SqueezeExcite(x Value, name string, squeeze int) Value {
+	s := b.GlobalAvgPool(x)
+	s = b.Act(b.Pointwise(s, name+".fc1", squeeze, true), ReLU)
+	s = b.Act(b.Pointwise(s, name+".fc2", b.Channels(x), true), HSigmoid)
+	return b.Mul(x, s)
 }
 
 // Resize interpolates x bilinearly (torch's align_corners=False) to the

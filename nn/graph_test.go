@@ -13,6 +13,9 @@ func TestBuilderMistakes(t *testing.T) {
 	}{
 		{"groups", func(b *Builder, x Value) { b.GroupedPointwise(x, "pw", 9, 4, false) }, `conv "pw": 4 groups`},
 		{"even kernel", func(b *Builder, x Value) { b.Conv(x, "c", ConvSpec{Out: 4, Kernel: 2}) }, "kernel 2 is even"},
+		{"dilation", func(b *Builder, x Value) { b.Conv(x, "c", ConvSpec{Out: 4, Kernel: 3, Dilation: 2}) }, "only depthwise"},
+		{"dilation with stride", func(b *Builder, x Value) { b.Depthwise(x, "c", ConvSpec{Kernel: 3, Stride: 2, Dilation: 2}) }, "only depthwise"},
+		{"epsilon", func(b *Builder, x Value) { b.BatchNormEps(b.Pointwise(x, "c", 4, false), "bn", 0) }, "epsilon 0 is not positive"},
 		{"negative stride", func(b *Builder, x Value) { b.Conv(x, "c", ConvSpec{Out: 4, Stride: -1}) }, "must be positive"},
 		{"no channels", func(b *Builder, _ Value) { b.Input("i", 0) }, "at least one channel"},
 		{"odd split", func(b *Builder, x Value) { b.Split2(b.Slice(x, 0, 3)) }, "3 channels in two"},
@@ -70,12 +73,12 @@ func TestCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// stem 3*8*9 at 32x32; down: 8*9 and 8*8 at 8x8; three units: 8*4, 8*25, 8*8 at 8x8; se 16*16; fc 7*16
-	want := int64(216*1024 + (72+64)*64 + 3*(32+200+64)*64 + 256 + 112)
+	// stem 3*8*9 at 32x32; down: 8*9 and 8*8 at 8x8; three units: 8*4, 8*25, 8*8 at 8x8; wide 16*25 at 8x8; se twice 16*4; fc 7*16
+	want := int64(216*1024 + (72+64)*64 + 3*(32+200+64)*64 + 400*64 + 128 + 112)
 	if got != want {
 		t.Errorf("%d multiply-adds, want %d", got, want)
 	}
-	params := int64(216 + 16 + 72 + 8 + 64 + 8 + 3*(32+8+200+8+16+64+8) + 256 + 16 + 112 + 7)
+	params := int64(216 + 16 + 72 + 8 + 64 + 8 + 3*(32+8+200+8+16+64+8) + 400 + 32 + 128 + 20 + 112 + 7)
 	if n := g.ParamCount(); n != params {
 		t.Errorf("%d parameters, want %d", n, params)
 	}

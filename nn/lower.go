@@ -31,9 +31,6 @@ type lowering struct {
 	steps []step
 }
 
-// batchNormEpsilon is torch's default, used by all the project's networks.
-const batchNormEpsilon = 1e-5
-
 func lower(g *Graph, w *Weights) (*lowering, error) {
 	l := &lowering{
 		g: g, w: w,
@@ -170,7 +167,7 @@ func (l *lowering) foldBatchNorm(i int, n *node) error {
 	bias := make([]float32, n.channels)
 	per := len(weight) / n.channels
 	for c := range bias {
-		scale := float64(gamma[c]) / math.Sqrt(float64(variance[c])+batchNormEpsilon)
+		scale := float64(gamma[c]) / math.Sqrt(float64(variance[c])+n.epsilon)
 		b := 0.0
 		if s.bias != nil {
 			b = float64(s.bias[c])

@@ -33,9 +33,9 @@ func unitGraph(t testing.TB) *Graph {
 		x = b.ChannelShuffle(b.Concat(left, right), 2)
 	}
 	b.Output("units", x)
-	s := b.GlobalAvgPool(x)
-	s = b.Act(b.Pointwise(s, "se", 16, true), HSigmoid)
-	x = b.Act(b.Mul(x, s), HSwish)
+	x = b.Depthwise(x, "wide", ConvSpec{Kernel: 5, Dilation: 2})
+	x = b.Act(b.BatchNormEps(x, "wide_bn", 0.1), ReLU6)
+	x = b.Act(b.SqueezeExcite(x, "se", 4), HSwish)
 	up := b.Resize(x, y)
 	b.Output("up", b.Add(up, x))
 	b.Output("logits", b.Linear(b.GlobalAvgPool(x), "fc", 7))

@@ -37,7 +37,7 @@ func reference(g *Graph, w *Weights, image [][]float32, h, wd int) [][][]float32
 					out[c][p] = sum
 				case opBatchNorm:
 					at := func(part string) float64 { return float64(w.Tensors[n.name+part].Data[c]) }
-					out[c][p] = (x[c][p]-at(".running_mean"))/math.Sqrt(at(".running_var")+1e-5)*at(".weight") + at(".bias")
+					out[c][p] = (x[c][p]-at(".running_mean"))/math.Sqrt(at(".running_var")+n.epsilon)*at(".weight") + at(".bias")
 				case opAct:
 					out[c][p] = refAct(n.act, x[c][p])
 				case opView:
@@ -82,7 +82,8 @@ func refConv(n *node, w *Weights, x [][]float64, s size, c, py, px int) float64 
 	for i := range per {
 		for ky := range k {
 			for kx := range k {
-				y, xx := py*n.conv.Stride+ky-n.conv.pad(), px*n.conv.Stride+kx-n.conv.pad()
+				y := py*n.conv.Stride + ky*n.conv.Dilation - n.conv.pad()
+				xx := px*n.conv.Stride + kx*n.conv.Dilation - n.conv.pad()
 				if y >= 0 && y < s.h && xx >= 0 && xx < s.w {
 					sum += float64(w.Tensors[n.name+".weight"].Data[((c*per+i)*k+ky)*k+kx]) * x[group*per+i][y*s.w+xx]
 				}
@@ -97,6 +98,8 @@ func refAct(a Act, x float64) float64 {
 	switch a {
 	case ReLU:
 		return math.Max(x, 0)
+	case ReLU6:
+		return math.Min(math.Max(x, 0), 6)
 	case HSigmoid:
 		return hsigmoid
 	case HSwish:

@@ -28,7 +28,7 @@ func (g *Graph) shapes(h, w int) ([]size, error) {
 		case opInput:
 			x = size{h, w}
 		case opConv:
-			x = windowed(x, n.conv.Kernel, n.conv.Stride, n.conv.pad())
+			x = windowed(x, n.conv.reach(), n.conv.Stride, n.conv.pad())
 		case opMaxPool, opAvgPool:
 			x = windowed(x, n.pool.kernel, n.pool.stride, n.pool.pad)
 		case opGlobalAvgPool:

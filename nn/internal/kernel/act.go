@@ -15,12 +15,13 @@ const (
 	None ActKind = iota
 	ReLU
 	LeakyReLU // max(x, Slope*x), Slope at most 1
+	ReLU6     // min(max(x, 0), 6)
 	HSwish
 	HSigmoid
 	Sigmoid
 )
 
-var actNames = [...]string{"none", "relu", "leaky_relu", "hswish", "hsigmoid", "sigmoid"}
+var actNames = [...]string{"none", "relu", "leaky_relu", "relu6", "hswish", "hsigmoid", "sigmoid"}
 
 // String returns the name of the activation in lower case.
 func (k ActKind) String() string {
@@ -46,6 +47,8 @@ func (a Act) split() (slope float32, rest ActKind) {
 		return 0, None
 	case LeakyReLU:
 		return a.Slope, None
+	case ReLU6:
+		return 0, ReLU6
 	}
 	return 1, a.Kind
 }
@@ -62,17 +65,13 @@ func leaky(x, slope float32) float32 {
 // Apply computes act on n values of every plane in place.
 func (a Act) Apply(path Path, planes []Plane, n int) {
 	slope, rest := a.split()
-	if rest != None {
-		for _, p := range planes {
+	for _, p := range planes {
+		if slope != 1 {
+			leakyPlane(path, p, n, slope)
+		}
+		if rest != None {
 			curve(path, p, n, rest)
 		}
-		return
-	}
-	if slope == 1 {
-		return
-	}
-	for _, p := range planes {
-		leakyPlane(path, p, n, slope)
 	}
 }
 
@@ -86,6 +85,10 @@ func leakyGeneric(p Plane, n int, slope float32) {
 // curveGeneric applies one of the activations that are not max(x, slope*x).
 func curveGeneric(x []float32, kind ActKind) {
 	switch kind {
+	case ReLU6: // of values that are not below 0 any more
+		for i, v := range x {
+			x[i] = min(v, 6)
+		}
 	case HSwish:
 		for i, v := range x {
 			x[i] = v * hsigmoid(v)

@@ -97,7 +97,7 @@ func (s *source) slice(n int) []float32 {
 func unset(_, _ int) float32 { return nan }
 
 // activations that tests cover.
-var testActs = []Act{{}, {Kind: ReLU}, {Kind: LeakyReLU, Slope: 0.1}, {Kind: HSwish}, {Kind: HSigmoid}, {Kind: Sigmoid}}
+var testActs = []Act{{}, {Kind: ReLU}, {Kind: LeakyReLU, Slope: 0.1}, {Kind: HSwish}, {Kind: HSigmoid}, {Kind: Sigmoid}, {Kind: ReLU6}}
 
 // reference is the activation in double precision.
 func (a Act) reference(x float64) float64 {
@@ -107,6 +107,8 @@ func (a Act) reference(x float64) float64 {
 		return math.Max(x, 0)
 	case LeakyReLU:
 		return math.Max(x, float64(a.Slope)*x)
+	case ReLU6:
+		return math.Min(math.Max(x, 0), 6)
 	case HSwish:
 		return x * six
 	case HSigmoid:

@@ -2,6 +2,11 @@
 
 package kernel
 
+// min6AVX2 sets x = min(x, 6).
+//
+//go:noescape
+func min6AVX2(x *byte, n int)
+
 // hsigmoidAVX2 sets x = min(max(x+3, 0), 6) / 6.
 //
 //go:noescape

@@ -11,6 +11,23 @@ GLOBL six<>(SB), RODATA|NOPTR, $4
 DATA sixth<>+0(SB)/4, $0x3e2aaaab
 GLOBL sixth<>(SB), RODATA|NOPTR, $4
 
+// func min6AVX2(x *byte, n int)
+// Requires: AVX
+TEXT ·min6AVX2(SB), NOSPLIT, $0-16
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS six<>+0(SB), Y15
+
+next:
+	VMOVUPS (AX), Y0
+	VMINPS  Y0, Y15, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	JNE     next
+	VZEROUPPER
+	RET
+
 // func hsigmoidAVX2(x *byte, n int)
 // Requires: AVX
 TEXT ·hsigmoidAVX2(SB), NOSPLIT, $0-16

@@ -10,6 +10,7 @@ type depthwiseCase struct {
 	c, k, stride, h, w int
 	act                Act
 	noBias             bool
+	dilation           int // 0 means 1
 }
 
 func (d depthwiseCase) check(t testing.TB, path Path, seed uint64) {
@@ -23,13 +24,18 @@ func (d depthwiseCase) check(t testing.TB, path Path, seed uint64) {
 	in := newArena(t, d.c, d.h, d.w, seed%2 == 0, s.fill)
 	dw := NewDepthwise(path, w, bias, d.c, d.k, d.stride, d.h, d.w)
 	oh, ow := dw.Out()
+	run := func(out *arena, u0, u1 int) { dw.Run(out.planes, in.planes, d.act, u0, u1) }
+	dilation := max(1, d.dilation)
+	if dilation > 1 {
+		k := NewDilated(path, w, bias, d.c, d.k, dilation, d.h, d.w)
+		scratch := k.NewScratch()
+		run = func(out *arena, u0, u1 int) { k.Run(out.planes, in.planes, d.act, scratch, u0, u1) }
+	}
 	if oh != (d.h-1)/d.stride+1 || ow != (d.w-1)/d.stride+1 {
 		t.Fatalf("%s: output is %dx%d", what, oh, ow)
 	}
 	fresh := func() *arena { return newArena(t, d.c, oh, ow, seed%3 == 0, unset) }
-	out := forEachSplit(t, what, dw.Units(), s, fresh, func(out *arena, u0, u1 int) {
-		dw.Run(out.planes, in.planes, d.act, u0, u1)
-	})
+	out := forEachSplit(t, what, dw.Units(), s, fresh, run)
 	in.check(t, what, true)
 	out.compare(t, what, func(c, i int) (float64, float64) {
 		sum, scale := 0.0, 1.0
@@ -38,7 +44,7 @@ func (d depthwiseCase) check(t testing.TB, path Path, seed uint64) {
 		}
 		for ky := range d.k {
 			for kx := range d.k {
-				y, x := i/ow*d.stride+ky-d.k/2, i%ow*d.stride+kx-d.k/2
+				y, x := i/ow*d.stride+(ky-d.k/2)*dilation, i%ow*d.stride+(kx-d.k/2)*dilation
 				if y >= 0 && y < d.h && x >= 0 && x < d.w {
 					v := float64(w[(c*d.k+ky)*d.k+kx]) * float64(in.plane(c)[y*d.w+x])
 					sum += v
@@ -55,7 +61,7 @@ func TestDepthwise(t *testing.T) {
 	for _, k := range []int{1, 3, 5, 7} {
 		for _, stride := range []int{1, 2, 3} {
 			for _, hw := range [][2]int{{1, 1}, {2, 1}, {1, 2}, {3, 3}, {6, 6}, {7, 7}, {11, 11}, {22, 22}, {28, 28}, {44, 44}} {
-				cases = append(cases, depthwiseCase{c: 3, k: k, stride: stride, h: hw[0], w: hw[1], act: testActs[len(cases)%6]})
+				cases = append(cases, depthwiseCase{c: 3, k: k, stride: stride, h: hw[0], w: hw[1], act: testActs[len(cases)%len(testActs)]})
 			}
 		}
 	}
@@ -66,6 +72,9 @@ func TestDepthwise(t *testing.T) {
 				cases = append(cases, depthwiseCase{c: 1 + w%3, k: k, stride: stride, h: 1 + w%9, w: w, act: testActs[w%3], noBias: w%4 == 0})
 			}
 		}
+	}
+	for w := 1; w <= 45; w++ {
+		cases = append(cases, depthwiseCase{c: 1 + w%3, k: 3 + w/2%2*2, stride: 1, h: 1 + w%11, w: w, act: testActs[w%len(testActs)], dilation: 2 + w%3})
 	}
 	forEachPath(t, func(t *testing.T, p Path) {
 		for i := 0; i < len(cases); i += every {
@@ -80,7 +89,7 @@ func FuzzDepthwise(f *testing.F) {
 	f.Add(uint8(1), uint8(1), uint8(0), uint8(0), uint8(40), uint8(0), uint64(3))
 	f.Fuzz(func(t *testing.T, c, k, stride, h, w, act uint8, seed uint64) {
 		d := depthwiseCase{c: int(c%5) + 1, k: 3 + 2*int(k%2), stride: int(stride%2) + 1, h: int(h%60) + 1, w: int(w%120) + 1,
-			act: testActs[act%6], noBias: seed%5 == 0}
+			act: testActs[int(act)%len(testActs)], noBias: seed%5 == 0, dilation: 1 + int(seed%7/5)*(1-int(stride%2))}
 		for _, p := range Available() {
 			d.check(t, p, seed)
 		}

@@ -6,6 +6,8 @@ import "unsafe"
 
 func leakyVector(x *byte, n int, slope float32) { leakyAVX2(x, n, slope) }
 
+func min6Vector(x *byte, n int) { min6AVX2(x, n) }
+
 func hswishVector(x *byte, n int) { hswishAVX2(x, n) }
 
 func hsigmoidVector(x *byte, n int) { hsigmoidAVX2(x, n) }

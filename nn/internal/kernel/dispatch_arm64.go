@@ -6,6 +6,8 @@ import "unsafe"
 
 func leakyVector(x *byte, n int, slope float32) { leakyNEON(x, n, slope) }
 
+func min6Vector(x *byte, n int) { min6NEON(x, n) }
+
 func hswishVector(x *byte, n int) { hswishNEON(x, n) }
 
 func hsigmoidVector(x *byte, n int) { hsigmoidNEON(x, n) }

@@ -9,7 +9,7 @@ import (
 func TestAdd(t *testing.T) {
 	forEachPath(t, func(t *testing.T, p Path) {
 		for n := 1; n <= 70; n++ {
-			act := testActs[n%6]
+			act := testActs[n%len(testActs)]
 			s := random(uint64(n))
 			a, b := newArena(t, 2, 1, n, true, s.fill), newArena(t, 2, 1, n, true, s.fill)
 			want := func(c, i int) (float64, float64) {

@@ -28,6 +28,8 @@ func curve(path Path, p Plane, n int, kind ActKind) {
 	v := whole(path, n)
 	if v > 0 {
 		switch kind {
+		case ReLU6:
+			min6Vector((*byte)(p), v)
 		case HSwish:
 			hswishVector((*byte)(p), v)
 		case HSigmoid:

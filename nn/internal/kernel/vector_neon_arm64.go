@@ -42,6 +42,11 @@ func resizeNEON(out, upper, lower, blocks *byte, n int, t float32)
 //go:noescape
 func linearNEON(sums, w, x *byte, n int)
 
+// min6NEON sets x = min(x, 6) for n floats.
+//
+//go:noescape
+func min6NEON(x *byte, n int)
+
 // hsigmoidNEON sets x = min(max(x+3, 0), 6) / 6 for n floats.
 //
 //go:noescape

@@ -297,6 +297,25 @@ DATA clamp<>+8(SB)/4, $0x40c00000
 DATA clamp<>+12(SB)/4, $0x3e2aaaab
 GLOBL clamp<>(SB), RODATA|NOPTR, $16
 
+DATA six<>+0(SB)/4, $0x40c00000
+GLOBL six<>(SB), RODATA|NOPTR, $4
+
+// func min6NEON(x *byte, n int)
+TEXT ·min6NEON(SB), NOSPLIT, $0-16
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R1
+	MOVD $six<>(SB), R2
+	VLD1R.P 4(R2), [V16.S4]
+
+next:
+	FLDPQ 0(R0), (F0, F8)
+	WORD $0x4eb0f400 // fmin v0.4s, v0.4s, v16.4s
+	WORD $0x4eb0f508 // fmin v8.4s, v8.4s, v16.4s
+	FSTPQ.P (F0, F8), 32(R0)
+	SUBS $8, R1, R1
+	BNE next
+	RET
+
 // func hsigmoidNEON(x *byte, n int)
 TEXT ·hsigmoidNEON(SB), NOSPLIT, $0-16
 	MOVD x+0(FP), R0

@@ -43,6 +43,10 @@ func curveAll(c *build.Context) {
 		c.VMINPS(reg.Y1, k[1], reg.Y1)
 		c.VMULPS(k[2], reg.Y1, reg.Y1)
 	}
+	curve("min6AVX2", "min6AVX2 sets x = min(x, 6).", []operand.Mem{six},
+		func(x reg.VecPhysical, k []reg.VecPhysical) {
+			c.VMINPS(x, k[0], x) // this order keeps NaN
+		})
 	curve("hsigmoidAVX2", "hsigmoidAVX2 sets x = min(max(x+3, 0), 6) / 6.", []operand.Mem{three, six, sixth},
 		func(x reg.VecPhysical, k []reg.VecPhysical) {
 			clamp(x, k)

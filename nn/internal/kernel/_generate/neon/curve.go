@@ -50,6 +50,8 @@ func curveAll(s *source) {
 		s.fmin(v, v, 18)
 		s.fmul(v, v, 19)
 	}
+	s.constants("six", []float32{6})
+	curve("min6NEON", "sets x = min(x, 6) for n floats.", "six", 1, func(v int) { s.fmin(v, v, 16) })
 	curve("hsigmoidNEON", "sets x = min(max(x+3, 0), 6) / 6 for n floats.", "clamp", 4, func(v int) { clamp(v, v) })
 	curve("hswishNEON", "sets x = x * min(max(x+3, 0), 6) / 6 for n floats.", "clamp", 4, func(v int) {
 		clamp(v+1, v)
