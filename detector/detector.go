@@ -162,23 +162,23 @@ func (d *Detector) detect(ctx context.Context, img image.Image, q *query) (Resul
 	if err != nil {
 		return Result{}, err
 	}
-	r.Detections = d.inPhoto(found, size)
+	r.Detections = d.appendInPhoto(make([]Detection, 0, len(found)), found, size.X, size.Y)
 	return r, nil
 }
 
-// inPhoto names what was found and moves boxes from the network's input, to
-// which the photo was stretched, to the photo.
-func (d *Detector) inPhoto(found []Found, size image.Point) []Detection {
+// appendInPhoto names what was found, moves boxes from the network's input, to
+// which the photo of width x height pixels was stretched, to the photo, and
+// appends them to dst.
+func (d *Detector) appendInPhoto(dst []Detection, found []Found, width, height int) []Detection {
 	h := &d.model.header
-	sx := float32(size.X) / float32(h.Input[1])
-	sy := float32(size.Y) / float32(h.Input[0])
-	out := make([]Detection, len(found))
-	for i, f := range found {
+	sx := float32(width) / float32(h.Input[1])
+	sy := float32(height) / float32(h.Input[0])
+	for _, f := range found {
 		c := h.Classes[f.Class]
-		box := f.Box.Scale(sx, sy).Clip(float32(size.X), float32(size.Y))
-		out[i] = Detection{Label: c.Name, CategoryID: c.ID, Score: f.Score, Box: box}
+		box := f.Box.Scale(sx, sy).Clip(float32(width), float32(height))
+		dst = append(dst, Detection{Label: c.Name, CategoryID: c.ID, Score: f.Score, Box: box})
 	}
-	return out
+	return dst
 }
 
 // acquire waits for a worker, which must go back to d.free. One is made only if

@@ -15,6 +15,7 @@ type Preprocessor struct {
 	sums          []uint32     // of one row of boxes: three a box
 	rows          [2][]float32 // two rows of boxes, sampled to the output's columns: three planes each
 	held          [2]int       // which rows of boxes these are, -1 for none
+	frame         bgrRows      // what FillFrame reads
 }
 
 // NewPreprocessor makes one for planes of width by height values
@@ -48,6 +49,11 @@ func (p *Preprocessor) Fill(dst [][]float32, img image.Image) error {
 	if size.X < 1 || size.Y < 1 {
 		return fmt.Errorf("preprocess: picture of %d x %d pixels", size.X, size.Y)
 	}
+	return p.fill(dst, rowsOf(img), size.X, size.Y, o)
+}
+
+// fill samples a stored picture of width x height pixels.
+func (p *Preprocessor) fill(dst [][]float32, source rowAdder, width, height int, o Orientation) error {
 	if len(dst) != 3 || len(dst[0]) != p.width*p.height || len(dst[1]) != len(dst[0]) || len(dst[2]) != len(dst[0]) {
 		return fmt.Errorf("preprocess: want 3 planes of %d x %d values", p.width, p.height)
 	}
@@ -57,14 +63,13 @@ func (p *Preprocessor) Fill(dst [][]float32, img image.Image) error {
 	if o.Swaps() {
 		w, h = h, w
 	}
-	p.x.set(size.X, w)
-	p.y.set(size.Y, h)
+	p.x.set(width, w)
+	p.y.set(height, h)
 	p.sums = grow(p.sums, 3*p.x.boxes)
 	for i := range p.rows {
 		p.rows[i] = grow(p.rows[i], 3*w)
 		p.held[i] = -1
 	}
-	source := rowsOf(img)
 	for y := range h {
 		a := p.row(source, int(p.y.first[y]), int(p.y.second[y]))
 		b := p.row(source, int(p.y.second[y]), int(p.y.first[y]))
