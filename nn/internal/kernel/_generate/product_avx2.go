@@ -29,15 +29,7 @@ func product256Kernels() []product2Kernel {
 }
 
 func product256All(c *build.Context) {
-	table := c.StaticGlobal("tailMasks")
-	c.DataAttributes(attrRodata)
-	for i := range 16 {
-		lane := uint32(0)
-		if i < 8 {
-			lane = 0xffffffff
-		}
-		c.AddDatum(4*i, operand.U32(lane))
-	}
+	table := tailMasks(c, "tailMasks")
 	for _, k := range product256Kernels() {
 		k.generate(c, table)
 	}

@@ -1,0 +1,202 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+type int8Case struct {
+	m, k, n, groups int
+	act             Act
+	res             int // 0 none, 1 other planes, 2 the output planes
+	noBias          bool
+	lo, hi          float32
+}
+
+// int8Run is what a path made of a case.
+type int8Run struct {
+	in, res, out *arena
+	w, bias      []float32
+}
+
+// run computes the case on a path; every split of the work gives equal bits.
+func (c int8Case) run(t testing.TB, path Path, seed uint64) int8Run {
+	t.Helper()
+	what := path.String() + " " + name(c)
+	s := random(seed)
+	r := int8Run{w: s.slice(c.m * c.k / c.groups), bias: s.slice(c.m)}
+	var bias []float32
+	if !c.noBias {
+		bias = r.bias
+	} else {
+		clear(r.bias)
+	}
+	r.in = newArena(t, c.k, 1, c.n, seed%2 == 0, s.fill)
+	r.res = newArena(t, c.m, 1, c.n, seed%2 == 1, s.fill)
+	p := NewPointwiseInt8(path, r.w, bias, c.m, c.k, c.n, c.groups, c.lo, c.hi)
+	fresh := func() *arena {
+		if c.res == 2 {
+			return newArena(t, c.m, 1, c.n, seed%2 == 0, func(c, i int) float32 { return r.res.plane(c)[i] })
+		}
+		return newArena(t, c.m, 1, c.n, seed%2 == 0, unset)
+	}
+	scratch := p.NewScratch()
+	r.out = forEachSplit(t, what, p.Units(), s, fresh, func(out *arena, u0, u1 int) {
+		var res []Plane
+		switch c.res {
+		case 1:
+			res = r.res.planes
+		case 2:
+			res = out.planes
+		}
+		for i := range scratch {
+			scratch[i] = nan
+		}
+		p.Run(out.planes, r.in.planes, res, c.act, scratch, u0, u1)
+	})
+	r.in.check(t, what, true)
+	r.res.check(t, what, true)
+	return r
+}
+
+// check compares the pure Go form with what its documentation says, worked out
+// one value at a time, and the other paths with the pure Go form: bit by bit.
+func (c int8Case) check(t testing.TB, seed uint64) {
+	t.Helper()
+	want := c.run(t, Generic, seed)
+	for m := range c.m {
+		for i, v := range want.out.plane(m) {
+			x := c.plain(want, m, i)
+			if _, rest := c.act.split(); rest == None && math.Float32bits(v) != math.Float32bits(x) ||
+				math.Abs(float64(v-x)) > 1e-6 {
+				t.Fatalf("%+v: plane %d pixel %d is %v, want %v", c, m, i, v, x)
+			}
+		}
+	}
+	for _, path := range Available()[1:] {
+		got := c.run(t, path, seed)
+		for m := range c.m {
+			for i, v := range got.out.plane(m) {
+				x := want.out.plane(m)[i]
+				d := math.Abs(float64(v - x))
+				if _, rest := c.act.split(); rest == None && math.Float32bits(v) != math.Float32bits(x) || !(d <= 1e-6*math.Abs(float64(x))+1e-6) {
+					t.Fatalf("%s %+v: plane %d pixel %d is %v, in Go %v", path, c, m, i, v, x)
+				}
+			}
+		}
+	}
+}
+
+// plain works out one output.
+func (c int8Case) plain(r int8Run, m, i int) float32 {
+	lo, hi := min(c.lo, 0), max(c.hi, 0)
+	step := (hi - lo) / 255
+	if !(step > 0) {
+		step, lo = 1, 0
+	}
+	zero := math.RoundToEven(float64(-lo / step))
+	kg := c.k / c.groups
+	group := m / (c.m / c.groups)
+	row := r.w[m*kg : (m+1)*kg]
+	top := float32(0)
+	for _, v := range row {
+		top = max(top, float32(math.Abs(float64(v))))
+	}
+	scale := top / 127
+	sum := 0
+	for k, v := range row {
+		x := math.RoundToEven(float64(r.in.plane(group*kg + k)[i] * (1 / step)))
+		sum += int(max(0, min(255, x+zero))-zero) * int(math.RoundToEven(float64(v/scale)))
+	}
+	y := float32(float32(sum)*(scale*step)) + r.bias[m]
+	if c.res != 0 {
+		y += r.res.plane(m)[i]
+	}
+	if slope, rest := c.act.split(); rest == None {
+		return leaky(y, slope)
+	}
+	return float32(c.act.reference(float64(y)))
+}
+
+func TestPointwiseInt8(t *testing.T) {
+	leaky := Act{Kind: LeakyReLU, Slope: 0.1}
+	cases := []int8Case{
+		{m: 1, k: 1, n: 1, groups: 1, lo: -1, hi: 1},
+		{m: 58, k: 58, n: 28 * 28, groups: 1, act: Act{Kind: ReLU}, lo: 0, hi: 1},
+		{m: 88, k: 88, n: 44 * 44, groups: 1, lo: -0.1, hi: 0.9},
+		{m: 352, k: 352, n: 11 * 11, groups: 1, act: leaky, lo: -0.5, hi: 0.5},
+		{m: 40, k: 3148, n: 64, groups: 1, lo: -1, hi: 1},
+		{m: 240, k: 60, n: 100, groups: 3, res: 1, act: Act{Kind: ReLU}, lo: -1, hi: 1},
+		{m: 10, k: 20, n: 25, groups: 2, act: Act{Kind: Sigmoid}, res: 1, lo: -1, hi: 2},
+		{m: 12, k: 9, n: 70, groups: 1, lo: 0.25, hi: 0.75}, // 0 is always among the values
+		{m: 12, k: 9, n: 70, groups: 1, lo: -0.75, hi: -0.25},
+		{m: 12, k: 9, n: 33, groups: 1, act: leaky}, // a dead tensor
+	}
+	for n := 1; n <= 130; n++ {
+		cases = append(cases,
+			int8Case{m: 1 + n%19, k: 1 + n%7, n: n, groups: 1, res: n % 3, act: testActs[n%6], lo: -1, hi: 1},
+			int8Case{m: 18, k: 10, n: n, groups: 1 + n%2, noBias: true, lo: -0.3, hi: 1})
+	}
+	for i := 0; i < len(cases); i += every {
+		cases[i].check(t, uint64(i))
+	}
+}
+
+func FuzzPointwiseInt8(f *testing.F) {
+	f.Add(uint8(9), uint8(16), uint16(49), uint8(0), uint8(1), uint8(0), float32(-1), float32(1), uint64(1))
+	f.Add(uint8(3), uint8(1), uint16(17), uint8(2), uint8(2), uint8(1), float32(0), float32(0.1), uint64(2))
+	f.Add(uint8(1), uint8(5), uint16(1), uint8(7), uint8(5), uint8(2), float32(3), float32(-3), uint64(3))
+	f.Fuzz(func(t *testing.T, m, k uint8, n uint16, groups, act, res uint8, lo, hi float32, seed uint64) {
+		if !(math.Abs(float64(lo)) < 1e6 && math.Abs(float64(hi)) < 1e6) || hi > 0 && hi < 1e-6 || lo < 0 && lo > -1e-6 {
+			return // such ranges are no calibration's
+		}
+		g := int(groups%8) + 1
+		int8Case{m: (int(m%40) + 1) * g, k: (int(k%40) + 1) * g, n: int(n%300) + 1, groups: g,
+			act: testActs[act%6], res: int(res % 3), noBias: seed%5 == 0, lo: lo, hi: hi}.check(t, seed)
+	})
+}
+
+// Values that no number of bits holds become some byte, the same on all paths.
+func TestPointwiseInt8Wild(t *testing.T) {
+	wild := []float32{nan, float32(math.Inf(1)), float32(math.Inf(-1)), 3e9, -3e9, 3e38, 70000, -70000, 32000, 1e-40}
+	n := len(wild)
+	fill := func(_, i int) float32 { return wild[i] }
+	var want []float32
+	for _, path := range Available() {
+		in, out := newArena(t, 1, 1, n, true, fill), newArena(t, 1, 1, n, true, unset)
+		p := NewPointwiseInt8(path, []float32{127}, nil, 1, 1, n, 1, -100, 155)
+		p.Run(out.planes, in.planes, nil, Act{}, p.NewScratch(), 0, p.Units())
+		if want == nil {
+			want = out.plane(0)
+		}
+		for i, v := range out.plane(0) {
+			if v != want[i] || v < -12700 || v > 155*127 {
+				t.Errorf("%s: %v becomes %v, in Go %v", path, wild[i], v, want[i])
+			}
+		}
+	}
+}
+
+func BenchmarkPointwiseInt8(b *testing.B) {
+	for _, c := range []struct{ m, k, h int }{
+		{88, 88, 44}, {176, 176, 22}, {352, 352, 11}, {128, 176, 44}, {64, 256, 44}, {128, 128, 11}, {128, 128, 6}, {256, 3136, 8},
+	} {
+		n := c.h * c.h
+		for _, path := range Available()[1:] {
+			s := random(1)
+			in, out := newFastArena(c.k, c.h, c.h, s.fill), newFastArena(c.m, c.h, c.h, unset)
+			w, bias := s.slice(c.m*c.k), s.slice(c.m)
+			act := Act{Kind: LeakyReLU, Slope: 0.1}
+			b.Run(fmt.Sprint(label(path, c.k, c.m, c.h, 1), "/float32"), func(b *testing.B) {
+				p := NewPointwise(path, w, bias, c.m, c.k, n, 1)
+				measure(b, float64(c.m*c.k*n), func() { p.Run(out.planes, in.planes, nil, act, 0, p.Units()) })
+			})
+			b.Run(fmt.Sprint(label(path, c.k, c.m, c.h, 1), "/int8"), func(b *testing.B) {
+				p := NewPointwiseInt8(path, w, bias, c.m, c.k, n, 1, -1, 1)
+				scratch := p.NewScratch()
+				measure(b, float64(c.m*c.k*n), func() { p.Run(out.planes, in.planes, nil, act, scratch, 0, p.Units()) })
+			})
+		}
+	}
+}
