@@ -46,8 +46,12 @@ type Options struct {
 // them: convolution i of a sequence is followed by its batch norm, i+1.
 type layers struct {
 	*nn.Builder
-	o Options
+	o       Options
+	epsilon float64 // of batch norms
 }
+
+// epsilon is torch's default.
+const epsilon = 1e-5
 
 func (l layers) conv(x nn.Value, sequence string, i int, s nn.ConvSpec) nn.Value {
 	s.Bias = l.o.NoBatchNorm
@@ -55,7 +59,7 @@ func (l layers) conv(x nn.Value, sequence string, i int, s nn.ConvSpec) nn.Value
 	if l.o.NoBatchNorm {
 		return x
 	}
-	return l.BatchNorm(x, fmt.Sprintf("%s%s.%d", l.o.Prefix, sequence, i+1))
+	return l.BatchNormEps(x, fmt.Sprintf("%s%s.%d", l.o.Prefix, sequence, i+1), l.epsilon)
 }
 
 func (l layers) pointwise(x nn.Value, sequence string, i, out, groups int) nn.Value {

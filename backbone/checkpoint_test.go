@@ -50,7 +50,7 @@ func TestTorchvisionCheckpoint(t *testing.T) {
 // TestNoBatchNorm folds random batch norms by hand and expects the same
 // outputs from the network without any, under a prefix.
 func TestNoBatchNorm(t *testing.T) {
-	for _, name := range []string{"shufflenet_v1_x0.25_g4", "shufflenet_v2_x0.5", "shufflenet_v2s_x0.5"} {
+	for _, name := range []string{"shufflenet_v1_x0.25_g4", "shufflenet_v2_x0.5", "shufflenet_v2s_x0.5", "mobilenet_v3_small_x0.5"} {
 		t.Run(name, func(t *testing.T) {
 			plain := whole(t, name, Options{})
 			w := randomWeights(plain)
@@ -104,7 +104,7 @@ func fold(t *testing.T, w *nn.Weights, prefix string) *nn.Weights {
 	for name, x := range w.Tensors {
 		part := convolution.FindStringSubmatch(name)
 		switch {
-		case strings.HasPrefix(name, "fc."):
+		case strings.Contains(name, "fc"), strings.HasPrefix(name, "classifier."):
 			out.Tensors[prefix+name] = x
 		case part != nil && len(x.Shape) == 4:
 			var index int
@@ -117,7 +117,7 @@ func fold(t *testing.T, w *nn.Weights, prefix string) *nn.Weights {
 			weight := slices.Clone(x.Data)
 			bias := make([]float32, len(gamma))
 			for c := range gamma {
-				scale := float64(gamma[c]) / math.Sqrt(float64(variance[c])+1e-5)
+				scale := float64(gamma[c]) / math.Sqrt(float64(variance[c])+epsilonOf(name))
 				for i := range len(weight) / len(gamma) {
 					weight[c*len(weight)/len(gamma)+i] *= float32(scale)
 				}
@@ -128,4 +128,11 @@ func fold(t *testing.T, w *nn.Weights, prefix string) *nn.Weights {
 		}
 	}
 	return out
+}
+
+func epsilonOf(name string) float64 {
+	if strings.HasPrefix(name, "features.") {
+		return mobileNetEpsilon
+	}
+	return epsilon
 }

@@ -51,6 +51,12 @@ func list() []Arch {
 		w.net.Star = true
 		all = append(all, Arch{"shufflenet_v2s_x" + w.width, v2, w.net})
 	}
+	for _, size := range []string{"large", "small"} {
+		for _, w := range mobileNetV3Widths {
+			a, _ := mobileNetV3("mobilenet_v3_" + size + w)
+			all = append(all, a)
+		}
+	}
 	return all
 }
 
@@ -63,13 +69,16 @@ func Names() []string {
 	return names
 }
 
-// Lookup returns the architecture of that name. The error of an unknown one
-// names the nearest.
+// Lookup returns the architecture of that name, which for MobileNetV3 may have
+// any width. The error of an unknown one names the nearest.
 func Lookup(name string) (Arch, error) {
 	for _, a := range registry {
 		if a.Name == name {
 			return a, nil
 		}
+	}
+	if a, ok := mobileNetV3(name); ok {
+		return a, nil
 	}
 	return Arch{}, fmt.Errorf("backbone: unknown architecture %q%s", name, nearest.Hint(name, Names()))
 }

@@ -17,12 +17,13 @@ func TestNames(t *testing.T) {
 	for _, want := range []string{
 		"shufflenet_v1_x0.25_g1", "shufflenet_v1_x1.0_g3", "shufflenet_v1_x2.0_g8",
 		"shufflenet_v1_x0.5_g3_arch2", "shufflenet_v2_x1.0", "shufflenet_v2s_x1.0",
+		"mobilenet_v3_large", "mobilenet_v3_small", "mobilenet_v3_large_x0.75", "mobilenet_v3_small_minimal",
 	} {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s is missing", want)
 		}
 	}
-	if n := 5*5 + 2*5 + 4 + 4; len(names) != n {
+	if n := 5*5 + 2*5 + 4 + 4 + 2*6; len(names) != n {
 		t.Errorf("%d names, want %d", len(names), n)
 	}
 }
@@ -91,6 +92,8 @@ func TestFeatureChannels(t *testing.T) {
 		"shufflenet_v1_x0.5_g3_arch2": {132, 264, 528},
 		"shufflenet_v2_x1.5":          {176, 352, 704},
 		"shufflenet_v2s_x0.5":         {48, 96, 192},
+		"mobilenet_v3_large":          {40, 672, 960},
+		"mobilenet_v3_small":          {24, 288, 576},
 	} {
 		a, err := Lookup(name)
 		if err != nil {
@@ -114,6 +117,8 @@ func TestUnknownNameNamesTheNearest(t *testing.T) {
 		"shufflenet_v1_x1.0":         "shufflenet_v1_x1.0_g1",
 		"shufflenet_v1_x1.0_g5":      "shufflenet_v1_x1.0_g1",
 		"shufflenet_v1_x0.5_g3_arch": "shufflenet_v1_x0.5_g3_arch2",
+		"mobilenetv3_large":          "mobilenet_v3_large",
+		"mobilenet_v3_small_1.0":     "mobilenet_v3_small_x0.5",
 	} {
 		_, err := Build(name, Options{})
 		if err == nil {

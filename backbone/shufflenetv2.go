@@ -20,7 +20,7 @@ type ShuffleNetV2 struct {
 
 // Features implements Network.
 func (n ShuffleNetV2) Features(b *nn.Builder, x nn.Value, o Options) Features {
-	l := layers{b, o}
+	l := layers{b, o, epsilon}
 	return stages(l.stem(x, n.Stem), n.Repeats, n.Channels,
 		func(x nn.Value, name string, out, stride int) nn.Value {
 			return n.unit(l, x, name, out, stride)
@@ -29,7 +29,7 @@ func (n ShuffleNetV2) Features(b *nn.Builder, x nn.Value, o Options) Features {
 
 // Logits implements Network.
 func (n ShuffleNetV2) Logits(b *nn.Builder, x nn.Value, classes int, o Options) nn.Value {
-	l := layers{b, o}
+	l := layers{b, o, epsilon}
 	x = n.Features(b, x, o).C5
 	x = l.act(l.pointwise(x, "conv5", 0, n.Last, 1))
 	return l.head(x, classes)

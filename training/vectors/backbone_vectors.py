@@ -4,9 +4,11 @@
 
 parity.safetensors: digests (see backbone_random.py) of the outputs of many
 networks with random weights at two input sizes, and the number of parameters
-of each in its metadata; "+leaky" is the network with LeakyReLU(0.1). tiny.safetensors: a state_dict as torchvision saves
-it, of a ShuffleNet v2 narrow enough to be stored, whose batch norms have seen
-data; tiny_outputs.safetensors: all it computes for one image.
+of each in its metadata; "+leaky" is the network with LeakyReLU(0.1).
+mobilenetv3.safetensors: the same for MobileNetV3. tiny.safetensors: a
+state_dict as torchvision saves it, of a ShuffleNet v2 narrow enough to be
+stored, whose batch norms have seen data; tiny_outputs.safetensors: all it
+computes for one image.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import torchvision
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 
+import backbone_mobilenetv3
 import backbone_random as rnd
 from backbone_v1 import ShuffleNetV1, shufflenet_v1
 from backbone_v2 import WIDTHS, ShuffleNetV2, shufflenet_v2
@@ -58,9 +61,9 @@ def randomize(net):
     net.load_state_dict(state)
 
 
-def parity(path, full):
+def parity(path, networks, full):
     tensors, params = {}, {}
-    for name, net in networks():
+    for name, net in networks:
         randomize(net.eval())
         params[name] = str(sum(p.numel() for p in net.parameters()))
         for height, width in SIZES:
@@ -96,10 +99,11 @@ def main():
     p.add_argument("--full", type=pathlib.Path, help="write all elements of parity.safetensors to this file instead")
     args = p.parse_args()
     if args.full:
-        parity(args.full, full=True)
+        parity(args.full, networks(), full=True)
         return
     args.out.mkdir(parents=True, exist_ok=True)
-    parity(args.out / "parity.safetensors", full=False)
+    parity(args.out / "parity.safetensors", networks(), full=False)
+    parity(args.out / "mobilenetv3.safetensors", backbone_mobilenetv3.networks(), full=False)
     tiny(args.out)
 
 
