@@ -3,7 +3,6 @@ package nn
 import (
 	"fmt"
 	"time"
-	"unsafe"
 
 	"riffle/nn/internal/kernel"
 )
@@ -77,7 +76,7 @@ func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
 
 // plan gives the program memory of its own.
 func (p *program) plan() *Plan {
-	out := &Plan{program: p, arena: alignedFloats(p.layout.floats)}
+	out := &Plan{program: p, arena: kernel.Floats(p.layout.floats)}
 	units := make([]int, len(p.steps))
 	for i, s := range p.steps {
 		units[i] = s.units
@@ -87,13 +86,6 @@ func (p *program) plan() *Plan {
 		out.crew = newCrew(p.threads, units, func(thread, step, from, to int) { out.tasks[step](thread, from, to) })
 	}
 	return out
-}
-
-// alignedFloats returns n zeros that start on a cache line.
-func alignedFloats(n int) []float32 {
-	buf := make([]float32, n+cacheLine)
-	skip := -int(uintptr(unsafe.Pointer(&buf[0]))/4) & (cacheLine - 1)
-	return buf[skip : skip+n]
 }
 
 // Clone returns a plan with memory of its own that shares the weights.

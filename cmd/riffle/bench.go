@@ -80,6 +80,7 @@ type benchLayer struct {
 	Shape    [3]int  `json:"shape"` // channels, height, width of the result
 	MACs     int64   `json:"macs"`
 	MedianMs float64 `json:"median_ms"`
+	MinMs    float64 `json:"min_ms"`
 }
 
 // Run is called by kong.
@@ -224,7 +225,7 @@ func profileLayers(profile func() []nn.Layer, runs int) []benchLayer {
 	}
 	out := make([]benchLayer, len(layers))
 	for i, l := range layers {
-		out[i] = benchLayer{l.Name, l.Kind, [3]int{l.Channels, l.Height, l.Width}, l.MACs, ms(median(times[i]))}
+		out[i] = benchLayer{l.Name, l.Kind, [3]int{l.Channels, l.Height, l.Width}, l.MACs, ms(median(times[i])), ms(slices.Min(times[i]))}
 	}
 	return out
 }

@@ -60,7 +60,7 @@ type ConvScratch struct {
 // NewScratch makes scratch memory for this convolution. Concurrent calls of Run
 // need one each.
 func (c *Conv) NewScratch() *ConvScratch {
-	s := &ConvScratch{rows: alignedFloats((c.cin*c.k*c.phases + 1) * c.rowFloats)}
+	s := &ConvScratch{rows: Floats((c.cin*c.k*c.phases + 1) * c.rowFloats)}
 	inputs := c.cin * c.k * c.k
 	s.edge = make([]Plane, inputs)
 	for top := range min(c.k, max(c.h-c.k+1, 0)) {

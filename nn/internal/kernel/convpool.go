@@ -36,7 +36,7 @@ type ConvMaxPoolScratch struct {
 
 // NewScratch makes scratch memory. Concurrent calls of Run need one each.
 func (c *ConvMaxPool) NewScratch() *ConvMaxPoolScratch {
-	s := &ConvMaxPoolScratch{conv: c.conv.NewScratch(), data: alignedFloats(poolRows * c.m * c.rowFloats)}
+	s := &ConvMaxPoolScratch{conv: c.conv.NewScratch(), data: Floats(poolRows * c.m * c.rowFloats)}
 	for i := range poolRows * c.m {
 		s.rows = append(s.rows, Plane(&s.data[i*c.rowFloats]))
 	}

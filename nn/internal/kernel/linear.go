@@ -25,7 +25,7 @@ func NewLinear(path Path, w, bias []float32, m, k int) *Linear {
 	}
 	l := &Linear{path: path, m: m, k: k, kPad: (k + linearVec - 1) / linearVec * linearVec}
 	blocks := l.Units()
-	l.w = make([]float32, blocks*linearRows*l.kPad)
+	l.w = weightFloats(blocks * linearRows * l.kPad)
 	l.bias = make([]float32, blocks*linearRows)
 	copy(l.bias, bias)
 	for i := range m {

@@ -27,16 +27,6 @@ func Stride(h, w int) int {
 
 const floatSize = 4
 
-// alignedFloats makes n floats that start on a cache line.
-func alignedFloats(n int) []float32 {
-	const line = 16
-	b := make([]float32, n+line)
-	for uintptr(unsafe.Pointer(&b[0]))%(line*floatSize) != 0 {
-		b = b[1:]
-	}
-	return b[:n:n]
-}
-
 // lanes is the number of floats that kernels which stream through memory take
 // at a time.
 const lanes = 8

@@ -93,7 +93,7 @@ func (p *product) pack(w []float32) {
 		p.rows[i].w = total
 		total += p.kg * p.width(p.rows[i])
 	}
-	p.w = make([]float32, total)
+	p.w = weightFloats(total)
 	for _, r := range p.rows {
 		width := p.width(r)
 		for k := range p.kg {

@@ -23,7 +23,7 @@ DATA highPairs<>+56(SB)/8, $0x000000000000000f
 GLOBL highPairs<>(SB), RODATA|NOPTR, $64
 
 // func across512p6w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·across512p6w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -50,6 +50,7 @@ input:
 	MOVQ         (R10), R12
 	ADDQ         $0x08, R10
 	VMOVUPS      (BX), Y6
+	PREFETCHT0   2048(BX)
 	VBROADCASTSS (R12)(R8*1), Z7
 	VFMADD231PS  Y7, Y6, Y0
 	VBROADCASTSS 4(R12)(R8*1), Z8
@@ -185,7 +186,7 @@ done0:
 	RET
 
 // func across512p6w1h0(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·across512p6w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -212,6 +213,7 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z6
+	PREFETCHT0    2048(BX)
 	VBROADCASTSS  (R12)(R8*1), Z7
 	VFMADD231PS   Z7, Z6, Z0
 	VBROADCASTSS  4(R12)(R8*1), Z8
@@ -451,7 +453,7 @@ done0:
 	RET
 
 // func across512p6w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·across512p6w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -484,7 +486,9 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z12
+	PREFETCHT0    2048(BX)
 	VMOVUPS       64(BX), Y13
+	PREFETCHT0    2112(BX)
 	VBROADCASTSS  (R12)(R8*1), Z14
 	VFMADD231PS   Z14, Z12, Z0
 	VFMADD231PS   Y14, Y13, Y1
@@ -841,7 +845,7 @@ done1:
 	RET
 
 // func across512p6w2h0(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·across512p6w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -874,7 +878,9 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z12
+	PREFETCHT0    2048(BX)
 	VMOVUPS       64(BX), Z13
+	PREFETCHT0    2112(BX)
 	VBROADCASTSS  (R12)(R8*1), Z14
 	VFMADD231PS   Z14, Z12, Z0
 	VFMADD231PS   Z14, Z13, Z1
@@ -1335,7 +1341,7 @@ done1:
 	RET
 
 // func across512p6w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·across512p6w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1374,8 +1380,11 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z18
+	PREFETCHT0    2048(BX)
 	VMOVUPS       64(BX), Z19
+	PREFETCHT0    2112(BX)
 	VMOVUPS       128(BX), Y20
+	PREFETCHT0    2176(BX)
 	VBROADCASTSS  (R12)(R8*1), Z21
 	VFMADD231PS   Z21, Z18, Z0
 	VFMADD231PS   Z21, Z19, Z1
@@ -1953,7 +1962,7 @@ done2:
 	RET
 
 // func across512p6w3h0(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·across512p6w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1992,8 +2001,11 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z18
+	PREFETCHT0    2048(BX)
 	VMOVUPS       64(BX), Z19
+	PREFETCHT0    2112(BX)
 	VMOVUPS       128(BX), Z20
+	PREFETCHT0    2176(BX)
 	VBROADCASTSS  (R12)(R8*1), Z21
 	VFMADD231PS   Z21, Z18, Z0
 	VFMADD231PS   Z21, Z19, Z1
@@ -2675,7 +2687,7 @@ done2:
 	RET
 
 // func across512p7w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·across512p7w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2703,6 +2715,7 @@ input:
 	MOVQ         (R10), R12
 	ADDQ         $0x08, R10
 	VMOVUPS      (BX), Y7
+	PREFETCHT0   2048(BX)
 	VBROADCASTSS (R12)(R8*1), Z8
 	VFMADD231PS  Y8, Y7, Y0
 	VBROADCASTSS 4(R12)(R8*1), Z9
@@ -2840,7 +2853,7 @@ done0:
 	RET
 
 // func across512p7w1h0(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·across512p7w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2868,6 +2881,7 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z7
+	PREFETCHT0    2048(BX)
 	VBROADCASTSS  (R12)(R8*1), Z8
 	VFMADD231PS   Z8, Z7, Z0
 	VBROADCASTSS  4(R12)(R8*1), Z9
@@ -3109,7 +3123,7 @@ done0:
 	RET
 
 // func across512p7w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·across512p7w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3144,7 +3158,9 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z14
+	PREFETCHT0    2048(BX)
 	VMOVUPS       64(BX), Y15
+	PREFETCHT0    2112(BX)
 	VBROADCASTSS  (R12)(R8*1), Z16
 	VFMADD231PS   Z16, Z14, Z0
 	VFMADD231PS   Y16, Y15, Y1
@@ -3504,7 +3520,7 @@ done1:
 	RET
 
 // func across512p7w2h0(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·across512p7w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3539,7 +3555,9 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z14
+	PREFETCHT0    2048(BX)
 	VMOVUPS       64(BX), Z15
+	PREFETCHT0    2112(BX)
 	VBROADCASTSS  (R12)(R8*1), Z16
 	VFMADD231PS   Z16, Z14, Z0
 	VFMADD231PS   Z16, Z15, Z1
@@ -4003,7 +4021,7 @@ done1:
 	RET
 
 // func across512p7w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·across512p7w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4045,8 +4063,11 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z21
+	PREFETCHT0    2048(BX)
 	VMOVUPS       64(BX), Z22
+	PREFETCHT0    2112(BX)
 	VMOVUPS       128(BX), Y23
+	PREFETCHT0    2176(BX)
 	VBROADCASTSS  (R12)(R8*1), Z24
 	VFMADD231PS   Z24, Z21, Z0
 	VFMADD231PS   Z24, Z22, Z1
@@ -4628,7 +4649,7 @@ done2:
 	RET
 
 // func across512p7w3h0(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·across512p7w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4670,8 +4691,11 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z21
+	PREFETCHT0    2048(BX)
 	VMOVUPS       64(BX), Z22
+	PREFETCHT0    2112(BX)
 	VMOVUPS       128(BX), Z23
+	PREFETCHT0    2176(BX)
 	VBROADCASTSS  (R12)(R8*1), Z24
 	VFMADD231PS   Z24, Z21, Z0
 	VFMADD231PS   Z24, Z22, Z1
@@ -5357,7 +5381,7 @@ done2:
 	RET
 
 // func across512p8w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·across512p8w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5386,6 +5410,7 @@ input:
 	MOVQ         (R10), R12
 	ADDQ         $0x08, R10
 	VMOVUPS      (BX), Y8
+	PREFETCHT0   2048(BX)
 	VBROADCASTSS (R12)(R8*1), Z9
 	VFMADD231PS  Y9, Y8, Y0
 	VBROADCASTSS 4(R12)(R8*1), Z10
@@ -5525,7 +5550,7 @@ done0:
 	RET
 
 // func across512p8w1h0(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·across512p8w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5554,6 +5579,7 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z8
+	PREFETCHT0    2048(BX)
 	VBROADCASTSS  (R12)(R8*1), Z9
 	VFMADD231PS   Z9, Z8, Z0
 	VBROADCASTSS  4(R12)(R8*1), Z10
@@ -5797,7 +5823,7 @@ done0:
 	RET
 
 // func across512p8w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·across512p8w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5834,7 +5860,9 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z16
+	PREFETCHT0    2048(BX)
 	VMOVUPS       64(BX), Y17
+	PREFETCHT0    2112(BX)
 	VBROADCASTSS  (R12)(R8*1), Z18
 	VFMADD231PS   Z18, Z16, Z0
 	VFMADD231PS   Y18, Y17, Y1
@@ -6197,7 +6225,7 @@ done1:
 	RET
 
 // func across512p8w2h0(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·across512p8w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -6234,7 +6262,9 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z16
+	PREFETCHT0    2048(BX)
 	VMOVUPS       64(BX), Z17
+	PREFETCHT0    2112(BX)
 	VBROADCASTSS  (R12)(R8*1), Z18
 	VFMADD231PS   Z18, Z16, Z0
 	VFMADD231PS   Z18, Z17, Z1
@@ -6701,7 +6731,7 @@ done1:
 	RET
 
 // func across512p8w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL, FMA3
+// Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·across512p8w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -6746,8 +6776,11 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z24
+	PREFETCHT0    2048(BX)
 	VMOVUPS       64(BX), Z25
+	PREFETCHT0    2112(BX)
 	VMOVUPS       128(BX), Y26
+	PREFETCHT0    2176(BX)
 	VBROADCASTSS  (R12)(R8*1), Z27
 	VFMADD231PS   Z27, Z24, Z0
 	VFMADD231PS   Z27, Z25, Z1
@@ -7333,7 +7366,7 @@ done2:
 	RET
 
 // func across512p8w3h0(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·across512p8w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -7378,8 +7411,11 @@ input:
 	MOVQ          (R10), R12
 	ADDQ          $0x08, R10
 	VMOVUPS       (BX), Z24
+	PREFETCHT0    2048(BX)
 	VMOVUPS       64(BX), Z25
+	PREFETCHT0    2112(BX)
 	VMOVUPS       128(BX), Z26
+	PREFETCHT0    2176(BX)
 	VBROADCASTSS  (R12)(R8*1), Z27
 	VFMADD231PS   Z27, Z24, Z0
 	VFMADD231PS   Z27, Z25, Z1

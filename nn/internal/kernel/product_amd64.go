@@ -20,10 +20,10 @@ type productArgs struct {
 	outOff int // and in output and residual planes
 	mask   uint64
 	slope  float32
-	_      float32
+	floor  float32 // what a sum is at least, if slope is 0 or 1
 }
 
-const _ = -(unsafe.Offsetof(productArgs{}.slope) - 80) // argSlope of the generator
+const _ = -(unsafe.Offsetof(productArgs{}.floor) - 84) // argFloor of the generator
 
 // chooseTiles cuts a product of m outputs, k inputs and n pixels in the way that
 // is estimated to take the least time.
@@ -172,6 +172,9 @@ func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, sl
 		return
 	}
 	a := productArgs{k: p.kg, inOff: inOff * floatSize, outOff: outOff * floatSize, mask: uint64(t.mask), slope: slope}
+	if slope == 1 {
+		a.floor = float32(math.Inf(-1))
+	}
 	for r0 < r1 {
 		r := &p.rows[r0]
 		n := min(r.alike, r1-r0)

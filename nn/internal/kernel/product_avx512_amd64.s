@@ -26,29 +26,45 @@ tile:
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Y1
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z2
 	VFMADD231PS  Y2, Y1, Y0
 	ADDQ         $0x00000004, BX
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z1
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y1, Y2
 	VMAXPS       Y0, Y2, Y0
 	VMOVUPS      Y0, K1, (R11)(R9*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x00000004, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z1
+	MOVQ         (CX), R11
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000008, CX
+	ADDQ $0x00000004, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -79,14 +95,19 @@ tile:
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Y2
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z3
 	VFMADD231PS  Y3, Y2, Y0
 	VBROADCASTSS 4(BX), Z4
@@ -95,6 +116,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z2
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y2, Y3
@@ -104,10 +129,22 @@ input:
 	VMULPS       Y1, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
 	VMOVUPS      Y1, K1, (R11)(R9*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000008, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z2
+	MOVQ         (CX), R11
+	VMAXPS       Y0, Y2, Y0
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000008, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -141,14 +178,21 @@ tile:
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Y3
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Y4, Y3, Y0
 	VBROADCASTSS 4(BX), Z5
@@ -159,6 +203,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z3
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y3, Y4
@@ -172,10 +220,25 @@ input:
 	VMULPS       Y2, Y3, Y4
 	VMAXPS       Y2, Y4, Y2
 	VMOVUPS      Y2, K1, (R11)(R9*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z3
+	MOVQ         (CX), R11
+	VMAXPS       Y0, Y3, Y0
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      Y2, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000018, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -212,14 +275,23 @@ tile:
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Y4
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z5
 	VFMADD231PS  Y5, Y4, Y0
 	VBROADCASTSS 4(BX), Z6
@@ -232,6 +304,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z4
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y4, Y5
@@ -249,10 +325,28 @@ input:
 	VMULPS       Y3, Y4, Y5
 	VMAXPS       Y3, Y5, Y3
 	VMOVUPS      Y3, K1, (R11)(R9*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000010, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z4
+	MOVQ         (CX), R11
+	VMAXPS       Y0, Y4, Y0
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Y1, Y4, Y1
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Y2, Y4, Y2
+	VMOVUPS      Y2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Y3, Y4, Y3
+	VMOVUPS      Y3, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000010, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -292,14 +386,25 @@ tile:
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Y5
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Y6, Y5, Y0
 	VBROADCASTSS 4(BX), Z7
@@ -314,6 +419,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z5
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y5, Y6
@@ -335,10 +444,31 @@ input:
 	VMULPS       Y4, Y5, Y6
 	VMAXPS       Y4, Y6, Y4
 	VMOVUPS      Y4, K1, (R11)(R9*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x00000014, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z5
+	MOVQ         (CX), R11
+	VMAXPS       Y0, Y5, Y0
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Y1, Y5, Y1
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Y2, Y5, Y2
+	VMOVUPS      Y2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Y3, Y5, Y3
+	VMOVUPS      Y3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Y4, Y5, Y4
+	VMOVUPS      Y4, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000028, CX
+	ADDQ $0x00000014, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -381,14 +511,27 @@ tile:
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Y6
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z7
 	VFMADD231PS  Y7, Y6, Y0
 	VBROADCASTSS 4(BX), Z8
@@ -405,6 +548,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z6
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y6, Y7
@@ -430,10 +577,34 @@ input:
 	VMULPS       Y5, Y6, Y7
 	VMAXPS       Y5, Y7, Y5
 	VMOVUPS      Y5, K1, (R11)(R9*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z6
+	MOVQ         (CX), R11
+	VMAXPS       Y0, Y6, Y0
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Y1, Y6, Y1
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Y2, Y6, Y2
+	VMOVUPS      Y2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Y3, Y6, Y3
+	VMOVUPS      Y3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Y4, Y6, Y4
+	VMOVUPS      Y4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Y5, Y6, Y5
+	VMOVUPS      Y5, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -479,14 +650,29 @@ tile:
 	ADDQ         $0x00000038, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Y7
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Y8, Y7, Y0
 	VBROADCASTSS 4(BX), Z9
@@ -505,6 +691,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z7
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y7, Y8
@@ -534,10 +724,37 @@ input:
 	VMULPS       Y6, Y7, Y8
 	VMAXPS       Y6, Y8, Y6
 	VMOVUPS      Y6, K1, (R11)(R9*1)
-	ADDQ         $0x00000038, CX
-	ADDQ         $0x0000001c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z7
+	MOVQ         (CX), R11
+	VMAXPS       Y0, Y7, Y0
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Y1, Y7, Y1
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Y2, Y7, Y2
+	VMOVUPS      Y2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Y3, Y7, Y3
+	VMOVUPS      Y3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Y4, Y7, Y4
+	VMOVUPS      Y4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Y5, Y7, Y5
+	VMOVUPS      Y5, K1, (R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Y6, Y7, Y6
+	VMOVUPS      Y6, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000038, CX
+	ADDQ $0x0000001c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -586,14 +803,31 @@ tile:
 	ADDQ         $0x00000040, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       56(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Y8
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Y9, Y8, Y0
 	VBROADCASTSS 4(BX), Z10
@@ -614,6 +848,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z8
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y8, Y9
@@ -647,10 +885,40 @@ input:
 	VMULPS       Y7, Y8, Y9
 	VMAXPS       Y7, Y9, Y7
 	VMOVUPS      Y7, K1, (R11)(R9*1)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000020, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z8
+	MOVQ         (CX), R11
+	VMAXPS       Y0, Y8, Y0
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Y1, Y8, Y1
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Y2, Y8, Y2
+	VMOVUPS      Y2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Y3, Y8, Y3
+	VMOVUPS      Y3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Y4, Y8, Y4
+	VMOVUPS      Y4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Y5, Y8, Y5
+	VMOVUPS      Y5, K1, (R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Y6, Y8, Y6
+	VMOVUPS      Y6, K1, (R11)(R9*1)
+	MOVQ         56(CX), R11
+	VMAXPS       Y7, Y8, Y7
+	VMOVUPS      Y7, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000020, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -702,14 +970,33 @@ tile:
 	ADDQ         $0x00000048, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       56(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       64(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Y9
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Y10, Y9, Y0
 	VBROADCASTSS 4(BX), Z11
@@ -732,6 +1019,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z9
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y9, Y10
@@ -769,10 +1060,43 @@ input:
 	VMULPS       Y8, Y9, Y10
 	VMAXPS       Y8, Y10, Y8
 	VMOVUPS      Y8, K1, (R11)(R9*1)
-	ADDQ         $0x00000048, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z9
+	MOVQ         (CX), R11
+	VMAXPS       Y0, Y9, Y0
+	VMOVUPS      Y0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Y1, Y9, Y1
+	VMOVUPS      Y1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Y2, Y9, Y2
+	VMOVUPS      Y2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Y3, Y9, Y3
+	VMOVUPS      Y3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Y4, Y9, Y4
+	VMOVUPS      Y4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Y5, Y9, Y5
+	VMOVUPS      Y5, K1, (R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Y6, Y9, Y6
+	VMOVUPS      Y6, K1, (R11)(R9*1)
+	MOVQ         56(CX), R11
+	VMAXPS       Y7, Y9, Y7
+	VMOVUPS      Y7, K1, (R11)(R9*1)
+	MOVQ         64(CX), R11
+	VMAXPS       Y8, Y9, Y8
+	VMOVUPS      Y8, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000048, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -800,29 +1124,45 @@ tile:
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Z1
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z2
 	VFMADD231PS  Z2, Z1, Z0
 	ADDQ         $0x00000004, BX
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z1
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z1, Z2
 	VMAXPS       Z0, Z2, Z0
 	VMOVUPS      Z0, K1, (R11)(R9*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x00000004, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z1
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000008, CX
+	ADDQ $0x00000004, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -853,14 +1193,19 @@ tile:
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Z2
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z3
 	VFMADD231PS  Z3, Z2, Z0
 	VBROADCASTSS 4(BX), Z4
@@ -869,6 +1214,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z2
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z2, Z3
@@ -878,10 +1227,22 @@ input:
 	VMULPS       Z1, Z2, Z3
 	VMAXPS       Z1, Z3, Z1
 	VMOVUPS      Z1, K1, (R11)(R9*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000008, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z2
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z2, Z0
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z1, Z2, Z1
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000008, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -915,14 +1276,21 @@ tile:
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Z3
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Z4, Z3, Z0
 	VBROADCASTSS 4(BX), Z5
@@ -933,6 +1301,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z3
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z3, Z4
@@ -946,10 +1318,25 @@ input:
 	VMULPS       Z2, Z3, Z4
 	VMAXPS       Z2, Z4, Z2
 	VMOVUPS      Z2, K1, (R11)(R9*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z3
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z3, Z0
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z1, Z3, Z1
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z2, Z3, Z2
+	VMOVUPS      Z2, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000018, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -986,14 +1373,23 @@ tile:
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Z4
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z5
 	VFMADD231PS  Z5, Z4, Z0
 	VBROADCASTSS 4(BX), Z6
@@ -1006,6 +1402,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z4
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z4, Z5
@@ -1023,10 +1423,28 @@ input:
 	VMULPS       Z3, Z4, Z5
 	VMAXPS       Z3, Z5, Z3
 	VMOVUPS      Z3, K1, (R11)(R9*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000010, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z4
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z4, Z0
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z1, Z4, Z1
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z2, Z4, Z2
+	VMOVUPS      Z2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z3, Z4, Z3
+	VMOVUPS      Z3, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000010, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1066,14 +1484,25 @@ tile:
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Z5
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z6, Z5, Z0
 	VBROADCASTSS 4(BX), Z7
@@ -1088,6 +1517,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z5
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z5, Z6
@@ -1109,10 +1542,31 @@ input:
 	VMULPS       Z4, Z5, Z6
 	VMAXPS       Z4, Z6, Z4
 	VMOVUPS      Z4, K1, (R11)(R9*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x00000014, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z5
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z5, Z0
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z1, Z5, Z1
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z2, Z5, Z2
+	VMOVUPS      Z2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z3, Z5, Z3
+	VMOVUPS      Z3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z4, Z5, Z4
+	VMOVUPS      Z4, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000028, CX
+	ADDQ $0x00000014, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1155,14 +1609,27 @@ tile:
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Z6
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z7
 	VFMADD231PS  Z7, Z6, Z0
 	VBROADCASTSS 4(BX), Z8
@@ -1179,6 +1646,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z6
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z6, Z7
@@ -1204,10 +1675,34 @@ input:
 	VMULPS       Z5, Z6, Z7
 	VMAXPS       Z5, Z7, Z5
 	VMOVUPS      Z5, K1, (R11)(R9*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z6
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z6, Z0
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z1, Z6, Z1
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z2, Z6, Z2
+	VMOVUPS      Z2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z3, Z6, Z3
+	VMOVUPS      Z3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z4, Z6, Z4
+	VMOVUPS      Z4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z5, Z6, Z5
+	VMOVUPS      Z5, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1253,14 +1748,29 @@ tile:
 	ADDQ         $0x00000038, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Z7
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z8, Z7, Z0
 	VBROADCASTSS 4(BX), Z9
@@ -1279,6 +1789,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z7
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z7, Z8
@@ -1308,10 +1822,37 @@ input:
 	VMULPS       Z6, Z7, Z8
 	VMAXPS       Z6, Z8, Z6
 	VMOVUPS      Z6, K1, (R11)(R9*1)
-	ADDQ         $0x00000038, CX
-	ADDQ         $0x0000001c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z7
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z7, Z0
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z1, Z7, Z1
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z2, Z7, Z2
+	VMOVUPS      Z2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z3, Z7, Z3
+	VMOVUPS      Z3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z4, Z7, Z4
+	VMOVUPS      Z4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z5, Z7, Z5
+	VMOVUPS      Z5, K1, (R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z6, Z7, Z6
+	VMOVUPS      Z6, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000038, CX
+	ADDQ $0x0000001c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1360,14 +1901,31 @@ tile:
 	ADDQ         $0x00000040, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       56(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Z8
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z9, Z8, Z0
 	VBROADCASTSS 4(BX), Z10
@@ -1388,6 +1946,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z8
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z8, Z9
@@ -1421,10 +1983,40 @@ input:
 	VMULPS       Z7, Z8, Z9
 	VMAXPS       Z7, Z9, Z7
 	VMOVUPS      Z7, K1, (R11)(R9*1)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000020, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z8
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z8, Z0
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z1, Z8, Z1
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z2, Z8, Z2
+	VMOVUPS      Z2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z3, Z8, Z3
+	VMOVUPS      Z3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z4, Z8, Z4
+	VMOVUPS      Z4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z5, Z8, Z5
+	VMOVUPS      Z5, K1, (R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z6, Z8, Z6
+	VMOVUPS      Z6, K1, (R11)(R9*1)
+	MOVQ         56(CX), R11
+	VMAXPS       Z7, Z8, Z7
+	VMOVUPS      Z7, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000020, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1476,14 +2068,33 @@ tile:
 	ADDQ         $0x00000048, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       56(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       64(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
 	ADDQ         $0x08, R11
 	VMOVUPS.Z    (R13)(R8*1), K1, Z9
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z10, Z9, Z0
 	VBROADCASTSS 4(BX), Z11
@@ -1506,6 +2117,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z9
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z9, Z10
@@ -1543,10 +2158,43 @@ input:
 	VMULPS       Z8, Z9, Z10
 	VMAXPS       Z8, Z10, Z8
 	VMOVUPS      Z8, K1, (R11)(R9*1)
-	ADDQ         $0x00000048, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z9
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z9, Z0
+	VMOVUPS      Z0, K1, (R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z1, Z9, Z1
+	VMOVUPS      Z1, K1, (R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z2, Z9, Z2
+	VMOVUPS      Z2, K1, (R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z3, Z9, Z3
+	VMOVUPS      Z3, K1, (R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z4, Z9, Z4
+	VMOVUPS      Z4, K1, (R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z5, Z9, Z5
+	VMOVUPS      Z5, K1, (R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z6, Z9, Z6
+	VMOVUPS      Z6, K1, (R11)(R9*1)
+	MOVQ         56(CX), R11
+	VMAXPS       Z7, Z9, Z7
+	VMOVUPS      Z7, K1, (R11)(R9*1)
+	MOVQ         64(CX), R11
+	VMAXPS       Z8, Z9, Z8
+	VMOVUPS      Z8, K1, (R11)(R9*1)
+
+stored:
+	ADDQ $0x00000048, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1576,8 +2224,11 @@ tile:
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -1585,6 +2236,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z2
 	VMOVUPS.Z    64(R13)(R8*1), K1, Y3
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Y4, Y3, Y1
@@ -1592,6 +2244,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z2
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z2, Z3
@@ -1600,10 +2256,21 @@ input:
 	VMULPS       Y1, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
 	VMOVUPS      Y1, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x00000004, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z2
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z2, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000008, CX
+	ADDQ $0x00000004, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1638,8 +2305,14 @@ tile:
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -1647,6 +2320,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z4
 	VMOVUPS.Z    64(R13)(R8*1), K1, Y5
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Y6, Y5, Y1
@@ -1657,6 +2331,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z4
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z4, Z5
@@ -1672,10 +2350,26 @@ input:
 	VMULPS       Y3, Y4, Y5
 	VMAXPS       Y3, Y5, Y3
 	VMOVUPS      Y3, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000008, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z4
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z4, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Y1, Y4, Y1
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z4, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Y3, Y4, Y3
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000008, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1715,8 +2409,17 @@ tile:
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -1724,6 +2427,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z6
 	VMOVUPS.Z    64(R13)(R8*1), K1, Y7
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Y8, Y7, Y1
@@ -1737,6 +2441,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z6
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z6, Z7
@@ -1759,10 +2467,31 @@ input:
 	VMULPS       Y5, Y6, Y7
 	VMAXPS       Y5, Y7, Y5
 	VMOVUPS      Y5, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z6
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z6, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Y1, Y6, Y1
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z6, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Y3, Y6, Y3
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z6, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Y5, Y6, Y5
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000018, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1807,8 +2536,20 @@ tile:
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -1816,6 +2557,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z8
 	VMOVUPS.Z    64(R13)(R8*1), K1, Y9
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Y10, Y9, Y1
@@ -1832,6 +2574,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z8
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z8, Z9
@@ -1861,10 +2607,36 @@ input:
 	VMULPS       Y7, Y8, Y9
 	VMAXPS       Y7, Y9, Y7
 	VMOVUPS      Y7, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000010, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z8
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z8, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Y1, Y8, Y1
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z8, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Y3, Y8, Y3
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z8, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Y5, Y8, Y5
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z6, Z8, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Y7, Y8, Y7
+	VMOVUPS      Y7, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000010, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1914,8 +2686,23 @@ tile:
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -1923,6 +2710,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z10
 	VMOVUPS.Z    64(R13)(R8*1), K1, Y11
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Y12, Y11, Y1
@@ -1942,6 +2730,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z10
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z10, Z11
@@ -1978,10 +2770,41 @@ input:
 	VMULPS       Y9, Y10, Y11
 	VMAXPS       Y9, Y11, Y9
 	VMOVUPS      Y9, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x00000014, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z10
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z10, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Y1, Y10, Y1
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z10, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Y3, Y10, Y3
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z10, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Y5, Y10, Y5
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z6, Z10, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Y7, Y10, Y7
+	VMOVUPS      Y7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z8, Z10, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      Y9, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000028, CX
+	ADDQ $0x00000014, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -2036,8 +2859,26 @@ tile:
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -2045,6 +2886,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z12
 	VMOVUPS.Z    64(R13)(R8*1), K1, Y13
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Y14, Y13, Y1
@@ -2067,6 +2909,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z12
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z12, Z13
@@ -2110,10 +2956,46 @@ input:
 	VMULPS       Y11, Y12, Y13
 	VMAXPS       Y11, Y13, Y11
 	VMOVUPS      Y11, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z12
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z12, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Y1, Y12, Y1
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z12, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Y3, Y12, Y3
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z12, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Y5, Y12, Y5
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z6, Z12, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Y7, Y12, Y7
+	VMOVUPS      Y7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z8, Z12, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Y9, Y12, Y9
+	VMOVUPS      Y9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z10, Z12, Z10
+	VMOVUPS      Z10, (R11)(R9*1)
+	VMAXPS       Y11, Y12, Y11
+	VMOVUPS      Y11, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -2173,8 +3055,29 @@ tile:
 	ADDQ         $0x00000038, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -2182,6 +3085,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z14
 	VMOVUPS.Z    64(R13)(R8*1), K1, Y15
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Y16, Y15, Y1
@@ -2207,6 +3111,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z14
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z14, Z15
@@ -2257,10 +3165,51 @@ input:
 	VMULPS       Y13, Y14, Y15
 	VMAXPS       Y13, Y15, Y13
 	VMOVUPS      Y13, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000038, CX
-	ADDQ         $0x0000001c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z14
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z14, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Y1, Y14, Y1
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z14, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Y3, Y14, Y3
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z14, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Y5, Y14, Y5
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z6, Z14, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Y7, Y14, Y7
+	VMOVUPS      Y7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z8, Z14, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Y9, Y14, Y9
+	VMOVUPS      Y9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z10, Z14, Z10
+	VMOVUPS      Z10, (R11)(R9*1)
+	VMAXPS       Y11, Y14, Y11
+	VMOVUPS      Y11, K1, 64(R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z12, Z14, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Y13, Y14, Y13
+	VMOVUPS      Y13, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000038, CX
+	ADDQ $0x0000001c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -2325,8 +3274,32 @@ tile:
 	ADDQ         $0x00000040, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       56(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -2334,6 +3307,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z16
 	VMOVUPS.Z    64(R13)(R8*1), K1, Y17
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Y18, Y17, Y1
@@ -2362,6 +3336,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z16
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z16, Z17
@@ -2419,10 +3397,56 @@ input:
 	VMULPS       Y15, Y16, Y17
 	VMAXPS       Y15, Y17, Y15
 	VMOVUPS      Y15, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000020, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z16
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z16, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Y1, Y16, Y1
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z16, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Y3, Y16, Y3
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z16, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Y5, Y16, Y5
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z6, Z16, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Y7, Y16, Y7
+	VMOVUPS      Y7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z8, Z16, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Y9, Y16, Y9
+	VMOVUPS      Y9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z10, Z16, Z10
+	VMOVUPS      Z10, (R11)(R9*1)
+	VMAXPS       Y11, Y16, Y11
+	VMOVUPS      Y11, K1, 64(R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z12, Z16, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Y13, Y16, Y13
+	VMOVUPS      Y13, K1, 64(R11)(R9*1)
+	MOVQ         56(CX), R11
+	VMAXPS       Z14, Z16, Z14
+	VMOVUPS      Z14, (R11)(R9*1)
+	VMAXPS       Y15, Y16, Y15
+	VMOVUPS      Y15, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000020, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -2492,8 +3516,35 @@ tile:
 	ADDQ         $0x00000048, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       56(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       64(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -2501,6 +3552,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z18
 	VMOVUPS.Z    64(R13)(R8*1), K1, Y19
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Y20, Y19, Y1
@@ -2532,6 +3584,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z18
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z18, Z19
@@ -2596,10 +3652,61 @@ input:
 	VMULPS       Y17, Y18, Y19
 	VMAXPS       Y17, Y19, Y17
 	VMOVUPS      Y17, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000048, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z18
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z18, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Y1, Y18, Y1
+	VMOVUPS      Y1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z18, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Y3, Y18, Y3
+	VMOVUPS      Y3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z18, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Y5, Y18, Y5
+	VMOVUPS      Y5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z6, Z18, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Y7, Y18, Y7
+	VMOVUPS      Y7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z8, Z18, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Y9, Y18, Y9
+	VMOVUPS      Y9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z10, Z18, Z10
+	VMOVUPS      Z10, (R11)(R9*1)
+	VMAXPS       Y11, Y18, Y11
+	VMOVUPS      Y11, K1, 64(R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z12, Z18, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Y13, Y18, Y13
+	VMOVUPS      Y13, K1, 64(R11)(R9*1)
+	MOVQ         56(CX), R11
+	VMAXPS       Z14, Z18, Z14
+	VMOVUPS      Z14, (R11)(R9*1)
+	VMAXPS       Y15, Y18, Y15
+	VMOVUPS      Y15, K1, 64(R11)(R9*1)
+	MOVQ         64(CX), R11
+	VMAXPS       Z16, Z18, Z16
+	VMOVUPS      Z16, (R11)(R9*1)
+	VMAXPS       Y17, Y18, Y17
+	VMOVUPS      Y17, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000048, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -2629,8 +3736,11 @@ tile:
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -2638,6 +3748,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z2
 	VMOVUPS.Z    64(R13)(R8*1), K1, Z3
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
@@ -2645,6 +3756,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z2
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z2, Z3
@@ -2653,10 +3768,21 @@ input:
 	VMULPS       Z1, Z2, Z3
 	VMAXPS       Z1, Z3, Z1
 	VMOVUPS      Z1, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x00000004, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z2
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z2, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z2, Z1
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000008, CX
+	ADDQ $0x00000004, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -2691,8 +3817,14 @@ tile:
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -2700,6 +3832,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z4
 	VMOVUPS.Z    64(R13)(R8*1), K1, Z5
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
@@ -2710,6 +3843,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z4
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z4, Z5
@@ -2725,10 +3862,26 @@ input:
 	VMULPS       Z3, Z4, Z5
 	VMAXPS       Z3, Z5, Z3
 	VMOVUPS      Z3, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000008, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z4
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z4, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z4, Z1
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z4, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Z3, Z4, Z3
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000008, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -2768,8 +3921,17 @@ tile:
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -2777,6 +3939,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z6
 	VMOVUPS.Z    64(R13)(R8*1), K1, Z7
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
@@ -2790,6 +3953,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z6
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z6, Z7
@@ -2812,10 +3979,31 @@ input:
 	VMULPS       Z5, Z6, Z7
 	VMAXPS       Z5, Z7, Z5
 	VMOVUPS      Z5, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z6
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z6, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z6, Z1
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z6, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Z3, Z6, Z3
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z6, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z6, Z5
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000018, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -2860,8 +4048,20 @@ tile:
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -2869,6 +4069,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z8
 	VMOVUPS.Z    64(R13)(R8*1), K1, Z9
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
@@ -2885,6 +4086,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z8
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z8, Z9
@@ -2914,10 +4119,36 @@ input:
 	VMULPS       Z7, Z8, Z9
 	VMAXPS       Z7, Z9, Z7
 	VMOVUPS      Z7, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000010, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z8
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z8, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z8, Z1
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z8, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Z3, Z8, Z3
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z8, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z8, Z5
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z6, Z8, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z8, Z7
+	VMOVUPS      Z7, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000010, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -2967,8 +4198,23 @@ tile:
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -2976,6 +4222,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z10
 	VMOVUPS.Z    64(R13)(R8*1), K1, Z11
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
@@ -2995,6 +4242,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z10
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z10, Z11
@@ -3031,10 +4282,41 @@ input:
 	VMULPS       Z9, Z10, Z11
 	VMAXPS       Z9, Z11, Z9
 	VMOVUPS      Z9, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x00000014, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z10
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z10, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z10, Z1
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z10, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Z3, Z10, Z3
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z10, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z10, Z5
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z6, Z10, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z10, Z7
+	VMOVUPS      Z7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z8, Z10, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Z9, Z10, Z9
+	VMOVUPS      Z9, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000028, CX
+	ADDQ $0x00000014, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -3089,8 +4371,26 @@ tile:
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -3098,6 +4398,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z12
 	VMOVUPS.Z    64(R13)(R8*1), K1, Z13
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
@@ -3120,6 +4421,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z12
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z12, Z13
@@ -3163,10 +4468,46 @@ input:
 	VMULPS       Z11, Z12, Z13
 	VMAXPS       Z11, Z13, Z11
 	VMOVUPS      Z11, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z12
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z12, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z12, Z1
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z12, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Z3, Z12, Z3
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z12, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z12, Z5
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z6, Z12, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z12, Z7
+	VMOVUPS      Z7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z8, Z12, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Z9, Z12, Z9
+	VMOVUPS      Z9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z10, Z12, Z10
+	VMOVUPS      Z10, (R11)(R9*1)
+	VMAXPS       Z11, Z12, Z11
+	VMOVUPS      Z11, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -3226,8 +4567,29 @@ tile:
 	ADDQ         $0x00000038, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -3235,6 +4597,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z14
 	VMOVUPS.Z    64(R13)(R8*1), K1, Z15
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
@@ -3260,6 +4623,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z14
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z14, Z15
@@ -3310,10 +4677,51 @@ input:
 	VMULPS       Z13, Z14, Z15
 	VMAXPS       Z13, Z15, Z13
 	VMOVUPS      Z13, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000038, CX
-	ADDQ         $0x0000001c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z14
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z14, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z14, Z1
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z14, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Z3, Z14, Z3
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z14, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z14, Z5
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z6, Z14, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z14, Z7
+	VMOVUPS      Z7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z8, Z14, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Z9, Z14, Z9
+	VMOVUPS      Z9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z10, Z14, Z10
+	VMOVUPS      Z10, (R11)(R9*1)
+	VMAXPS       Z11, Z14, Z11
+	VMOVUPS      Z11, K1, 64(R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z12, Z14, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z14, Z13
+	VMOVUPS      Z13, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000038, CX
+	ADDQ $0x0000001c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -3378,8 +4786,32 @@ tile:
 	ADDQ         $0x00000040, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       56(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -3387,6 +4819,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z16
 	VMOVUPS.Z    64(R13)(R8*1), K1, Z17
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
@@ -3415,6 +4848,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z16
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z16, Z17
@@ -3472,10 +4909,56 @@ input:
 	VMULPS       Z15, Z16, Z17
 	VMAXPS       Z15, Z17, Z15
 	VMOVUPS      Z15, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000020, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z16
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z16, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z16, Z1
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z16, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Z3, Z16, Z3
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z16, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z16, Z5
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z6, Z16, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z16, Z7
+	VMOVUPS      Z7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z8, Z16, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Z9, Z16, Z9
+	VMOVUPS      Z9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z10, Z16, Z10
+	VMOVUPS      Z10, (R11)(R9*1)
+	VMAXPS       Z11, Z16, Z11
+	VMOVUPS      Z11, K1, 64(R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z12, Z16, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z16, Z13
+	VMOVUPS      Z13, K1, 64(R11)(R9*1)
+	MOVQ         56(CX), R11
+	VMAXPS       Z14, Z16, Z14
+	VMOVUPS      Z14, (R11)(R9*1)
+	VMAXPS       Z15, Z16, Z15
+	VMOVUPS      Z15, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000020, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -3545,8 +5028,35 @@ tile:
 	ADDQ         $0x00000048, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       56(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       64(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -3554,6 +5064,7 @@ input:
 	VMOVUPS      (R13)(R8*1), Z18
 	VMOVUPS.Z    64(R13)(R8*1), K1, Z19
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
@@ -3585,6 +5096,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z18
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z18, Z19
@@ -3649,10 +5164,61 @@ input:
 	VMULPS       Z17, Z18, Z19
 	VMAXPS       Z17, Z19, Z17
 	VMOVUPS      Z17, K1, 64(R11)(R9*1)
-	ADDQ         $0x00000048, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z18
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z18, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z18, Z1
+	VMOVUPS      Z1, K1, 64(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z2, Z18, Z2
+	VMOVUPS      Z2, (R11)(R9*1)
+	VMAXPS       Z3, Z18, Z3
+	VMOVUPS      Z3, K1, 64(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z4, Z18, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z18, Z5
+	VMOVUPS      Z5, K1, 64(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z6, Z18, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z18, Z7
+	VMOVUPS      Z7, K1, 64(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z8, Z18, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Z9, Z18, Z9
+	VMOVUPS      Z9, K1, 64(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z10, Z18, Z10
+	VMOVUPS      Z10, (R11)(R9*1)
+	VMAXPS       Z11, Z18, Z11
+	VMOVUPS      Z11, K1, 64(R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z12, Z18, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z18, Z13
+	VMOVUPS      Z13, K1, 64(R11)(R9*1)
+	MOVQ         56(CX), R11
+	VMAXPS       Z14, Z18, Z14
+	VMOVUPS      Z14, (R11)(R9*1)
+	VMAXPS       Z15, Z18, Z15
+	VMOVUPS      Z15, K1, 64(R11)(R9*1)
+	MOVQ         64(CX), R11
+	VMAXPS       Z16, Z18, Z16
+	VMOVUPS      Z16, (R11)(R9*1)
+	VMAXPS       Z17, Z18, Z17
+	VMOVUPS      Z17, K1, 64(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000048, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -3684,8 +5250,12 @@ tile:
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -3694,6 +5264,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z4
 	VMOVUPS.Z    128(R13)(R8*1), K1, Y5
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
@@ -3702,6 +5273,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z3
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z3, Z4
@@ -3713,10 +5288,23 @@ input:
 	VMULPS       Y2, Y3, Y4
 	VMAXPS       Y2, Y4, Y2
 	VMOVUPS      Y2, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x00000004, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z3
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z3, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z3, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000008, CX
+	ADDQ $0x00000004, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -3755,8 +5343,16 @@ tile:
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -3765,6 +5361,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z7
 	VMOVUPS.Z    128(R13)(R8*1), K1, Y8
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
@@ -3777,6 +5374,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z6
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z6, Z7
@@ -3798,10 +5399,30 @@ input:
 	VMULPS       Y5, Y6, Y7
 	VMAXPS       Y5, Y7, Y5
 	VMOVUPS      Y5, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000008, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z6
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z6, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z6, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Y2, Y6, Y2
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z6, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z6, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Y5, Y6, Y5
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000008, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -3847,8 +5468,20 @@ tile:
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -3857,6 +5490,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z10
 	VMOVUPS.Z    128(R13)(R8*1), K1, Y11
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
@@ -3873,6 +5507,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z9
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z9, Z10
@@ -3904,10 +5542,37 @@ input:
 	VMULPS       Y8, Y9, Y10
 	VMAXPS       Y8, Y10, Y8
 	VMOVUPS      Y8, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z9
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z9, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z9, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Y2, Y9, Y2
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z9, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z9, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Y5, Y9, Y5
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z9, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z9, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Y8, Y9, Y8
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000018, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -3960,8 +5625,24 @@ tile:
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -3970,6 +5651,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z13
 	VMOVUPS.Z    128(R13)(R8*1), K1, Y14
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
@@ -3990,6 +5672,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z12
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z12, Z13
@@ -4031,10 +5717,44 @@ input:
 	VMULPS       Y11, Y12, Y13
 	VMAXPS       Y11, Y13, Y11
 	VMOVUPS      Y11, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000010, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z12
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z12, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z12, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Y2, Y12, Y2
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z12, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z12, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Y5, Y12, Y5
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z12, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z12, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Y8, Y12, Y8
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z9, Z12, Z9
+	VMOVUPS      Z9, (R11)(R9*1)
+	VMAXPS       Z10, Z12, Z10
+	VMOVUPS      Z10, 64(R11)(R9*1)
+	VMAXPS       Y11, Y12, Y11
+	VMOVUPS      Y11, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000010, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -4094,8 +5814,28 @@ tile:
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -4104,6 +5844,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z16
 	VMOVUPS.Z    128(R13)(R8*1), K1, Y17
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
@@ -4128,6 +5869,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z15
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z15, Z16
@@ -4179,10 +5924,51 @@ input:
 	VMULPS       Y14, Y15, Y16
 	VMAXPS       Y14, Y16, Y14
 	VMOVUPS      Y14, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x00000014, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z15
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z15, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z15, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Y2, Y15, Y2
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z15, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z15, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Y5, Y15, Y5
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z15, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z15, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Y8, Y15, Y8
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z9, Z15, Z9
+	VMOVUPS      Z9, (R11)(R9*1)
+	VMAXPS       Z10, Z15, Z10
+	VMOVUPS      Z10, 64(R11)(R9*1)
+	VMAXPS       Y11, Y15, Y11
+	VMOVUPS      Y11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z12, Z15, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z15, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Y14, Y15, Y14
+	VMOVUPS      Y14, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000028, CX
+	ADDQ $0x00000014, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -4249,8 +6035,32 @@ tile:
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -4259,6 +6069,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z19
 	VMOVUPS.Z    128(R13)(R8*1), K1, Y20
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
@@ -4287,6 +6098,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z18
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z18, Z19
@@ -4348,10 +6163,58 @@ input:
 	VMULPS       Y17, Y18, Y19
 	VMAXPS       Y17, Y19, Y17
 	VMOVUPS      Y17, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z18
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z18, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z18, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Y2, Y18, Y2
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z18, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z18, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Y5, Y18, Y5
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z18, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z18, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Y8, Y18, Y8
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z9, Z18, Z9
+	VMOVUPS      Z9, (R11)(R9*1)
+	VMAXPS       Z10, Z18, Z10
+	VMOVUPS      Z10, 64(R11)(R9*1)
+	VMAXPS       Y11, Y18, Y11
+	VMOVUPS      Y11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z12, Z18, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z18, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Y14, Y18, Y14
+	VMOVUPS      Y14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z15, Z18, Z15
+	VMOVUPS      Z15, (R11)(R9*1)
+	VMAXPS       Z16, Z18, Z16
+	VMOVUPS      Z16, 64(R11)(R9*1)
+	VMAXPS       Y17, Y18, Y17
+	VMOVUPS      Y17, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -4425,8 +6288,36 @@ tile:
 	ADDQ         $0x00000038, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -4435,6 +6326,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z22
 	VMOVUPS.Z    128(R13)(R8*1), K1, Y23
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
@@ -4467,6 +6359,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z21
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z21, Z22
@@ -4538,10 +6434,65 @@ input:
 	VMULPS       Y20, Y21, Y22
 	VMAXPS       Y20, Y22, Y20
 	VMOVUPS      Y20, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000038, CX
-	ADDQ         $0x0000001c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z21
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z21, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z21, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Y2, Y21, Y2
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z21, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z21, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Y5, Y21, Y5
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z21, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z21, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Y8, Y21, Y8
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z9, Z21, Z9
+	VMOVUPS      Z9, (R11)(R9*1)
+	VMAXPS       Z10, Z21, Z10
+	VMOVUPS      Z10, 64(R11)(R9*1)
+	VMAXPS       Y11, Y21, Y11
+	VMOVUPS      Y11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z12, Z21, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z21, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Y14, Y21, Y14
+	VMOVUPS      Y14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z15, Z21, Z15
+	VMOVUPS      Z15, (R11)(R9*1)
+	VMAXPS       Z16, Z21, Z16
+	VMOVUPS      Z16, 64(R11)(R9*1)
+	VMAXPS       Y17, Y21, Y17
+	VMOVUPS      Y17, K1, 128(R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z18, Z21, Z18
+	VMOVUPS      Z18, (R11)(R9*1)
+	VMAXPS       Z19, Z21, Z19
+	VMOVUPS      Z19, 64(R11)(R9*1)
+	VMAXPS       Y20, Y21, Y20
+	VMOVUPS      Y20, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000038, CX
+	ADDQ $0x0000001c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -4622,8 +6573,40 @@ tile:
 	ADDQ         $0x00000040, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       56(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -4632,6 +6615,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z25
 	VMOVUPS.Z    128(R13)(R8*1), K1, Y26
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
@@ -4668,6 +6652,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z24
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z24, Z25
@@ -4749,10 +6737,72 @@ input:
 	VMULPS       Y23, Y24, Y25
 	VMAXPS       Y23, Y25, Y23
 	VMOVUPS      Y23, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000020, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z24
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z24, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z24, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Y2, Y24, Y2
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z24, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z24, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Y5, Y24, Y5
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z24, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z24, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Y8, Y24, Y8
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z9, Z24, Z9
+	VMOVUPS      Z9, (R11)(R9*1)
+	VMAXPS       Z10, Z24, Z10
+	VMOVUPS      Z10, 64(R11)(R9*1)
+	VMAXPS       Y11, Y24, Y11
+	VMOVUPS      Y11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z12, Z24, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z24, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Y14, Y24, Y14
+	VMOVUPS      Y14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z15, Z24, Z15
+	VMOVUPS      Z15, (R11)(R9*1)
+	VMAXPS       Z16, Z24, Z16
+	VMOVUPS      Z16, 64(R11)(R9*1)
+	VMAXPS       Y17, Y24, Y17
+	VMOVUPS      Y17, K1, 128(R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z18, Z24, Z18
+	VMOVUPS      Z18, (R11)(R9*1)
+	VMAXPS       Z19, Z24, Z19
+	VMOVUPS      Z19, 64(R11)(R9*1)
+	VMAXPS       Y20, Y24, Y20
+	VMOVUPS      Y20, K1, 128(R11)(R9*1)
+	MOVQ         56(CX), R11
+	VMAXPS       Z21, Z24, Z21
+	VMOVUPS      Z21, (R11)(R9*1)
+	VMAXPS       Z22, Z24, Z22
+	VMOVUPS      Z22, 64(R11)(R9*1)
+	VMAXPS       Y23, Y24, Y23
+	VMOVUPS      Y23, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000020, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -4840,8 +6890,44 @@ tile:
 	ADDQ         $0x00000048, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       56(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       64(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -4850,6 +6936,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z28
 	VMOVUPS.Z    128(R13)(R8*1), K1, Y29
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z30
 	VFMADD231PS  Z30, Z27, Z0
 	VFMADD231PS  Z30, Z28, Z1
@@ -4890,6 +6977,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z27
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z27, Z28
@@ -4981,10 +7072,79 @@ input:
 	VMULPS       Y26, Y27, Y28
 	VMAXPS       Y26, Y28, Y26
 	VMOVUPS      Y26, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000048, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z27
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z27, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z27, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Y2, Y27, Y2
+	VMOVUPS      Y2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z27, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z27, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Y5, Y27, Y5
+	VMOVUPS      Y5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z27, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z27, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Y8, Y27, Y8
+	VMOVUPS      Y8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z9, Z27, Z9
+	VMOVUPS      Z9, (R11)(R9*1)
+	VMAXPS       Z10, Z27, Z10
+	VMOVUPS      Z10, 64(R11)(R9*1)
+	VMAXPS       Y11, Y27, Y11
+	VMOVUPS      Y11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z12, Z27, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z27, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Y14, Y27, Y14
+	VMOVUPS      Y14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z15, Z27, Z15
+	VMOVUPS      Z15, (R11)(R9*1)
+	VMAXPS       Z16, Z27, Z16
+	VMOVUPS      Z16, 64(R11)(R9*1)
+	VMAXPS       Y17, Y27, Y17
+	VMOVUPS      Y17, K1, 128(R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z18, Z27, Z18
+	VMOVUPS      Z18, (R11)(R9*1)
+	VMAXPS       Z19, Z27, Z19
+	VMOVUPS      Z19, 64(R11)(R9*1)
+	VMAXPS       Y20, Y27, Y20
+	VMOVUPS      Y20, K1, 128(R11)(R9*1)
+	MOVQ         56(CX), R11
+	VMAXPS       Z21, Z27, Z21
+	VMOVUPS      Z21, (R11)(R9*1)
+	VMAXPS       Z22, Z27, Z22
+	VMOVUPS      Z22, 64(R11)(R9*1)
+	VMAXPS       Y23, Y27, Y23
+	VMOVUPS      Y23, K1, 128(R11)(R9*1)
+	MOVQ         64(CX), R11
+	VMAXPS       Z24, Z27, Z24
+	VMOVUPS      Z24, (R11)(R9*1)
+	VMAXPS       Z25, Z27, Z25
+	VMOVUPS      Z25, 64(R11)(R9*1)
+	VMAXPS       Y26, Y27, Y26
+	VMOVUPS      Y26, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000048, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -5016,8 +7176,12 @@ tile:
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -5026,6 +7190,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z4
 	VMOVUPS.Z    128(R13)(R8*1), K1, Z5
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
@@ -5034,6 +7199,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z3
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z3, Z4
@@ -5045,10 +7214,23 @@ input:
 	VMULPS       Z2, Z3, Z4
 	VMAXPS       Z2, Z4, Z2
 	VMOVUPS      Z2, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x00000004, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z3
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z3, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z3, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z3, Z2
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000008, CX
+	ADDQ $0x00000004, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -5087,8 +7269,16 @@ tile:
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -5097,6 +7287,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z7
 	VMOVUPS.Z    128(R13)(R8*1), K1, Z8
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z1
@@ -5109,6 +7300,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z6
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z6, Z7
@@ -5130,10 +7325,30 @@ input:
 	VMULPS       Z5, Z6, Z7
 	VMAXPS       Z5, Z7, Z5
 	VMOVUPS      Z5, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000008, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z6
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z6, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z6, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z6, Z2
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z6, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z6, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Z5, Z6, Z5
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000008, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -5179,8 +7394,20 @@ tile:
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -5189,6 +7416,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z10
 	VMOVUPS.Z    128(R13)(R8*1), K1, Z11
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z1
@@ -5205,6 +7433,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z9
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z9, Z10
@@ -5236,10 +7468,37 @@ input:
 	VMULPS       Z8, Z9, Z10
 	VMAXPS       Z8, Z10, Z8
 	VMOVUPS      Z8, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z9
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z9, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z9, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z9, Z2
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z9, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z9, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Z5, Z9, Z5
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z9, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z9, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Z8, Z9, Z8
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000018, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -5292,8 +7551,24 @@ tile:
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -5302,6 +7577,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z13
 	VMOVUPS.Z    128(R13)(R8*1), K1, Z14
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z15
 	VFMADD231PS  Z15, Z12, Z0
 	VFMADD231PS  Z15, Z13, Z1
@@ -5322,6 +7598,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z12
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z12, Z13
@@ -5363,10 +7643,44 @@ input:
 	VMULPS       Z11, Z12, Z13
 	VMAXPS       Z11, Z13, Z11
 	VMOVUPS      Z11, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000010, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z12
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z12, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z12, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z12, Z2
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z12, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z12, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Z5, Z12, Z5
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z12, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z12, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Z8, Z12, Z8
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z9, Z12, Z9
+	VMOVUPS      Z9, (R11)(R9*1)
+	VMAXPS       Z10, Z12, Z10
+	VMOVUPS      Z10, 64(R11)(R9*1)
+	VMAXPS       Z11, Z12, Z11
+	VMOVUPS      Z11, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000010, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -5426,8 +7740,28 @@ tile:
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -5436,6 +7770,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z16
 	VMOVUPS.Z    128(R13)(R8*1), K1, Z17
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z18, Z15, Z0
 	VFMADD231PS  Z18, Z16, Z1
@@ -5460,6 +7795,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z15
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z15, Z16
@@ -5511,10 +7850,51 @@ input:
 	VMULPS       Z14, Z15, Z16
 	VMAXPS       Z14, Z16, Z14
 	VMOVUPS      Z14, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x00000014, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z15
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z15, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z15, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z15, Z2
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z15, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z15, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Z5, Z15, Z5
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z15, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z15, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Z8, Z15, Z8
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z9, Z15, Z9
+	VMOVUPS      Z9, (R11)(R9*1)
+	VMAXPS       Z10, Z15, Z10
+	VMOVUPS      Z10, 64(R11)(R9*1)
+	VMAXPS       Z11, Z15, Z11
+	VMOVUPS      Z11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z12, Z15, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z15, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Z14, Z15, Z14
+	VMOVUPS      Z14, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000028, CX
+	ADDQ $0x00000014, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -5581,8 +7961,32 @@ tile:
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -5591,6 +7995,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z19
 	VMOVUPS.Z    128(R13)(R8*1), K1, Z20
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z21
 	VFMADD231PS  Z21, Z18, Z0
 	VFMADD231PS  Z21, Z19, Z1
@@ -5619,6 +8024,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z18
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z18, Z19
@@ -5680,10 +8089,58 @@ input:
 	VMULPS       Z17, Z18, Z19
 	VMAXPS       Z17, Z19, Z17
 	VMOVUPS      Z17, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z18
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z18, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z18, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z18, Z2
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z18, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z18, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Z5, Z18, Z5
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z18, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z18, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Z8, Z18, Z8
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z9, Z18, Z9
+	VMOVUPS      Z9, (R11)(R9*1)
+	VMAXPS       Z10, Z18, Z10
+	VMOVUPS      Z10, 64(R11)(R9*1)
+	VMAXPS       Z11, Z18, Z11
+	VMOVUPS      Z11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z12, Z18, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z18, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Z14, Z18, Z14
+	VMOVUPS      Z14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z15, Z18, Z15
+	VMOVUPS      Z15, (R11)(R9*1)
+	VMAXPS       Z16, Z18, Z16
+	VMOVUPS      Z16, 64(R11)(R9*1)
+	VMAXPS       Z17, Z18, Z17
+	VMOVUPS      Z17, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -5757,8 +8214,36 @@ tile:
 	ADDQ         $0x00000038, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -5767,6 +8252,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z22
 	VMOVUPS.Z    128(R13)(R8*1), K1, Z23
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z24, Z21, Z0
 	VFMADD231PS  Z24, Z22, Z1
@@ -5799,6 +8285,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z21
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z21, Z22
@@ -5870,10 +8360,65 @@ input:
 	VMULPS       Z20, Z21, Z22
 	VMAXPS       Z20, Z22, Z20
 	VMOVUPS      Z20, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000038, CX
-	ADDQ         $0x0000001c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z21
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z21, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z21, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z21, Z2
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z21, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z21, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Z5, Z21, Z5
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z21, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z21, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Z8, Z21, Z8
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z9, Z21, Z9
+	VMOVUPS      Z9, (R11)(R9*1)
+	VMAXPS       Z10, Z21, Z10
+	VMOVUPS      Z10, 64(R11)(R9*1)
+	VMAXPS       Z11, Z21, Z11
+	VMOVUPS      Z11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z12, Z21, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z21, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Z14, Z21, Z14
+	VMOVUPS      Z14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z15, Z21, Z15
+	VMOVUPS      Z15, (R11)(R9*1)
+	VMAXPS       Z16, Z21, Z16
+	VMOVUPS      Z16, 64(R11)(R9*1)
+	VMAXPS       Z17, Z21, Z17
+	VMOVUPS      Z17, K1, 128(R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z18, Z21, Z18
+	VMOVUPS      Z18, (R11)(R9*1)
+	VMAXPS       Z19, Z21, Z19
+	VMOVUPS      Z19, 64(R11)(R9*1)
+	VMAXPS       Z20, Z21, Z20
+	VMOVUPS      Z20, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000038, CX
+	ADDQ $0x0000001c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -5954,8 +8499,40 @@ tile:
 	ADDQ         $0x00000040, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       56(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -5964,6 +8541,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z25
 	VMOVUPS.Z    128(R13)(R8*1), K1, Z26
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z1
@@ -6000,6 +8578,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z24
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z24, Z25
@@ -6081,10 +8663,72 @@ input:
 	VMULPS       Z23, Z24, Z25
 	VMAXPS       Z23, Z25, Z23
 	VMOVUPS      Z23, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000020, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z24
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z24, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z24, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z24, Z2
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z24, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z24, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Z5, Z24, Z5
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z24, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z24, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Z8, Z24, Z8
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z9, Z24, Z9
+	VMOVUPS      Z9, (R11)(R9*1)
+	VMAXPS       Z10, Z24, Z10
+	VMOVUPS      Z10, 64(R11)(R9*1)
+	VMAXPS       Z11, Z24, Z11
+	VMOVUPS      Z11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z12, Z24, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z24, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Z14, Z24, Z14
+	VMOVUPS      Z14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z15, Z24, Z15
+	VMOVUPS      Z15, (R11)(R9*1)
+	VMAXPS       Z16, Z24, Z16
+	VMOVUPS      Z16, 64(R11)(R9*1)
+	VMAXPS       Z17, Z24, Z17
+	VMOVUPS      Z17, K1, 128(R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z18, Z24, Z18
+	VMOVUPS      Z18, (R11)(R9*1)
+	VMAXPS       Z19, Z24, Z19
+	VMOVUPS      Z19, 64(R11)(R9*1)
+	VMAXPS       Z20, Z24, Z20
+	VMOVUPS      Z20, K1, 128(R11)(R9*1)
+	MOVQ         56(CX), R11
+	VMAXPS       Z21, Z24, Z21
+	VMOVUPS      Z21, (R11)(R9*1)
+	VMAXPS       Z22, Z24, Z22
+	VMOVUPS      Z22, 64(R11)(R9*1)
+	VMAXPS       Z23, Z24, Z23
+	VMOVUPS      Z23, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000020, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -6172,8 +8816,44 @@ tile:
 	ADDQ         $0x00000048, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       48(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       56(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       64(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -6182,6 +8862,7 @@ input:
 	VMOVUPS      64(R13)(R8*1), Z28
 	VMOVUPS.Z    128(R13)(R8*1), K1, Z29
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z30
 	VFMADD231PS  Z30, Z27, Z0
 	VFMADD231PS  Z30, Z28, Z1
@@ -6222,6 +8903,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z27
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z27, Z28
@@ -6313,10 +8998,79 @@ input:
 	VMULPS       Z26, Z27, Z28
 	VMAXPS       Z26, Z28, Z26
 	VMOVUPS      Z26, K1, 128(R11)(R9*1)
-	ADDQ         $0x00000048, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z27
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z27, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z27, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z27, Z2
+	VMOVUPS      Z2, K1, 128(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z3, Z27, Z3
+	VMOVUPS      Z3, (R11)(R9*1)
+	VMAXPS       Z4, Z27, Z4
+	VMOVUPS      Z4, 64(R11)(R9*1)
+	VMAXPS       Z5, Z27, Z5
+	VMOVUPS      Z5, K1, 128(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z6, Z27, Z6
+	VMOVUPS      Z6, (R11)(R9*1)
+	VMAXPS       Z7, Z27, Z7
+	VMOVUPS      Z7, 64(R11)(R9*1)
+	VMAXPS       Z8, Z27, Z8
+	VMOVUPS      Z8, K1, 128(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z9, Z27, Z9
+	VMOVUPS      Z9, (R11)(R9*1)
+	VMAXPS       Z10, Z27, Z10
+	VMOVUPS      Z10, 64(R11)(R9*1)
+	VMAXPS       Z11, Z27, Z11
+	VMOVUPS      Z11, K1, 128(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z12, Z27, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z27, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Z14, Z27, Z14
+	VMOVUPS      Z14, K1, 128(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z15, Z27, Z15
+	VMOVUPS      Z15, (R11)(R9*1)
+	VMAXPS       Z16, Z27, Z16
+	VMOVUPS      Z16, 64(R11)(R9*1)
+	VMAXPS       Z17, Z27, Z17
+	VMOVUPS      Z17, K1, 128(R11)(R9*1)
+	MOVQ         48(CX), R11
+	VMAXPS       Z18, Z27, Z18
+	VMOVUPS      Z18, (R11)(R9*1)
+	VMAXPS       Z19, Z27, Z19
+	VMOVUPS      Z19, 64(R11)(R9*1)
+	VMAXPS       Z20, Z27, Z20
+	VMOVUPS      Z20, K1, 128(R11)(R9*1)
+	MOVQ         56(CX), R11
+	VMAXPS       Z21, Z27, Z21
+	VMOVUPS      Z21, (R11)(R9*1)
+	VMAXPS       Z22, Z27, Z22
+	VMOVUPS      Z22, 64(R11)(R9*1)
+	VMAXPS       Z23, Z27, Z23
+	VMOVUPS      Z23, K1, 128(R11)(R9*1)
+	MOVQ         64(CX), R11
+	VMAXPS       Z24, Z27, Z24
+	VMOVUPS      Z24, (R11)(R9*1)
+	VMAXPS       Z25, Z27, Z25
+	VMOVUPS      Z25, 64(R11)(R9*1)
+	VMAXPS       Z26, Z27, Z26
+	VMOVUPS      Z26, K1, 128(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000048, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -6350,8 +9104,13 @@ tile:
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -6361,6 +9120,7 @@ input:
 	VMOVUPS      128(R13)(R8*1), Z6
 	VMOVUPS.Z    192(R13)(R8*1), K1, Y7
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
@@ -6370,6 +9130,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z4
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z4, Z5
@@ -6384,10 +9148,25 @@ input:
 	VMULPS       Y3, Y4, Y5
 	VMAXPS       Y3, Y5, Y3
 	VMOVUPS      Y3, K1, 192(R11)(R9*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x00000004, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z4
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z4, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z4, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z4, Z2
+	VMOVUPS      Z2, 128(R11)(R9*1)
+	VMAXPS       Y3, Y4, Y3
+	VMOVUPS      Y3, K1, 192(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000008, CX
+	ADDQ $0x00000004, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -6430,8 +9209,18 @@ tile:
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -6441,6 +9230,7 @@ input:
 	VMOVUPS      128(R13)(R8*1), Z10
 	VMOVUPS.Z    192(R13)(R8*1), K1, Y11
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
@@ -6455,6 +9245,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z8
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z8, Z9
@@ -6482,10 +9276,34 @@ input:
 	VMULPS       Y7, Y8, Y9
 	VMAXPS       Y7, Y9, Y7
 	VMOVUPS      Y7, K1, 192(R11)(R9*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000008, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z8
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z8, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z8, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z8, Z2
+	VMOVUPS      Z2, 128(R11)(R9*1)
+	VMAXPS       Y3, Y8, Y3
+	VMOVUPS      Y3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z4, Z8, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z8, Z5
+	VMOVUPS      Z5, 64(R11)(R9*1)
+	VMAXPS       Z6, Z8, Z6
+	VMOVUPS      Z6, 128(R11)(R9*1)
+	VMAXPS       Y7, Y8, Y7
+	VMOVUPS      Y7, K1, 192(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000008, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -6537,8 +9355,23 @@ tile:
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -6548,6 +9381,7 @@ input:
 	VMOVUPS      128(R13)(R8*1), Z14
 	VMOVUPS.Z    192(R13)(R8*1), K1, Y15
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
@@ -6567,6 +9401,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z12
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z12, Z13
@@ -6607,10 +9445,43 @@ input:
 	VMULPS       Y11, Y12, Y13
 	VMAXPS       Y11, Y13, Y11
 	VMOVUPS      Y11, K1, 192(R11)(R9*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z12
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z12, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z12, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z12, Z2
+	VMOVUPS      Z2, 128(R11)(R9*1)
+	VMAXPS       Y3, Y12, Y3
+	VMOVUPS      Y3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z4, Z12, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z12, Z5
+	VMOVUPS      Z5, 64(R11)(R9*1)
+	VMAXPS       Z6, Z12, Z6
+	VMOVUPS      Z6, 128(R11)(R9*1)
+	VMAXPS       Y7, Y12, Y7
+	VMOVUPS      Y7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z8, Z12, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Z9, Z12, Z9
+	VMOVUPS      Z9, 64(R11)(R9*1)
+	VMAXPS       Z10, Z12, Z10
+	VMOVUPS      Z10, 128(R11)(R9*1)
+	VMAXPS       Y11, Y12, Y11
+	VMOVUPS      Y11, K1, 192(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000018, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -6671,8 +9542,28 @@ tile:
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -6682,6 +9573,7 @@ input:
 	VMOVUPS      128(R13)(R8*1), Z18
 	VMOVUPS.Z    192(R13)(R8*1), K1, Y19
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
@@ -6706,6 +9598,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z16
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z16, Z17
@@ -6759,10 +9655,52 @@ input:
 	VMULPS       Y15, Y16, Y17
 	VMAXPS       Y15, Y17, Y15
 	VMOVUPS      Y15, K1, 192(R11)(R9*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000010, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z16
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z16, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z16, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z16, Z2
+	VMOVUPS      Z2, 128(R11)(R9*1)
+	VMAXPS       Y3, Y16, Y3
+	VMOVUPS      Y3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z4, Z16, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z16, Z5
+	VMOVUPS      Z5, 64(R11)(R9*1)
+	VMAXPS       Z6, Z16, Z6
+	VMOVUPS      Z6, 128(R11)(R9*1)
+	VMAXPS       Y7, Y16, Y7
+	VMOVUPS      Y7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z8, Z16, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Z9, Z16, Z9
+	VMOVUPS      Z9, 64(R11)(R9*1)
+	VMAXPS       Z10, Z16, Z10
+	VMOVUPS      Z10, 128(R11)(R9*1)
+	VMAXPS       Y11, Y16, Y11
+	VMOVUPS      Y11, K1, 192(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z12, Z16, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z16, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Z14, Z16, Z14
+	VMOVUPS      Z14, 128(R11)(R9*1)
+	VMAXPS       Y15, Y16, Y15
+	VMOVUPS      Y15, K1, 192(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000010, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -6832,8 +9770,33 @@ tile:
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -6843,6 +9806,7 @@ input:
 	VMOVUPS      128(R13)(R8*1), Z22
 	VMOVUPS.Z    192(R13)(R8*1), K1, Y23
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
@@ -6872,6 +9836,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z20
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z20, Z21
@@ -6938,10 +9906,61 @@ input:
 	VMULPS       Y19, Y20, Y21
 	VMAXPS       Y19, Y21, Y19
 	VMOVUPS      Y19, K1, 192(R11)(R9*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x00000014, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z20
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z20, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z20, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z20, Z2
+	VMOVUPS      Z2, 128(R11)(R9*1)
+	VMAXPS       Y3, Y20, Y3
+	VMOVUPS      Y3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z4, Z20, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z20, Z5
+	VMOVUPS      Z5, 64(R11)(R9*1)
+	VMAXPS       Z6, Z20, Z6
+	VMOVUPS      Z6, 128(R11)(R9*1)
+	VMAXPS       Y7, Y20, Y7
+	VMOVUPS      Y7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z8, Z20, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Z9, Z20, Z9
+	VMOVUPS      Z9, 64(R11)(R9*1)
+	VMAXPS       Z10, Z20, Z10
+	VMOVUPS      Z10, 128(R11)(R9*1)
+	VMAXPS       Y11, Y20, Y11
+	VMOVUPS      Y11, K1, 192(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z12, Z20, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z20, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Z14, Z20, Z14
+	VMOVUPS      Z14, 128(R11)(R9*1)
+	VMAXPS       Y15, Y20, Y15
+	VMOVUPS      Y15, K1, 192(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z16, Z20, Z16
+	VMOVUPS      Z16, (R11)(R9*1)
+	VMAXPS       Z17, Z20, Z17
+	VMOVUPS      Z17, 64(R11)(R9*1)
+	VMAXPS       Z18, Z20, Z18
+	VMOVUPS      Z18, 128(R11)(R9*1)
+	VMAXPS       Y19, Y20, Y19
+	VMOVUPS      Y19, K1, 192(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000028, CX
+	ADDQ $0x00000014, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -7020,8 +10039,38 @@ tile:
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -7031,6 +10080,7 @@ input:
 	VMOVUPS      128(R13)(R8*1), Z26
 	VMOVUPS.Z    192(R13)(R8*1), K1, Y27
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
@@ -7065,6 +10115,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z24
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z24, Z25
@@ -7144,10 +10198,70 @@ input:
 	VMULPS       Y23, Y24, Y25
 	VMAXPS       Y23, Y25, Y23
 	VMOVUPS      Y23, K1, 192(R11)(R9*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z24
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z24, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z24, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z24, Z2
+	VMOVUPS      Z2, 128(R11)(R9*1)
+	VMAXPS       Y3, Y24, Y3
+	VMOVUPS      Y3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z4, Z24, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z24, Z5
+	VMOVUPS      Z5, 64(R11)(R9*1)
+	VMAXPS       Z6, Z24, Z6
+	VMOVUPS      Z6, 128(R11)(R9*1)
+	VMAXPS       Y7, Y24, Y7
+	VMOVUPS      Y7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z8, Z24, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Z9, Z24, Z9
+	VMOVUPS      Z9, 64(R11)(R9*1)
+	VMAXPS       Z10, Z24, Z10
+	VMOVUPS      Z10, 128(R11)(R9*1)
+	VMAXPS       Y11, Y24, Y11
+	VMOVUPS      Y11, K1, 192(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z12, Z24, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z24, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Z14, Z24, Z14
+	VMOVUPS      Z14, 128(R11)(R9*1)
+	VMAXPS       Y15, Y24, Y15
+	VMOVUPS      Y15, K1, 192(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z16, Z24, Z16
+	VMOVUPS      Z16, (R11)(R9*1)
+	VMAXPS       Z17, Z24, Z17
+	VMOVUPS      Z17, 64(R11)(R9*1)
+	VMAXPS       Z18, Z24, Z18
+	VMOVUPS      Z18, 128(R11)(R9*1)
+	VMAXPS       Y19, Y24, Y19
+	VMOVUPS      Y19, K1, 192(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z20, Z24, Z20
+	VMOVUPS      Z20, (R11)(R9*1)
+	VMAXPS       Z21, Z24, Z21
+	VMOVUPS      Z21, 64(R11)(R9*1)
+	VMAXPS       Z22, Z24, Z22
+	VMOVUPS      Z22, 128(R11)(R9*1)
+	VMAXPS       Y23, Y24, Y23
+	VMOVUPS      Y23, K1, 192(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -7181,8 +10295,13 @@ tile:
 	ADDQ         $0x00000008, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -7192,6 +10311,7 @@ input:
 	VMOVUPS      128(R13)(R8*1), Z6
 	VMOVUPS.Z    192(R13)(R8*1), K1, Z7
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
@@ -7201,6 +10321,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z4
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z4, Z5
@@ -7215,10 +10339,25 @@ input:
 	VMULPS       Z3, Z4, Z5
 	VMAXPS       Z3, Z5, Z3
 	VMOVUPS      Z3, K1, 192(R11)(R9*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x00000004, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z4
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z4, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z4, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z4, Z2
+	VMOVUPS      Z2, 128(R11)(R9*1)
+	VMAXPS       Z3, Z4, Z3
+	VMOVUPS      Z3, K1, 192(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000008, CX
+	ADDQ $0x00000004, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -7261,8 +10400,18 @@ tile:
 	ADDQ         $0x00000010, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -7272,6 +10421,7 @@ input:
 	VMOVUPS      128(R13)(R8*1), Z10
 	VMOVUPS.Z    192(R13)(R8*1), K1, Z11
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
@@ -7286,6 +10436,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z8
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z8, Z9
@@ -7313,10 +10467,34 @@ input:
 	VMULPS       Z7, Z8, Z9
 	VMAXPS       Z7, Z9, Z7
 	VMOVUPS      Z7, K1, 192(R11)(R9*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000008, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z8
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z8, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z8, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z8, Z2
+	VMOVUPS      Z2, 128(R11)(R9*1)
+	VMAXPS       Z3, Z8, Z3
+	VMOVUPS      Z3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z4, Z8, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z8, Z5
+	VMOVUPS      Z5, 64(R11)(R9*1)
+	VMAXPS       Z6, Z8, Z6
+	VMOVUPS      Z6, 128(R11)(R9*1)
+	VMAXPS       Z7, Z8, Z7
+	VMOVUPS      Z7, K1, 192(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000008, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -7368,8 +10546,23 @@ tile:
 	ADDQ         $0x00000018, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -7379,6 +10572,7 @@ input:
 	VMOVUPS      128(R13)(R8*1), Z14
 	VMOVUPS.Z    192(R13)(R8*1), K1, Z15
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
@@ -7398,6 +10592,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z12
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z12, Z13
@@ -7438,10 +10636,43 @@ input:
 	VMULPS       Z11, Z12, Z13
 	VMAXPS       Z11, Z13, Z11
 	VMOVUPS      Z11, K1, 192(R11)(R9*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z12
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z12, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z12, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z12, Z2
+	VMOVUPS      Z2, 128(R11)(R9*1)
+	VMAXPS       Z3, Z12, Z3
+	VMOVUPS      Z3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z4, Z12, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z12, Z5
+	VMOVUPS      Z5, 64(R11)(R9*1)
+	VMAXPS       Z6, Z12, Z6
+	VMOVUPS      Z6, 128(R11)(R9*1)
+	VMAXPS       Z7, Z12, Z7
+	VMOVUPS      Z7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z8, Z12, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Z9, Z12, Z9
+	VMOVUPS      Z9, 64(R11)(R9*1)
+	VMAXPS       Z10, Z12, Z10
+	VMOVUPS      Z10, 128(R11)(R9*1)
+	VMAXPS       Z11, Z12, Z11
+	VMOVUPS      Z11, K1, 192(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000018, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -7502,8 +10733,28 @@ tile:
 	ADDQ         $0x00000020, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -7513,6 +10764,7 @@ input:
 	VMOVUPS      128(R13)(R8*1), Z18
 	VMOVUPS.Z    192(R13)(R8*1), K1, Z19
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
@@ -7537,6 +10789,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z16
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z16, Z17
@@ -7590,10 +10846,52 @@ input:
 	VMULPS       Z15, Z16, Z17
 	VMAXPS       Z15, Z17, Z15
 	VMOVUPS      Z15, K1, 192(R11)(R9*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000010, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z16
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z16, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z16, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z16, Z2
+	VMOVUPS      Z2, 128(R11)(R9*1)
+	VMAXPS       Z3, Z16, Z3
+	VMOVUPS      Z3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z4, Z16, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z16, Z5
+	VMOVUPS      Z5, 64(R11)(R9*1)
+	VMAXPS       Z6, Z16, Z6
+	VMOVUPS      Z6, 128(R11)(R9*1)
+	VMAXPS       Z7, Z16, Z7
+	VMOVUPS      Z7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z8, Z16, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Z9, Z16, Z9
+	VMOVUPS      Z9, 64(R11)(R9*1)
+	VMAXPS       Z10, Z16, Z10
+	VMOVUPS      Z10, 128(R11)(R9*1)
+	VMAXPS       Z11, Z16, Z11
+	VMOVUPS      Z11, K1, 192(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z12, Z16, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z16, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Z14, Z16, Z14
+	VMOVUPS      Z14, 128(R11)(R9*1)
+	VMAXPS       Z15, Z16, Z15
+	VMOVUPS      Z15, K1, 192(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000010, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -7663,8 +10961,33 @@ tile:
 	ADDQ         $0x00000028, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -7674,6 +10997,7 @@ input:
 	VMOVUPS      128(R13)(R8*1), Z22
 	VMOVUPS.Z    192(R13)(R8*1), K1, Z23
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
@@ -7703,6 +11027,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z20
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z20, Z21
@@ -7769,10 +11097,61 @@ input:
 	VMULPS       Z19, Z20, Z21
 	VMAXPS       Z19, Z21, Z19
 	VMOVUPS      Z19, K1, 192(R11)(R9*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x00000014, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z20
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z20, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z20, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z20, Z2
+	VMOVUPS      Z2, 128(R11)(R9*1)
+	VMAXPS       Z3, Z20, Z3
+	VMOVUPS      Z3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z4, Z20, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z20, Z5
+	VMOVUPS      Z5, 64(R11)(R9*1)
+	VMAXPS       Z6, Z20, Z6
+	VMOVUPS      Z6, 128(R11)(R9*1)
+	VMAXPS       Z7, Z20, Z7
+	VMOVUPS      Z7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z8, Z20, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Z9, Z20, Z9
+	VMOVUPS      Z9, 64(R11)(R9*1)
+	VMAXPS       Z10, Z20, Z10
+	VMOVUPS      Z10, 128(R11)(R9*1)
+	VMAXPS       Z11, Z20, Z11
+	VMOVUPS      Z11, K1, 192(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z12, Z20, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z20, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Z14, Z20, Z14
+	VMOVUPS      Z14, 128(R11)(R9*1)
+	VMAXPS       Z15, Z20, Z15
+	VMOVUPS      Z15, K1, 192(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z16, Z20, Z16
+	VMOVUPS      Z16, (R11)(R9*1)
+	VMAXPS       Z17, Z20, Z17
+	VMOVUPS      Z17, 64(R11)(R9*1)
+	VMAXPS       Z18, Z20, Z18
+	VMOVUPS      Z18, 128(R11)(R9*1)
+	VMAXPS       Z19, Z20, Z19
+	VMOVUPS      Z19, K1, 192(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000028, CX
+	ADDQ $0x00000014, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -7851,8 +11230,38 @@ tile:
 	ADDQ         $0x00000030, DX
 
 sums:
-	MOVQ (AX), R11
-	MOVQ 40(AX), R12
+	MOVQ       (CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       8(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       16(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       24(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       32(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       40(CX), R11
+	PREFETCHT0 (R11)(R9*1)
+	PREFETCHT0 64(R11)(R9*1)
+	PREFETCHT0 128(R11)(R9*1)
+	PREFETCHT0 192(R11)(R9*1)
+	MOVQ       (AX), R11
+	MOVQ       40(AX), R12
 
 input:
 	MOVQ         (R11), R13
@@ -7862,6 +11271,7 @@ input:
 	VMOVUPS      128(R13)(R8*1), Z26
 	VMOVUPS.Z    192(R13)(R8*1), K1, Z27
 	PREFETCHT1   (R13)(R10*1)
+	PREFETCHT0   1024(BX)
 	VBROADCASTSS (BX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
@@ -7896,6 +11306,10 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         80(AX), $0x00000000
+	JEQ          plain
+	CMPL         80(AX), $0x3f800000
+	JEQ          plain
 	VBROADCASTSS 80(AX), Z24
 	MOVQ         (CX), R11
 	VMULPS       Z0, Z24, Z25
@@ -7975,9 +11389,69 @@ input:
 	VMULPS       Z23, Z24, Z25
 	VMAXPS       Z23, Z25, Z23
 	VMOVUPS      Z23, K1, 192(R11)(R9*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          stored
+
+plain:
+	VBROADCASTSS 84(AX), Z24
+	MOVQ         (CX), R11
+	VMAXPS       Z0, Z24, Z0
+	VMOVUPS      Z0, (R11)(R9*1)
+	VMAXPS       Z1, Z24, Z1
+	VMOVUPS      Z1, 64(R11)(R9*1)
+	VMAXPS       Z2, Z24, Z2
+	VMOVUPS      Z2, 128(R11)(R9*1)
+	VMAXPS       Z3, Z24, Z3
+	VMOVUPS      Z3, K1, 192(R11)(R9*1)
+	MOVQ         8(CX), R11
+	VMAXPS       Z4, Z24, Z4
+	VMOVUPS      Z4, (R11)(R9*1)
+	VMAXPS       Z5, Z24, Z5
+	VMOVUPS      Z5, 64(R11)(R9*1)
+	VMAXPS       Z6, Z24, Z6
+	VMOVUPS      Z6, 128(R11)(R9*1)
+	VMAXPS       Z7, Z24, Z7
+	VMOVUPS      Z7, K1, 192(R11)(R9*1)
+	MOVQ         16(CX), R11
+	VMAXPS       Z8, Z24, Z8
+	VMOVUPS      Z8, (R11)(R9*1)
+	VMAXPS       Z9, Z24, Z9
+	VMOVUPS      Z9, 64(R11)(R9*1)
+	VMAXPS       Z10, Z24, Z10
+	VMOVUPS      Z10, 128(R11)(R9*1)
+	VMAXPS       Z11, Z24, Z11
+	VMOVUPS      Z11, K1, 192(R11)(R9*1)
+	MOVQ         24(CX), R11
+	VMAXPS       Z12, Z24, Z12
+	VMOVUPS      Z12, (R11)(R9*1)
+	VMAXPS       Z13, Z24, Z13
+	VMOVUPS      Z13, 64(R11)(R9*1)
+	VMAXPS       Z14, Z24, Z14
+	VMOVUPS      Z14, 128(R11)(R9*1)
+	VMAXPS       Z15, Z24, Z15
+	VMOVUPS      Z15, K1, 192(R11)(R9*1)
+	MOVQ         32(CX), R11
+	VMAXPS       Z16, Z24, Z16
+	VMOVUPS      Z16, (R11)(R9*1)
+	VMAXPS       Z17, Z24, Z17
+	VMOVUPS      Z17, 64(R11)(R9*1)
+	VMAXPS       Z18, Z24, Z18
+	VMOVUPS      Z18, 128(R11)(R9*1)
+	VMAXPS       Z19, Z24, Z19
+	VMOVUPS      Z19, K1, 192(R11)(R9*1)
+	MOVQ         40(CX), R11
+	VMAXPS       Z20, Z24, Z20
+	VMOVUPS      Z20, (R11)(R9*1)
+	VMAXPS       Z21, Z24, Z21
+	VMOVUPS      Z21, 64(R11)(R9*1)
+	VMAXPS       Z22, Z24, Z22
+	VMOVUPS      Z22, 128(R11)(R9*1)
+	VMAXPS       Z23, Z24, Z23
+	VMOVUPS      Z23, K1, 192(R11)(R9*1)
+
+stored:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET

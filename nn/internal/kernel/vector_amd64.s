@@ -143,7 +143,7 @@ next:
 	RET
 
 // func splitAVX512(even *byte, odd *byte, src *byte, n int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·splitAVX512(SB), NOSPLIT, $0-32
 	MOVQ    even+0(FP), AX
 	MOVQ    odd+8(FP), CX
@@ -153,18 +153,20 @@ TEXT ·splitAVX512(SB), NOSPLIT, $0-32
 	VMOVUPS oddLanes<>+0(SB), Z29
 
 next:
-	VMOVUPS   (DX), Z0
-	VMOVUPS   64(DX), Z1
-	VMOVAPS   Z0, Z2
-	VPERMT2PS Z1, Z30, Z0
-	VPERMT2PS Z1, Z29, Z2
-	VMOVUPS   Z0, (AX)
-	VMOVUPS   Z2, (CX)
-	ADDQ      $0x00000080, DX
-	ADDQ      $0x40, AX
-	ADDQ      $0x40, CX
-	SUBQ      $0x10, BX
-	JNE       next
+	VMOVUPS    (DX), Z0
+	VMOVUPS    64(DX), Z1
+	PREFETCHT1 4096(DX)
+	PREFETCHT1 4160(DX)
+	VMOVAPS    Z0, Z2
+	VPERMT2PS  Z1, Z30, Z0
+	VPERMT2PS  Z1, Z29, Z2
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z2, (CX)
+	ADDQ       $0x00000080, DX
+	ADDQ       $0x40, AX
+	ADDQ       $0x40, CX
+	SUBQ       $0x10, BX
+	JNE        next
 	VZEROUPPER
 	RET
 
@@ -248,7 +250,7 @@ DATA minusInfinity<>+0(SB)/4, $0xff800000
 GLOBL minusInfinity<>(SB), RODATA|NOPTR, $4
 
 // func maxPoolAVX512(out *byte, a *byte, b *byte, c *byte, n int, here uint64, right uint64)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·maxPoolAVX512(SB), NOSPLIT, $0-56
 	MOVQ         out+0(FP), AX
 	MOVQ         n+32(FP), CX
@@ -270,26 +272,27 @@ next:
 	KMOVW DI, K2
 
 block:
-	VMOVUPS   (DX), Z0
-	VMAXPS    (BX), Z0, Z0
-	VMAXPS    (SI), Z0, Z0
-	VMOVUPS   64(DX), Z1
-	VMAXPS    64(BX), Z1, Z1
-	VMAXPS    64(SI), Z1, Z1
-	VMOVAPS   Z0, Z2
-	VPERMT2PS Z1, Z30, Z0
-	VPERMT2PS Z1, Z29, Z2
-	VALIGND   $0x0f, Z31, Z2, Z3
-	VMAXPS    Z3, Z0, Z0
-	VMAXPS    Z2, Z0, K2, Z0
-	VMOVUPS   Z0, K1, (AX)
-	VMOVAPS   Z2, Z31
-	ADDQ      $0x00000080, DX
-	ADDQ      $0x00000080, BX
-	ADDQ      $0x00000080, SI
-	ADDQ      $0x40, AX
-	DECQ      CX
-	JNE       next
+	PREFETCHT1 1024(AX)
+	VMOVUPS    (DX), Z0
+	VMAXPS     (BX), Z0, Z0
+	VMAXPS     (SI), Z0, Z0
+	VMOVUPS    64(DX), Z1
+	VMAXPS     64(BX), Z1, Z1
+	VMAXPS     64(SI), Z1, Z1
+	VMOVAPS    Z0, Z2
+	VPERMT2PS  Z1, Z30, Z0
+	VPERMT2PS  Z1, Z29, Z2
+	VALIGND    $0x0f, Z31, Z2, Z3
+	VMAXPS     Z3, Z0, Z0
+	VMAXPS     Z2, Z0, K2, Z0
+	VMOVUPS    Z0, K1, (AX)
+	VMOVAPS    Z2, Z31
+	ADDQ       $0x00000080, DX
+	ADDQ       $0x00000080, BX
+	ADDQ       $0x00000080, SI
+	ADDQ       $0x40, AX
+	DECQ       CX
+	JNE        next
 	VZEROUPPER
 	RET
 

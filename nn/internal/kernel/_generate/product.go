@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
@@ -27,6 +28,7 @@ const (
 	argOutOff = 64
 	argMask   = 72
 	argSlope  = 80
+	argFloor  = 84
 )
 
 // productKernel is a micro-kernel of rows outputs and wide full vectors of
@@ -116,6 +118,13 @@ func (k productKernel) generate512(c *build.Context) {
 	c.ADDQ(operand.U32(8*k.rows), res)
 
 	c.Label("sums")
+	for m := range k.rows {
+		q := c.GP64()
+		c.MOVQ(operand.Mem{Base: out, Disp: 8 * m}, q)
+		for v := range V {
+			c.PREFETCHT0(operand.Mem{Base: q, Index: outOff, Scale: 1, Disp: 64 * v})
+		}
+	}
 	in, n := a.load(argIn), a.load(argK)
 	c.Label("input")
 	p := c.GP64()
@@ -130,6 +139,7 @@ func (k productKernel) generate512(c *build.Context) {
 		}
 	}
 	c.PREFETCHT1(operand.Mem{Base: p, Index: next, Scale: 1})
+	c.PREFETCHT0(operand.Mem{Base: w, Disp: 1024})
 	for m := range k.rows {
 		weight := first + V + m%spare
 		c.VBROADCASTSS(operand.Mem{Base: w, Disp: 4 * m}, zmm[weight])
@@ -142,26 +152,46 @@ func (k productKernel) generate512(c *build.Context) {
 	c.JNE(operand.LabelRef("input"))
 
 	c.ADDQ(operand.Imm(64), next)
-	slope, scaled := first, first+1
-	c.VBROADCASTSS(a.mem(argSlope), zmm[slope])
-	for m := range k.rows {
-		q := c.GP64()
-		c.MOVQ(operand.Mem{Base: out, Disp: 8 * m}, q)
-		for v := range V {
-			c.VMULPS(sum(m, v), vec(slope, v), vec(scaled, v))
-			c.VMAXPS(sum(m, v), vec(scaled, v), sum(m, v))
-			dst := operand.Mem{Base: q, Index: outOff, Scale: 1, Disp: 64 * v}
-			if v == V-1 {
-				c.VMOVUPS(sum(m, v), reg.K1, dst)
-			} else {
-				c.VMOVUPS(sum(m, v), dst)
+	spent := first // of the inputs' registers, which are free now
+	store := func(activate func(m, v int)) {
+		for m := range k.rows {
+			q := c.GP64()
+			c.MOVQ(operand.Mem{Base: out, Disp: 8 * m}, q)
+			for v := range V {
+				activate(m, v)
+				dst := operand.Mem{Base: q, Index: outOff, Scale: 1, Disp: 64 * v}
+				if v == V-1 {
+					c.VMOVUPS(sum(m, v), reg.K1, dst)
+				} else {
+					c.VMOVUPS(sum(m, v), dst)
+				}
 			}
 		}
 	}
+	// With few inputs the epilogue counts: a ReLU, or nothing, is one maximum.
+	plainIf(a, operand.LabelRef("plain"))
+	c.VBROADCASTSS(a.mem(argSlope), zmm[spent])
+	store(func(m, v int) {
+		c.VMULPS(sum(m, v), vec(spent, v), vec(spent+1, v))
+		c.VMAXPS(sum(m, v), vec(spent+1, v), sum(m, v))
+	})
+	c.JMP(operand.LabelRef("stored"))
+	c.Label("plain")
+	c.VBROADCASTSS(a.mem(argFloor), zmm[spent])
+	store(func(m, v int) { c.VMAXPS(sum(m, v), vec(spent, v), sum(m, v)) })
+	c.Label("stored")
 	c.ADDQ(operand.U32(8*k.rows), out)
 	c.ADDQ(operand.U32(4*k.rows), bias)
 	c.DECQ(tiles)
 	c.JNE(operand.LabelRef("tile"))
 	c.VZEROUPPER()
 	c.RET()
+}
+
+// plainIf jumps if the activation is the maximum of a sum and argFloor.
+func plainIf(a args, to operand.LabelRef) {
+	for _, slope := range []float32{0, 1} {
+		a.c.CMPL(a.mem(argSlope), operand.U32(math.Float32bits(slope)))
+		a.c.JEQ(to)
+	}
 }

@@ -82,6 +82,7 @@ func (k acrossKernel) generate(c *build.Context, pairs [2]operand.Mem) {
 	c.ADDQ(operand.Imm(8), in)
 	for v := range V {
 		c.VMOVUPS(operand.Mem{Base: w, Disp: 64 * v}, vec(first+v, v))
+		c.PREFETCHT0(operand.Mem{Base: w, Disp: 64*v + 2048})
 	}
 	for p := range P {
 		x := first + V + p%spare

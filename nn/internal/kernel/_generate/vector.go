@@ -158,6 +158,8 @@ func splitAVX512(c *build.Context, index [2]operand.Mem) {
 	c.Label("next")
 	c.VMOVUPS(operand.Mem{Base: src}, reg.Z0)
 	c.VMOVUPS(operand.Mem{Base: src, Disp: 64}, reg.Z1)
+	c.PREFETCHT1(operand.Mem{Base: src, Disp: 4096})
+	c.PREFETCHT1(operand.Mem{Base: src, Disp: 4160})
 	c.VMOVAPS(reg.Z0, reg.Z2)
 	c.VPERMT2PS(reg.Z1, reg.Z30, reg.Z0)
 	c.VPERMT2PS(reg.Z1, reg.Z29, reg.Z2)
@@ -261,6 +263,7 @@ func maxPoolAVX512(c *build.Context, index [2]operand.Mem) {
 	c.KMOVW(param(c, "here").As32(), reg.K1)
 	c.KMOVW(param(c, "right").As32(), reg.K2)
 	c.Label("block")
+	c.PREFETCHT1(operand.Mem{Base: out, Disp: 1024})
 	for i, disp := range []int{0, 64} {
 		r := zmm[i]
 		c.VMOVUPS(operand.Mem{Base: rows[0], Disp: disp}, r)
