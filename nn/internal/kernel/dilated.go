@@ -55,7 +55,7 @@ func (d *Dilated) NewScratch() *DilatedScratch {
 	conv := d.phases[0].conv // the largest
 	size := Stride(conv.h, conv.w)
 	first := rowStride(Slack + Guard(conv.w))
-	s := &DilatedScratch{data: alignedFloats(first + 2*size + Slack), first: first}
+	s := &DilatedScratch{data: Floats(first + 2*size + Slack), first: first}
 	// All channels take turns in one plane.
 	for range d.c {
 		s.in = append(s.in, Plane(&s.data[first]))

@@ -148,7 +148,7 @@ func (p *PointwiseInt8) NewScratch() []float32 {
 	for _, t := range p.pixels {
 		widest = max(widest, t.n)
 	}
-	return alignedFloats(p.steps * ((widest + widestVector - 1) / widestVector * widestVector))
+	return Floats(p.steps * ((widest + widestVector - 1) / widestVector * widestVector))
 }
 
 // widestVector is the number of 32-bit lanes of the widest registers.
