@@ -22,7 +22,21 @@ type Options struct {
 	// detections, scored by the first stage alone.
 	FirstStageOnly bool
 	CPU            string // forces a kernel set, see nn.Options
-	Query          Query  // of Detect
+	// Precision is that of the 1x1 convolutions. Int8 needs Calibration.
+	Precision   nn.Precision
+	Calibration *Calibration
+	Query       Query // of Detect
+
+	observe func(layer string, input [][]float32) // see nn.Options
+}
+
+// plan is how the networks are compiled.
+func (o *Options) plan(height, width int) nn.Options {
+	p := nn.Options{Height: height, Width: width, Threads: o.Threads, CPU: o.CPU, Precision: o.Precision, Observe: o.observe}
+	if o.Precision == nn.Int8 && o.Calibration != nil {
+		p.Ranges = o.Calibration.nn()
+	}
+	return p
 }
 
 // Query says which detections are wanted of a picture.
@@ -66,6 +80,7 @@ type Info struct {
 	Params        int64
 	AP            Measured
 	CPU           string // the kernel set it runs on
+	Precision     nn.Precision
 }
 
 // Detector finds objects in photos with a trained model. It is safe for
@@ -84,6 +99,14 @@ func New(weights []byte, o Options) (*Detector, error) {
 	w, err := nn.ReadWeights(weights)
 	if err != nil {
 		return nil, err
+	}
+	if o.Precision == nn.Int8 {
+		if o.Calibration == nil {
+			return nil, errors.New("int8 needs a calibration; riffle models calibrate makes one")
+		}
+		if err := o.Calibration.checkFor(weights); err != nil {
+			return nil, err
+		}
 	}
 	m, err := compile(w, o)
 	if err != nil {
@@ -119,7 +142,7 @@ func (d *Detector) Info() Info {
 	return Info{
 		Name: h.Name, Arch: h.Arch, Kind: h.Kind, Licence: h.Licence,
 		Width: h.Input[1], Height: h.Input[0], Classes: h.Classes,
-		MACs: d.model.macs, Params: d.model.params, AP: h.AP, CPU: d.model.first.CPU(),
+		MACs: d.model.macs, Params: d.model.params, AP: h.AP, CPU: d.model.first.CPU(), Precision: d.model.first.Precision(),
 	}
 }
 

@@ -62,7 +62,7 @@ func (m *model) add(g *nn.Graph, w *nn.Weights, height, width int, o Options) (*
 	}
 	m.macs += macs
 	m.params += g.ParamCount()
-	return nn.Compile(g, w, nn.Options{Height: height, Width: width, Threads: o.Threads, CPU: o.CPU})
+	return nn.Compile(g, w, o.plan(height, width))
 }
 
 // worker is a model with memory of its own, for one picture at a time.

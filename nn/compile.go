@@ -105,13 +105,7 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 	case s.pointwise() && in.area() == 1 && v.Groups == 1 && s.res < 0:
 		p.compileLinear(s, c)
 	case s.pointwise():
-		c.kind = "pointwise"
-		k := kernel.NewPointwise(p.path, s.weight, s.bias, v.Out, channels, in.area(), v.Groups)
-		c.units = k.Units()
-		c.bind = func(plan *Plan) task {
-			x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
-			return func(_, from, to int) { k.Run(y, x, res, s.act, from, to) }
-		}
+		p.compilePointwise(s, c, in)
 	case s.pooled:
 		c.kind = "conv + max pool"
 		k := kernel.NewConvMaxPool(p.path, s.weight, s.bias, v.Out, channels, v.Kernel, v.Stride, v.pad(), v.Groups, in.h, in.w)

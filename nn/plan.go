@@ -15,6 +15,12 @@ type Options struct {
 	// CPU forces a kernel set: "generic", "avx2", "avx512" or "neon". Empty means
 	// what RIFFLE_CPU says, or else the best the processor has.
 	CPU string
+	// Precision is that of the 1x1 convolutions; Int8 needs Ranges.
+	Precision Precision
+	Ranges    Ranges
+	// Observe is shown the input of every 1x1 convolution before it runs: a
+	// plane a channel, to be looked at during the call only.
+	Observe func(layer string, input [][]float32)
 }
 
 // Plan is a graph made ready to run on inputs of one size: weights packed for
@@ -23,19 +29,22 @@ type Options struct {
 // the packed weights.
 type Plan struct {
 	*program
-	arena []float32
-	tasks []task
-	crew  *crew
+	arena   []float32
+	scratch [][]float32 // by thread, for any step: it stays in the cache
+	tasks   []task
+	crew    *crew
 }
 
 // program is the part of a plan that never changes and that clones share.
 type program struct {
-	graph   *Graph
-	layout  *layout
-	sizes   []size
-	steps   []compiled
-	threads int
-	path    kernel.Path
+	graph         *Graph
+	layout        *layout
+	sizes         []size
+	steps         []compiled
+	threads       int
+	path          kernel.Path
+	options       Options
+	scratchFloats int // of a thread's scratch memory
 }
 
 // compiled is a step with its kernel prepared. Its units of work can be done
@@ -59,6 +68,9 @@ func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkPrecision(&o); err != nil {
+		return nil, err
+	}
 	sizes, err := g.shapes(o.Height, o.Width)
 	if err != nil {
 		return nil, err
@@ -67,7 +79,7 @@ func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &program{graph: g, layout: l.layout(sizes), sizes: sizes, threads: max(1, o.Threads), path: path}
+	p := &program{graph: g, layout: l.layout(sizes), sizes: sizes, threads: max(1, o.Threads), path: path, options: o}
 	for i := range l.steps {
 		p.steps = append(p.steps, p.compile(&l.steps[i]))
 	}
@@ -77,6 +89,7 @@ func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
 // plan gives the program memory of its own.
 func (p *program) plan() *Plan {
 	out := &Plan{program: p, arena: kernel.Floats(p.layout.floats)}
+	out.scratch = perThread(p.threads, func() []float32 { return kernel.Floats(p.scratchFloats) })
 	units := make([]int, len(p.steps))
 	for i, s := range p.steps {
 		units[i] = s.units
@@ -117,13 +130,7 @@ func (p *Plan) port(ports []port, name string) [][]float32 {
 		if q.name != name {
 			continue
 		}
-		n := p.sizes[q.id].area()
-		planes := make([][]float32, 0, len(p.layout.planes[q.id]))
-		for _, k := range p.layout.planes[q.id] {
-			o := p.layout.offset[k]
-			planes = append(planes, p.arena[o:o+n:o+n])
-		}
-		return planes
+		return p.values(q.id)
 	}
 	return nil
 }
@@ -142,8 +149,11 @@ func (p *Plan) OutputShape(name string) (c, h, w int, err error) {
 // CPU returns the kernel set the plan runs on.
 func (p *Plan) CPU() string { return p.path.String() }
 
+// Precision returns the precision the plan was compiled for.
+func (p *Plan) Precision() Precision { return p.options.Precision }
+
 // Bytes returns the memory that belongs to this plan alone.
-func (p *Plan) Bytes() int { return 4 * len(p.arena) }
+func (p *Plan) Bytes() int { return 4 * (len(p.arena) + p.threads*p.scratchFloats) }
 
 // Layer is one step of a plan as Profile measured it. Its shape is that of the
 // result; MACs are those of the convolution or linear layer in it.

@@ -89,11 +89,6 @@ func chooseInt8Tiles(path Path, m, steps, n int) tiling {
 	return ways[best]
 }
 
-// scratchBytes views scratch memory as bytes.
-func scratchBytes(s []float32) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), len(s)*floatSize)
-}
-
 func (p *PointwiseInt8) tile(out, in, res []Plane, t *pixelTile, slope float32, scratch []float32, r0, r1 int) {
 	if p.path == Generic {
 		p.tileGeneric(out, in, res, t, slope, scratch, r0, r1)

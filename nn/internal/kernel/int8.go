@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // PointwiseInt8 is a 1x1 convolution in 8-bit integers between float32 planes:
@@ -87,7 +88,7 @@ func (p *PointwiseInt8) cut(cut tiling, groups int) {
 			w += p.steps * size * laneBytes
 		}
 	}
-	p.weights = make([]byte, w)
+	p.weights = asBytes(Floats(w / laneBytes))
 }
 
 const laneBytes = 4
@@ -141,14 +142,14 @@ func weightScale(row []float32) float32 {
 // thread a run of units.
 func (p *PointwiseInt8) Units() int { return len(p.rows) * len(p.pixels) }
 
-// NewScratch makes the memory one call of Run works in; concurrent calls need
-// one each.
-func (p *PointwiseInt8) NewScratch() []float32 {
+// ScratchFloats returns the size of the memory, on a cache line, that a call of
+// Run works in; concurrent calls need one each.
+func (p *PointwiseInt8) ScratchFloats() int {
 	widest := 0
 	for _, t := range p.pixels {
 		widest = max(widest, t.n)
 	}
-	return Floats(p.steps * ((widest + widestVector - 1) / widestVector * widestVector))
+	return p.steps * ((widest + widestVector - 1) / widestVector * widestVector)
 }
 
 // widestVector is the number of 32-bit lanes of the widest registers.
@@ -189,10 +190,15 @@ func (p *PointwiseInt8) toByte(x float32) uint8 {
 	return uint8(max(0, min(255, max(math.MinInt16, min(math.MaxInt16, v))+float64(p.zero))))
 }
 
+// asBytes views floats as bytes.
+func asBytes(f []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(f))), len(f)*floatSize)
+}
+
 // tileGeneric is the pure Go form. Its packed inputs are those of the VNNI form,
 // a pixel's quads together.
 func (p *PointwiseInt8) tileGeneric(out, in, res []Plane, t *pixelTile, slope float32, scratch []float32, r0, r1 int) {
-	x := scratchBytes(scratch)[:t.n*p.steps*laneBytes]
+	x := asBytes(scratch)[:t.n*p.steps*laneBytes]
 	src := in[p.rows[r0].in:][:p.kg]
 	for i := range t.n {
 		pixel := x[i*p.steps*laneBytes:][:p.steps*laneBytes]

@@ -41,7 +41,7 @@ func (c int8Case) run(t testing.TB, path Path, seed uint64) int8Run {
 		}
 		return newArena(t, c.m, 1, c.n, seed%2 == 0, unset)
 	}
-	scratch := p.NewScratch()
+	scratch := Floats(p.ScratchFloats())
 	r.out = forEachSplit(t, what, p.Units(), s, fresh, func(out *arena, u0, u1 int) {
 		var res []Plane
 		switch c.res {
@@ -166,7 +166,7 @@ func TestPointwiseInt8Wild(t *testing.T) {
 	for _, path := range Available() {
 		in, out := newArena(t, 1, 1, n, true, fill), newArena(t, 1, 1, n, true, unset)
 		p := NewPointwiseInt8(path, []float32{127}, nil, 1, 1, n, 1, -100, 155)
-		p.Run(out.planes, in.planes, nil, Act{}, p.NewScratch(), 0, p.Units())
+		p.Run(out.planes, in.planes, nil, Act{}, Floats(p.ScratchFloats()), 0, p.Units())
 		if want == nil {
 			want = out.plane(0)
 		}
@@ -194,7 +194,7 @@ func BenchmarkPointwiseInt8(b *testing.B) {
 			})
 			b.Run(fmt.Sprint(label(path, c.k, c.m, c.h, 1), "/int8"), func(b *testing.B) {
 				p := NewPointwiseInt8(path, w, bias, c.m, c.k, n, 1, -1, 1)
-				scratch := p.NewScratch()
+				scratch := Floats(p.ScratchFloats())
 				measure(b, float64(c.m*c.k*n), func() { p.Run(out.planes, in.planes, nil, act, scratch, 0, p.Units()) })
 			})
 		}

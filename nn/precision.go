@@ -1,0 +1,101 @@
+package nn
+
+import (
+	"fmt"
+	"strings"
+
+	"riffle/nn/internal/kernel"
+)
+
+// Precision is the kind of number that a plan multiplies in its 1x1
+// convolutions, which do most of a network's work. Whatever it is, planes hold
+// float32, and all other layers work in it.
+type Precision uint8
+
+// The precisions. Int8 needs [Options.Ranges].
+const (
+	Float32 Precision = iota
+	Int8
+)
+
+var precisionNames = [...]string{"float32", "int8"}
+
+// String returns the name that ParsePrecision understands.
+func (p Precision) String() string { return precisionNames[p] }
+
+// Precisions lists the names of all precisions.
+func Precisions() []string { return precisionNames[:] }
+
+// ParsePrecision turns a name into a precision.
+func ParsePrecision(name string) (Precision, error) {
+	for i, n := range precisionNames {
+		if n == name {
+			return Precision(i), nil
+		}
+	}
+	return 0, fmt.Errorf("precision %q is unknown, want one of %s", name, strings.Join(Precisions(), ", "))
+}
+
+// Range is what a layer's input values span; those beyond are taken for Lo or Hi.
+type Range struct{ Lo, Hi float32 }
+
+// Ranges holds the range of a 1x1 convolution's input by the convolution's
+// name. A layer that has none keeps working in float32.
+type Ranges map[string]Range
+
+// checkPrecision refuses options that contradict each other.
+func checkPrecision(o *Options) error {
+	switch {
+	case int(o.Precision) >= len(precisionNames):
+		return fmt.Errorf("nn: precision %d is unknown", o.Precision)
+	case o.Precision == Int8 && len(o.Ranges) == 0:
+		return fmt.Errorf("nn: int8 needs the ranges that the layers' inputs span")
+	case o.Observe != nil && (o.Threads > 1 || o.Precision != Float32):
+		return fmt.Errorf("nn: only a float32 plan of one thread can be observed")
+	}
+	return nil
+}
+
+// compilePointwise prepares a 1x1 convolution in the precision that is asked
+// for.
+func (p *program) compilePointwise(s *step, c *compiled, in size) {
+	channels := len(p.layout.planes[s.in[0]])
+	v := s.conv
+	if r, ok := p.options.Ranges[s.name]; ok && p.options.Precision == Int8 && kernel.Int8Fits(channels/v.Groups) {
+		c.kind = "pointwise int8"
+		k := kernel.NewPointwiseInt8(p.path, s.weight, s.bias, v.Out, channels, in.area(), v.Groups, r.Lo, r.Hi)
+		c.units = k.Units()
+		c.bind = func(plan *Plan) task {
+			x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
+			return func(t, from, to int) { k.Run(y, x, res, s.act, plan.scratch[t], from, to) }
+		}
+		p.scratchFloats = max(p.scratchFloats, k.ScratchFloats())
+		return
+	}
+	c.kind = "pointwise"
+	k := kernel.NewPointwise(p.path, s.weight, s.bias, v.Out, channels, in.area(), v.Groups)
+	c.units = k.Units()
+	c.bind = func(plan *Plan) task {
+		x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
+		run := func(_, from, to int) { k.Run(y, x, res, s.act, from, to) }
+		if p.options.Observe == nil {
+			return run
+		}
+		values := plan.values(s.in[0])
+		return func(t, from, to int) {
+			p.options.Observe(s.name, values)
+			run(t, from, to)
+		}
+	}
+}
+
+// values returns what planes of a value hold.
+func (p *Plan) values(id int) [][]float32 {
+	n := p.sizes[id].area()
+	planes := make([][]float32, 0, len(p.layout.planes[id]))
+	for _, k := range p.layout.planes[id] {
+		o := p.layout.offset[k]
+		planes = append(planes, p.arena[o:o+n:o+n])
+	}
+	return planes
+}
