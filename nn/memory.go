@@ -76,9 +76,12 @@ func (l *lowering) layout(sizes []size) *layout {
 	}
 	pools := map[size]*pool{}
 	var order []size
-	slot := make([]int, len(sizeOf))
+	slot, placed := make([]int, len(sizeOf)), make([]bool, len(sizeOf))
 	take := func(id int) {
 		for _, p := range out.planes[id] {
+			if placed[p] {
+				continue
+			}
 			s := sizeOf[p]
 			if pools[s] == nil {
 				pools[s] = &pool{}
@@ -87,12 +90,19 @@ func (l *lowering) layout(sizes []size) *layout {
 			slot[p] = pools[s].take()
 		}
 	}
+	freed := make([]bool, len(sizeOf))
 	for _, p := range l.g.inputs {
 		take(p.id)
 	}
-	freed := make([]bool, len(sizeOf))
 	for i := range l.steps {
 		s := &l.steps[i]
+		l.inPlace(s, out.planes, func(dst, src int32) bool {
+			if last[src] > i || freed[src] || sizeOf[src] != sizeOf[dst] {
+				return false
+			}
+			freed[src], placed[dst], slot[dst] = true, true, slot[src]
+			return true
+		})
 		take(s.out)
 		for _, id := range append(s.reads(), s.out) {
 			for _, p := range out.planes[id] {
@@ -116,6 +126,38 @@ func (l *lowering) layout(sizes []size) *layout {
 		out.offset[p] = base[s] + slot[p]*kernel.Stride(s.h, s.w)
 	}
 	return out
+}
+
+// inPlace offers, for every plane a step writes, the planes that it reads at no
+// other place than the one it writes: a residual, or an operand of an
+// element-wise step. If take accepts, the result overwrites it. A ShuffleNet v1
+// unit then keeps one wide map in the cache, not two.
+func (l *lowering) inPlace(s *step, planes [][]int32, take func(dst, src int32) bool) {
+	var operands []int
+	switch {
+	case s.res >= 0:
+		operands = []int{s.res}
+	case s.kind == opAdd:
+		operands = s.in
+	case s.kind == opMul, s.kind == opAct:
+		operands = s.in[:1]
+	}
+	if len(operands) == 0 {
+		return
+	}
+	read := map[int32]int{}
+	for _, id := range s.reads() {
+		for _, p := range planes[id] {
+			read[p]++
+		}
+	}
+	for c, dst := range planes[s.out] {
+		for _, id := range operands {
+			if src := planes[id][c]; read[src] == 1 && take(dst, src) {
+				break
+			}
+		}
+	}
 }
 
 func (p *pool) take() int {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"sync"
 	"testing"
+
+	"riffle/nn/internal/kernel"
 )
 
 // unitGraph has every operation of the builder, wired as ShuffleNet units and
@@ -195,5 +197,46 @@ func TestWrongCalls(t *testing.T) {
 	}
 	if _, _, _, err := p.OutputShape("nothing"); err == nil {
 		t.Error("unknown output has a shape")
+	}
+}
+
+// TestResidualsAreOverwritten: a chain of units with residuals keeps one wide
+// map, not two, and no value that somebody still reads is overwritten.
+func TestResidualsAreOverwritten(t *testing.T) {
+	const wide, narrow, side = 32, 4, 12
+	build := func(watch bool) *Graph {
+		b := NewBuilder()
+		x := b.Pointwise(b.Input("image", 3), "first", wide, true)
+		for i := range 3 {
+			y := b.Act(b.Pointwise(x, fmt.Sprint("in", i), narrow, true), ReLU)
+			y = b.Add(b.Pointwise(y, fmt.Sprint("out", i), wide, true), x)
+			if watch {
+				b.Output(fmt.Sprint("unit", i), x)
+			}
+			x = b.ChannelShuffle(b.Act(y, ReLU), 4)
+		}
+		b.Output("last", x)
+		g, err := b.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	for _, watch := range []bool{false, true} {
+		g := build(watch)
+		p := compileUnit(t, g, Options{Height: side, Width: side})
+		if planes := len(p.arena) / kernel.Stride(side, side); !watch && planes > wide+narrow+3+1 {
+			t.Errorf("%d planes for a map of %d channels and one of %d", planes, wide, narrow)
+		}
+		p.Run()
+		in := make([][]float32, 3)
+		for c := range in {
+			in[c] = make([]float32, side*side)
+		}
+		fill(in)
+		want := reference(g, RandomWeights(g, 1), in, side, side)
+		for _, o := range g.outputs {
+			compare(t, o.name, p.Output(o.name), want[o.id], 1e-4)
+		}
 	}
 }
