@@ -2,10 +2,10 @@ package nn
 
 import "math"
 
-// halfToFloat converts an IEEE 754 binary16 number exactly. Shifted into a
+// HalfToFloat converts an IEEE 754 binary16 number exactly. Shifted into a
 // float32, its exponent is too small by 127-15; one multiplication mends that
 // and normalises subnormals as well.
-func halfToFloat(h uint16) float32 {
+func HalfToFloat(h uint16) float32 {
 	const rebias = 0x1p112
 	sign := uint32(h>>15) << 31
 	if h&0x7c00 == 0x7c00 { // infinity or NaN

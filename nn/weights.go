@@ -187,7 +187,7 @@ func decodeFloats(dtype string, b []byte) []float32 {
 		}
 	case "F16":
 		for i := range out {
-			out[i] = halfToFloat(le.Uint16(b[2*i:]))
+			out[i] = HalfToFloat(le.Uint16(b[2*i:]))
 		}
 	case "BF16":
 		for i := range out {

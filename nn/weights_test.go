@@ -104,14 +104,14 @@ func TestHalfToFloat(t *testing.T) {
 		want float64
 	}{{0x0000, 0}, {0x3c00, 1}, {0xc000, -2}, {0x7bff, 65504}, {0x0400, 0x1p-14}, {0x0001, 0x1p-24}, {0x83ff, -1023 * 0x1p-24},
 		{0x3555, 0.333251953125}, {0x7c00, math.Inf(1)}, {0xfc00, math.Inf(-1)}} {
-		if got := halfToFloat(c.bits); float64(got) != c.want {
+		if got := HalfToFloat(c.bits); float64(got) != c.want {
 			t.Errorf("%#04x is %g, want %g", c.bits, got, c.want)
 		}
 	}
-	if got := halfToFloat(0x7e00); got == got {
+	if got := HalfToFloat(0x7e00); got == got {
 		t.Errorf("NaN became %g", got)
 	}
-	if got := halfToFloat(0x8000); got != 0 || !math.Signbit(float64(got)) {
+	if got := HalfToFloat(0x8000); got != 0 || !math.Signbit(float64(got)) {
 		t.Errorf("-0 became %g", got)
 	}
 }
