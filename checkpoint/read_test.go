@@ -350,4 +350,3 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
-

@@ -4,6 +4,7 @@ package detector
 // boxes of a whole number of pixels, then neighbouring boxes are interpolated.
 type axis struct {
 	src, dst int // length in pixels
+	plain    bool
 	factor   int // pixels in a box: the whole part of src/dst, at least 1
 	boxes    int // the last box may be cut short by the end of the picture
 
@@ -17,12 +18,16 @@ type axis struct {
 // Sampling follows OpenCV's INTER_LINEAR: pixel centres lie at halves, and what
 // lies outside repeats the edge. A box has its centre at its middle, so that
 // averaging moves nothing.
-func (a *axis) set(src, dst int) {
-	if a.src == src && a.dst == dst {
+// Plain sampling makes every pixel a box of its own.
+func (a *axis) set(src, dst int, plain bool) {
+	if a.src == src && a.dst == dst && a.plain == plain {
 		return
 	}
-	a.src, a.dst = src, dst
+	a.src, a.dst, a.plain = src, dst, plain
 	a.factor = max(1, src/dst)
+	if plain {
+		a.factor = 1
+	}
 	a.boxes = (src + a.factor - 1) / a.factor
 	a.first, a.second = grow(a.first, dst), grow(a.second, dst)
 	a.wa, a.wb = grow(a.wa, dst), grow(a.wb, dst)

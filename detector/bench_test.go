@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"riffle/modelfile"
 	"riffle/nn"
 )
 
@@ -42,8 +43,11 @@ func BenchmarkDetect(b *testing.B) {
 func fullSize(b *testing.B) *Detector {
 	b.Helper()
 	h := Header{
-		Format: 1, Name: "random", Arch: "shufflenet_v2_x1.5", Kind: KindTwoStage, Input: []int{352, 352},
-		Mean: []float32{123.675, 116.28, 103.53}, Std: []float32{58.395, 57.12, 57.375}, NeckChannels: 128, NMS: 0.6,
+		Header: modelfile.Header{
+			Format: 1, Name: "random", Arch: "shufflenet_v2_x1.5", Kind: KindTwoStage, Input: []int{352, 352},
+			Mean: []float32{123.675, 116.28, 103.53}, Std: []float32{58.395, 57.12, 57.375},
+		},
+		NeckChannels: 128, NMS: 0.6,
 		RoI: RoIHeader{Channels: 64, Size: 7, Sampling: 2, Hidden: 256, PreNMS: 600, Proposals: 64, NMS: 0.6, SecondStageWeight: 0.5},
 	}
 	for i := range 80 {
@@ -64,7 +68,7 @@ func fullSize(b *testing.B) *Detector {
 	w := nn.RandomWeights(first, 1)
 	maps.Copy(w.Tensors, nn.RandomWeights(second, 2).Tensors)
 	w.Tensors["roi.prior_scale"] = nn.Tensor{Shape: []int{80}, Data: make([]float32, 80)}
-	w.Metadata = map[string]string{headerKey: string(text)}
+	w.Metadata = map[string]string{modelfile.Key: string(text)}
 	m, err := compile(w, Options{})
 	if err != nil {
 		b.Fatal(err)

@@ -42,7 +42,7 @@ func (o *Options) plan(height, width int) nn.Options {
 // Query says which detections are wanted of a picture.
 type Query struct {
 	// Threshold is the score that detections must be above, 0 to 1. The model
-	// reports nothing at or below 0.01, whatever is asked.
+	// reports nothing at or below 0.01 (SSDLite: 0.001), whatever is asked.
 	Threshold float64
 	// MaxDetections bounds their number, the best are kept; 0 means 100.
 	MaxDetections int
@@ -244,7 +244,7 @@ func (d *Detector) resolve(q Query) (query, error) {
 	if q.MaxDetections < 0 || q.MaxDetections > math.MaxInt32 {
 		return query{}, fmt.Errorf("max detections: %d is not from 0 to %d", q.MaxDetections, math.MaxInt32)
 	}
-	out := query{threshold: max(float32(q.Threshold), scoreFloor), limit: q.MaxDetections}
+	out := query{threshold: max(float32(q.Threshold), d.model.header.floor()), limit: q.MaxDetections}
 	if out.limit == 0 {
 		out.limit = DefaultMaxDetections
 	}

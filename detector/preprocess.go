@@ -9,6 +9,10 @@ import (
 // reads. It keeps its scratch memory, so that it allocates nothing for a picture
 // of a size it has just seen; it is not safe for concurrent use.
 type Preprocessor struct {
+	// Plain samples bilinearly from the picture's own pixels however much it
+	// shrinks, without averaging first: what torchvision's detectors do.
+	Plain bool
+
 	width, height int
 	mean, scale   [3]float32
 	x, y          axis
@@ -36,8 +40,8 @@ func NewPreprocessor(width, height int, mean, std [3]float32) (*Preprocessor, er
 
 // Fill samples img into dst, three planes (red, green, blue) of height x width
 // values. The picture is stretched to the planes' size, its shape is not kept.
-// Where it shrinks to half or less, boxes of floor(scale) pixels are averaged
-// first, axis by axis; the rest is bilinear with half-pixel centres, as OpenCV's
+// Where it shrinks to half or less, and not Plain, boxes of floor(scale) pixels
+// are averaged first, axis by axis; the rest is bilinear with half-pixel centres, as OpenCV's
 // INTER_LINEAR without its rounding to bytes. A [Photo] is sampled upright, and
 // what is transparent is laid over white.
 func (p *Preprocessor) Fill(dst [][]float32, img image.Image) error {
@@ -63,8 +67,8 @@ func (p *Preprocessor) fill(dst [][]float32, source rowAdder, width, height int,
 	if o.Swaps() {
 		w, h = h, w
 	}
-	p.x.set(width, w)
-	p.y.set(height, h)
+	p.x.set(width, w, p.Plain)
+	p.y.set(height, h, p.Plain)
 	p.sums = grow(p.sums, 3*p.x.boxes)
 	for i := range p.rows {
 		p.rows[i] = grow(p.rows[i], 3*w)

@@ -7,28 +7,44 @@ import (
 	"riffle/nn"
 )
 
-// scoreFloor is the score at or below which the detector never reports anything.
+// scoreFloor is the score at or below which a two-stage detector never reports
+// anything.
 const scoreFloor = 0.01
 
-// model is a trained two-stage detector, compiled: what all workers share. Its
-// plans' own memory belongs to the first worker.
+// floor is the score at or below which the detector never reports anything.
+func (h *Header) floor() float32 {
+	if h.Kind == KindSSDLite {
+		return float32(h.SSD.MinScore)
+	}
+	return scoreFloor
+}
+
+// model is a trained detector, compiled: what all workers share. Its plans' own
+// memory belongs to the first worker.
 type model struct {
 	header     Header
 	first      *nn.Plan
-	second     *nn.Plan // nil if only the first stage runs
+	second     *nn.Plan // nil if there is only a first stage, or only that runs
 	priorScale []float32
 	macs       int64
 	params     int64
 }
 
-// compile builds both stages' graphs from the header and checks the weights
-// against them.
+// compile builds the graphs from the header and checks the weights against them.
 func compile(w *nn.Weights, o Options) (*model, error) {
 	h, err := ReadHeader(w)
 	if err != nil {
 		return nil, err
 	}
 	m := &model{header: h}
+	if h.Kind == KindSSDLite {
+		g, err := ssdGraph(&m.header)
+		if err != nil {
+			return nil, err
+		}
+		m.first, err = m.add(g, w, h.Input[0], h.Input[1], o)
+		return m, err
+	}
 	g, err := firstGraph(&m.header, !o.FirstStageOnly)
 	if err != nil {
 		return nil, err
@@ -73,6 +89,7 @@ type worker struct {
 	dense    dense
 	proposer proposer
 	head     *regionHead // nil if only the first stage runs
+	ssd      *ssdHead    // of an SSDLite, which has neither dense points nor regions
 	pairs    candidates
 	nms      Suppressor
 	found    []Found
@@ -96,6 +113,11 @@ func (m *model) worker(first, second *nn.Plan) (*worker, error) {
 	}
 	w := &worker{pre: pre, first: first}
 	w.input = w.first.Input(portImage)
+	if h.Kind == KindSSDLite {
+		pre.Plain = true
+		w.ssd, err = newSSDHead(h, first)
+		return w, err
+	}
 	w.dense = dense{classes: len(h.Classes), height: float32(h.Input[0]), width: float32(h.Input[1])}
 	var thin [][][]float32
 	for l, stride := range strides {
@@ -120,6 +142,13 @@ func (m *model) worker(first, second *nn.Plan) (*worker, error) {
 func (w *worker) run(h *Header, q *query, t *Timing) ([]Found, error) {
 	w.pairs.reset()
 	t.stage(&t.Network, w.first.Run)
+	if w.ssd != nil {
+		t.stage(&t.Postprocess, func() {
+			w.ssd.detections(&w.pairs, q.threshold, q.wanted)
+			w.best(h, q)
+		})
+		return w.found, nil
+	}
 	if w.head == nil {
 		t.stage(&t.Postprocess, func() {
 			w.dense.detections(&w.pairs, q.threshold, q.wanted)

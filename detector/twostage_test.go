@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"riffle/modelfile"
 	"riffle/nn"
 )
 
@@ -271,7 +272,7 @@ func TestModelErrorsNameTheFault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := w.Metadata[headerKey]
+	good := w.Metadata[modelfile.Key]
 	for _, c := range []struct{ old, new, want string }{
 		{`"format":1`, `"format":2`, "format"},
 		{`"kind":"two_stage"`, `"kind":"yolo"`, "kind"},
@@ -300,16 +301,16 @@ func TestModelErrorsNameTheFault(t *testing.T) {
 		if changed == good {
 			t.Fatalf("the header has no %s", c.old)
 		}
-		w.Metadata[headerKey] = changed
+		w.Metadata[modelfile.Key] = changed
 		if _, err := compile(w, Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s for %s: error %v does not name %s", c.new, c.old, err, c.want)
 		}
 	}
-	delete(w.Metadata, headerKey)
-	if _, err := compile(w, Options{}); err == nil || !strings.Contains(err.Error(), headerKey) {
+	delete(w.Metadata, modelfile.Key)
+	if _, err := compile(w, Options{}); err == nil || !strings.Contains(err.Error(), modelfile.Key) {
 		t.Errorf("without a header: error %v", err)
 	}
-	w.Metadata[headerKey] = good
+	w.Metadata[modelfile.Key] = good
 	delete(w.Tensors, "roi.prior_scale")
 	if _, err := compile(w, Options{}); err == nil || !strings.Contains(err.Error(), "roi.prior_scale") {
 		t.Errorf("without a tensor: error %v", err)
@@ -324,7 +325,7 @@ func TestDetectorInfo(t *testing.T) {
 	if whole.Name != "tiny" || whole.Arch != "shufflenet_v2_x0.5" || whole.Kind != KindTwoStage || whole.Width != 384 || whole.Height != 352 {
 		t.Errorf("info %+v", whole)
 	}
-	if len(whole.Classes) != 5 || whole.Classes[0] != (Class{17, "cat"}) {
+	if len(whole.Classes) != 5 || whole.Classes[0] != (Class{ID: 17, Name: "cat"}) {
 		t.Errorf("classes %v", whole.Classes)
 	}
 	w, err := nn.ReadWeights(tinyFile(t))
@@ -352,10 +353,10 @@ func FuzzReadHeader(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(w.Metadata[headerKey])
+	f.Add(w.Metadata[modelfile.Key])
 	f.Add(`{"format":1,"kind":"two_stage","input":[352,352],"mean":[0,0,0],"std":[1,1,1]}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		h, err := ReadHeader(&nn.Weights{Metadata: map[string]string{headerKey: text}})
+		h, err := ReadHeader(&nn.Weights{Metadata: map[string]string{modelfile.Key: text}})
 		if err != nil {
 			return
 		}
@@ -393,8 +394,9 @@ func TestWorkerDoesNotAllocate(t *testing.T) {
 // weights, to the limit that the project has set itself.
 func TestTrainedModelStaysLight(t *testing.T) {
 	h := Header{
-		Arch: "shufflenet_v2_x1.5", Classes: make([]Class, 80), NeckChannels: 128,
-		RoI: RoIHeader{Channels: 64, Size: 7, Hidden: 256, Proposals: 100},
+		Header:       modelfile.Header{Arch: "shufflenet_v2_x1.5", Classes: make([]Class, 80)},
+		NeckChannels: 128,
+		RoI:          RoIHeader{Channels: 64, Size: 7, Hidden: 256, Proposals: 100},
 	}
 	first, err := firstGraph(&h, true)
 	if err != nil {
