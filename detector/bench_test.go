@@ -17,7 +17,7 @@ import (
 // BenchmarkDetect runs a network of the trained model's shape, with random
 // weights, on a photo of 640 x 480 pixels and reports the median of each stage.
 func BenchmarkDetect(b *testing.B) {
-	d := fullSize(b)
+	d := fullSize(b, Options{})
 	photo := image.NewYCbCr(image.Rect(0, 0, 640, 480), image.YCbCrSubsampleRatio420) // as a JPEG decodes to
 	copy(photo.Y, noise(640, 480).Pix)
 	for i := range photo.Cb {
@@ -40,7 +40,7 @@ func BenchmarkDetect(b *testing.B) {
 }
 
 // fullSize is a detector of the trained model's shape.
-func fullSize(b *testing.B) *Detector {
+func fullSize(b testing.TB, o Options) *Detector {
 	b.Helper()
 	h := Header{
 		Header: modelfile.Header{
@@ -69,11 +69,11 @@ func fullSize(b *testing.B) *Detector {
 	maps.Copy(w.Tensors, nn.RandomWeights(second, 2).Tensors)
 	w.Tensors["roi.prior_scale"] = nn.Tensor{Shape: []int{80}, Data: make([]float32, 80)}
 	w.Metadata = map[string]string{modelfile.Key: string(text)}
-	m, err := compile(w, Options{})
+	m, err := compile(w, o)
 	if err != nil {
 		b.Fatal(err)
 	}
-	d, err := newDetector(m, Options{Workers: 1})
+	d, err := newDetector(m, Options{Workers: 1, Threads: o.Threads})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -83,4 +83,34 @@ func fullSize(b *testing.B) *Detector {
 func median(d []time.Duration) time.Duration {
 	slices.Sort(d)
 	return d[len(d)/2]
+}
+
+// TestPhotosDoNotAllocate: from pixels to boxes, everything lives in a worker's
+// memory from the second photo of a size on.
+func TestPhotosDoNotAllocate(t *testing.T) {
+	for _, threads := range []int{1, 2} {
+		d := fullSize(t, Options{Threads: threads})
+		if d.Info().CPU == "generic" {
+			t.Skip("takes a minute in pure Go")
+		}
+		w := <-d.free
+		var img image.Image = image.NewYCbCr(image.Rect(0, 0, 640, 480), image.YCbCrSubsampleRatio420)
+		copy(img.(*image.YCbCr).Y, noise(640, 480).Pix)
+		var timing Timing
+		look := func() {
+			if err := w.pre.Fill(w.input, img); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.run(&d.model.header, &d.query, &timing); err != nil {
+				t.Fatal(err)
+			}
+		}
+		look()
+		if len(w.proposer.chosen) == 0 {
+			t.Fatal("no proposals to look at")
+		}
+		if n := testing.AllocsPerRun(1, look); n > 0 {
+			t.Errorf("%d threads: %v allocations a photo", threads, n)
+		}
+	}
 }

@@ -1,6 +1,12 @@
 package detector
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+	mathbits "math/bits"
+
+	"riffle/internal/vec"
+)
 
 // denseLevel is what the first stage says about one pyramid level: class logits,
 // then bin logits of the distances to the left, top, right and bottom side.
@@ -20,20 +26,42 @@ type dense struct {
 	width   float32 // of the network's input, to which boxes are clipped
 	height  float32
 	best    []float32 // of each point: its highest class logit
+	logits  []float32 // distance bins of some points, four rows a point
+	means   []float32 // of these rows
+
+	path    vec.Path
+	share   func(n int, f func(thread, from, to int)) // of the plan the planes belong to
+	patches []patch
+	raise   func(thread, from, to int)
 }
+
+// patch is a run of cells of a level, few enough to stay in the first-level
+// cache.
+type patch struct{ level, from, to int }
+
+const cellsPerPatch = 256
 
 // rank fills best.
 func (d *dense) rank() {
-	d.best = grow(d.best, d.points)
-	for _, l := range d.levels {
-		best := d.best[l.first : l.first+len(l.planes[0])]
-		copy(best, l.planes[0])
-		for _, plane := range l.planes[1:d.classes] {
-			for i, v := range plane[:len(best)] {
-				if v > best[i] {
-					best[i] = v
-				}
+	if d.raise == nil {
+		d.best, d.raise = make([]float32, d.points), d.rankPatches
+		for l := range d.levels {
+			n := len(d.levels[l].planes[0])
+			for from := 0; from < n; from += cellsPerPatch {
+				d.patches = append(d.patches, patch{l, from, min(from+cellsPerPatch, n)})
 			}
+		}
+	}
+	d.share(len(d.patches), d.raise)
+}
+
+func (d *dense) rankPatches(_, from, to int) {
+	for _, s := range d.patches[from:to] {
+		l := &d.levels[s.level]
+		best := d.best[l.first+s.from : l.first+s.to]
+		copy(best, l.planes[0][s.from:s.to])
+		for _, plane := range l.planes[1:d.classes] {
+			d.path.MaxInto(best, plane[s.from:s.to])
 		}
 	}
 }
@@ -47,34 +75,33 @@ func (d *dense) at(point int) (*denseLevel, int) {
 	}
 }
 
-// box decodes a point's box in pixels of the network's input: each distance is
-// the mean of its bins' numbers under the softmax of their logits, times the
-// stride (Generalized Focal Loss, arXiv 2006.04388).
-func (d *dense) box(point int) Box {
-	l, cell := d.at(point)
-	x, y := float32(cell%l.cols)*l.stride, float32(cell/l.cols)*l.stride
-	var side [4]float32
-	for s := range side {
-		first := d.classes + s*distanceBins
-		side[s] = float32(expectation(l.planes[first:first+distanceBins], cell) * l.stride)
+// boxes decodes the boxes of points in pixels of the network's input: each
+// distance is the mean of its bins' numbers under the softmax of their logits,
+// times the stride (Generalized Focal Loss, arXiv 2006.04388).
+func (d *dense) boxes(out []Box, points []int) {
+	const row = 4 * distanceBins
+	d.logits, d.means = grow(d.logits, row*len(points)), grow(d.means, 4*len(points))
+	for i, point := range points {
+		l, cell := d.at(point)
+		bins := (*[row]float32)(d.logits[row*i:])
+		for k, plane := range l.planes[d.classes : d.classes+row] {
+			bins[k] = plane[cell]
+		}
 	}
-	return Box{x - side[0], y - side[1], x + side[2], y + side[3]}.Clip(d.width, d.height)
+	d.path.MeanBin(d.means, d.logits)
+	for i, point := range points {
+		l, cell := d.at(point)
+		side := (*[4]float32)(d.means[4*i:])
+		x, y := float32(cell%l.cols)*l.stride, float32(cell/l.cols)*l.stride
+		out[i] = Box{
+			x - float32(side[0]*l.stride), y - float32(side[1]*l.stride),
+			x + float32(side[2]*l.stride), y + float32(side[3]*l.stride),
+		}.Clip(d.width, d.height)
+	}
 }
 
-// expectation is the mean bin under the softmax of the planes' values at a cell.
-func expectation(planes [][]float32, cell int) float32 {
-	top := planes[0][cell]
-	for _, p := range planes[1:] {
-		top = max(top, p[cell])
-	}
-	var sum, weighted float64
-	for bin, p := range planes {
-		e := math.Exp(float64(p[cell] - top))
-		sum += e
-		weighted += e * float64(bin)
-	}
-	return float32(weighted / sum)
-}
+// vec.MeanBin knows distances of this many bins.
+const _ = uint(distanceBins-vec.Lanes) + uint(vec.Lanes-distanceBins)
 
 // propose picks the proposals: the best pairs of a point and a class are
 // suppressed class by class, as detections are, and the points of those that are
@@ -82,53 +109,77 @@ func expectation(planes [][]float32, cell int) float32 {
 // overlapping objects of different classes would lose one.
 func (d *dense) propose(p *proposer, r *RoIHeader) {
 	d.rank()
-	p.order = descending(p.order[:0], d.best)
-	points := p.order[:min(r.PreNMS, len(p.order))]
+	p.order = top(p.order[:0], d.best, r.PreNMS)
 	// Each of these points has a pair at least as good as the last one's, so no
 	// pair below that is among the best PreNMS, and no other point has any above.
-	floor := d.best[indexOf(points[len(points)-1])]
-	if len(points) < r.PreNMS {
+	floor := d.best[indexOf(p.order[len(p.order)-1])]
+	if len(p.order) < r.PreNMS {
 		floor = float32(math.Inf(-1))
 	}
 	p.pairs, p.scores = p.pairs[:0], p.scores[:0]
-	for _, key := range points {
-		point := indexOf(key)
-		l, cell := d.at(point)
+	for i := range d.levels {
+		l := &d.levels[i]
 		for c, plane := range l.planes[:d.classes] {
-			if v := plane[cell]; v >= floor {
-				p.pairs = append(p.pairs, pair{point, c})
-				p.scores = append(p.scores, v)
-			}
+			p.collect(d.path, l.first, c, plane, floor)
 		}
 	}
 	p.suppress(d, r)
 }
 
+// collect adds the pairs of a class and those points of a level, counted from
+// first, whose score is no less than floor.
+func (p *proposer) collect(path vec.Path, first, class int, plane []float32, floor float32) {
+	p.mask = grow(p.mask, (len(plane)+63)/64*8)
+	clear(p.mask[len(p.mask)-8:])
+	path.AtLeast(p.mask, plane, floor)
+	for at := 0; at < len(p.mask); at += 8 {
+		for bits := binary.LittleEndian.Uint64(p.mask[at:]); bits != 0; bits &= bits - 1 {
+			cell := 8*at + mathbits.TrailingZeros64(bits)
+			p.pairs = append(p.pairs, pair{first + cell, class})
+			p.scores = append(p.scores, plane[cell])
+		}
+	}
+}
+
 // suppress turns pairs and their scores into the chosen proposals.
 func (p *proposer) suppress(d *dense, r *RoIHeader) {
-	p.order = descending(p.order[:0], p.scores)
-	p.order = p.order[:min(r.PreNMS, len(p.order))]
+	p.order = top(p.order[:0], p.scores, r.PreNMS)
+	p.decode(d)
 	p.boxes, p.logits, p.classes = p.boxes[:0], p.logits[:0], p.classes[:0]
 	for _, key := range p.order {
 		i := indexOf(key)
-		p.boxes = append(p.boxes, d.box(p.pairs[i].point))
+		p.boxes = append(p.boxes, p.decoded[p.slot[p.pairs[i].point]])
 		p.logits = append(p.logits, p.scores[i])
 		p.classes = append(p.classes, p.pairs[i].class)
 	}
 	p.chosen = p.chosen[:0]
-	p.seen = grow(p.seen, d.points)
-	clear(p.seen)
 	for _, i := range p.nms.NMSByGroup(p.boxes, p.logits, p.classes, r.NMS, 0) {
 		point := p.pairs[indexOf(p.order[i])].point
-		if p.seen[point] {
+		if p.slot[point] == taken {
 			continue
 		}
-		p.seen[point] = true
+		p.slot[point] = taken
 		p.chosen = append(p.chosen, proposal{box: p.boxes[i], objectness: sigmoid(d.best[point]), point: point})
 		if len(p.chosen) == r.Proposals {
 			break
 		}
 	}
+}
+
+// decode decodes the boxes of the best pairs' points, each once.
+func (p *proposer) decode(d *dense) {
+	p.slot, p.points = grow(p.slot, d.points), p.points[:0]
+	for i := range p.slot {
+		p.slot[i] = taken
+	}
+	for _, key := range p.order {
+		if point := p.pairs[indexOf(key)].point; p.slot[point] == taken {
+			p.slot[point] = int32(len(p.points))
+			p.points = append(p.points, point)
+		}
+	}
+	p.decoded = grow(p.decoded, len(p.points))
+	d.boxes(p.decoded, p.points)
 }
 
 // pair is a point and a class it may show.
@@ -143,9 +194,15 @@ type proposer struct {
 	boxes   []Box     // of the best pairs
 	logits  []float32
 	classes []int
-	seen    []bool // points
+	mask    []byte
+	points  []int   // of the best pairs, each once
+	decoded []Box   // of these
+	slot    []int32 // by point: where it is among these, or taken
 	chosen  []proposal
 }
+
+// taken marks points that are not, or no longer, up for a proposal.
+const taken = -1
 
 // proposal is a region that the second stage looks at.
 type proposal struct {
@@ -159,16 +216,17 @@ type proposal struct {
 func (d *dense) detections(pairs *candidates, threshold float32, wanted []bool) {
 	d.rank()
 	floor := logit(threshold)
+	var box [1]Box
 	for point, best := range d.best {
 		if best < floor {
 			continue
 		}
 		l, cell := d.at(point)
-		box := d.box(point)
+		d.boxes(box[:], []int{point})
 		for c, plane := range l.planes[:d.classes] {
 			if v := plane[cell]; v >= floor && wants(wanted, c) {
 				if score := sigmoid(v); score > threshold {
-					pairs.add(box, score, c)
+					pairs.add(box[0], score, c)
 				}
 			}
 		}

@@ -92,8 +92,8 @@ type FasterRCNN struct {
 	filter  ProposalFilter
 	results HeadFilter
 	align   RoIAlign
-	boxes   []Box
-	columns []int
+	roiMaps []roiMap
+	levelOf []int // of each proposal, while pooling
 }
 
 // NewFasterRCNN builds the graphs and checks the weights against them; the error
@@ -194,18 +194,22 @@ func (f *FasterRCNN) pyramid() {
 
 // pool fills the box head's input.
 func (f *FasterRCNN) pool(proposals []Box) error {
+	f.roiMaps = f.roiMaps[:0]
 	for l := range f.levels[:f.pooled] {
-		f.boxes, f.columns = f.boxes[:0], f.columns[:0]
-		for i, b := range proposals {
-			if f.pooled == 1 || f.mapper.Level(b) == l {
-				f.boxes, f.columns = append(f.boxes, b), append(f.columns, i)
-			}
-		}
 		level := &f.levels[l]
 		scale := float32(math.Exp2(-float64(level.logStride(f.config))))
-		if err := f.align.Align(f.head.Input(portRegions), level.features, level.rows, level.cols, scale, f.boxes, f.columns); err != nil {
-			return fmt.Errorf("faster r-cnn: %w", err)
+		f.roiMaps = append(f.roiMaps, roiMap{level.features, level.rows, level.cols, scale})
+	}
+	f.levelOf = f.levelOf[:0]
+	for _, b := range proposals {
+		l := 0
+		if f.pooled > 1 {
+			l = f.mapper.Level(b)
 		}
+		f.levelOf = append(f.levelOf, l)
+	}
+	if err := f.align.align(f.head.Input(portRegions), f.roiMaps, proposals, f.levelOf, nil); err != nil {
+		return fmt.Errorf("faster r-cnn: %w", err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"riffle/internal/vec"
 	"riffle/nn"
 )
 
@@ -13,26 +14,32 @@ type regionHead struct {
 	header     *Header
 	plan       *nn.Plan
 	align      RoIAlign
-	thin       [][][]float32 // features by level
-	levels     []denseLevel  // their shapes
-	regions    [][]float32   // the plan's ports
+	maps       []roiMap     // features by level
+	levels     []denseLevel // their strides
+	regions    [][]float32  // the plan's ports
 	geometry   [][]float32
 	prior      [][]float32
 	classes    [][]float32
 	deltas     [][]float32
 	priorScale []float32
 
-	boxes   []Box // of one level, while pooling
-	columns []int
+	boxes []Box // while pooling: moved to where RoIAlign wants them
+	level []int // of each
 }
 
 func newRegionHead(h *Header, plan *nn.Plan, priorScale []float32, thin [][][]float32, levels []denseLevel) *regionHead {
-	return &regionHead{
-		header: h, plan: plan, priorScale: priorScale, thin: thin, levels: levels,
+	r := &regionHead{
+		header: h, plan: plan, priorScale: priorScale, levels: levels,
 		align:   RoIAlign{Rows: h.RoI.Size, Cols: h.RoI.Size, Sampling: h.RoI.Sampling, Aligned: true},
 		regions: plan.Input(portRegions), geometry: plan.Input(portGeometry), prior: plan.Input(portPrior),
 		classes: plan.Output(portClasses), deltas: plan.Output(portDeltas),
 	}
+	r.align.crew = roiCrew{true, vec.Named(plan.CPU()), plan.Threads(), plan.Share}
+	for l, planes := range thin {
+		cols := levels[l].cols
+		r.maps = append(r.maps, roiMap{planes, len(planes[0]) / cols, cols, 1 / levels[l].stride})
+	}
+	return r
 }
 
 // run computes class logits and deltas of the proposals; region i is proposal i.
@@ -55,20 +62,15 @@ func (r *regionHead) run(d *dense, proposals []proposal) error {
 // cells are centred on pixel i*stride where RoIAlign takes (i + 0.5)*stride, so
 // regions move by half a stride.
 func (r *regionHead) pool(proposals []proposal) error {
-	for l := range r.levels {
-		level := &r.levels[l]
-		r.boxes, r.columns = r.boxes[:0], r.columns[:0]
-		for i, p := range proposals {
-			if pyramidLevel(p.box, len(r.levels)) == l {
-				half := level.stride / 2
-				r.boxes = append(r.boxes, Box{p.box.X1 + half, p.box.Y1 + half, p.box.X2 + half, p.box.Y2 + half})
-				r.columns = append(r.columns, i)
-			}
-		}
-		rows := len(r.thin[l][0]) / level.cols
-		if err := r.align.Align(r.regions, r.thin[l], rows, level.cols, 1/level.stride, r.boxes, r.columns); err != nil {
-			return fmt.Errorf("second stage: %w", err)
-		}
+	r.boxes, r.level = r.boxes[:0], r.level[:0]
+	for _, p := range proposals {
+		l := pyramidLevel(p.box, len(r.levels))
+		half := r.levels[l].stride / 2
+		r.boxes = append(r.boxes, Box{p.box.X1 + half, p.box.Y1 + half, p.box.X2 + half, p.box.Y2 + half})
+		r.level = append(r.level, l)
+	}
+	if err := r.align.align(r.regions, r.maps, r.boxes, r.level, nil); err != nil {
+		return fmt.Errorf("second stage: %w", err)
 	}
 	return nil
 }

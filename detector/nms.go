@@ -10,9 +10,8 @@ import (
 type Suppressor struct {
 	order []uint64
 	keep  []int
-	boxes []Box     // of what is kept, side by side
-	areas []float32 // of what is kept
-	group []int     // of what is kept
+	kept  []kept
+	last  []int32 // of each chain: what was kept last
 }
 
 // NMS keeps, from the best score down, every box that overlaps no kept box by
@@ -32,19 +31,21 @@ func (s *Suppressor) NMSByGroup(boxes []Box, scores []float32, groups []int, iou
 
 func (s *Suppressor) run(boxes []Box, scores []float32, groups []int, iou float64, limit int) []int {
 	s.order = descending(s.order[:0], scores)
-	s.keep, s.boxes, s.areas, s.group = s.keep[:0], s.boxes[:0], s.areas[:0], s.group[:0]
+	s.keep, s.kept = s.keep[:0], s.kept[:0]
+	lowest := s.chains(groups)
 	for _, key := range s.order {
 		i := indexOf(key)
 		g := 0
 		if groups != nil {
 			g = groups[i]
 		}
-		area := boxes[i].Area()
-		if s.suppressed(boxes[i], area, g, iou) {
+		b := kept{box: boxes[i], area: boxes[i].Area(), group: g}
+		chain := &s.last[uint(g-lowest)%uint(len(s.last))]
+		if s.suppressed(&b, *chain, iou) {
 			continue
 		}
-		s.keep = append(s.keep, i)
-		s.boxes, s.areas, s.group = append(s.boxes, boxes[i]), append(s.areas, area), append(s.group, g)
+		b.before, *chain = *chain, int32(len(s.keep))
+		s.keep, s.kept = append(s.keep, i), append(s.kept, b)
 		if len(s.keep) == limit {
 			break
 		}
@@ -52,14 +53,43 @@ func (s *Suppressor) run(boxes []Box, scores []float32, groups []int, iou float6
 	return s.keep
 }
 
-// suppressed reports whether a kept box of the group overlaps b too much.
-func (s *Suppressor) suppressed(b Box, area float32, group int, iou float64) bool {
-	for k := range s.boxes {
-		a := &s.boxes[k]
-		if s.group[k] != group || a.X1 >= b.X2 || b.X1 >= a.X2 || a.Y1 >= b.Y2 || b.Y1 >= a.Y2 {
+// kept is a box that survived, chained to others of its group.
+type kept struct {
+	box    Box
+	area   float32
+	group  int
+	before int32 // the last one kept before it in the same chain, -1 for none
+}
+
+// maxChains bounds the memory for groups; beyond it several share a chain.
+const maxChains = 1024
+
+// chains empties one chain a group and returns the lowest group.
+func (s *Suppressor) chains(groups []int) int {
+	lowest, highest := 0, 0
+	if len(groups) > 0 {
+		lowest, highest = slices.Min(groups), slices.Max(groups)
+	}
+	n := maxChains
+	if span := uint(highest) - uint(lowest); span < maxChains {
+		n = int(span) + 1
+	}
+	s.last = grow(s.last, n)
+	for i := range s.last {
+		s.last[i] = -1
+	}
+	return lowest
+}
+
+// suppressed reports whether a kept box of the chain and of b's group overlaps b
+// too much.
+func (s *Suppressor) suppressed(b *kept, chain int32, iou float64) bool {
+	for k := chain; k >= 0; k = s.kept[k].before {
+		a := &s.kept[k]
+		if a.group != b.group || a.box.X1 >= b.box.X2 || b.box.X1 >= a.box.X2 || a.box.Y1 >= b.box.Y2 || b.box.Y1 >= a.box.Y2 {
 			continue
 		}
-		if float64(overlap(*a, b, s.areas[k], area)) > iou {
+		if float64(overlap(a.box, b.box, a.area, b.area)) > iou {
 			return true
 		}
 	}
@@ -81,11 +111,14 @@ func BatchedNMS(boxes []Box, scores []float32, groups []int, iou float64) []int 
 // compare as the floats do, upside down; the lower half is the index.
 func descending(keys []uint64, scores []float32) []uint64 {
 	for i, v := range scores {
-		keys = append(keys, uint64(^ordered(v))<<32|uint64(uint32(i)))
+		keys = append(keys, keyOf(i, v))
 	}
 	slices.Sort(keys)
 	return keys
 }
+
+// keyOf is a score's key: see descending.
+func keyOf(i int, score float32) uint64 { return uint64(^ordered(score))<<32 | uint64(uint32(i)) }
 
 // indexOf is the index that a key of descending holds.
 func indexOf(key uint64) int { return int(uint32(key)) }

@@ -73,3 +73,71 @@ func BenchmarkNMS(b *testing.B) {
 		s.NMS(boxes, scores, 0.7, 100)
 	}
 }
+
+// plainNMS is the definition: every box against every better one that is kept.
+func plainNMS(boxes []Box, scores []float32, groups []int, iou float64) []int {
+	var keep []int
+	for _, key := range descending(nil, scores) {
+		i := indexOf(key)
+		clear := true
+		for _, k := range keep {
+			if groups[k] == groups[i] && float64(IoU(boxes[k], boxes[i])) > iou {
+				clear = false
+			}
+		}
+		if clear {
+			keep = append(keep, i)
+		}
+	}
+	return keep
+}
+
+func randomBoxes(n int, rng *rand.Rand) ([]Box, []float32) {
+	boxes, scores := make([]Box, n), make([]float32, n)
+	for i := range boxes {
+		x, y := rng.Float32()*60, rng.Float32()*60
+		boxes[i], scores[i] = Box{x, y, x + 5 + rng.Float32()*30, y + 5 + rng.Float32()*30}, rng.Float32()
+	}
+	return boxes, scores
+}
+
+// Groups may be any numbers: a chain each where they lie close together, shared
+// ones where they do not.
+func TestNMSByGroupMatchesItsDefinition(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	var s Suppressor
+	for name, group := range map[string]func() int{
+		"one":      func() int { return 7 },
+		"classes":  func() int { return rng.IntN(5) },
+		"negative": func() int { return rng.IntN(9) - 4 },
+		"far":      func() int { return []int{math.MinInt, -5, 0, maxChains, 2 * maxChains, math.MaxInt}[rng.IntN(6)] },
+	} {
+		for n := 1; n < 200; n += 17 {
+			boxes, scores := randomBoxes(n, rng)
+			groups := make([]int, n)
+			for i := range groups {
+				groups[i] = group()
+			}
+			if got, want := s.NMSByGroup(boxes, scores, groups, 0.4, 0), plainNMS(boxes, scores, groups, 0.4); !slices.Equal(got, want) {
+				t.Fatalf("%s: %d boxes: kept %v, want %v", name, n, got, want)
+			}
+		}
+	}
+}
+
+func TestSuppressorDoesNotAllocateTwice(t *testing.T) {
+	boxes, scores := randomBoxes(600, rand.New(rand.NewPCG(5, 6)))
+	groups := make([]int, len(boxes))
+	for i := range groups {
+		groups[i] = i % 80
+	}
+	var s Suppressor
+	s.NMSByGroup(boxes, scores, groups, 0.6, 0)
+	s.NMS(boxes, scores, 0.6, 0)
+	if n := testing.AllocsPerRun(20, func() {
+		s.NMSByGroup(boxes, scores, groups, 0.6, 0)
+		s.NMS(boxes, scores, 0.6, 100)
+	}); n != 0 {
+		t.Errorf("%v allocations in a call after the first", n)
+	}
+}

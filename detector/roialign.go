@@ -3,6 +3,8 @@ package detector
 import (
 	"fmt"
 	"math"
+
+	"riffle/internal/vec"
 )
 
 // RoIAlign cuts a fixed number of bins out of feature maps for every region, as
@@ -18,94 +20,210 @@ type RoIAlign struct {
 	// Aligned shifts regions by half a cell, so that cell i lies at i + 0.5.
 	Aligned bool
 
-	regions []region
-	taps    []tap
-	columns []int32
-	row     []float32
+	crew roiCrew
+	roiWork
+}
+
+// roiCrew is who does the work: nobody in particular in the zero value, which is
+// the caller, on the best path of the machine.
+type roiCrew struct {
+	set     bool
+	path    vec.Path
+	threads int
+	share   func(n int, f func(thread, from, to int))
+}
+
+// roiMap is a level that regions may be pooled from: planes of h x w cells that
+// lie 1/scale pixels apart.
+type roiMap struct {
+	planes [][]float32
+	h, w   int
+	scale  float32
+}
+
+// roiWork is one call's memory. The channels of a cell lie side by side, first
+// in the maps, then in the pooled bins, so that every sum runs over whole vectors
+// of channels; both changes of layout are transposes of 8 by 8 floats.
+type roiWork struct {
+	maps     []roiMap
+	boxes    []Box
+	level    []int // of each box
+	columns  []int // of the output, one a box; nil for 0, 1, 2...
+	dst      [][]float32
+	channels int
+	cells    [][]float32 // of each map: h*w cells of padded channels
+	pooled   []float32   // of each box: Rows*Cols bins of padded channels
+	blocks   []roiBlock
+	scratch  []roiScratch // of each thread
+
+	interleave, pool, store func(thread, from, to int)
+}
+
+// roiBlock is a part of a map to be interleaved: eight channels of some cells.
+type roiBlock struct{ level, channel, from, to int }
+
+// roiScratch is one thread's memory for one region. Bilinear weights are products
+// of a vertical and a horizontal one, so a bin is a weighted sum of rows, then of
+// columns.
+type roiScratch struct {
+	y, x []vec.Tap
+	rows []float32 // a sum of rows: the cells from the region's first column to its last
 }
 
 // maxSamples bounds adaptive sampling of a bin that is absurdly long.
 const maxSamples = 4096
 
-// tap is one term of a weighted sum over cells along an axis.
-type tap struct {
-	at     int32
-	weight float32
-}
-
-// region is one region's sampling. Bilinear weights are products of a vertical
-// and a horizontal one, so a bin is a weighted sum of rows, then of columns.
-type region struct {
-	out       int   // column of the output planes
-	y, x      []tap // Rows (Cols) groups of equal length
-	cols      []int32
-	perY      int // taps of a bin
-	perX      int
-	mean      float32 // 1 / number of samples in a bin
-	xTap0     int     // where x, y and cols start in the shared tables, which
-	yTap0     int     // move while they grow
-	cols0     int
-	colsCount int
-}
+// cellsPerBlock keeps a block's eight planes in the first-level cache.
+const cellsPerBlock = 256
 
 // Align pools regions from features, planes of h x w cells that lie 1/scale
 // pixels apart. Region i goes to column columns[i] of the output planes, plane
 // c*Rows*Cols + bin being bin (row-major) of channel c: the order in which a
 // fully connected layer after flatten reads them. columns nil means 0, 1, 2...
 func (a *RoIAlign) Align(dst, features [][]float32, h, w int, scale float32, boxes []Box, columns []int) error {
+	a.maps = append(a.maps[:0], roiMap{features, h, w, scale})
+	a.level = grow(a.level, len(boxes))
+	clear(a.level)
+	return a.align(dst, a.maps, boxes, a.level, columns)
+}
+
+// align is Align of regions from several maps of the same channels; level is the
+// number of each region's map.
+func (a *RoIAlign) align(dst [][]float32, maps []roiMap, boxes []Box, level, columns []int) error {
 	bins := a.Rows * a.Cols
 	switch {
 	case a.Rows < 1 || a.Cols < 1:
 		return fmt.Errorf("roi align: %d x %d bins", a.Rows, a.Cols)
-	case len(dst) != len(features)*bins:
-		return fmt.Errorf("roi align: %d output planes for %d channels of %d bins", len(dst), len(features), bins)
-	case h < 1 || w < 1:
-		return fmt.Errorf("roi align: features of %d x %d cells", h, w)
+	case len(maps) == 0:
+		return fmt.Errorf("roi align: no features")
 	}
-	a.prepare(h, w, scale, boxes, columns)
-	for c, plane := range features {
-		out := dst[c*bins : (c+1)*bins]
-		for i := range a.regions {
-			a.pool(out, plane, &a.regions[i])
+	a.channels = len(maps[0].planes)
+	for _, m := range maps {
+		switch {
+		case len(m.planes) != a.channels || len(dst) != a.channels*bins:
+			return fmt.Errorf("roi align: %d output planes for %d channels of %d bins", len(dst), len(m.planes), bins)
+		case m.h < 1 || m.w < 1 || m.h > math.MaxInt32/m.w/max(1, a.padded()):
+			return fmt.Errorf("roi align: features of %d x %d cells", m.h, m.w)
 		}
 	}
+	if len(boxes) == 0 || a.channels == 0 {
+		return nil
+	}
+	a.dst, a.maps, a.boxes, a.level, a.columns = dst, maps, boxes, level, columns
+	a.prepare()
+	a.crew.share(len(a.blocks), a.interleave)
+	a.crew.share(len(boxes), a.pool)
+	a.crew.share(bins*a.padded()/vec.Lanes, a.store)
 	return nil
 }
 
-// prepare computes every region's taps, once for all channels.
-func (a *RoIAlign) prepare(h, w int, scale float32, boxes []Box, columns []int) {
-	a.regions, a.taps, a.columns = grow(a.regions, len(boxes))[:0], a.taps[:0], a.columns[:0]
-	for i, b := range boxes {
-		r := region{out: i}
-		if columns != nil {
-			r.out = columns[i]
-		}
-		var countY, countX int
-		r.yTap0 = len(a.taps)
-		countY = a.sample(b.Y1*scale, b.Y2*scale, a.Rows, h)
-		r.xTap0 = len(a.taps)
-		countX = a.sample(b.X1*scale, b.X2*scale, a.Cols, w)
-		r.perY, r.perX = 2*countY, 2*countX
-		r.mean = 1 / float32(max(1, countY*countX))
-		for k := r.yTap0; k < r.xTap0; k++ {
-			a.taps[k].at *= int32(w)
-		}
-		r.cols0 = len(a.columns)
-		a.compact(a.taps[r.xTap0:], r.cols0)
-		r.colsCount = len(a.columns) - r.cols0
-		a.regions = append(a.regions, r)
+// padded is the number of channels of a cell, filled up to whole vectors.
+func (r *roiWork) padded() int { return (r.channels + vec.Lanes - 1) / vec.Lanes * vec.Lanes }
+
+// prepare makes room and lists the blocks of those maps that have a region.
+func (a *RoIAlign) prepare() {
+	if !a.crew.set {
+		alone := func(n int, f func(thread, from, to int)) { f(0, 0, n) }
+		a.crew = roiCrew{true, vec.Best(), 1, alone}
 	}
-	for i := range a.regions {
-		r := &a.regions[i]
-		r.y = a.taps[r.yTap0 : r.yTap0+a.Rows*r.perY]
-		r.x = a.taps[r.xTap0 : r.xTap0+a.Cols*r.perX]
-		r.cols = a.columns[r.cols0 : r.cols0+r.colsCount]
+	if a.interleave == nil {
+		a.interleave, a.pool, a.store = a.interleaveBlocks, a.poolRegions, a.storeBins
+		a.scratch = make([]roiScratch, a.crew.threads)
 	}
+	padded := a.padded()
+	a.pooled = grow(a.pooled, len(a.boxes)*a.Rows*a.Cols*padded)
+	for len(a.cells) < len(a.maps) {
+		a.cells = append(a.cells, nil)
+	}
+	a.blocks = a.blocks[:0]
+	for l, m := range a.maps {
+		if !contains(a.level, l) {
+			continue
+		}
+		n := m.h * m.w
+		a.cells[l] = grow(a.cells[l], n*padded)
+		for c := 0; c < padded; c += vec.Lanes {
+			for from := 0; from < n; from += cellsPerBlock {
+				a.blocks = append(a.blocks, roiBlock{l, c, from, min(from+cellsPerBlock, n)})
+			}
+		}
+	}
+}
+
+func contains(list []int, v int) bool {
+	for _, x := range list {
+		if x == v {
+			return true
+		}
+	}
+	return false
+}
+
+// interleaveBlocks lays the channels of cells side by side. Channels that only
+// fill a vector up repeat the last one; nobody reads what becomes of them.
+func (a *RoIAlign) interleaveBlocks(_, from, to int) {
+	padded := a.padded()
+	for _, b := range a.blocks[from:to] {
+		var planes [vec.Lanes][]float32
+		for k := range planes {
+			planes[k] = a.maps[b.level].planes[min(b.channel+k, a.channels-1)][b.from:b.to]
+		}
+		a.crew.path.Interleave(a.cells[b.level][b.from*padded+b.channel:], padded, &planes)
+	}
+}
+
+// poolRegions computes all bins of regions.
+func (a *RoIAlign) poolRegions(thread, from, to int) {
+	size := a.Rows * a.Cols * a.padded()
+	for i := from; i < to; i++ {
+		a.poolRegion(&a.scratch[thread], a.pooled[i*size:(i+1)*size], a.boxes[i], a.level[i])
+	}
+}
+
+func (a *RoIAlign) poolRegion(s *roiScratch, out []float32, b Box, level int) {
+	m, padded := &a.maps[level], a.padded()
+	var countY, countX int
+	s.y, countY = a.sample(s.y[:0], b.Y1*m.scale, b.Y2*m.scale, a.Rows, m.h)
+	s.x, countX = a.sample(s.x[:0], b.X1*m.scale, b.X2*m.scale, a.Cols, m.w)
+	if countY == 0 || countX == 0 {
+		clear(out)
+		return
+	}
+	first, last := span(s.x)
+	mean := 1 / float32(countY*countX)
+	for k := range s.y {
+		s.y[k].At = (s.y[k].At*int32(m.w) + first) * int32(padded)
+	}
+	for k := range s.x {
+		t := &s.x[k]
+		t.At, t.Weight = (min(max(t.At, first), last)-first)*int32(padded), t.Weight*mean
+	}
+	run := int(last-first+1) * padded
+	s.rows = grow(s.rows, run)
+	for y := range a.Rows {
+		a.crew.path.Weigh(s.rows, a.cells[level], s.y[y*2*countY:(y+1)*2*countY], 2*countY, run)
+		a.crew.path.Weigh(out[y*a.Cols*padded:], s.rows, s.x, 2*countX, padded)
+	}
+}
+
+// span returns the first and the last column that a tap with any weight reads,
+// the first column twice if there is none.
+func span(taps []vec.Tap) (first, last int32) {
+	first, last = math.MaxInt32, -1
+	for _, t := range taps {
+		if t.Weight != 0 {
+			first, last = min(first, t.At), max(last, t.At)
+		}
+	}
+	if last < 0 {
+		return 0, 0
+	}
+	return first, last
 }
 
 // sample appends the taps of one axis, two a sample, and returns the number of
 // samples in a bin. from and to are in cells.
-func (a *RoIAlign) sample(from, to float32, bins, cells int) int {
+func (a *RoIAlign) sample(taps []vec.Tap, from, to float32, bins, cells int) ([]vec.Tap, int) {
 	if a.Aligned {
 		from, to = from-0.5, to-0.5
 	}
@@ -122,88 +240,52 @@ func (a *RoIAlign) sample(from, to float32, bins, cells int) int {
 		for i := range n {
 			at := from + float32(float32(b)*bin) + float32((float32(i)+0.5)*bin)/float32(n)
 			lo, hi := bilinear(at, cells)
-			a.taps = append(a.taps, lo, hi)
+			taps = append(taps, lo, hi)
 		}
 	}
-	return max(n, 0)
+	return taps, max(n, 0)
 }
 
 // bilinear returns the two cells around a coordinate and their weights. What
 // lies more than a cell outside counts as nothing, the rim repeats the edge.
-func bilinear(at float32, cells int) (lo, hi tap) {
+func bilinear(at float32, cells int) (lo, hi vec.Tap) {
 	if !(at >= -1 && at <= float32(cells)) {
-		return tap{}, tap{}
+		return vec.Tap{}, vec.Tap{}
 	}
 	at = max(at, 0)
 	i := int32(at)
 	if int(i) >= cells-1 {
 		last := int32(cells - 1)
-		return tap{last, 1}, tap{last, 0}
+		return vec.Tap{At: last, Weight: 1}, vec.Tap{At: last}
 	}
 	f := at - float32(i)
-	return tap{i, 1 - f}, tap{i + 1, f}
+	return vec.Tap{At: i, Weight: 1 - f}, vec.Tap{At: i + 1, Weight: f}
 }
 
-// compact lists the distinct columns that taps read and makes the taps point
-// into the list: rows are then summed up at these columns only.
-func (a *RoIAlign) compact(taps []tap, start int) {
-	for k := range taps {
-		at := taps[k].at
-		// Taps go from left to right, so a column seen before is among the last two.
-		n := len(a.columns)
-		switch {
-		case n > start && a.columns[n-1] == at:
-			taps[k].at = int32(n - 1 - start)
-		case n > start+1 && a.columns[n-2] == at:
-			taps[k].at = int32(n - 2 - start)
-		default:
-			a.columns = append(a.columns, at)
-			taps[k].at = int32(n - start)
+// storeBins writes eight channels of a bin, for all regions, to their planes.
+func (a *RoIAlign) storeBins(_, from, to int) {
+	padded, bins, n := a.padded(), a.Rows*a.Cols, len(a.boxes)
+	stride := bins * padded
+	for unit := from; unit < to; unit++ {
+		bin, channel := unit%bins, unit/bins*vec.Lanes
+		src := a.pooled[bin*padded+channel:]
+		if a.columns == nil && channel+vec.Lanes <= a.channels {
+			var planes [vec.Lanes][]float32
+			for k := range planes {
+				planes[k] = a.dst[(channel+k)*bins+bin][:n]
+			}
+			a.crew.path.Separate(&planes, src, stride)
+			continue
+		}
+		for c := channel; c < min(channel+vec.Lanes, a.channels); c++ {
+			out := a.dst[c*bins+bin]
+			for i := range n {
+				at := i
+				if a.columns != nil {
+					at = a.columns[i]
+				}
+				out[at] = src[i*stride+c-channel]
+			}
 		}
 	}
-}
-
-// pool computes all bins of one region in one channel.
-func (a *RoIAlign) pool(out [][]float32, plane []float32, r *region) {
-	a.row = grow(a.row, len(r.cols))
-	for y := range a.Rows {
-		sumRows(a.row, plane, r.cols, r.y[y*r.perY:(y+1)*r.perY])
-		for x := range a.Cols {
-			v := sumTaps(a.row, r.x[x*r.perX:(x+1)*r.perX])
-			out[y*a.Cols+x][r.out] = v * r.mean
-		}
-	}
-}
-
-// sumRows adds rows of a plane, at the given columns only. Taps hold the rows'
-// offsets. Two samples a bin, the usual case, are done in one go.
-func sumRows(dst, plane []float32, cols []int32, taps []tap) {
-	if len(taps) == 4 {
-		r0, r1, r2, r3 := plane[taps[0].at:], plane[taps[1].at:], plane[taps[2].at:], plane[taps[3].at:]
-		w0, w1, w2, w3 := taps[0].weight, taps[1].weight, taps[2].weight, taps[3].weight
-		for i, c := range cols {
-			dst[i] = r0[c]*w0 + r1[c]*w1 + r2[c]*w2 + r3[c]*w3
-		}
-		return
-	}
-	clear(dst)
-	for _, t := range taps {
-		row := plane[t.at:]
-		for i, c := range cols {
-			dst[i] += row[c] * t.weight
-		}
-	}
-}
-
-// sumTaps is the weighted sum of a row's cells.
-func sumTaps(row []float32, taps []tap) float32 {
-	if len(taps) == 4 {
-		return row[taps[0].at]*taps[0].weight + row[taps[1].at]*taps[1].weight +
-			row[taps[2].at]*taps[2].weight + row[taps[3].at]*taps[3].weight
-	}
-	var sum float32
-	for _, t := range taps {
-		sum += row[t.at] * t.weight
-	}
-	return sum
 }

@@ -146,7 +146,13 @@ func (v *trainedVector) checkStages(t *testing.T, d *Detector) {
 		classes[i].check(t, "class logits", 1e-3, func(at int) float32 { return l.planes[at/n][at%n] })
 		distances[i].check(t, "distances in pixels", 0.01, func(at int) float32 {
 			first := w.dense.classes + at/n*distanceBins
-			return expectation(l.planes[first:first+distanceBins], at%n) * l.stride
+			var bins [distanceBins]float32
+			for k, plane := range l.planes[first : first+distanceBins] {
+				bins[k] = plane[at%n]
+			}
+			var mean [1]float32
+			w.dense.path.MeanBin(mean[:], bins[:])
+			return mean[0] * l.stride
 		})
 	}
 	p := &v.Proposals

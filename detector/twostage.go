@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"riffle/internal/vec"
 	"riffle/nn"
 )
 
@@ -118,7 +119,8 @@ func (m *model) worker(first, second *nn.Plan) (*worker, error) {
 		w.ssd, err = newSSDHead(h, first)
 		return w, err
 	}
-	w.dense = dense{classes: len(h.Classes), height: float32(h.Input[0]), width: float32(h.Input[1])}
+	w.dense = dense{classes: len(h.Classes), height: float32(h.Input[0]), width: float32(h.Input[1]),
+		path: vec.Named(first.CPU()), share: first.Share}
 	var thin [][][]float32
 	for l, stride := range strides {
 		name := fmt.Sprint(portDense, l)

@@ -33,6 +33,7 @@ type Plan struct {
 	scratch [][]float32 // by thread, for any step: it stays in the cache
 	tasks   []task
 	crew    *crew
+	sharing *sharing // for Share; nil with one thread
 }
 
 // program is the part of a plan that never changes and that clones share.
@@ -97,6 +98,7 @@ func (p *program) plan() *Plan {
 	}
 	if p.threads > 1 {
 		out.crew = newCrew(p.threads, units, func(thread, step, from, to int) { out.tasks[step](thread, from, to) })
+		out.sharing = newSharing(out.crew)
 	}
 	return out
 }

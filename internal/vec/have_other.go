@@ -1,0 +1,22 @@
+//go:build !amd64
+
+package vec
+
+
+const haveAVX2 = false
+
+// The assembly's functions, which are never called here.
+
+const missing = "vec: no assembly for this processor"
+
+func weigh(_, _ *float32, _ *byte, _, _, _ int) { panic(missing) }
+
+func interleave(_ *float32, _ int, _ *byte, _ int) { panic(missing) }
+
+func separate(_ *byte, _ *float32, _, _ int) { panic(missing) }
+
+func maxInto(_, _ *float32, _ int) { panic(missing) }
+
+func atLeast(_ *byte, _ *float32, _ int, _ float32) { panic(missing) }
+
+func meanBin(_, _ *float32, _ int) { panic(missing) }

@@ -1,0 +1,46 @@
+package nn
+
+// sharing lets a plan's threads do work that is no step of the plan. Its one
+// step has a fixed number of pieces, so that the crew's tables never change; job
+// and n are only read by threads that hold a piece.
+type sharing struct {
+	crew *crew
+	job  func(thread, from, to int)
+	n    int
+}
+
+// piecesPerThread is how finely shared work is cut: a thread that comes late
+// finds some left.
+const piecesPerThread = 4
+
+// newSharing makes one that calls the helpers of another crew.
+func newSharing(c *crew) *sharing {
+	s := &sharing{}
+	pieces := piecesPerThread * c.threads
+	s.crew = &crew{threads: c.threads, helpers: c.helpers, units: []int{pieces}, steps: make([]progress, 1)}
+	s.crew.run = func(thread, _, from, to int) {
+		if from, to = from*s.n/pieces, to*s.n/pieces; from < to {
+			s.job(thread, from, to)
+		}
+	}
+	return s
+}
+
+// Threads is the number of threads that share a run.
+func (p *Plan) Threads() int { return p.threads }
+
+// Share cuts 0 to n-1 into ranges [from, to) and calls f for each, on the plan's
+// threads, 0 to Threads()-1; it returns when all are done. It is for the work
+// between two runs and, like Run, must not be called while the plan is in use.
+// Nothing is allocated.
+func (p *Plan) Share(n int, f func(thread, from, to int)) {
+	if p.sharing == nil || n < 2 {
+		if n > 0 {
+			f(0, 0, n)
+		}
+		return
+	}
+	p.sharing.job, p.sharing.n = f, n
+	p.sharing.crew.runAll()
+	p.sharing.job = nil
+}
