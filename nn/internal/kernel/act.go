@@ -39,6 +39,7 @@ type Act struct {
 
 // split divides an activation into max(x, slope*x), which every kernel applies
 // before it stores, and the part that needs a second pass over the output.
+// Convolutions use fused instead.
 func (a Act) split() (slope float32, rest ActKind) {
 	switch a.Kind {
 	case None:
@@ -51,6 +52,38 @@ func (a Act) split() (slope float32, rest ActKind) {
 		return 0, ReLU6
 	}
 	return 1, a.Kind
+}
+
+// epilogue is what convolution kernels do to a sum before they store it: HSwish,
+// or max(x, slope*x).
+type epilogue struct {
+	slope  float32 // 1 with HSwish
+	hswish bool
+}
+
+// fused divides an activation into what convolution kernels do and the part that
+// needs a second pass over the output.
+func (a Act) fused() (epilogue, ActKind) {
+	if a.Kind == HSwish {
+		return epilogue{1, true}, None
+	}
+	slope, rest := a.split()
+	return epilogue{slope: slope}, rest
+}
+
+// flag is the form in which the assembly reads e.hswish.
+func (e epilogue) flag() uint32 {
+	if e.hswish {
+		return 1
+	}
+	return 0
+}
+
+func (e epilogue) apply(x float32) float32 {
+	if e.hswish {
+		return x * hsigmoid(x)
+	}
+	return leaky(x, e.slope)
 }
 
 // leaky is the scalar form of what the assembly does, including for NaN and

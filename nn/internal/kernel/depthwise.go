@@ -43,15 +43,15 @@ func (d *Depthwise) Units() int { return d.c }
 
 // Run computes planes u0 to u1-1 of out from those of in.
 func (d *Depthwise) Run(out, in []Plane, act Act, u0, u1 int) {
-	slope, rest := act.split()
-	d.planes(out, in, slope, u0, u1)
+	e, rest := act.fused()
+	d.planes(out, in, e, u0, u1)
 	if rest != None {
 		curveRows(d.path, out[u0:u1], 0, d.oh*d.ow, rest)
 	}
 }
 
 // planesGeneric is the pure Go form. It reads no guards.
-func (d *Depthwise) planesGeneric(out, in []Plane, slope float32, u0, u1 int) {
+func (d *Depthwise) planesGeneric(out, in []Plane, e epilogue, u0, u1 int) {
 	k, pad := d.k, d.k/2
 	for c := u0; c < u1; c++ {
 		src, dst := floats(in[c], d.h*d.w), floats(out[c], d.oh*d.ow)
@@ -72,7 +72,7 @@ func (d *Depthwise) planesGeneric(out, in []Plane, slope float32, u0, u1 int) {
 				}
 			}
 			for x, v := range line {
-				line[x] = leaky(v, slope)
+				line[x] = e.apply(v)
 			}
 		}
 	}

@@ -14,13 +14,14 @@ type depthwiseArgs struct {
 	inOff   int // byte offset of the strip in the input planes
 	outOff  int // and in the output planes
 	slope   float32
-	_       float32
+	hswish  uint32
 	bits    [8]uint16     // masks of AVX-512
 	lanes   *[5][8]uint32 // masks of AVX2
 }
 
-// dwMasks and dwMaskTable of the generator.
+// dwHSwish, dwMasks and dwMaskTable of the generator.
 const (
+	_ = -(unsafe.Offsetof(depthwiseArgs{}.hswish) - 84)
 	_ = -(unsafe.Offsetof(depthwiseArgs{}.bits) - 88)
 	_ = -(unsafe.Offsetof(depthwiseArgs{}.lanes) - 104)
 )
@@ -172,12 +173,12 @@ func (d *Depthwise) maskLanes(s strip, n int) strip {
 	return s
 }
 
-func (d *Depthwise) planes(out, in []Plane, slope float32, u0, u1 int) {
+func (d *Depthwise) planes(out, in []Plane, e epilogue, u0, u1 int) {
 	if len(d.strips) == 0 || u0 >= u1 {
-		d.planesGeneric(out, in, slope, u0, u1)
+		d.planesGeneric(out, in, e, u0, u1)
 		return
 	}
-	a := depthwiseArgs{rows: d.h, row: d.w * floatSize, outRow: d.ow * floatSize, slope: slope}
+	a := depthwiseArgs{rows: d.h, row: d.w * floatSize, outRow: d.ow * floatSize, slope: e.slope, hswish: e.flag()}
 	if d.stride == 2 {
 		a.rows = d.oh
 	}

@@ -17,9 +17,10 @@ type depthwiseArgs struct {
 	lastOut int // and in the output
 	masks   *[4][vector]uint32
 	slope   float32
+	hswish  uint32 // if not 0, slope does not count
 }
 
-const _ = -(unsafe.Offsetof(depthwiseArgs{}.slope) - 104) // dwSlope of the generator
+const _ = -(unsafe.Offsetof(depthwiseArgs{}.hswish) - 108) // dwHSwish of the generator
 
 // strip is a column of vectors of the output plane that one kernel call does.
 type strip struct {
@@ -76,12 +77,12 @@ func (d *Depthwise) mask(s *strip) {
 	}
 }
 
-func (d *Depthwise) planes(out, in []Plane, slope float32, u0, u1 int) {
+func (d *Depthwise) planes(out, in []Plane, e epilogue, u0, u1 int) {
 	if len(d.strips) == 0 || u0 >= u1 {
-		d.planesGeneric(out, in, slope, u0, u1)
+		d.planesGeneric(out, in, e, u0, u1)
 		return
 	}
-	a := depthwiseArgs{rows: d.oh, row: d.w * floatSize, outRow: d.ow * floatSize, slope: slope}
+	a := depthwiseArgs{rows: d.oh, row: d.w * floatSize, outRow: d.ow * floatSize, slope: e.slope, hswish: e.flag()}
 	// With several strips, all of a plane are done while it is in the first
 	// level cache.
 	step := u1 - u0

@@ -2,6 +2,46 @@
 
 #include "textflag.h"
 
+DATA hswishSixth<>+0(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+4(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+8(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+12(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+16(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+20(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+24(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+28(SB)/4, $0x3e2aaaab
+GLOBL hswishSixth<>(SB), RODATA|NOPTR, $32
+
+DATA hswishHalf<>+0(SB)/4, $0x3f000000
+DATA hswishHalf<>+4(SB)/4, $0x3f000000
+DATA hswishHalf<>+8(SB)/4, $0x3f000000
+DATA hswishHalf<>+12(SB)/4, $0x3f000000
+DATA hswishHalf<>+16(SB)/4, $0x3f000000
+DATA hswishHalf<>+20(SB)/4, $0x3f000000
+DATA hswishHalf<>+24(SB)/4, $0x3f000000
+DATA hswishHalf<>+28(SB)/4, $0x3f000000
+GLOBL hswishHalf<>(SB), RODATA|NOPTR, $32
+
+DATA hswishZero<>+0(SB)/4, $0x00000000
+DATA hswishZero<>+4(SB)/4, $0x00000000
+DATA hswishZero<>+8(SB)/4, $0x00000000
+DATA hswishZero<>+12(SB)/4, $0x00000000
+DATA hswishZero<>+16(SB)/4, $0x00000000
+DATA hswishZero<>+20(SB)/4, $0x00000000
+DATA hswishZero<>+24(SB)/4, $0x00000000
+DATA hswishZero<>+28(SB)/4, $0x00000000
+GLOBL hswishZero<>(SB), RODATA|NOPTR, $32
+
+DATA hswishOne<>+0(SB)/4, $0x3f800000
+DATA hswishOne<>+4(SB)/4, $0x3f800000
+DATA hswishOne<>+8(SB)/4, $0x3f800000
+DATA hswishOne<>+12(SB)/4, $0x3f800000
+DATA hswishOne<>+16(SB)/4, $0x3f800000
+DATA hswishOne<>+20(SB)/4, $0x3f800000
+DATA hswishOne<>+24(SB)/4, $0x3f800000
+DATA hswishOne<>+28(SB)/4, $0x3f800000
+GLOBL hswishOne<>(SB), RODATA|NOPTR, $32
+
 // func depthwise256k3s1v1(a *byte)
 // Requires: AVX, FMA3
 TEXT ·depthwise256k3s1v1(SB), NOSPLIT, $0-8
@@ -57,11 +97,24 @@ complete:
 	DECQ         R14
 	JNS          shift
 	VADDPS       Y3, Y0, Y0
+	CMPL         84(AX), $0x00
+	JNE          hswish1
 	VBROADCASTSS 80(AX), Y8
 	VMULPS       Y0, Y8, Y8
 	VMAXPS       Y0, Y8, Y0
 	VMOVUPS      Y0, (R12)
-	ADDQ         R9, R12
+	JMP          activated1
+
+hswish1:
+	VMULPS  hswishSixth<>+0(SB), Y0, Y8
+	VADDPS  hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS  hswishZero<>+0(SB), Y8, Y8
+	VMINPS  hswishOne<>+0(SB), Y8, Y8
+	VMULPS  Y8, Y0, Y0
+	VMOVUPS Y0, (R12)
+
+activated1:
+	ADDQ R9, R12
 
 shift:
 	VMOVAPS      Y1, Y0
@@ -137,12 +190,26 @@ complete:
 	DECQ         R14
 	JNS          shift
 	VADDPS       Y3, Y0, Y0
+	CMPL         84(AX), $0x00
+	JNE          hswish1
 	VBROADCASTSS 80(AX), Y8
 	VMULPS       Y0, Y8, Y8
 	VMAXPS       Y0, Y8, Y0
 	VMOVUPS      64(R10), Y6
 	VMASKMOVPS   Y0, Y6, (R12)
-	ADDQ         R9, R12
+	JMP          activated1
+
+hswish1:
+	VMULPS     hswishSixth<>+0(SB), Y0, Y8
+	VADDPS     hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS     hswishZero<>+0(SB), Y8, Y8
+	VMINPS     hswishOne<>+0(SB), Y8, Y8
+	VMULPS     Y8, Y0, Y0
+	VMOVUPS    64(R10), Y6
+	VMASKMOVPS Y0, Y6, (R12)
+
+activated1:
+	ADDQ R9, R12
 
 shift:
 	VMOVAPS      Y1, Y0
@@ -231,6 +298,8 @@ row:
 complete:
 	DECQ         R14
 	JNS          shift
+	CMPL         84(AX), $0x00
+	JNE          hswish1
 	VBROADCASTSS 80(AX), Y8
 	VMULPS       Y0, Y8, Y8
 	VMAXPS       Y0, Y8, Y0
@@ -239,7 +308,24 @@ complete:
 	VMULPS       Y1, Y8, Y8
 	VMAXPS       Y1, Y8, Y1
 	VMOVUPS      Y1, 32(R12)
-	ADDQ         R9, R12
+	JMP          activated1
+
+hswish1:
+	VMULPS  hswishSixth<>+0(SB), Y0, Y8
+	VADDPS  hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS  hswishZero<>+0(SB), Y8, Y8
+	VMINPS  hswishOne<>+0(SB), Y8, Y8
+	VMULPS  Y8, Y0, Y0
+	VMOVUPS Y0, (R12)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y8
+	VADDPS  hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS  hswishZero<>+0(SB), Y8, Y8
+	VMINPS  hswishOne<>+0(SB), Y8, Y8
+	VMULPS  Y8, Y1, Y1
+	VMOVUPS Y1, 32(R12)
+
+activated1:
+	ADDQ R9, R12
 
 shift:
 	VMOVAPS      Y2, Y0
@@ -321,21 +407,34 @@ row:
 	VFMADD231PS  Y13, Y4, Y0
 	VFMADD231PS  Y7, Y4, Y1
 	VPERMPD      $0xd8, Y0, Y0
+	CMPL         84(AX), $0x00
+	JNE          hswish1
 	VBROADCASTSS 80(AX), Y4
 	VMULPS       Y0, Y4, Y4
 	VMAXPS       Y0, Y4, Y0
 	VMOVUPS      Y0, (R12)
-	ADDQ         R9, R12
-	VMOVAPS      Y1, Y0
-	LEAQ         (R11)(R8*2), R11
-	DECQ         R13
-	JNE          row
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, DX
-	ADDQ         $0x00000120, BX
-	ADDQ         $0x04, SI
-	DECQ         DI
-	JNE          plane
+	JMP          activated1
+
+hswish1:
+	VMULPS  hswishSixth<>+0(SB), Y0, Y4
+	VADDPS  hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS  hswishZero<>+0(SB), Y4, Y4
+	VMINPS  hswishOne<>+0(SB), Y4, Y4
+	VMULPS  Y4, Y0, Y0
+	VMOVUPS Y0, (R12)
+
+activated1:
+	ADDQ    R9, R12
+	VMOVAPS Y1, Y0
+	LEAQ    (R11)(R8*2), R11
+	DECQ    R13
+	JNE     row
+	ADDQ    $0x08, CX
+	ADDQ    $0x08, DX
+	ADDQ    $0x00000120, BX
+	ADDQ    $0x04, SI
+	DECQ    DI
+	JNE     plane
 	VZEROUPPER
 	RET
 
@@ -399,22 +498,36 @@ row:
 	VFMADD231PS  Y13, Y4, Y0
 	VFMADD231PS  Y7, Y4, Y1
 	VPERMPD      $0xd8, Y0, Y0
+	CMPL         84(AX), $0x00
+	JNE          hswish1
 	VBROADCASTSS 80(AX), Y4
 	VMULPS       Y0, Y4, Y4
 	VMAXPS       Y0, Y4, Y0
 	VMOVUPS      64(R10), Y2
 	VMASKMOVPS   Y0, Y2, (R12)
-	ADDQ         R9, R12
-	VMOVAPS      Y1, Y0
-	LEAQ         (R11)(R8*2), R11
-	DECQ         R13
-	JNE          row
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, DX
-	ADDQ         $0x00000120, BX
-	ADDQ         $0x04, SI
-	DECQ         DI
-	JNE          plane
+	JMP          activated1
+
+hswish1:
+	VMULPS     hswishSixth<>+0(SB), Y0, Y4
+	VADDPS     hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS     hswishZero<>+0(SB), Y4, Y4
+	VMINPS     hswishOne<>+0(SB), Y4, Y4
+	VMULPS     Y4, Y0, Y0
+	VMOVUPS    64(R10), Y2
+	VMASKMOVPS Y0, Y2, (R12)
+
+activated1:
+	ADDQ    R9, R12
+	VMOVAPS Y1, Y0
+	LEAQ    (R11)(R8*2), R11
+	DECQ    R13
+	JNE     row
+	ADDQ    $0x08, CX
+	ADDQ    $0x08, DX
+	ADDQ    $0x00000120, BX
+	ADDQ    $0x04, SI
+	DECQ    DI
+	JNE     plane
 	VZEROUPPER
 	RET
 
@@ -493,11 +606,24 @@ complete:
 	DECQ         R14
 	JNS          shift
 	VADDPS       Y5, Y0, Y0
+	CMPL         84(AX), $0x00
+	JNE          hswish1
 	VBROADCASTSS 80(AX), Y12
 	VMULPS       Y0, Y12, Y12
 	VMAXPS       Y0, Y12, Y0
 	VMOVUPS      Y0, (R12)
-	ADDQ         R9, R12
+	JMP          activated1
+
+hswish1:
+	VMULPS  hswishSixth<>+0(SB), Y0, Y12
+	VADDPS  hswishHalf<>+0(SB), Y12, Y12
+	VMAXPS  hswishZero<>+0(SB), Y12, Y12
+	VMINPS  hswishOne<>+0(SB), Y12, Y12
+	VMULPS  Y12, Y0, Y0
+	VMOVUPS Y0, (R12)
+
+activated1:
+	ADDQ R9, R12
 
 shift:
 	VMOVAPS      Y1, Y0
@@ -597,12 +723,26 @@ complete:
 	DECQ         R14
 	JNS          shift
 	VADDPS       Y5, Y0, Y0
+	CMPL         84(AX), $0x00
+	JNE          hswish1
 	VBROADCASTSS 80(AX), Y12
 	VMULPS       Y0, Y12, Y12
 	VMAXPS       Y0, Y12, Y0
 	VMOVUPS      64(R10), Y10
 	VMASKMOVPS   Y0, Y10, (R12)
-	ADDQ         R9, R12
+	JMP          activated1
+
+hswish1:
+	VMULPS     hswishSixth<>+0(SB), Y0, Y12
+	VADDPS     hswishHalf<>+0(SB), Y12, Y12
+	VMAXPS     hswishZero<>+0(SB), Y12, Y12
+	VMINPS     hswishOne<>+0(SB), Y12, Y12
+	VMULPS     Y12, Y0, Y0
+	VMOVUPS    64(R10), Y10
+	VMASKMOVPS Y0, Y10, (R12)
+
+activated1:
+	ADDQ R9, R12
 
 shift:
 	VMOVAPS      Y1, Y0
@@ -753,6 +893,8 @@ row:
 complete:
 	DECQ         R14
 	JNS          shift
+	CMPL         84(AX), $0x00
+	JNE          hswish1
 	VBROADCASTSS 80(AX), Y12
 	VMULPS       Y0, Y12, Y12
 	VMAXPS       Y0, Y12, Y0
@@ -761,7 +903,24 @@ complete:
 	VMULPS       Y1, Y12, Y12
 	VMAXPS       Y1, Y12, Y1
 	VMOVUPS      Y1, 32(R12)
-	ADDQ         R9, R12
+	JMP          activated1
+
+hswish1:
+	VMULPS  hswishSixth<>+0(SB), Y0, Y12
+	VADDPS  hswishHalf<>+0(SB), Y12, Y12
+	VMAXPS  hswishZero<>+0(SB), Y12, Y12
+	VMINPS  hswishOne<>+0(SB), Y12, Y12
+	VMULPS  Y12, Y0, Y0
+	VMOVUPS Y0, (R12)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y12
+	VADDPS  hswishHalf<>+0(SB), Y12, Y12
+	VMAXPS  hswishZero<>+0(SB), Y12, Y12
+	VMINPS  hswishOne<>+0(SB), Y12, Y12
+	VMULPS  Y12, Y1, Y1
+	VMOVUPS Y1, 32(R12)
+
+activated1:
+	ADDQ R9, R12
 
 shift:
 	VMOVAPS      Y2, Y0
@@ -855,11 +1014,24 @@ row:
 	DECQ         R14
 	JNS          odd
 	VPERMPD      $0xd8, Y0, Y0
+	CMPL         84(AX), $0x00
+	JNE          hswish1
 	VBROADCASTSS 80(AX), Y5
 	VMULPS       Y0, Y5, Y5
 	VMAXPS       Y0, Y5, Y0
 	VMOVUPS      Y0, (R12)
-	ADDQ         R9, R12
+	JMP          activated1
+
+hswish1:
+	VMULPS  hswishSixth<>+0(SB), Y0, Y5
+	VADDPS  hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS  hswishZero<>+0(SB), Y5, Y5
+	VMINPS  hswishOne<>+0(SB), Y5, Y5
+	VMULPS  Y5, Y0, Y0
+	VMOVUPS Y0, (R12)
+
+activated1:
+	ADDQ R9, R12
 
 odd:
 	VMOVUPS      -8(R11)(R8*1), Y3
@@ -894,17 +1066,30 @@ odd:
 	DECQ         R13
 	JNE          row
 	VPERMPD      $0xd8, Y0, Y0
+	CMPL         84(AX), $0x00
+	JNE          hswish2
 	VBROADCASTSS 80(AX), Y5
 	VMULPS       Y0, Y5, Y5
 	VMAXPS       Y0, Y5, Y0
 	VMOVUPS      Y0, (R12)
-	ADDQ         R9, R12
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, DX
-	ADDQ         $0x00000320, BX
-	ADDQ         $0x04, SI
-	DECQ         DI
-	JNE          plane
+	JMP          activated2
+
+hswish2:
+	VMULPS  hswishSixth<>+0(SB), Y0, Y5
+	VADDPS  hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS  hswishZero<>+0(SB), Y5, Y5
+	VMINPS  hswishOne<>+0(SB), Y5, Y5
+	VMULPS  Y5, Y0, Y0
+	VMOVUPS Y0, (R12)
+
+activated2:
+	ADDQ R9, R12
+	ADDQ $0x08, CX
+	ADDQ $0x08, DX
+	ADDQ $0x00000320, BX
+	ADDQ $0x04, SI
+	DECQ DI
+	JNE  plane
 	VZEROUPPER
 	RET
 
@@ -976,12 +1161,26 @@ row:
 	DECQ         R14
 	JNS          odd
 	VPERMPD      $0xd8, Y0, Y0
+	CMPL         84(AX), $0x00
+	JNE          hswish1
 	VBROADCASTSS 80(AX), Y5
 	VMULPS       Y0, Y5, Y5
 	VMAXPS       Y0, Y5, Y0
 	VMOVUPS      64(R10), Y3
 	VMASKMOVPS   Y0, Y3, (R12)
-	ADDQ         R9, R12
+	JMP          activated1
+
+hswish1:
+	VMULPS     hswishSixth<>+0(SB), Y0, Y5
+	VADDPS     hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS     hswishZero<>+0(SB), Y5, Y5
+	VMINPS     hswishOne<>+0(SB), Y5, Y5
+	VMULPS     Y5, Y0, Y0
+	VMOVUPS    64(R10), Y3
+	VMASKMOVPS Y0, Y3, (R12)
+
+activated1:
+	ADDQ R9, R12
 
 odd:
 	VMOVUPS      -8(R11)(R8*1), Y3
@@ -1016,17 +1215,31 @@ odd:
 	DECQ         R13
 	JNE          row
 	VPERMPD      $0xd8, Y0, Y0
+	CMPL         84(AX), $0x00
+	JNE          hswish2
 	VBROADCASTSS 80(AX), Y5
 	VMULPS       Y0, Y5, Y5
 	VMAXPS       Y0, Y5, Y0
 	VMOVUPS      64(R10), Y3
 	VMASKMOVPS   Y0, Y3, (R12)
-	ADDQ         R9, R12
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, DX
-	ADDQ         $0x00000320, BX
-	ADDQ         $0x04, SI
-	DECQ         DI
-	JNE          plane
+	JMP          activated2
+
+hswish2:
+	VMULPS     hswishSixth<>+0(SB), Y0, Y5
+	VADDPS     hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS     hswishZero<>+0(SB), Y5, Y5
+	VMINPS     hswishOne<>+0(SB), Y5, Y5
+	VMULPS     Y5, Y0, Y0
+	VMOVUPS    64(R10), Y3
+	VMASKMOVPS Y0, Y3, (R12)
+
+activated2:
+	ADDQ R9, R12
+	ADDQ $0x08, CX
+	ADDQ $0x08, DX
+	ADDQ $0x00000320, BX
+	ADDQ $0x04, SI
+	DECQ DI
+	JNE  plane
 	VZEROUPPER
 	RET

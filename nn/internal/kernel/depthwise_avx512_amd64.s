@@ -38,6 +38,46 @@ DATA oddLanes<>+56(SB)/4, $0x0000001d
 DATA oddLanes<>+60(SB)/4, $0x0000001f
 GLOBL oddLanes<>(SB), RODATA|NOPTR, $64
 
+DATA hswishSixth<>+0(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+4(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+8(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+12(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+16(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+20(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+24(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+28(SB)/4, $0x3e2aaaab
+GLOBL hswishSixth<>(SB), RODATA|NOPTR, $32
+
+DATA hswishHalf<>+0(SB)/4, $0x3f000000
+DATA hswishHalf<>+4(SB)/4, $0x3f000000
+DATA hswishHalf<>+8(SB)/4, $0x3f000000
+DATA hswishHalf<>+12(SB)/4, $0x3f000000
+DATA hswishHalf<>+16(SB)/4, $0x3f000000
+DATA hswishHalf<>+20(SB)/4, $0x3f000000
+DATA hswishHalf<>+24(SB)/4, $0x3f000000
+DATA hswishHalf<>+28(SB)/4, $0x3f000000
+GLOBL hswishHalf<>(SB), RODATA|NOPTR, $32
+
+DATA hswishZero<>+0(SB)/4, $0x00000000
+DATA hswishZero<>+4(SB)/4, $0x00000000
+DATA hswishZero<>+8(SB)/4, $0x00000000
+DATA hswishZero<>+12(SB)/4, $0x00000000
+DATA hswishZero<>+16(SB)/4, $0x00000000
+DATA hswishZero<>+20(SB)/4, $0x00000000
+DATA hswishZero<>+24(SB)/4, $0x00000000
+DATA hswishZero<>+28(SB)/4, $0x00000000
+GLOBL hswishZero<>(SB), RODATA|NOPTR, $32
+
+DATA hswishOne<>+0(SB)/4, $0x3f800000
+DATA hswishOne<>+4(SB)/4, $0x3f800000
+DATA hswishOne<>+8(SB)/4, $0x3f800000
+DATA hswishOne<>+12(SB)/4, $0x3f800000
+DATA hswishOne<>+16(SB)/4, $0x3f800000
+DATA hswishOne<>+20(SB)/4, $0x3f800000
+DATA hswishOne<>+24(SB)/4, $0x3f800000
+DATA hswishOne<>+28(SB)/4, $0x3f800000
+GLOBL hswishOne<>(SB), RODATA|NOPTR, $32
+
 // func depthwise512k3s1w0h1(a *byte)
 // Requires: AVX, AVX512F, AVX512VL, FMA3
 TEXT ·depthwise512k3s1w0h1(SB), NOSPLIT, $0-8
@@ -98,10 +138,23 @@ complete:
 	DECQ        R13
 	JNS         shift
 	VADDPS      Y3, Y0, Y0
+	CMPL        84(AX), $0x00
+	JNE         hswish1
 	VMULPS.BCST 80(AX), Y0, Y6
 	VMAXPS      Y0, Y6, Y0
 	VMOVUPS     Y0, K3, (R11)
-	ADDQ        R9, R11
+	JMP         activated1
+
+hswish1:
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y6
+	VADDPS.BCST hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS.BCST hswishZero<>+0(SB), Y6, Y6
+	VMINPS.BCST hswishOne<>+0(SB), Y6, Y6
+	VMULPS      Y6, Y0, Y0
+	VMOVUPS     Y0, K3, (R11)
+
+activated1:
+	ADDQ R9, R11
 
 shift:
 	VMOVAPS      Y1, Y0
@@ -182,10 +235,23 @@ complete:
 	DECQ        R13
 	JNS         shift
 	VADDPS      Z3, Z0, Z0
+	CMPL        84(AX), $0x00
+	JNE         hswish1
 	VMULPS.BCST 80(AX), Z0, Z6
 	VMAXPS      Z0, Z6, Z0
 	VMOVUPS     Z0, K3, (R11)
-	ADDQ        R9, R11
+	JMP         activated1
+
+hswish1:
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     Z0, K3, (R11)
+
+activated1:
+	ADDQ R9, R11
 
 shift:
 	VMOVAPS      Z1, Z0
@@ -277,13 +343,32 @@ row:
 complete:
 	DECQ        R13
 	JNS         shift
+	CMPL        84(AX), $0x00
+	JNE         hswish1
 	VMULPS.BCST 80(AX), Z0, Z6
 	VMAXPS      Z0, Z6, Z0
 	VMOVUPS     Z0, (R11)
 	VMULPS.BCST 80(AX), Y1, Y7
 	VMAXPS      Y1, Y7, Y1
 	VMOVUPS     Y1, K3, 64(R11)
-	ADDQ        R9, R11
+	JMP         activated1
+
+hswish1:
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     Z0, (R11)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y1, Y1
+	VMOVUPS     Y1, K3, 64(R11)
+
+activated1:
+	ADDQ R9, R11
 
 shift:
 	VMOVAPS      Z2, Z0
@@ -376,13 +461,32 @@ row:
 complete:
 	DECQ        R13
 	JNS         shift
+	CMPL        84(AX), $0x00
+	JNE         hswish1
 	VMULPS.BCST 80(AX), Z0, Z6
 	VMAXPS      Z0, Z6, Z0
 	VMOVUPS     Z0, (R11)
 	VMULPS.BCST 80(AX), Z1, Z7
 	VMAXPS      Z1, Z7, Z1
 	VMOVUPS     Z1, K3, 64(R11)
-	ADDQ        R9, R11
+	JMP         activated1
+
+hswish1:
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     Z0, (R11)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     Z1, K3, 64(R11)
+
+activated1:
+	ADDQ R9, R11
 
 shift:
 	VMOVAPS      Z2, Z0
@@ -490,6 +594,8 @@ row:
 complete:
 	DECQ        R13
 	JNS         shift
+	CMPL        84(AX), $0x00
+	JNE         hswish1
 	VMULPS.BCST 80(AX), Z0, Z9
 	VMAXPS      Z0, Z9, Z0
 	VMOVUPS     Z0, (R11)
@@ -499,7 +605,30 @@ complete:
 	VMULPS.BCST 80(AX), Y2, Y11
 	VMAXPS      Y2, Y11, Y2
 	VMOVUPS     Y2, K3, 128(R11)
-	ADDQ        R9, R11
+	JMP         activated1
+
+hswish1:
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z0, Z0
+	VMOVUPS     Z0, (R11)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z1, Z1
+	VMOVUPS     Z1, 64(R11)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y11
+	VADDPS.BCST hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS.BCST hswishZero<>+0(SB), Y11, Y11
+	VMINPS.BCST hswishOne<>+0(SB), Y11, Y11
+	VMULPS      Y11, Y2, Y2
+	VMOVUPS     Y2, K3, 128(R11)
+
+activated1:
+	ADDQ R9, R11
 
 shift:
 	VMOVAPS      Z3, Z0
@@ -610,6 +739,8 @@ row:
 complete:
 	DECQ        R13
 	JNS         shift
+	CMPL        84(AX), $0x00
+	JNE         hswish1
 	VMULPS.BCST 80(AX), Z0, Z9
 	VMAXPS      Z0, Z9, Z0
 	VMOVUPS     Z0, (R11)
@@ -619,7 +750,30 @@ complete:
 	VMULPS.BCST 80(AX), Z2, Z11
 	VMAXPS      Z2, Z11, Z2
 	VMOVUPS     Z2, K3, 128(R11)
-	ADDQ        R9, R11
+	JMP         activated1
+
+hswish1:
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z0, Z0
+	VMOVUPS     Z0, (R11)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z1, Z1
+	VMOVUPS     Z1, 64(R11)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z11
+	VADDPS.BCST hswishHalf<>+0(SB), Z11, Z11
+	VMAXPS.BCST hswishZero<>+0(SB), Z11, Z11
+	VMINPS.BCST hswishOne<>+0(SB), Z11, Z11
+	VMULPS      Z11, Z2, Z2
+	VMOVUPS     Z2, K3, 128(R11)
+
+activated1:
+	ADDQ R9, R11
 
 shift:
 	VMOVAPS      Z3, Z0
@@ -737,10 +891,23 @@ complete:
 	DECQ        R13
 	JNS         shift
 	VADDPS      Y5, Y0, Y0
+	CMPL        84(AX), $0x00
+	JNE         hswish1
 	VMULPS.BCST 80(AX), Y0, Y10
 	VMAXPS      Y0, Y10, Y0
 	VMOVUPS     Y0, K3, (R11)
-	ADDQ        R9, R11
+	JMP         activated1
+
+hswish1:
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y10
+	VADDPS.BCST hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS.BCST hswishZero<>+0(SB), Y10, Y10
+	VMINPS.BCST hswishOne<>+0(SB), Y10, Y10
+	VMULPS      Y10, Y0, Y0
+	VMOVUPS     Y0, K3, (R11)
+
+activated1:
+	ADDQ R9, R11
 
 shift:
 	VMOVAPS      Y1, Y0
@@ -857,10 +1024,23 @@ row:
 complete:
 	DECQ        R13
 	JNS         shift
+	CMPL        84(AX), $0x00
+	JNE         hswish1
 	VMULPS.BCST 80(AX), Z0, Z5
 	VMAXPS      Z0, Z5, Z0
 	VMOVUPS     Z0, K3, (R11)
-	ADDQ        R9, R11
+	JMP         activated1
+
+hswish1:
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z0, Z0
+	VMOVUPS     Z0, K3, (R11)
+
+activated1:
+	ADDQ R9, R11
 
 shift:
 	VMOVAPS      Z1, Z0
@@ -1002,13 +1182,32 @@ row:
 complete:
 	DECQ        R13
 	JNS         shift
+	CMPL        84(AX), $0x00
+	JNE         hswish1
 	VMULPS.BCST 80(AX), Z0, Z10
 	VMAXPS      Z0, Z10, Z0
 	VMOVUPS     Z0, (R11)
 	VMULPS.BCST 80(AX), Y1, Y11
 	VMAXPS      Y1, Y11, Y1
 	VMOVUPS     Y1, K3, 64(R11)
-	ADDQ        R9, R11
+	JMP         activated1
+
+hswish1:
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z0, Z0
+	VMOVUPS     Z0, (R11)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y11
+	VADDPS.BCST hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS.BCST hswishZero<>+0(SB), Y11, Y11
+	VMINPS.BCST hswishOne<>+0(SB), Y11, Y11
+	VMULPS      Y11, Y1, Y1
+	VMOVUPS     Y1, K3, 64(R11)
+
+activated1:
+	ADDQ R9, R11
 
 shift:
 	VMOVAPS      Z2, Z0
@@ -1096,20 +1295,33 @@ row:
 	VALIGND        $0x07, Y7, Y4, Y7
 	VFMADD231PS    Y14, Y7, Y0
 	VFMADD231PS    Y8, Y7, Y1
+	CMPL           84(AX), $0x00
+	JNE            hswish1
 	VMULPS.BCST    80(AX), Y0, Y7
 	VMAXPS         Y0, Y7, Y0
 	VMOVUPS        Y0, K3, (R11)
-	ADDQ           R9, R11
-	VMOVAPS        Y1, Y0
-	LEAQ           (R10)(R8*2), R10
-	DECQ           R12
-	JNE            row
-	ADDQ           $0x08, CX
-	ADDQ           $0x08, DX
-	ADDQ           $0x00000024, BX
-	ADDQ           $0x04, SI
-	DECQ           DI
-	JNE            plane
+	JMP            activated1
+
+hswish1:
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y0, Y0
+	VMOVUPS     Y0, K3, (R11)
+
+activated1:
+	ADDQ    R9, R11
+	VMOVAPS Y1, Y0
+	LEAQ    (R10)(R8*2), R10
+	DECQ    R12
+	JNE     row
+	ADDQ    $0x08, CX
+	ADDQ    $0x08, DX
+	ADDQ    $0x00000024, BX
+	ADDQ    $0x04, SI
+	DECQ    DI
+	JNE     plane
 	VZEROUPPER
 	RET
 
@@ -1175,20 +1387,33 @@ row:
 	VALIGND        $0x0f, Z7, Z4, Z7
 	VFMADD231PS    Z14, Z7, Z0
 	VFMADD231PS    Z8, Z7, Z1
+	CMPL           84(AX), $0x00
+	JNE            hswish1
 	VMULPS.BCST    80(AX), Z0, Z7
 	VMAXPS         Z0, Z7, Z0
 	VMOVUPS        Z0, K3, (R11)
-	ADDQ           R9, R11
-	VMOVAPS        Z1, Z0
-	LEAQ           (R10)(R8*2), R10
-	DECQ           R12
-	JNE            row
-	ADDQ           $0x08, CX
-	ADDQ           $0x08, DX
-	ADDQ           $0x00000024, BX
-	ADDQ           $0x04, SI
-	DECQ           DI
-	JNE            plane
+	JMP            activated1
+
+hswish1:
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     Z0, K3, (R11)
+
+activated1:
+	ADDQ    R9, R11
+	VMOVAPS Z1, Z0
+	LEAQ    (R10)(R8*2), R10
+	DECQ    R12
+	JNE     row
+	ADDQ    $0x08, CX
+	ADDQ    $0x08, DX
+	ADDQ    $0x00000024, BX
+	ADDQ    $0x04, SI
+	DECQ    DI
+	JNE     plane
 	VZEROUPPER
 	RET
 
@@ -1276,10 +1501,23 @@ row:
 	VFMADD231PS      Y12, Y7, Y2
 	DECQ             R13
 	JNS              odd
+	CMPL             84(AX), $0x00
+	JNE              hswish1
 	VMULPS.BCST      80(AX), Y0, Y7
 	VMAXPS           Y0, Y7, Y0
 	VMOVUPS          Y0, K3, (R11)
-	ADDQ             R9, R11
+	JMP              activated1
+
+hswish1:
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y0, Y0
+	VMOVUPS     Y0, K3, (R11)
+
+activated1:
+	ADDQ R9, R11
 
 odd:
 	VMOVUPS        (R10)(R8*1), Y3
@@ -1309,15 +1547,28 @@ odd:
 	LEAQ           (R10)(R8*2), R10
 	DECQ           R12
 	JNE            row
+	CMPL           84(AX), $0x00
+	JNE            hswish2
 	VMULPS.BCST    80(AX), Y0, Y7
 	VMAXPS         Y0, Y7, Y0
 	VMOVUPS        Y0, K3, (R11)
-	ADDQ           $0x08, CX
-	ADDQ           $0x08, DX
-	ADDQ           $0x00000064, BX
-	ADDQ           $0x04, SI
-	DECQ           DI
-	JNE            plane
+	JMP            activated2
+
+hswish2:
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y0, Y0
+	VMOVUPS     Y0, K3, (R11)
+
+activated2:
+	ADDQ $0x08, CX
+	ADDQ $0x08, DX
+	ADDQ $0x00000064, BX
+	ADDQ $0x04, SI
+	DECQ DI
+	JNE  plane
 	VZEROUPPER
 	RET
 
@@ -1405,10 +1656,23 @@ row:
 	VFMADD231PS      Z12, Z7, Z2
 	DECQ             R13
 	JNS              odd
+	CMPL             84(AX), $0x00
+	JNE              hswish1
 	VMULPS.BCST      80(AX), Z0, Z7
 	VMAXPS           Z0, Z7, Z0
 	VMOVUPS          Z0, K3, (R11)
-	ADDQ             R9, R11
+	JMP              activated1
+
+hswish1:
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     Z0, K3, (R11)
+
+activated1:
+	ADDQ R9, R11
 
 odd:
 	VMOVUPS        (R10)(R8*1), Z3
@@ -1438,14 +1702,27 @@ odd:
 	LEAQ           (R10)(R8*2), R10
 	DECQ           R12
 	JNE            row
+	CMPL           84(AX), $0x00
+	JNE            hswish2
 	VMULPS.BCST    80(AX), Z0, Z7
 	VMAXPS         Z0, Z7, Z0
 	VMOVUPS        Z0, K3, (R11)
-	ADDQ           $0x08, CX
-	ADDQ           $0x08, DX
-	ADDQ           $0x00000064, BX
-	ADDQ           $0x04, SI
-	DECQ           DI
-	JNE            plane
+	JMP            activated2
+
+hswish2:
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     Z0, K3, (R11)
+
+activated2:
+	ADDQ $0x08, CX
+	ADDQ $0x08, DX
+	ADDQ $0x00000064, BX
+	ADDQ $0x04, SI
+	DECQ DI
+	JNE  plane
 	VZEROUPPER
 	RET

@@ -2,6 +2,12 @@
 
 #include "textflag.h"
 
+DATA hswish<>+0(SB)/4, $0x3e2aaaab
+DATA hswish<>+4(SB)/4, $0x3f000000
+DATA hswish<>+8(SB)/4, $0x00000000
+DATA hswish<>+12(SB)/4, $0x3f800000
+GLOBL hswish<>(SB), RODATA|NOPTR, $16
+
 // func depthwiseNEONk3s1v1(a *byte)
 TEXT ·depthwiseNEONk3s1v1(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -57,8 +63,25 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish1
 	WORD $0x6e29dc4a // fmul v10.4s, v2.4s, v9.4s
 	WORD $0x4e2ac442 // fmaxnm v2.4s, v2.4s, v10.4s
+	B activated1
+
+hswish1:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc49 // fmul v9.4s, v2.4s, v28.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+
+activated1:
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
 	ADD R8, R15, R15
@@ -83,8 +106,25 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish2
 	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
 	WORD $0x4e2ac400 // fmaxnm v0.4s, v0.4s, v10.4s
+	B activated2
+
+hswish2:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc09 // fmul v9.4s, v0.4s, v28.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+
+activated2:
 	ADD R12, R17, R19
 	FMOVQ F0, 0(R19)
 	ADD R8, R15, R15
@@ -109,8 +149,25 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish3
 	WORD $0x6e29dc2a // fmul v10.4s, v1.4s, v9.4s
 	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	B activated3
+
+hswish3:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc29 // fmul v9.4s, v1.4s, v28.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+
+activated3:
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
 	ADD R8, R15, R15
@@ -118,8 +175,25 @@ turn0:
 	BNE turn0
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish4
 	WORD $0x6e29dc4a // fmul v10.4s, v2.4s, v9.4s
 	WORD $0x4e2ac442 // fmaxnm v2.4s, v2.4s, v10.4s
+	B activated4
+
+hswish4:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc49 // fmul v9.4s, v2.4s, v28.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+
+activated4:
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
 	ADD R8, R15, R15
@@ -130,8 +204,25 @@ turn0:
 end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish5
 	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
 	WORD $0x4e2ac400 // fmaxnm v0.4s, v0.4s, v10.4s
+	B activated5
+
+hswish5:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc09 // fmul v9.4s, v0.4s, v28.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+
+activated5:
 	ADD R12, R17, R19
 	FMOVQ F0, 0(R19)
 	ADD R8, R15, R15
@@ -142,8 +233,25 @@ end0:
 end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish6
 	WORD $0x6e29dc2a // fmul v10.4s, v1.4s, v9.4s
 	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	B activated6
+
+hswish6:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc29 // fmul v9.4s, v1.4s, v28.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+
+activated6:
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
 	ADD R8, R15, R15
@@ -220,10 +328,32 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish7
 	WORD $0x6e2cdc8d // fmul v13.4s, v4.4s, v12.4s
 	WORD $0x6e2cdcae // fmul v14.4s, v5.4s, v12.4s
 	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
 	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+	B activated7
+
+hswish7:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc8c // fmul v12.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcad // fmul v13.4s, v5.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+
+activated7:
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
@@ -262,10 +392,32 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish8
 	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
 	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
 	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
 	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	B activated8
+
+hswish8:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc0c // fmul v12.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2d // fmul v13.4s, v1.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+
+activated8:
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
@@ -304,10 +456,32 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish9
 	WORD $0x6e2cdc4d // fmul v13.4s, v2.4s, v12.4s
 	WORD $0x6e2cdc6e // fmul v14.4s, v3.4s, v12.4s
 	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
 	WORD $0x4e2ec463 // fmaxnm v3.4s, v3.4s, v14.4s
+	B activated9
+
+hswish9:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc4c // fmul v12.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6d // fmul v13.4s, v3.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+
+activated9:
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F3, 0(R19)
@@ -316,10 +490,32 @@ turn0:
 	BNE turn0
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish10
 	WORD $0x6e2cdc8d // fmul v13.4s, v4.4s, v12.4s
 	WORD $0x6e2cdcae // fmul v14.4s, v5.4s, v12.4s
 	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
 	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+	B activated10
+
+hswish10:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc8c // fmul v12.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcad // fmul v13.4s, v5.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+
+activated10:
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
@@ -331,10 +527,32 @@ turn0:
 end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish11
 	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
 	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
 	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
 	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	B activated11
+
+hswish11:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc0c // fmul v12.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2d // fmul v13.4s, v1.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+
+activated11:
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
@@ -346,10 +564,32 @@ end0:
 end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish12
 	WORD $0x6e2cdc4d // fmul v13.4s, v2.4s, v12.4s
 	WORD $0x6e2cdc6e // fmul v14.4s, v3.4s, v12.4s
 	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
 	WORD $0x4e2ec463 // fmaxnm v3.4s, v3.4s, v14.4s
+	B activated12
+
+hswish12:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc4c // fmul v12.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6d // fmul v13.4s, v3.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+
+activated12:
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F3, 0(R19)
@@ -441,12 +681,39 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish13
 	WORD $0x6e2fdcd0 // fmul v16.4s, v6.4s, v15.4s
 	WORD $0x6e2fdcf1 // fmul v17.4s, v7.4s, v15.4s
 	WORD $0x6e2fdd12 // fmul v18.4s, v8.4s, v15.4s
 	WORD $0x4e30c4c6 // fmaxnm v6.4s, v6.4s, v16.4s
 	WORD $0x4e31c4e7 // fmaxnm v7.4s, v7.4s, v17.4s
 	WORD $0x4e32c508 // fmaxnm v8.4s, v8.4s, v18.4s
+	B activated13
+
+hswish13:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdccf // fmul v15.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf0 // fmul v16.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd11 // fmul v17.4s, v8.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
+	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
+	WORD $0x6e31dd08 // fmul v8.4s, v8.4s, v17.4s
+
+activated13:
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F8, 0(R19)
@@ -498,12 +765,39 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish14
 	WORD $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
 	WORD $0x6e2fdc31 // fmul v17.4s, v1.4s, v15.4s
 	WORD $0x6e2fdc52 // fmul v18.4s, v2.4s, v15.4s
 	WORD $0x4e30c400 // fmaxnm v0.4s, v0.4s, v16.4s
 	WORD $0x4e31c421 // fmaxnm v1.4s, v1.4s, v17.4s
 	WORD $0x4e32c442 // fmaxnm v2.4s, v2.4s, v18.4s
+	B activated14
+
+hswish14:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc0f // fmul v15.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc30 // fmul v16.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc51 // fmul v17.4s, v2.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
+
+activated14:
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
@@ -555,12 +849,39 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish15
 	WORD $0x6e2fdc70 // fmul v16.4s, v3.4s, v15.4s
 	WORD $0x6e2fdc91 // fmul v17.4s, v4.4s, v15.4s
 	WORD $0x6e2fdcb2 // fmul v18.4s, v5.4s, v15.4s
 	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
 	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
 	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+	B activated15
+
+hswish15:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc6f // fmul v15.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc90 // fmul v16.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb1 // fmul v17.4s, v5.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+
+activated15:
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
@@ -569,12 +890,39 @@ turn0:
 	BNE turn0
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish16
 	WORD $0x6e2fdcd0 // fmul v16.4s, v6.4s, v15.4s
 	WORD $0x6e2fdcf1 // fmul v17.4s, v7.4s, v15.4s
 	WORD $0x6e2fdd12 // fmul v18.4s, v8.4s, v15.4s
 	WORD $0x4e30c4c6 // fmaxnm v6.4s, v6.4s, v16.4s
 	WORD $0x4e31c4e7 // fmaxnm v7.4s, v7.4s, v17.4s
 	WORD $0x4e32c508 // fmaxnm v8.4s, v8.4s, v18.4s
+	B activated16
+
+hswish16:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdccf // fmul v15.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf0 // fmul v16.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd11 // fmul v17.4s, v8.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
+	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
+	WORD $0x6e31dd08 // fmul v8.4s, v8.4s, v17.4s
+
+activated16:
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F8, 0(R19)
@@ -586,12 +934,39 @@ turn0:
 end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish17
 	WORD $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
 	WORD $0x6e2fdc31 // fmul v17.4s, v1.4s, v15.4s
 	WORD $0x6e2fdc52 // fmul v18.4s, v2.4s, v15.4s
 	WORD $0x4e30c400 // fmaxnm v0.4s, v0.4s, v16.4s
 	WORD $0x4e31c421 // fmaxnm v1.4s, v1.4s, v17.4s
 	WORD $0x4e32c442 // fmaxnm v2.4s, v2.4s, v18.4s
+	B activated17
+
+hswish17:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc0f // fmul v15.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc30 // fmul v16.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc51 // fmul v17.4s, v2.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
+
+activated17:
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
@@ -603,12 +978,39 @@ end0:
 end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish18
 	WORD $0x6e2fdc70 // fmul v16.4s, v3.4s, v15.4s
 	WORD $0x6e2fdc91 // fmul v17.4s, v4.4s, v15.4s
 	WORD $0x6e2fdcb2 // fmul v18.4s, v5.4s, v15.4s
 	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
 	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
 	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+	B activated18
+
+hswish18:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc6f // fmul v15.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc90 // fmul v16.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb1 // fmul v17.4s, v5.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+
+activated18:
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
@@ -714,6 +1116,8 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish19
 	WORD $0x6e32dd13 // fmul v19.4s, v8.4s, v18.4s
 	WORD $0x6e32dd34 // fmul v20.4s, v9.4s, v18.4s
 	WORD $0x6e32dd55 // fmul v21.4s, v10.4s, v18.4s
@@ -722,6 +1126,36 @@ turn0:
 	WORD $0x4e34c529 // fmaxnm v9.4s, v9.4s, v20.4s
 	WORD $0x4e35c54a // fmaxnm v10.4s, v10.4s, v21.4s
 	WORD $0x4e36c56b // fmaxnm v11.4s, v11.4s, v22.4s
+	B activated19
+
+hswish19:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdd12 // fmul v18.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd33 // fmul v19.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd54 // fmul v20.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd75 // fmul v21.4s, v11.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x6e32dd08 // fmul v8.4s, v8.4s, v18.4s
+	WORD $0x6e33dd29 // fmul v9.4s, v9.4s, v19.4s
+	WORD $0x6e34dd4a // fmul v10.4s, v10.4s, v20.4s
+	WORD $0x6e35dd6b // fmul v11.4s, v11.4s, v21.4s
+
+activated19:
 	FSTPQ (F8, F9), 0(R17)
 	FMOVQ F10, 32(R17)
 	ADD R12, R17, R19
@@ -787,6 +1221,8 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish20
 	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
 	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
 	WORD $0x6e32dc55 // fmul v21.4s, v2.4s, v18.4s
@@ -795,6 +1231,36 @@ turn0:
 	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
 	WORD $0x4e35c442 // fmaxnm v2.4s, v2.4s, v21.4s
 	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
+	B activated20
+
+hswish20:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc12 // fmul v18.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc33 // fmul v19.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc54 // fmul v20.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc75 // fmul v21.4s, v3.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
+	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
+	WORD $0x6e34dc42 // fmul v2.4s, v2.4s, v20.4s
+	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
+
+activated20:
 	FSTPQ (F0, F1), 0(R17)
 	FMOVQ F2, 32(R17)
 	ADD R12, R17, R19
@@ -860,6 +1326,8 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish21
 	WORD $0x6e32dc93 // fmul v19.4s, v4.4s, v18.4s
 	WORD $0x6e32dcb4 // fmul v20.4s, v5.4s, v18.4s
 	WORD $0x6e32dcd5 // fmul v21.4s, v6.4s, v18.4s
@@ -868,6 +1336,36 @@ turn0:
 	WORD $0x4e34c4a5 // fmaxnm v5.4s, v5.4s, v20.4s
 	WORD $0x4e35c4c6 // fmaxnm v6.4s, v6.4s, v21.4s
 	WORD $0x4e36c4e7 // fmaxnm v7.4s, v7.4s, v22.4s
+	B activated21
+
+hswish21:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc92 // fmul v18.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb3 // fmul v19.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd4 // fmul v20.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf5 // fmul v21.4s, v7.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x6e32dc84 // fmul v4.4s, v4.4s, v18.4s
+	WORD $0x6e33dca5 // fmul v5.4s, v5.4s, v19.4s
+	WORD $0x6e34dcc6 // fmul v6.4s, v6.4s, v20.4s
+	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
+
+activated21:
 	FSTPQ (F4, F5), 0(R17)
 	FMOVQ F6, 32(R17)
 	ADD R12, R17, R19
@@ -877,6 +1375,8 @@ turn0:
 	BNE turn0
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish22
 	WORD $0x6e32dd13 // fmul v19.4s, v8.4s, v18.4s
 	WORD $0x6e32dd34 // fmul v20.4s, v9.4s, v18.4s
 	WORD $0x6e32dd55 // fmul v21.4s, v10.4s, v18.4s
@@ -885,6 +1385,36 @@ turn0:
 	WORD $0x4e34c529 // fmaxnm v9.4s, v9.4s, v20.4s
 	WORD $0x4e35c54a // fmaxnm v10.4s, v10.4s, v21.4s
 	WORD $0x4e36c56b // fmaxnm v11.4s, v11.4s, v22.4s
+	B activated22
+
+hswish22:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdd12 // fmul v18.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd33 // fmul v19.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd54 // fmul v20.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd75 // fmul v21.4s, v11.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x6e32dd08 // fmul v8.4s, v8.4s, v18.4s
+	WORD $0x6e33dd29 // fmul v9.4s, v9.4s, v19.4s
+	WORD $0x6e34dd4a // fmul v10.4s, v10.4s, v20.4s
+	WORD $0x6e35dd6b // fmul v11.4s, v11.4s, v21.4s
+
+activated22:
 	FSTPQ (F8, F9), 0(R17)
 	FMOVQ F10, 32(R17)
 	ADD R12, R17, R19
@@ -897,6 +1427,8 @@ turn0:
 end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish23
 	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
 	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
 	WORD $0x6e32dc55 // fmul v21.4s, v2.4s, v18.4s
@@ -905,6 +1437,36 @@ end0:
 	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
 	WORD $0x4e35c442 // fmaxnm v2.4s, v2.4s, v21.4s
 	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
+	B activated23
+
+hswish23:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc12 // fmul v18.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc33 // fmul v19.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc54 // fmul v20.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc75 // fmul v21.4s, v3.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
+	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
+	WORD $0x6e34dc42 // fmul v2.4s, v2.4s, v20.4s
+	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
+
+activated23:
 	FSTPQ (F0, F1), 0(R17)
 	FMOVQ F2, 32(R17)
 	ADD R12, R17, R19
@@ -917,6 +1479,8 @@ end0:
 end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish24
 	WORD $0x6e32dc93 // fmul v19.4s, v4.4s, v18.4s
 	WORD $0x6e32dcb4 // fmul v20.4s, v5.4s, v18.4s
 	WORD $0x6e32dcd5 // fmul v21.4s, v6.4s, v18.4s
@@ -925,6 +1489,36 @@ end1:
 	WORD $0x4e34c4a5 // fmaxnm v5.4s, v5.4s, v20.4s
 	WORD $0x4e35c4c6 // fmaxnm v6.4s, v6.4s, v21.4s
 	WORD $0x4e36c4e7 // fmaxnm v7.4s, v7.4s, v22.4s
+	B activated24
+
+hswish24:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc92 // fmul v18.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb3 // fmul v19.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd4 // fmul v20.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf5 // fmul v21.4s, v7.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x6e32dc84 // fmul v4.4s, v4.4s, v18.4s
+	WORD $0x6e33dca5 // fmul v5.4s, v5.4s, v19.4s
+	WORD $0x6e34dcc6 // fmul v6.4s, v6.4s, v20.4s
+	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
+
+activated24:
 	FSTPQ (F4, F5), 0(R17)
 	FMOVQ F6, 32(R17)
 	ADD R12, R17, R19
@@ -996,8 +1590,25 @@ turn0:
 	WORD $0x4f8219a1 // fmla v1.4s, v13.4s, v2.s[2]
 	ADD R7, R13, R13
 	ADD R7, R14, R14
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish25
 	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
 	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	B activated25
+
+hswish25:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+
+activated25:
 	ADD R12, R15, R19
 	FMOVQ F0, 0(R19)
 	ADD R8, R15, R15
@@ -1027,8 +1638,25 @@ turn0:
 	WORD $0x4f8219a0 // fmla v0.4s, v13.4s, v2.s[2]
 	ADD R7, R13, R13
 	ADD R7, R14, R14
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish26
 	WORD $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
 	WORD $0x4e29c421 // fmaxnm v1.4s, v1.4s, v9.4s
+	B activated26
+
+hswish26:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc28 // fmul v8.4s, v1.4s, v28.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+
+activated26:
 	ADD R12, R15, R19
 	FMOVQ F1, 0(R19)
 	ADD R8, R15, R15
@@ -1122,10 +1750,32 @@ turn0:
 	WORD $0x4f841a63 // fmla v3.4s, v19.4s, v4.s[2]
 	ADD R7, R13, R13
 	ADD R7, R14, R14
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish27
 	WORD $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
 	WORD $0x6e2adc2c // fmul v12.4s, v1.4s, v10.4s
 	WORD $0x4e2bc400 // fmaxnm v0.4s, v0.4s, v11.4s
 	WORD $0x4e2cc421 // fmaxnm v1.4s, v1.4s, v12.4s
+	B activated27
+
+hswish27:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc0a // fmul v10.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2b // fmul v11.4s, v1.4s, v28.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+
+activated27:
 	FMOVQ F0, 0(R15)
 	ADD R12, R15, R19
 	FMOVQ F1, 0(R19)
@@ -1172,10 +1822,32 @@ turn0:
 	WORD $0x4f841a61 // fmla v1.4s, v19.4s, v4.s[2]
 	ADD R7, R13, R13
 	ADD R7, R14, R14
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish28
 	WORD $0x6e2adc4b // fmul v11.4s, v2.4s, v10.4s
 	WORD $0x6e2adc6c // fmul v12.4s, v3.4s, v10.4s
 	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
 	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
+	B activated28
+
+hswish28:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc4a // fmul v10.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6b // fmul v11.4s, v3.4s, v28.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+
+activated28:
 	FMOVQ F2, 0(R15)
 	ADD R12, R15, R19
 	FMOVQ F3, 0(R19)
@@ -1285,12 +1957,39 @@ turn0:
 	WORD $0x4f861b25 // fmla v5.4s, v25.4s, v6.s[2]
 	ADD R7, R13, R13
 	ADD R7, R14, R14
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish29
 	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
 	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
 	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
 	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
 	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
 	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	B activated29
+
+hswish29:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc0c // fmul v12.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2d // fmul v13.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4e // fmul v14.4s, v2.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+
+activated29:
 	FSTPQ (F0, F1), 0(R15)
 	ADD R12, R15, R19
 	FMOVQ F2, 0(R19)
@@ -1351,12 +2050,39 @@ turn0:
 	WORD $0x4f861b22 // fmla v2.4s, v25.4s, v6.s[2]
 	ADD R7, R13, R13
 	ADD R7, R14, R14
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish30
 	WORD $0x6e2cdc6d // fmul v13.4s, v3.4s, v12.4s
 	WORD $0x6e2cdc8e // fmul v14.4s, v4.4s, v12.4s
 	WORD $0x6e2cdcaf // fmul v15.4s, v5.4s, v12.4s
 	WORD $0x4e2dc463 // fmaxnm v3.4s, v3.4s, v13.4s
 	WORD $0x4e2ec484 // fmaxnm v4.4s, v4.4s, v14.4s
 	WORD $0x4e2fc4a5 // fmaxnm v5.4s, v5.4s, v15.4s
+	B activated30
+
+hswish30:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc6c // fmul v12.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8d // fmul v13.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcae // fmul v14.4s, v5.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x6e2ddc84 // fmul v4.4s, v4.4s, v13.4s
+	WORD $0x6e2edca5 // fmul v5.4s, v5.4s, v14.4s
+
+activated30:
 	FSTPQ (F3, F4), 0(R15)
 	ADD R12, R15, R19
 	FMOVQ F5, 0(R19)
@@ -1481,6 +2207,8 @@ turn0:
 	WORD $0x4f881be7 // fmla v7.4s, v31.4s, v8.s[2]
 	ADD R7, R13, R13
 	ADD R7, R14, R14
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish31
 	WORD $0x6e2edc0f // fmul v15.4s, v0.4s, v14.4s
 	WORD $0x6e2edc30 // fmul v16.4s, v1.4s, v14.4s
 	WORD $0x6e2edc51 // fmul v17.4s, v2.4s, v14.4s
@@ -1489,6 +2217,36 @@ turn0:
 	WORD $0x4e30c421 // fmaxnm v1.4s, v1.4s, v16.4s
 	WORD $0x4e31c442 // fmaxnm v2.4s, v2.4s, v17.4s
 	WORD $0x4e32c463 // fmaxnm v3.4s, v3.4s, v18.4s
+	B activated31
+
+hswish31:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc0e // fmul v14.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2f // fmul v15.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc50 // fmul v16.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc71 // fmul v17.4s, v3.4s, v28.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD $0x6e31dc63 // fmul v3.4s, v3.4s, v17.4s
+
+activated31:
 	FSTPQ (F0, F1), 0(R15)
 	FMOVQ F2, 32(R15)
 	ADD R12, R15, R19
@@ -1564,6 +2322,8 @@ turn0:
 	WORD $0x4f881be3 // fmla v3.4s, v31.4s, v8.s[2]
 	ADD R7, R13, R13
 	ADD R7, R14, R14
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish32
 	WORD $0x6e2edc8f // fmul v15.4s, v4.4s, v14.4s
 	WORD $0x6e2edcb0 // fmul v16.4s, v5.4s, v14.4s
 	WORD $0x6e2edcd1 // fmul v17.4s, v6.4s, v14.4s
@@ -1572,6 +2332,36 @@ turn0:
 	WORD $0x4e30c4a5 // fmaxnm v5.4s, v5.4s, v16.4s
 	WORD $0x4e31c4c6 // fmaxnm v6.4s, v6.4s, v17.4s
 	WORD $0x4e32c4e7 // fmaxnm v7.4s, v7.4s, v18.4s
+	B activated32
+
+hswish32:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc8e // fmul v14.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcaf // fmul v15.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd0 // fmul v16.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf1 // fmul v17.4s, v7.4s, v28.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
+	WORD $0x6e2fdca5 // fmul v5.4s, v5.4s, v15.4s
+	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
+	WORD $0x6e31dce7 // fmul v7.4s, v7.4s, v17.4s
+
+activated32:
 	FSTPQ (F4, F5), 0(R15)
 	FMOVQ F6, 32(R15)
 	ADD R12, R15, R19
@@ -1668,8 +2458,25 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish33
 	WORD $0x6e31dc72 // fmul v18.4s, v3.4s, v17.4s
 	WORD $0x4e32c463 // fmaxnm v3.4s, v3.4s, v18.4s
+	B activated33
+
+hswish33:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc71 // fmul v17.4s, v3.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc63 // fmul v3.4s, v3.4s, v17.4s
+
+activated33:
 	ADD R12, R17, R19
 	FMOVQ F3, 0(R19)
 	ADD R8, R15, R15
@@ -1714,8 +2521,25 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish34
 	WORD $0x6e31dc92 // fmul v18.4s, v4.4s, v17.4s
 	WORD $0x4e32c484 // fmaxnm v4.4s, v4.4s, v18.4s
+	B activated34
+
+hswish34:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc91 // fmul v17.4s, v4.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc84 // fmul v4.4s, v4.4s, v17.4s
+
+activated34:
 	ADD R12, R17, R19
 	FMOVQ F4, 0(R19)
 	ADD R8, R15, R15
@@ -1760,8 +2584,25 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish35
 	WORD $0x6e31dc12 // fmul v18.4s, v0.4s, v17.4s
 	WORD $0x4e32c400 // fmaxnm v0.4s, v0.4s, v18.4s
+	B activated35
+
+hswish35:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc11 // fmul v17.4s, v0.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
+
+activated35:
 	ADD R12, R17, R19
 	FMOVQ F0, 0(R19)
 	ADD R8, R15, R15
@@ -1806,8 +2647,25 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish36
 	WORD $0x6e31dc32 // fmul v18.4s, v1.4s, v17.4s
 	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
+	B activated36
+
+hswish36:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc31 // fmul v17.4s, v1.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+
+activated36:
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
 	ADD R8, R15, R15
@@ -1852,8 +2710,25 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish37
 	WORD $0x6e31dc52 // fmul v18.4s, v2.4s, v17.4s
 	WORD $0x4e32c442 // fmaxnm v2.4s, v2.4s, v18.4s
+	B activated37
+
+hswish37:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc51 // fmul v17.4s, v2.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
+
+activated37:
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
 	ADD R8, R15, R15
@@ -1861,15 +2736,49 @@ turn0:
 	BNE turn0
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish38
 	WORD $0x6e31dc72 // fmul v18.4s, v3.4s, v17.4s
 	WORD $0x4e32c463 // fmaxnm v3.4s, v3.4s, v18.4s
+	B activated38
+
+hswish38:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc71 // fmul v17.4s, v3.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc63 // fmul v3.4s, v3.4s, v17.4s
+
+activated38:
 	ADD R12, R17, R19
 	FMOVQ F3, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish39
 	WORD $0x6e31dc92 // fmul v18.4s, v4.4s, v17.4s
 	WORD $0x4e32c484 // fmaxnm v4.4s, v4.4s, v18.4s
+	B activated39
+
+hswish39:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc91 // fmul v17.4s, v4.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc84 // fmul v4.4s, v4.4s, v17.4s
+
+activated39:
 	ADD R12, R17, R19
 	FMOVQ F4, 0(R19)
 	ADD R8, R15, R15
@@ -1880,15 +2789,49 @@ turn0:
 end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish40
 	WORD $0x6e31dc92 // fmul v18.4s, v4.4s, v17.4s
 	WORD $0x4e32c484 // fmaxnm v4.4s, v4.4s, v18.4s
+	B activated40
+
+hswish40:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc91 // fmul v17.4s, v4.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc84 // fmul v4.4s, v4.4s, v17.4s
+
+activated40:
 	ADD R12, R17, R19
 	FMOVQ F4, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish41
 	WORD $0x6e31dc12 // fmul v18.4s, v0.4s, v17.4s
 	WORD $0x4e32c400 // fmaxnm v0.4s, v0.4s, v18.4s
+	B activated41
+
+hswish41:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc11 // fmul v17.4s, v0.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
+
+activated41:
 	ADD R12, R17, R19
 	FMOVQ F0, 0(R19)
 	ADD R8, R15, R15
@@ -1899,15 +2842,49 @@ end0:
 end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish42
 	WORD $0x6e31dc12 // fmul v18.4s, v0.4s, v17.4s
 	WORD $0x4e32c400 // fmaxnm v0.4s, v0.4s, v18.4s
+	B activated42
+
+hswish42:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc11 // fmul v17.4s, v0.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
+
+activated42:
 	ADD R12, R17, R19
 	FMOVQ F0, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish43
 	WORD $0x6e31dc32 // fmul v18.4s, v1.4s, v17.4s
 	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
+	B activated43
+
+hswish43:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc31 // fmul v17.4s, v1.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+
+activated43:
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
 	ADD R8, R15, R15
@@ -1918,15 +2895,49 @@ end1:
 end2:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish44
 	WORD $0x6e31dc32 // fmul v18.4s, v1.4s, v17.4s
 	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
+	B activated44
+
+hswish44:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc31 // fmul v17.4s, v1.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+
+activated44:
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish45
 	WORD $0x6e31dc52 // fmul v18.4s, v2.4s, v17.4s
 	WORD $0x4e32c442 // fmaxnm v2.4s, v2.4s, v18.4s
+	B activated45
+
+hswish45:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc51 // fmul v17.4s, v2.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
+
+activated45:
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
 	ADD R8, R15, R15
@@ -1937,15 +2948,49 @@ end2:
 end3:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish46
 	WORD $0x6e31dc52 // fmul v18.4s, v2.4s, v17.4s
 	WORD $0x4e32c442 // fmaxnm v2.4s, v2.4s, v18.4s
+	B activated46
+
+hswish46:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc51 // fmul v17.4s, v2.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
+
+activated46:
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish47
 	WORD $0x6e31dc72 // fmul v18.4s, v3.4s, v17.4s
 	WORD $0x4e32c463 // fmaxnm v3.4s, v3.4s, v18.4s
+	B activated47
+
+hswish47:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc71 // fmul v17.4s, v3.4s, v28.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e31dc63 // fmul v3.4s, v3.4s, v17.4s
+
+activated47:
 	ADD R12, R17, R19
 	FMOVQ F3, 0(R19)
 	ADD R8, R15, R15
@@ -2066,10 +3111,32 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish48
 	WORD $0x6e36dcd7 // fmul v23.4s, v6.4s, v22.4s
 	WORD $0x6e36dcf8 // fmul v24.4s, v7.4s, v22.4s
 	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
 	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
+	B activated48
+
+hswish48:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdcd6 // fmul v22.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf7 // fmul v23.4s, v7.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+
+activated48:
 	FMOVQ F6, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F7, 0(R19)
@@ -2146,10 +3213,32 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish49
 	WORD $0x6e36dd17 // fmul v23.4s, v8.4s, v22.4s
 	WORD $0x6e36dd38 // fmul v24.4s, v9.4s, v22.4s
 	WORD $0x4e37c508 // fmaxnm v8.4s, v8.4s, v23.4s
 	WORD $0x4e38c529 // fmaxnm v9.4s, v9.4s, v24.4s
+	B activated49
+
+hswish49:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdd16 // fmul v22.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd37 // fmul v23.4s, v9.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
+	WORD $0x6e37dd29 // fmul v9.4s, v9.4s, v23.4s
+
+activated49:
 	FMOVQ F8, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F9, 0(R19)
@@ -2226,10 +3315,32 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish50
 	WORD $0x6e36dc17 // fmul v23.4s, v0.4s, v22.4s
 	WORD $0x6e36dc38 // fmul v24.4s, v1.4s, v22.4s
 	WORD $0x4e37c400 // fmaxnm v0.4s, v0.4s, v23.4s
 	WORD $0x4e38c421 // fmaxnm v1.4s, v1.4s, v24.4s
+	B activated50
+
+hswish50:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc16 // fmul v22.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc37 // fmul v23.4s, v1.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
+
+activated50:
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
@@ -2306,10 +3417,32 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish51
 	WORD $0x6e36dc57 // fmul v23.4s, v2.4s, v22.4s
 	WORD $0x6e36dc78 // fmul v24.4s, v3.4s, v22.4s
 	WORD $0x4e37c442 // fmaxnm v2.4s, v2.4s, v23.4s
 	WORD $0x4e38c463 // fmaxnm v3.4s, v3.4s, v24.4s
+	B activated51
+
+hswish51:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc56 // fmul v22.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc77 // fmul v23.4s, v3.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
+	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
+
+activated51:
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F3, 0(R19)
@@ -2386,10 +3519,32 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish52
 	WORD $0x6e36dc97 // fmul v23.4s, v4.4s, v22.4s
 	WORD $0x6e36dcb8 // fmul v24.4s, v5.4s, v22.4s
 	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
+	B activated52
+
+hswish52:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc96 // fmul v22.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb7 // fmul v23.4s, v5.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+
+activated52:
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
@@ -2398,20 +3553,64 @@ turn0:
 	BNE turn0
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish53
 	WORD $0x6e36dcd7 // fmul v23.4s, v6.4s, v22.4s
 	WORD $0x6e36dcf8 // fmul v24.4s, v7.4s, v22.4s
 	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
 	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
+	B activated53
+
+hswish53:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdcd6 // fmul v22.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf7 // fmul v23.4s, v7.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+
+activated53:
 	FMOVQ F6, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F7, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish54
 	WORD $0x6e36dd17 // fmul v23.4s, v8.4s, v22.4s
 	WORD $0x6e36dd38 // fmul v24.4s, v9.4s, v22.4s
 	WORD $0x4e37c508 // fmaxnm v8.4s, v8.4s, v23.4s
 	WORD $0x4e38c529 // fmaxnm v9.4s, v9.4s, v24.4s
+	B activated54
+
+hswish54:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdd16 // fmul v22.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd37 // fmul v23.4s, v9.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
+	WORD $0x6e37dd29 // fmul v9.4s, v9.4s, v23.4s
+
+activated54:
 	FMOVQ F8, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F9, 0(R19)
@@ -2423,20 +3622,64 @@ turn0:
 end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish55
 	WORD $0x6e36dd17 // fmul v23.4s, v8.4s, v22.4s
 	WORD $0x6e36dd38 // fmul v24.4s, v9.4s, v22.4s
 	WORD $0x4e37c508 // fmaxnm v8.4s, v8.4s, v23.4s
 	WORD $0x4e38c529 // fmaxnm v9.4s, v9.4s, v24.4s
+	B activated55
+
+hswish55:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdd16 // fmul v22.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd37 // fmul v23.4s, v9.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
+	WORD $0x6e37dd29 // fmul v9.4s, v9.4s, v23.4s
+
+activated55:
 	FMOVQ F8, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F9, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish56
 	WORD $0x6e36dc17 // fmul v23.4s, v0.4s, v22.4s
 	WORD $0x6e36dc38 // fmul v24.4s, v1.4s, v22.4s
 	WORD $0x4e37c400 // fmaxnm v0.4s, v0.4s, v23.4s
 	WORD $0x4e38c421 // fmaxnm v1.4s, v1.4s, v24.4s
+	B activated56
+
+hswish56:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc16 // fmul v22.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc37 // fmul v23.4s, v1.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
+
+activated56:
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
@@ -2448,20 +3691,64 @@ end0:
 end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish57
 	WORD $0x6e36dc17 // fmul v23.4s, v0.4s, v22.4s
 	WORD $0x6e36dc38 // fmul v24.4s, v1.4s, v22.4s
 	WORD $0x4e37c400 // fmaxnm v0.4s, v0.4s, v23.4s
 	WORD $0x4e38c421 // fmaxnm v1.4s, v1.4s, v24.4s
+	B activated57
+
+hswish57:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc16 // fmul v22.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc37 // fmul v23.4s, v1.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
+	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
+
+activated57:
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish58
 	WORD $0x6e36dc57 // fmul v23.4s, v2.4s, v22.4s
 	WORD $0x6e36dc78 // fmul v24.4s, v3.4s, v22.4s
 	WORD $0x4e37c442 // fmaxnm v2.4s, v2.4s, v23.4s
 	WORD $0x4e38c463 // fmaxnm v3.4s, v3.4s, v24.4s
+	B activated58
+
+hswish58:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc56 // fmul v22.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc77 // fmul v23.4s, v3.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
+	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
+
+activated58:
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F3, 0(R19)
@@ -2473,20 +3760,64 @@ end1:
 end2:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish59
 	WORD $0x6e36dc57 // fmul v23.4s, v2.4s, v22.4s
 	WORD $0x6e36dc78 // fmul v24.4s, v3.4s, v22.4s
 	WORD $0x4e37c442 // fmaxnm v2.4s, v2.4s, v23.4s
 	WORD $0x4e38c463 // fmaxnm v3.4s, v3.4s, v24.4s
+	B activated59
+
+hswish59:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc56 // fmul v22.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc77 // fmul v23.4s, v3.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
+	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
+
+activated59:
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F3, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish60
 	WORD $0x6e36dc97 // fmul v23.4s, v4.4s, v22.4s
 	WORD $0x6e36dcb8 // fmul v24.4s, v5.4s, v22.4s
 	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
+	B activated60
+
+hswish60:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc96 // fmul v22.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb7 // fmul v23.4s, v5.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+
+activated60:
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
@@ -2498,20 +3829,64 @@ end2:
 end3:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish61
 	WORD $0x6e36dc97 // fmul v23.4s, v4.4s, v22.4s
 	WORD $0x6e36dcb8 // fmul v24.4s, v5.4s, v22.4s
 	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
+	B activated61
+
+hswish61:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc96 // fmul v22.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb7 // fmul v23.4s, v5.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+
+activated61:
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish62
 	WORD $0x6e36dcd7 // fmul v23.4s, v6.4s, v22.4s
 	WORD $0x6e36dcf8 // fmul v24.4s, v7.4s, v22.4s
 	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
 	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
+	B activated62
+
+hswish62:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdcd6 // fmul v22.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf7 // fmul v23.4s, v7.4s, v28.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+
+activated62:
 	FMOVQ F6, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F7, 0(R19)
@@ -2666,12 +4041,39 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish63
 	WORD $0x6e3bdd3c // fmul v28.4s, v9.4s, v27.4s
 	WORD $0x6e3bdd5d // fmul v29.4s, v10.4s, v27.4s
 	WORD $0x6e3bdd7e // fmul v30.4s, v11.4s, v27.4s
 	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
 	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
 	WORD $0x4e3ec56b // fmaxnm v11.4s, v11.4s, v30.4s
+	B activated63
+
+hswish63:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdd3b // fmul v27.4s, v9.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd29 // fmul v9.4s, v9.4s, v27.4s
+	WORD $0x6e3cdd5b // fmul v27.4s, v10.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd4a // fmul v10.4s, v10.4s, v27.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+
+activated63:
 	FSTPQ (F9, F10), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F11, 0(R19)
@@ -2779,12 +4181,39 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish64
 	WORD $0x6e3bdd9c // fmul v28.4s, v12.4s, v27.4s
 	WORD $0x6e3bddbd // fmul v29.4s, v13.4s, v27.4s
 	WORD $0x6e3bddde // fmul v30.4s, v14.4s, v27.4s
 	WORD $0x4e3cc58c // fmaxnm v12.4s, v12.4s, v28.4s
 	WORD $0x4e3dc5ad // fmaxnm v13.4s, v13.4s, v29.4s
 	WORD $0x4e3ec5ce // fmaxnm v14.4s, v14.4s, v30.4s
+	B activated64
+
+hswish64:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdd9b // fmul v27.4s, v12.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd8c // fmul v12.4s, v12.4s, v27.4s
+	WORD $0x6e3cddbb // fmul v27.4s, v13.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bddad // fmul v13.4s, v13.4s, v27.4s
+	WORD $0x6e3cdddb // fmul v27.4s, v14.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bddce // fmul v14.4s, v14.4s, v27.4s
+
+activated64:
 	FSTPQ (F12, F13), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F14, 0(R19)
@@ -2892,12 +4321,39 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish65
 	WORD $0x6e3bdc1c // fmul v28.4s, v0.4s, v27.4s
 	WORD $0x6e3bdc3d // fmul v29.4s, v1.4s, v27.4s
 	WORD $0x6e3bdc5e // fmul v30.4s, v2.4s, v27.4s
 	WORD $0x4e3cc400 // fmaxnm v0.4s, v0.4s, v28.4s
 	WORD $0x4e3dc421 // fmaxnm v1.4s, v1.4s, v29.4s
 	WORD $0x4e3ec442 // fmaxnm v2.4s, v2.4s, v30.4s
+	B activated65
+
+hswish65:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc1b // fmul v27.4s, v0.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x6e3cdc3b // fmul v27.4s, v1.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x6e3cdc5b // fmul v27.4s, v2.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+
+activated65:
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
@@ -3005,12 +4461,39 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish66
 	WORD $0x6e3bdc7c // fmul v28.4s, v3.4s, v27.4s
 	WORD $0x6e3bdc9d // fmul v29.4s, v4.4s, v27.4s
 	WORD $0x6e3bdcbe // fmul v30.4s, v5.4s, v27.4s
 	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
 	WORD $0x4e3dc484 // fmaxnm v4.4s, v4.4s, v29.4s
 	WORD $0x4e3ec4a5 // fmaxnm v5.4s, v5.4s, v30.4s
+	B activated66
+
+hswish66:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc7b // fmul v27.4s, v3.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x6e3cdc9b // fmul v27.4s, v4.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
+	WORD $0x6e3cdcbb // fmul v27.4s, v5.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
+
+activated66:
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
@@ -3118,12 +4601,39 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish67
 	WORD $0x6e3bdcdc // fmul v28.4s, v6.4s, v27.4s
 	WORD $0x6e3bdcfd // fmul v29.4s, v7.4s, v27.4s
 	WORD $0x6e3bdd1e // fmul v30.4s, v8.4s, v27.4s
 	WORD $0x4e3cc4c6 // fmaxnm v6.4s, v6.4s, v28.4s
 	WORD $0x4e3dc4e7 // fmaxnm v7.4s, v7.4s, v29.4s
 	WORD $0x4e3ec508 // fmaxnm v8.4s, v8.4s, v30.4s
+	B activated67
+
+hswish67:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdcdb // fmul v27.4s, v6.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdcc6 // fmul v6.4s, v6.4s, v27.4s
+	WORD $0x6e3cdcfb // fmul v27.4s, v7.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdce7 // fmul v7.4s, v7.4s, v27.4s
+	WORD $0x6e3cdd1b // fmul v27.4s, v8.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd08 // fmul v8.4s, v8.4s, v27.4s
+
+activated67:
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F8, 0(R19)
@@ -3132,24 +4642,78 @@ turn0:
 	BNE turn0
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish68
 	WORD $0x6e3bdd3c // fmul v28.4s, v9.4s, v27.4s
 	WORD $0x6e3bdd5d // fmul v29.4s, v10.4s, v27.4s
 	WORD $0x6e3bdd7e // fmul v30.4s, v11.4s, v27.4s
 	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
 	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
 	WORD $0x4e3ec56b // fmaxnm v11.4s, v11.4s, v30.4s
+	B activated68
+
+hswish68:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdd3b // fmul v27.4s, v9.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd29 // fmul v9.4s, v9.4s, v27.4s
+	WORD $0x6e3cdd5b // fmul v27.4s, v10.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd4a // fmul v10.4s, v10.4s, v27.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+
+activated68:
 	FSTPQ (F9, F10), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F11, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish69
 	WORD $0x6e3bdd9c // fmul v28.4s, v12.4s, v27.4s
 	WORD $0x6e3bddbd // fmul v29.4s, v13.4s, v27.4s
 	WORD $0x6e3bddde // fmul v30.4s, v14.4s, v27.4s
 	WORD $0x4e3cc58c // fmaxnm v12.4s, v12.4s, v28.4s
 	WORD $0x4e3dc5ad // fmaxnm v13.4s, v13.4s, v29.4s
 	WORD $0x4e3ec5ce // fmaxnm v14.4s, v14.4s, v30.4s
+	B activated69
+
+hswish69:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdd9b // fmul v27.4s, v12.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd8c // fmul v12.4s, v12.4s, v27.4s
+	WORD $0x6e3cddbb // fmul v27.4s, v13.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bddad // fmul v13.4s, v13.4s, v27.4s
+	WORD $0x6e3cdddb // fmul v27.4s, v14.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bddce // fmul v14.4s, v14.4s, v27.4s
+
+activated69:
 	FSTPQ (F12, F13), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F14, 0(R19)
@@ -3161,24 +4725,78 @@ turn0:
 end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish70
 	WORD $0x6e3bdd9c // fmul v28.4s, v12.4s, v27.4s
 	WORD $0x6e3bddbd // fmul v29.4s, v13.4s, v27.4s
 	WORD $0x6e3bddde // fmul v30.4s, v14.4s, v27.4s
 	WORD $0x4e3cc58c // fmaxnm v12.4s, v12.4s, v28.4s
 	WORD $0x4e3dc5ad // fmaxnm v13.4s, v13.4s, v29.4s
 	WORD $0x4e3ec5ce // fmaxnm v14.4s, v14.4s, v30.4s
+	B activated70
+
+hswish70:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdd9b // fmul v27.4s, v12.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd8c // fmul v12.4s, v12.4s, v27.4s
+	WORD $0x6e3cddbb // fmul v27.4s, v13.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bddad // fmul v13.4s, v13.4s, v27.4s
+	WORD $0x6e3cdddb // fmul v27.4s, v14.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bddce // fmul v14.4s, v14.4s, v27.4s
+
+activated70:
 	FSTPQ (F12, F13), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F14, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish71
 	WORD $0x6e3bdc1c // fmul v28.4s, v0.4s, v27.4s
 	WORD $0x6e3bdc3d // fmul v29.4s, v1.4s, v27.4s
 	WORD $0x6e3bdc5e // fmul v30.4s, v2.4s, v27.4s
 	WORD $0x4e3cc400 // fmaxnm v0.4s, v0.4s, v28.4s
 	WORD $0x4e3dc421 // fmaxnm v1.4s, v1.4s, v29.4s
 	WORD $0x4e3ec442 // fmaxnm v2.4s, v2.4s, v30.4s
+	B activated71
+
+hswish71:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc1b // fmul v27.4s, v0.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x6e3cdc3b // fmul v27.4s, v1.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x6e3cdc5b // fmul v27.4s, v2.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+
+activated71:
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
@@ -3190,24 +4808,78 @@ end0:
 end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish72
 	WORD $0x6e3bdc1c // fmul v28.4s, v0.4s, v27.4s
 	WORD $0x6e3bdc3d // fmul v29.4s, v1.4s, v27.4s
 	WORD $0x6e3bdc5e // fmul v30.4s, v2.4s, v27.4s
 	WORD $0x4e3cc400 // fmaxnm v0.4s, v0.4s, v28.4s
 	WORD $0x4e3dc421 // fmaxnm v1.4s, v1.4s, v29.4s
 	WORD $0x4e3ec442 // fmaxnm v2.4s, v2.4s, v30.4s
+	B activated72
+
+hswish72:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc1b // fmul v27.4s, v0.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x6e3cdc3b // fmul v27.4s, v1.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x6e3cdc5b // fmul v27.4s, v2.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+
+activated72:
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish73
 	WORD $0x6e3bdc7c // fmul v28.4s, v3.4s, v27.4s
 	WORD $0x6e3bdc9d // fmul v29.4s, v4.4s, v27.4s
 	WORD $0x6e3bdcbe // fmul v30.4s, v5.4s, v27.4s
 	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
 	WORD $0x4e3dc484 // fmaxnm v4.4s, v4.4s, v29.4s
 	WORD $0x4e3ec4a5 // fmaxnm v5.4s, v5.4s, v30.4s
+	B activated73
+
+hswish73:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc7b // fmul v27.4s, v3.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x6e3cdc9b // fmul v27.4s, v4.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
+	WORD $0x6e3cdcbb // fmul v27.4s, v5.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
+
+activated73:
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
@@ -3219,24 +4891,78 @@ end1:
 end2:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish74
 	WORD $0x6e3bdc7c // fmul v28.4s, v3.4s, v27.4s
 	WORD $0x6e3bdc9d // fmul v29.4s, v4.4s, v27.4s
 	WORD $0x6e3bdcbe // fmul v30.4s, v5.4s, v27.4s
 	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
 	WORD $0x4e3dc484 // fmaxnm v4.4s, v4.4s, v29.4s
 	WORD $0x4e3ec4a5 // fmaxnm v5.4s, v5.4s, v30.4s
+	B activated74
+
+hswish74:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc7b // fmul v27.4s, v3.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x6e3cdc9b // fmul v27.4s, v4.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
+	WORD $0x6e3cdcbb // fmul v27.4s, v5.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
+
+activated74:
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish75
 	WORD $0x6e3bdcdc // fmul v28.4s, v6.4s, v27.4s
 	WORD $0x6e3bdcfd // fmul v29.4s, v7.4s, v27.4s
 	WORD $0x6e3bdd1e // fmul v30.4s, v8.4s, v27.4s
 	WORD $0x4e3cc4c6 // fmaxnm v6.4s, v6.4s, v28.4s
 	WORD $0x4e3dc4e7 // fmaxnm v7.4s, v7.4s, v29.4s
 	WORD $0x4e3ec508 // fmaxnm v8.4s, v8.4s, v30.4s
+	B activated75
+
+hswish75:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdcdb // fmul v27.4s, v6.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdcc6 // fmul v6.4s, v6.4s, v27.4s
+	WORD $0x6e3cdcfb // fmul v27.4s, v7.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdce7 // fmul v7.4s, v7.4s, v27.4s
+	WORD $0x6e3cdd1b // fmul v27.4s, v8.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd08 // fmul v8.4s, v8.4s, v27.4s
+
+activated75:
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F8, 0(R19)
@@ -3248,24 +4974,78 @@ end2:
 end3:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish76
 	WORD $0x6e3bdcdc // fmul v28.4s, v6.4s, v27.4s
 	WORD $0x6e3bdcfd // fmul v29.4s, v7.4s, v27.4s
 	WORD $0x6e3bdd1e // fmul v30.4s, v8.4s, v27.4s
 	WORD $0x4e3cc4c6 // fmaxnm v6.4s, v6.4s, v28.4s
 	WORD $0x4e3dc4e7 // fmaxnm v7.4s, v7.4s, v29.4s
 	WORD $0x4e3ec508 // fmaxnm v8.4s, v8.4s, v30.4s
+	B activated76
+
+hswish76:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdcdb // fmul v27.4s, v6.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdcc6 // fmul v6.4s, v6.4s, v27.4s
+	WORD $0x6e3cdcfb // fmul v27.4s, v7.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdce7 // fmul v7.4s, v7.4s, v27.4s
+	WORD $0x6e3cdd1b // fmul v27.4s, v8.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd08 // fmul v8.4s, v8.4s, v27.4s
+
+activated76:
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F8, 0(R19)
 	ADD R8, R15, R15
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish77
 	WORD $0x6e3bdd3c // fmul v28.4s, v9.4s, v27.4s
 	WORD $0x6e3bdd5d // fmul v29.4s, v10.4s, v27.4s
 	WORD $0x6e3bdd7e // fmul v30.4s, v11.4s, v27.4s
 	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
 	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
 	WORD $0x4e3ec56b // fmaxnm v11.4s, v11.4s, v30.4s
+	B activated77
+
+hswish77:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdd3b // fmul v27.4s, v9.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd29 // fmul v9.4s, v9.4s, v27.4s
+	WORD $0x6e3cdd5b // fmul v27.4s, v10.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd4a // fmul v10.4s, v10.4s, v27.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+
+activated77:
 	FSTPQ (F9, F10), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F11, 0(R19)
@@ -3344,8 +5124,25 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish78
 	WORD $0x6e2fdc50 // fmul v16.4s, v2.4s, v15.4s
 	WORD $0x4e30c442 // fmaxnm v2.4s, v2.4s, v16.4s
+	B activated78
+
+hswish78:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc4f // fmul v15.4s, v2.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+
+activated78:
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
 	ADD R8, R15, R15
@@ -3399,8 +5196,25 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish79
 	WORD $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
 	WORD $0x4e30c400 // fmaxnm v0.4s, v0.4s, v16.4s
+	B activated79
+
+hswish79:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc0f // fmul v15.4s, v0.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+
+activated79:
 	ADD R12, R17, R19
 	FMOVQ F0, 0(R19)
 	ADD R8, R15, R15
@@ -3454,8 +5268,25 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish80
 	WORD $0x6e2fdc30 // fmul v16.4s, v1.4s, v15.4s
 	WORD $0x4e30c421 // fmaxnm v1.4s, v1.4s, v16.4s
+	B activated80
+
+hswish80:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc2f // fmul v15.4s, v1.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+
+activated80:
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
 	ADD R8, R15, R15
@@ -3483,8 +5314,25 @@ turn0:
 	BNE turn0
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish81
 	WORD $0x6e2fdc50 // fmul v16.4s, v2.4s, v15.4s
 	WORD $0x4e30c442 // fmaxnm v2.4s, v2.4s, v16.4s
+	B activated81
+
+hswish81:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc4f // fmul v15.4s, v2.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+
+activated81:
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
 	ADD R8, R15, R15
@@ -3495,8 +5343,25 @@ turn0:
 end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish82
 	WORD $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
 	WORD $0x4e30c400 // fmaxnm v0.4s, v0.4s, v16.4s
+	B activated82
+
+hswish82:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc0f // fmul v15.4s, v0.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+
+activated82:
 	ADD R12, R17, R19
 	FMOVQ F0, 0(R19)
 	ADD R8, R15, R15
@@ -3507,8 +5372,25 @@ end0:
 end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish83
 	WORD $0x6e2fdc30 // fmul v16.4s, v1.4s, v15.4s
 	WORD $0x4e30c421 // fmaxnm v1.4s, v1.4s, v16.4s
+	B activated83
+
+hswish83:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc2f // fmul v15.4s, v1.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+
+activated83:
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
 	ADD R8, R15, R15
@@ -3607,10 +5489,32 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish84
 	WORD $0x6e32dc93 // fmul v19.4s, v4.4s, v18.4s
 	WORD $0x6e32dcb4 // fmul v20.4s, v5.4s, v18.4s
 	WORD $0x4e33c484 // fmaxnm v4.4s, v4.4s, v19.4s
 	WORD $0x4e34c4a5 // fmaxnm v5.4s, v5.4s, v20.4s
+	B activated84
+
+hswish84:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc92 // fmul v18.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb3 // fmul v19.4s, v5.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x6e32dc84 // fmul v4.4s, v4.4s, v18.4s
+	WORD $0x6e33dca5 // fmul v5.4s, v5.4s, v19.4s
+
+activated84:
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
@@ -3699,10 +5603,32 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish85
 	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
 	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
 	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
 	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
+	B activated85
+
+hswish85:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc12 // fmul v18.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc33 // fmul v19.4s, v1.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
+	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
+
+activated85:
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
@@ -3791,10 +5717,32 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish86
 	WORD $0x6e32dc53 // fmul v19.4s, v2.4s, v18.4s
 	WORD $0x6e32dc74 // fmul v20.4s, v3.4s, v18.4s
 	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
 	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
+	B activated86
+
+hswish86:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc52 // fmul v18.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc73 // fmul v19.4s, v3.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+
+activated86:
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F3, 0(R19)
@@ -3837,10 +5785,32 @@ turn0:
 	BNE turn0
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish87
 	WORD $0x6e32dc93 // fmul v19.4s, v4.4s, v18.4s
 	WORD $0x6e32dcb4 // fmul v20.4s, v5.4s, v18.4s
 	WORD $0x4e33c484 // fmaxnm v4.4s, v4.4s, v19.4s
 	WORD $0x4e34c4a5 // fmaxnm v5.4s, v5.4s, v20.4s
+	B activated87
+
+hswish87:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc92 // fmul v18.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb3 // fmul v19.4s, v5.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x6e32dc84 // fmul v4.4s, v4.4s, v18.4s
+	WORD $0x6e33dca5 // fmul v5.4s, v5.4s, v19.4s
+
+activated87:
 	FMOVQ F4, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
@@ -3852,10 +5822,32 @@ turn0:
 end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish88
 	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
 	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
 	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
 	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
+	B activated88
+
+hswish88:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc12 // fmul v18.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc33 // fmul v19.4s, v1.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
+	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
+
+activated88:
 	FMOVQ F0, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F1, 0(R19)
@@ -3867,10 +5859,32 @@ end0:
 end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish89
 	WORD $0x6e32dc53 // fmul v19.4s, v2.4s, v18.4s
 	WORD $0x6e32dc74 // fmul v20.4s, v3.4s, v18.4s
 	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
 	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
+	B activated89
+
+hswish89:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc52 // fmul v18.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc73 // fmul v19.4s, v3.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+
+activated89:
 	FMOVQ F2, 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F3, 0(R19)
@@ -3990,12 +6004,39 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish90
 	WORD $0x6e35dcd6 // fmul v22.4s, v6.4s, v21.4s
 	WORD $0x6e35dcf7 // fmul v23.4s, v7.4s, v21.4s
 	WORD $0x6e35dd18 // fmul v24.4s, v8.4s, v21.4s
 	WORD $0x4e36c4c6 // fmaxnm v6.4s, v6.4s, v22.4s
 	WORD $0x4e37c4e7 // fmaxnm v7.4s, v7.4s, v23.4s
 	WORD $0x4e38c508 // fmaxnm v8.4s, v8.4s, v24.4s
+	B activated90
+
+hswish90:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdcd5 // fmul v21.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf6 // fmul v22.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd17 // fmul v23.4s, v8.4s, v28.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e35dcc6 // fmul v6.4s, v6.4s, v21.4s
+	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
+	WORD $0x6e37dd08 // fmul v8.4s, v8.4s, v23.4s
+
+activated90:
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F8, 0(R19)
@@ -4116,12 +6157,39 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish91
 	WORD $0x6e35dc16 // fmul v22.4s, v0.4s, v21.4s
 	WORD $0x6e35dc37 // fmul v23.4s, v1.4s, v21.4s
 	WORD $0x6e35dc58 // fmul v24.4s, v2.4s, v21.4s
 	WORD $0x4e36c400 // fmaxnm v0.4s, v0.4s, v22.4s
 	WORD $0x4e37c421 // fmaxnm v1.4s, v1.4s, v23.4s
 	WORD $0x4e38c442 // fmaxnm v2.4s, v2.4s, v24.4s
+	B activated91
+
+hswish91:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc15 // fmul v21.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc36 // fmul v22.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc57 // fmul v23.4s, v2.4s, v28.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e35dc00 // fmul v0.4s, v0.4s, v21.4s
+	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+
+activated91:
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
@@ -4242,12 +6310,39 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish92
 	WORD $0x6e35dc76 // fmul v22.4s, v3.4s, v21.4s
 	WORD $0x6e35dc97 // fmul v23.4s, v4.4s, v21.4s
 	WORD $0x6e35dcb8 // fmul v24.4s, v5.4s, v21.4s
 	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
 	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
+	B activated92
+
+hswish92:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc75 // fmul v21.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc96 // fmul v22.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb7 // fmul v23.4s, v5.4s, v28.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
+	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+
+activated92:
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
@@ -4303,12 +6398,39 @@ turn0:
 	BNE turn0
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish93
 	WORD $0x6e35dcd6 // fmul v22.4s, v6.4s, v21.4s
 	WORD $0x6e35dcf7 // fmul v23.4s, v7.4s, v21.4s
 	WORD $0x6e35dd18 // fmul v24.4s, v8.4s, v21.4s
 	WORD $0x4e36c4c6 // fmaxnm v6.4s, v6.4s, v22.4s
 	WORD $0x4e37c4e7 // fmaxnm v7.4s, v7.4s, v23.4s
 	WORD $0x4e38c508 // fmaxnm v8.4s, v8.4s, v24.4s
+	B activated93
+
+hswish93:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdcd5 // fmul v21.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf6 // fmul v22.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd17 // fmul v23.4s, v8.4s, v28.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e35dcc6 // fmul v6.4s, v6.4s, v21.4s
+	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
+	WORD $0x6e37dd08 // fmul v8.4s, v8.4s, v23.4s
+
+activated93:
 	FSTPQ (F6, F7), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F8, 0(R19)
@@ -4320,12 +6442,39 @@ turn0:
 end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish94
 	WORD $0x6e35dc16 // fmul v22.4s, v0.4s, v21.4s
 	WORD $0x6e35dc37 // fmul v23.4s, v1.4s, v21.4s
 	WORD $0x6e35dc58 // fmul v24.4s, v2.4s, v21.4s
 	WORD $0x4e36c400 // fmaxnm v0.4s, v0.4s, v22.4s
 	WORD $0x4e37c421 // fmaxnm v1.4s, v1.4s, v23.4s
 	WORD $0x4e38c442 // fmaxnm v2.4s, v2.4s, v24.4s
+	B activated94
+
+hswish94:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc15 // fmul v21.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc36 // fmul v22.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc57 // fmul v23.4s, v2.4s, v28.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e35dc00 // fmul v0.4s, v0.4s, v21.4s
+	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+
+activated94:
 	FSTPQ (F0, F1), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F2, 0(R19)
@@ -4337,12 +6486,39 @@ end0:
 end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish95
 	WORD $0x6e35dc76 // fmul v22.4s, v3.4s, v21.4s
 	WORD $0x6e35dc97 // fmul v23.4s, v4.4s, v21.4s
 	WORD $0x6e35dcb8 // fmul v24.4s, v5.4s, v21.4s
 	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
 	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
 	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
+	B activated95
+
+hswish95:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc75 // fmul v21.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc96 // fmul v22.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb7 // fmul v23.4s, v5.4s, v28.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
+	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+
+activated95:
 	FSTPQ (F3, F4), 0(R17)
 	ADD R12, R17, R19
 	FMOVQ F5, 0(R19)
@@ -4482,6 +6658,8 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish96
 	WORD $0x6e38dd19 // fmul v25.4s, v8.4s, v24.4s
 	WORD $0x6e38dd3a // fmul v26.4s, v9.4s, v24.4s
 	WORD $0x6e38dd5b // fmul v27.4s, v10.4s, v24.4s
@@ -4490,6 +6668,36 @@ turn0:
 	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
 	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
 	WORD $0x4e3cc56b // fmaxnm v11.4s, v11.4s, v28.4s
+	B activated96
+
+hswish96:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdd18 // fmul v24.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd39 // fmul v25.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd5a // fmul v26.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x6e39dd29 // fmul v9.4s, v9.4s, v25.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+
+activated96:
 	FSTPQ (F8, F9), 0(R17)
 	FMOVQ F10, 32(R17)
 	ADD R12, R17, R19
@@ -4643,6 +6851,8 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish97
 	WORD $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
 	WORD $0x6e38dc3a // fmul v26.4s, v1.4s, v24.4s
 	WORD $0x6e38dc5b // fmul v27.4s, v2.4s, v24.4s
@@ -4651,6 +6861,36 @@ turn0:
 	WORD $0x4e3ac421 // fmaxnm v1.4s, v1.4s, v26.4s
 	WORD $0x4e3bc442 // fmaxnm v2.4s, v2.4s, v27.4s
 	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
+	B activated97
+
+hswish97:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc18 // fmul v24.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc39 // fmul v25.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc5a // fmul v26.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc7b // fmul v27.4s, v3.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+
+activated97:
 	FSTPQ (F0, F1), 0(R17)
 	FMOVQ F2, 32(R17)
 	ADD R12, R17, R19
@@ -4804,6 +7044,8 @@ turn0:
 	ADD R7, R14, R14
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish98
 	WORD $0x6e38dc99 // fmul v25.4s, v4.4s, v24.4s
 	WORD $0x6e38dcba // fmul v26.4s, v5.4s, v24.4s
 	WORD $0x6e38dcdb // fmul v27.4s, v6.4s, v24.4s
@@ -4812,6 +7054,36 @@ turn0:
 	WORD $0x4e3ac4a5 // fmaxnm v5.4s, v5.4s, v26.4s
 	WORD $0x4e3bc4c6 // fmaxnm v6.4s, v6.4s, v27.4s
 	WORD $0x4e3cc4e7 // fmaxnm v7.4s, v7.4s, v28.4s
+	B activated98
+
+hswish98:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc98 // fmul v24.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb9 // fmul v25.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcda // fmul v26.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcfb // fmul v27.4s, v7.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x6e3bdce7 // fmul v7.4s, v7.4s, v27.4s
+
+activated98:
 	FSTPQ (F4, F5), 0(R17)
 	FMOVQ F6, 32(R17)
 	ADD R12, R17, R19
@@ -4881,6 +7153,8 @@ turn0:
 	BNE turn0
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish99
 	WORD $0x6e38dd19 // fmul v25.4s, v8.4s, v24.4s
 	WORD $0x6e38dd3a // fmul v26.4s, v9.4s, v24.4s
 	WORD $0x6e38dd5b // fmul v27.4s, v10.4s, v24.4s
@@ -4889,6 +7163,36 @@ turn0:
 	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
 	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
 	WORD $0x4e3cc56b // fmaxnm v11.4s, v11.4s, v28.4s
+	B activated99
+
+hswish99:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdd18 // fmul v24.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd39 // fmul v25.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd5a // fmul v26.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x6e39dd29 // fmul v9.4s, v9.4s, v25.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+
+activated99:
 	FSTPQ (F8, F9), 0(R17)
 	FMOVQ F10, 32(R17)
 	ADD R12, R17, R19
@@ -4901,6 +7205,8 @@ turn0:
 end0:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish100
 	WORD $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
 	WORD $0x6e38dc3a // fmul v26.4s, v1.4s, v24.4s
 	WORD $0x6e38dc5b // fmul v27.4s, v2.4s, v24.4s
@@ -4909,6 +7215,36 @@ end0:
 	WORD $0x4e3ac421 // fmaxnm v1.4s, v1.4s, v26.4s
 	WORD $0x4e3bc442 // fmaxnm v2.4s, v2.4s, v27.4s
 	WORD $0x4e3cc463 // fmaxnm v3.4s, v3.4s, v28.4s
+	B activated100
+
+hswish100:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc18 // fmul v24.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc39 // fmul v25.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc5a // fmul v26.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc7b // fmul v27.4s, v3.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+
+activated100:
 	FSTPQ (F0, F1), 0(R17)
 	FMOVQ F2, 32(R17)
 	ADD R12, R17, R19
@@ -4921,6 +7257,8 @@ end0:
 end1:
 	CMP R16, R15
 	CSEL LO, R16, R15, R17
+	MOVWU 108(R0), R19
+	CBNZ R19, hswish101
 	WORD $0x6e38dc99 // fmul v25.4s, v4.4s, v24.4s
 	WORD $0x6e38dcba // fmul v26.4s, v5.4s, v24.4s
 	WORD $0x6e38dcdb // fmul v27.4s, v6.4s, v24.4s
@@ -4929,6 +7267,36 @@ end1:
 	WORD $0x4e3ac4a5 // fmaxnm v5.4s, v5.4s, v26.4s
 	WORD $0x4e3bc4c6 // fmaxnm v6.4s, v6.4s, v27.4s
 	WORD $0x4e3cc4e7 // fmaxnm v7.4s, v7.4s, v28.4s
+	B activated101
+
+hswish101:
+	MOVD $hswish<>(SB), R19
+	VLD1R.P 4(R19), [V28.S4]
+	VLD1R.P 4(R19), [V29.S4]
+	VLD1R.P 4(R19), [V30.S4]
+	VLD1R.P 4(R19), [V31.S4]
+	WORD $0x6e3cdc98 // fmul v24.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb9 // fmul v25.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcda // fmul v26.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcfb // fmul v27.4s, v7.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x6e3bdce7 // fmul v7.4s, v7.4s, v27.4s
+
+activated101:
 	FSTPQ (F4, F5), 0(R17)
 	FMOVQ F6, 32(R17)
 	ADD R12, R17, R19

@@ -6,16 +6,16 @@ package kernel
 
 func chooseTiles(_ Path, m, _, n int) tiling { return genericTiles(m, n) }
 
-func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, slope float32, r0, r1 int) {
-	p.tileGeneric(out, in, res, t.n, inOff, outOff, slope, r0, r1)
+func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, e epilogue, r0, r1 int) {
+	p.tileGeneric(out, in, res, t.n, inOff, outOff, e, r0, r1)
 }
 
 type strip struct{}
 
 func (d *Depthwise) prepare() {}
 
-func (d *Depthwise) planes(out, in []Plane, slope float32, u0, u1 int) {
-	d.planesGeneric(out, in, slope, u0, u1)
+func (d *Depthwise) planes(out, in []Plane, e epilogue, u0, u1 int) {
+	d.planesGeneric(out, in, e, u0, u1)
 }
 
 func (c *Conv) splitRow([]float32, Plane) bool { return false }

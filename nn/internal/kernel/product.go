@@ -118,14 +118,17 @@ func (p *product) units() int { return len(p.rows) * len(p.pixels) }
 // run does units u0 to u1-1, a unit being one row tile of one pixel tile. in
 // and out give the planes; outOff is added to every pixel offset of out and res.
 func (p *product) run(out, in, res []Plane, outOff int, act Act, u0, u1 int) {
-	slope, rest := act.split()
+	e, rest := act.fused()
+	if e.hswish && p.across && res != nil {
+		e, rest = epilogue{slope: 1}, HSwish // vectors across outputs meet the residual too late
+	}
 	n := len(p.rows)
 	for u := u0; u < u1; {
 		t := &p.pixels[u/n]
 		r0 := u % n
 		r1 := min(n, r0+u1-u)
 		u += r1 - r0
-		p.tile(out, in, res, t, t.off, outOff+t.off, slope, r0, r1)
+		p.tile(out, in, res, t, t.off, outOff+t.off, e, r0, r1)
 		if rest != None {
 			first, last := p.rows[r0], p.rows[r1-1]
 			curveRows(p.path, out[first.m0:last.m0+last.size], outOff+t.off, t.n, rest)
@@ -149,7 +152,7 @@ func genericTiles(m, n int) tiling {
 }
 
 // tileGeneric does row tiles r0 to r1-1 for one pixel tile in pure Go.
-func (p *product) tileGeneric(out, in, res []Plane, n, inOff, outOff int, slope float32, r0, r1 int) {
+func (p *product) tileGeneric(out, in, res []Plane, n, inOff, outOff int, e epilogue, r0, r1 int) {
 	for _, r := range p.rows[r0:r1] {
 		src := in[r.in : r.in+p.kg]
 		w := p.w[r.w : r.w+p.kg*genericRows]
@@ -178,7 +181,7 @@ func (p *product) tileGeneric(out, in, res []Plane, n, inOff, outOff int, slope 
 					if res != nil {
 						s += *at(res[r.m0+m], outOff+i+j)
 					}
-					*at(out[r.m0+m], outOff+i+j) = leaky(s, slope)
+					*at(out[r.m0+m], outOff+i+j) = e.apply(s)
 				}
 			}
 		}

@@ -21,9 +21,15 @@ type productArgs struct {
 	mask   uint64
 	slope  float32
 	floor  float32 // what a sum is at least, if slope is 0 or 1
+	hswish uint32  // if not 0, neither counts
+	_      uint32
 }
 
-const _ = -(unsafe.Offsetof(productArgs{}.floor) - 84) // argFloor of the generator
+// argFloor and argHSwish of the generator.
+const (
+	_ = -(unsafe.Offsetof(productArgs{}.floor) - 84)
+	_ = -(unsafe.Offsetof(productArgs{}.hswish) - 88)
+)
 
 // chooseTiles cuts a product of m outputs, k inputs and n pixels in the way that
 // is estimated to take the least time.
@@ -166,13 +172,13 @@ func cost256(_ *tiling, k, row int, p pixelTile) float64 {
 	return float64(k)*max(r*width/2, (width+r)/2, latency) + 3*r*width + 20
 }
 
-func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, slope float32, r0, r1 int) {
+func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, e epilogue, r0, r1 int) {
 	if p.path == Generic {
-		p.tileGeneric(out, in, res, t.n, inOff, outOff, slope, r0, r1)
+		p.tileGeneric(out, in, res, t.n, inOff, outOff, e, r0, r1)
 		return
 	}
-	a := productArgs{k: p.kg, inOff: inOff * floatSize, outOff: outOff * floatSize, mask: uint64(t.mask), slope: slope}
-	if slope == 1 {
+	a := productArgs{k: p.kg, inOff: inOff * floatSize, outOff: outOff * floatSize, mask: uint64(t.mask), slope: e.slope, hswish: e.flag()}
+	if e.slope == 1 {
 		a.floor = float32(math.Inf(-1))
 	}
 	for r0 < r1 {

@@ -18,9 +18,10 @@ type productArgs struct {
 	outOff int // and in output and residual planes
 	last   int // pixels of the last vector
 	slope  float32
+	hswish uint32 // if not 0, slope does not count
 }
 
-const _ = -(unsafe.Offsetof(productArgs{}.slope) - 80) // argSlope of the generator
+const _ = -(unsafe.Offsetof(productArgs{}.hswish) - 84) // argHSwish of the generator
 
 // vector is the number of floats of a register.
 const vector = 4
@@ -72,12 +73,12 @@ func costNEON(k, rows, vectors int) float64 {
 	return float64(k)*max(r*v/2, (r*v+loads+1)/3, 4) + 2*r*v + 6*r + 20
 }
 
-func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, slope float32, r0, r1 int) {
+func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, e epilogue, r0, r1 int) {
 	if p.path == Generic {
-		p.tileGeneric(out, in, res, t.n, inOff, outOff, slope, r0, r1)
+		p.tileGeneric(out, in, res, t.n, inOff, outOff, e, r0, r1)
 		return
 	}
-	a := productArgs{k: p.kg, inOff: inOff * floatSize, outOff: outOff * floatSize, last: int(t.mask), slope: slope}
+	a := productArgs{k: p.kg, inOff: inOff * floatSize, outOff: outOff * floatSize, last: int(t.mask), slope: e.slope, hswish: e.flag()}
 	for r0 < r1 {
 		r := &p.rows[r0]
 		n := min(r.alike, r1-r0)

@@ -20,6 +20,46 @@ DATA tailMasks<>+56(SB)/4, $0x00000000
 DATA tailMasks<>+60(SB)/4, $0x00000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
+DATA hswishSixth<>+0(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+4(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+8(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+12(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+16(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+20(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+24(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+28(SB)/4, $0x3e2aaaab
+GLOBL hswishSixth<>(SB), RODATA|NOPTR, $32
+
+DATA hswishHalf<>+0(SB)/4, $0x3f000000
+DATA hswishHalf<>+4(SB)/4, $0x3f000000
+DATA hswishHalf<>+8(SB)/4, $0x3f000000
+DATA hswishHalf<>+12(SB)/4, $0x3f000000
+DATA hswishHalf<>+16(SB)/4, $0x3f000000
+DATA hswishHalf<>+20(SB)/4, $0x3f000000
+DATA hswishHalf<>+24(SB)/4, $0x3f000000
+DATA hswishHalf<>+28(SB)/4, $0x3f000000
+GLOBL hswishHalf<>(SB), RODATA|NOPTR, $32
+
+DATA hswishZero<>+0(SB)/4, $0x00000000
+DATA hswishZero<>+4(SB)/4, $0x00000000
+DATA hswishZero<>+8(SB)/4, $0x00000000
+DATA hswishZero<>+12(SB)/4, $0x00000000
+DATA hswishZero<>+16(SB)/4, $0x00000000
+DATA hswishZero<>+20(SB)/4, $0x00000000
+DATA hswishZero<>+24(SB)/4, $0x00000000
+DATA hswishZero<>+28(SB)/4, $0x00000000
+GLOBL hswishZero<>(SB), RODATA|NOPTR, $32
+
+DATA hswishOne<>+0(SB)/4, $0x3f800000
+DATA hswishOne<>+4(SB)/4, $0x3f800000
+DATA hswishOne<>+8(SB)/4, $0x3f800000
+DATA hswishOne<>+12(SB)/4, $0x3f800000
+DATA hswishOne<>+16(SB)/4, $0x3f800000
+DATA hswishOne<>+20(SB)/4, $0x3f800000
+DATA hswishOne<>+24(SB)/4, $0x3f800000
+DATA hswishOne<>+28(SB)/4, $0x3f800000
+GLOBL hswishOne<>(SB), RODATA|NOPTR, $32
+
 // func product256r1w1(a *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·product256r1w1(SB), NOSPLIT, $0-8
@@ -76,20 +116,34 @@ last:
 
 store:
 	ADDQ         $0x40, R10
-	VBROADCASTSS 80(AX), Y2
 	VADDPS       Y1, Y0, Y0
 	MOVQ         72(AX), R12
 	LEAQ         tailMasks<>+0(SB), R11
 	NEGQ         R12
 	VMOVUPS      32(R11)(R12*4), Y1
+	CMPL         88(AX), $0x00
+	JNE          hswish0
+	VBROADCASTSS 80(AX), Y2
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y2, Y3
 	VMAXPS       Y0, Y3, Y0
 	VMASKMOVPS   Y0, Y1, (R11)(R9*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x00000004, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ       (CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y0, Y3
+	VADDPS     hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS     hswishZero<>+0(SB), Y3, Y3
+	VMINPS     hswishOne<>+0(SB), Y3, Y3
+	VMULPS     Y3, Y0, Y0
+	VMASKMOVPS Y0, Y1, (R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000008, CX
+	ADDQ $0x00000004, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -159,13 +213,15 @@ last:
 
 store:
 	ADDQ         $0x40, R10
-	VBROADCASTSS 80(AX), Y4
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	MOVQ         72(AX), R12
 	LEAQ         tailMasks<>+0(SB), R11
 	NEGQ         R12
 	VMOVUPS      32(R11)(R12*4), Y3
+	CMPL         88(AX), $0x00
+	JNE          hswish0
+	VBROADCASTSS 80(AX), Y4
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y4, Y5
 	VMAXPS       Y0, Y5, Y0
@@ -174,10 +230,29 @@ store:
 	VMULPS       Y1, Y4, Y5
 	VMAXPS       Y1, Y5, Y1
 	VMASKMOVPS   Y1, Y3, (R11)(R9*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000008, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ       (CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y0, Y5
+	VADDPS     hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS     hswishZero<>+0(SB), Y5, Y5
+	VMINPS     hswishOne<>+0(SB), Y5, Y5
+	VMULPS     Y5, Y0, Y0
+	VMASKMOVPS Y0, Y3, (R11)(R9*1)
+	MOVQ       8(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y1, Y5
+	VADDPS     hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS     hswishZero<>+0(SB), Y5, Y5
+	VMINPS     hswishOne<>+0(SB), Y5, Y5
+	VMULPS     Y5, Y1, Y1
+	VMASKMOVPS Y1, Y3, (R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000008, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -257,7 +332,6 @@ last:
 
 store:
 	ADDQ         $0x40, R10
-	VBROADCASTSS 80(AX), Y6
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y5, Y2, Y2
@@ -265,6 +339,9 @@ store:
 	LEAQ         tailMasks<>+0(SB), R11
 	NEGQ         R12
 	VMOVUPS      32(R11)(R12*4), Y5
+	CMPL         88(AX), $0x00
+	JNE          hswish0
+	VBROADCASTSS 80(AX), Y6
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y6, Y7
 	VMAXPS       Y0, Y7, Y0
@@ -277,10 +354,36 @@ store:
 	VMULPS       Y2, Y6, Y7
 	VMAXPS       Y2, Y7, Y2
 	VMASKMOVPS   Y2, Y5, (R11)(R9*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ       (CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y0, Y7
+	VADDPS     hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS     hswishZero<>+0(SB), Y7, Y7
+	VMINPS     hswishOne<>+0(SB), Y7, Y7
+	VMULPS     Y7, Y0, Y0
+	VMASKMOVPS Y0, Y5, (R11)(R9*1)
+	MOVQ       8(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y1, Y7
+	VADDPS     hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS     hswishZero<>+0(SB), Y7, Y7
+	VMINPS     hswishOne<>+0(SB), Y7, Y7
+	VMULPS     Y7, Y1, Y1
+	VMASKMOVPS Y1, Y5, (R11)(R9*1)
+	MOVQ       16(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y2, Y7
+	VADDPS     hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS     hswishZero<>+0(SB), Y7, Y7
+	VMINPS     hswishOne<>+0(SB), Y7, Y7
+	VMULPS     Y7, Y2, Y2
+	VMASKMOVPS Y2, Y5, (R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000018, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -370,7 +473,6 @@ last:
 
 store:
 	ADDQ         $0x40, R10
-	VBROADCASTSS 80(AX), Y8
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y5, Y1, Y1
 	VADDPS       Y6, Y2, Y2
@@ -379,6 +481,9 @@ store:
 	LEAQ         tailMasks<>+0(SB), R11
 	NEGQ         R12
 	VMOVUPS      32(R11)(R12*4), Y7
+	CMPL         88(AX), $0x00
+	JNE          hswish0
+	VBROADCASTSS 80(AX), Y8
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y8, Y9
 	VMAXPS       Y0, Y9, Y0
@@ -395,10 +500,43 @@ store:
 	VMULPS       Y3, Y8, Y9
 	VMAXPS       Y3, Y9, Y3
 	VMASKMOVPS   Y3, Y7, (R11)(R9*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000010, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ       (CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y0, Y9
+	VADDPS     hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS     hswishZero<>+0(SB), Y9, Y9
+	VMINPS     hswishOne<>+0(SB), Y9, Y9
+	VMULPS     Y9, Y0, Y0
+	VMASKMOVPS Y0, Y7, (R11)(R9*1)
+	MOVQ       8(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y1, Y9
+	VADDPS     hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS     hswishZero<>+0(SB), Y9, Y9
+	VMINPS     hswishOne<>+0(SB), Y9, Y9
+	VMULPS     Y9, Y1, Y1
+	VMASKMOVPS Y1, Y7, (R11)(R9*1)
+	MOVQ       16(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y2, Y9
+	VADDPS     hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS     hswishZero<>+0(SB), Y9, Y9
+	VMINPS     hswishOne<>+0(SB), Y9, Y9
+	VMULPS     Y9, Y2, Y2
+	VMASKMOVPS Y2, Y7, (R11)(R9*1)
+	MOVQ       24(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y3, Y9
+	VADDPS     hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS     hswishZero<>+0(SB), Y9, Y9
+	VMINPS     hswishOne<>+0(SB), Y9, Y9
+	VMULPS     Y9, Y3, Y3
+	VMASKMOVPS Y3, Y7, (R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000010, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -498,7 +636,6 @@ last:
 
 store:
 	ADDQ         $0x40, R10
-	VBROADCASTSS 80(AX), Y10
 	VADDPS       Y5, Y0, Y0
 	VADDPS       Y6, Y1, Y1
 	VADDPS       Y7, Y2, Y2
@@ -508,6 +645,9 @@ store:
 	LEAQ         tailMasks<>+0(SB), R11
 	NEGQ         R12
 	VMOVUPS      32(R11)(R12*4), Y9
+	CMPL         88(AX), $0x00
+	JNE          hswish0
+	VBROADCASTSS 80(AX), Y10
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y10, Y11
 	VMAXPS       Y0, Y11, Y0
@@ -528,10 +668,50 @@ store:
 	VMULPS       Y4, Y10, Y11
 	VMAXPS       Y4, Y11, Y4
 	VMASKMOVPS   Y4, Y9, (R11)(R9*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x00000014, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ       (CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y0, Y11
+	VADDPS     hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS     hswishZero<>+0(SB), Y11, Y11
+	VMINPS     hswishOne<>+0(SB), Y11, Y11
+	VMULPS     Y11, Y0, Y0
+	VMASKMOVPS Y0, Y9, (R11)(R9*1)
+	MOVQ       8(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y1, Y11
+	VADDPS     hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS     hswishZero<>+0(SB), Y11, Y11
+	VMINPS     hswishOne<>+0(SB), Y11, Y11
+	VMULPS     Y11, Y1, Y1
+	VMASKMOVPS Y1, Y9, (R11)(R9*1)
+	MOVQ       16(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y2, Y11
+	VADDPS     hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS     hswishZero<>+0(SB), Y11, Y11
+	VMINPS     hswishOne<>+0(SB), Y11, Y11
+	VMULPS     Y11, Y2, Y2
+	VMASKMOVPS Y2, Y9, (R11)(R9*1)
+	MOVQ       24(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y3, Y11
+	VADDPS     hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS     hswishZero<>+0(SB), Y11, Y11
+	VMINPS     hswishOne<>+0(SB), Y11, Y11
+	VMULPS     Y11, Y3, Y3
+	VMASKMOVPS Y3, Y9, (R11)(R9*1)
+	MOVQ       32(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y4, Y11
+	VADDPS     hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS     hswishZero<>+0(SB), Y11, Y11
+	VMINPS     hswishOne<>+0(SB), Y11, Y11
+	VMULPS     Y11, Y4, Y4
+	VMASKMOVPS Y4, Y9, (R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000028, CX
+	ADDQ $0x00000014, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -641,7 +821,6 @@ last:
 
 store:
 	ADDQ         $0x40, R10
-	VBROADCASTSS 80(AX), Y12
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y7, Y1, Y1
 	VADDPS       Y8, Y2, Y2
@@ -652,6 +831,9 @@ store:
 	LEAQ         tailMasks<>+0(SB), R11
 	NEGQ         R12
 	VMOVUPS      32(R11)(R12*4), Y11
+	CMPL         88(AX), $0x00
+	JNE          hswish0
+	VBROADCASTSS 80(AX), Y12
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y12, Y13
 	VMAXPS       Y0, Y13, Y0
@@ -676,10 +858,57 @@ store:
 	VMULPS       Y5, Y12, Y13
 	VMAXPS       Y5, Y13, Y5
 	VMASKMOVPS   Y5, Y11, (R11)(R9*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ       (CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y0, Y13
+	VADDPS     hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS     hswishZero<>+0(SB), Y13, Y13
+	VMINPS     hswishOne<>+0(SB), Y13, Y13
+	VMULPS     Y13, Y0, Y0
+	VMASKMOVPS Y0, Y11, (R11)(R9*1)
+	MOVQ       8(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y1, Y13
+	VADDPS     hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS     hswishZero<>+0(SB), Y13, Y13
+	VMINPS     hswishOne<>+0(SB), Y13, Y13
+	VMULPS     Y13, Y1, Y1
+	VMASKMOVPS Y1, Y11, (R11)(R9*1)
+	MOVQ       16(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y2, Y13
+	VADDPS     hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS     hswishZero<>+0(SB), Y13, Y13
+	VMINPS     hswishOne<>+0(SB), Y13, Y13
+	VMULPS     Y13, Y2, Y2
+	VMASKMOVPS Y2, Y11, (R11)(R9*1)
+	MOVQ       24(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y3, Y13
+	VADDPS     hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS     hswishZero<>+0(SB), Y13, Y13
+	VMINPS     hswishOne<>+0(SB), Y13, Y13
+	VMULPS     Y13, Y3, Y3
+	VMASKMOVPS Y3, Y11, (R11)(R9*1)
+	MOVQ       32(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y4, Y13
+	VADDPS     hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS     hswishZero<>+0(SB), Y13, Y13
+	VMINPS     hswishOne<>+0(SB), Y13, Y13
+	VMULPS     Y13, Y4, Y4
+	VMASKMOVPS Y4, Y11, (R11)(R9*1)
+	MOVQ       40(CX), R11
+	VMULPS     hswishSixth<>+0(SB), Y5, Y13
+	VADDPS     hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS     hswishZero<>+0(SB), Y13, Y13
+	VMINPS     hswishOne<>+0(SB), Y13, Y13
+	VMULPS     Y13, Y5, Y5
+	VMASKMOVPS Y5, Y11, (R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -746,6 +975,8 @@ last:
 
 store:
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 80(AX), Y2
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y2, Y3
@@ -754,10 +985,28 @@ store:
 	VMULPS       Y1, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
 	VMOVUPS      Y1, 32(R11)(R9*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x00000004, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y0, Y3
+	VADDPS  hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS  hswishZero<>+0(SB), Y3, Y3
+	VMINPS  hswishOne<>+0(SB), Y3, Y3
+	VMULPS  Y3, Y0, Y0
+	VMOVUPS Y0, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y3
+	VADDPS  hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS  hswishZero<>+0(SB), Y3, Y3
+	VMINPS  hswishOne<>+0(SB), Y3, Y3
+	VMULPS  Y3, Y1, Y1
+	VMOVUPS Y1, 32(R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000008, CX
+	ADDQ $0x00000004, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -838,6 +1087,8 @@ last:
 
 store:
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 80(AX), Y4
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y4, Y5
@@ -853,10 +1104,41 @@ store:
 	VMULPS       Y3, Y4, Y5
 	VMAXPS       Y3, Y5, Y3
 	VMOVUPS      Y3, 32(R11)(R9*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000008, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y0, Y5
+	VADDPS  hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS  hswishZero<>+0(SB), Y5, Y5
+	VMINPS  hswishOne<>+0(SB), Y5, Y5
+	VMULPS  Y5, Y0, Y0
+	VMOVUPS Y0, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y5
+	VADDPS  hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS  hswishZero<>+0(SB), Y5, Y5
+	VMINPS  hswishOne<>+0(SB), Y5, Y5
+	VMULPS  Y5, Y1, Y1
+	VMOVUPS Y1, 32(R11)(R9*1)
+	MOVQ    8(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y2, Y5
+	VADDPS  hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS  hswishZero<>+0(SB), Y5, Y5
+	VMINPS  hswishOne<>+0(SB), Y5, Y5
+	VMULPS  Y5, Y2, Y2
+	VMOVUPS Y2, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y3, Y5
+	VADDPS  hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS  hswishZero<>+0(SB), Y5, Y5
+	VMINPS  hswishOne<>+0(SB), Y5, Y5
+	VMULPS  Y5, Y3, Y3
+	VMOVUPS Y3, 32(R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000008, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -951,6 +1233,8 @@ last:
 
 store:
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 80(AX), Y6
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y6, Y7
@@ -973,10 +1257,54 @@ store:
 	VMULPS       Y5, Y6, Y7
 	VMAXPS       Y5, Y7, Y5
 	VMOVUPS      Y5, 32(R11)(R9*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y0, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y0, Y0
+	VMOVUPS Y0, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 32(R11)(R9*1)
+	MOVQ    8(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y2, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y3, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y3, Y3
+	VMOVUPS Y3, 32(R11)(R9*1)
+	MOVQ    16(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y4, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y4, Y4
+	VMOVUPS Y4, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y5, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y5, Y5
+	VMOVUPS Y5, 32(R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000018, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1085,6 +1413,8 @@ last:
 
 store:
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 80(AX), Y8
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y8, Y9
@@ -1114,10 +1444,67 @@ store:
 	VMULPS       Y7, Y8, Y9
 	VMAXPS       Y7, Y9, Y7
 	VMOVUPS      Y7, 32(R11)(R9*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000010, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y0, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y0, Y0
+	VMOVUPS Y0, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(R11)(R9*1)
+	MOVQ    8(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y2, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y2, Y2
+	VMOVUPS Y2, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y3, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y3, Y3
+	VMOVUPS Y3, 32(R11)(R9*1)
+	MOVQ    16(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y4, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y4, Y4
+	VMOVUPS Y4, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y5, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y5, Y5
+	VMOVUPS Y5, 32(R11)(R9*1)
+	MOVQ    24(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y6, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y6, Y6
+	VMOVUPS Y6, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y7, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y7, Y7
+	VMOVUPS Y7, 32(R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000010, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1240,6 +1627,8 @@ last:
 
 store:
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 80(AX), Y10
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y10, Y11
@@ -1276,10 +1665,80 @@ store:
 	VMULPS       Y9, Y10, Y11
 	VMAXPS       Y9, Y11, Y9
 	VMOVUPS      Y9, 32(R11)(R9*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x00000014, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y0, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y0, Y0
+	VMOVUPS Y0, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y1, Y1
+	VMOVUPS Y1, 32(R11)(R9*1)
+	MOVQ    8(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y2, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y2, Y2
+	VMOVUPS Y2, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y3, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y3, Y3
+	VMOVUPS Y3, 32(R11)(R9*1)
+	MOVQ    16(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y4, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y4, Y4
+	VMOVUPS Y4, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y5, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y5, Y5
+	VMOVUPS Y5, 32(R11)(R9*1)
+	MOVQ    24(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y6, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y6, Y6
+	VMOVUPS Y6, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y7, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y7, Y7
+	VMOVUPS Y7, 32(R11)(R9*1)
+	MOVQ    32(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y8, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y8, Y8
+	VMOVUPS Y8, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y9, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y9, Y9
+	VMOVUPS Y9, 32(R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000028, CX
+	ADDQ $0x00000014, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1416,6 +1875,8 @@ last:
 
 store:
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 80(AX), Y12
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y12, Y13
@@ -1459,10 +1920,93 @@ store:
 	VMULPS       Y11, Y12, Y13
 	VMAXPS       Y11, Y13, Y11
 	VMOVUPS      Y11, 32(R11)(R9*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y0, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y0, Y0
+	VMOVUPS Y0, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y1, Y1
+	VMOVUPS Y1, 32(R11)(R9*1)
+	MOVQ    8(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y2, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y2, Y2
+	VMOVUPS Y2, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y3, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y3, Y3
+	VMOVUPS Y3, 32(R11)(R9*1)
+	MOVQ    16(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y4, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y4, Y4
+	VMOVUPS Y4, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y5, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y5, Y5
+	VMOVUPS Y5, 32(R11)(R9*1)
+	MOVQ    24(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y6, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y6, Y6
+	VMOVUPS Y6, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y7, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y7, Y7
+	VMOVUPS Y7, 32(R11)(R9*1)
+	MOVQ    32(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y8, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y8, Y8
+	VMOVUPS Y8, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y9, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y9, Y9
+	VMOVUPS Y9, 32(R11)(R9*1)
+	MOVQ    40(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y10, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y10, Y10
+	VMOVUPS Y10, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y11, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y11, Y11
+	VMOVUPS Y11, 32(R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1537,6 +2081,8 @@ last:
 
 store:
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 80(AX), Y3
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y3, Y4
@@ -1548,10 +2094,34 @@ store:
 	VMULPS       Y2, Y3, Y4
 	VMAXPS       Y2, Y4, Y2
 	VMOVUPS      Y2, 64(R11)(R9*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x00000004, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y0, Y4
+	VADDPS  hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS  hswishZero<>+0(SB), Y4, Y4
+	VMINPS  hswishOne<>+0(SB), Y4, Y4
+	VMULPS  Y4, Y0, Y0
+	VMOVUPS Y0, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y4
+	VADDPS  hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS  hswishZero<>+0(SB), Y4, Y4
+	VMINPS  hswishOne<>+0(SB), Y4, Y4
+	VMULPS  Y4, Y1, Y1
+	VMOVUPS Y1, 32(R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y2, Y4
+	VADDPS  hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS  hswishZero<>+0(SB), Y4, Y4
+	VMINPS  hswishOne<>+0(SB), Y4, Y4
+	VMULPS  Y4, Y2, Y2
+	VMOVUPS Y2, 64(R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000008, CX
+	ADDQ $0x00000004, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1645,6 +2215,8 @@ last:
 
 store:
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 80(AX), Y6
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y6, Y7
@@ -1666,10 +2238,53 @@ store:
 	VMULPS       Y5, Y6, Y7
 	VMAXPS       Y5, Y7, Y5
 	VMOVUPS      Y5, 64(R11)(R9*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000008, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y0, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y0, Y0
+	VMOVUPS Y0, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 32(R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y2, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, 64(R11)(R9*1)
+	MOVQ    8(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y3, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y3, Y3
+	VMOVUPS Y3, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y4, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y4, Y4
+	VMOVUPS Y4, 32(R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y5, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y5, Y5
+	VMOVUPS Y5, 64(R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000008, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1782,6 +2397,8 @@ last:
 
 store:
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 80(AX), Y9
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y9, Y10
@@ -1813,10 +2430,72 @@ store:
 	VMULPS       Y8, Y9, Y10
 	VMAXPS       Y8, Y10, Y8
 	VMOVUPS      Y8, 64(R11)(R9*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y0, Y10
+	VADDPS  hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS  hswishZero<>+0(SB), Y10, Y10
+	VMINPS  hswishOne<>+0(SB), Y10, Y10
+	VMULPS  Y10, Y0, Y0
+	VMOVUPS Y0, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y10
+	VADDPS  hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS  hswishZero<>+0(SB), Y10, Y10
+	VMINPS  hswishOne<>+0(SB), Y10, Y10
+	VMULPS  Y10, Y1, Y1
+	VMOVUPS Y1, 32(R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y2, Y10
+	VADDPS  hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS  hswishZero<>+0(SB), Y10, Y10
+	VMINPS  hswishOne<>+0(SB), Y10, Y10
+	VMULPS  Y10, Y2, Y2
+	VMOVUPS Y2, 64(R11)(R9*1)
+	MOVQ    8(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y3, Y10
+	VADDPS  hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS  hswishZero<>+0(SB), Y10, Y10
+	VMINPS  hswishOne<>+0(SB), Y10, Y10
+	VMULPS  Y10, Y3, Y3
+	VMOVUPS Y3, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y4, Y10
+	VADDPS  hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS  hswishZero<>+0(SB), Y10, Y10
+	VMINPS  hswishOne<>+0(SB), Y10, Y10
+	VMULPS  Y10, Y4, Y4
+	VMOVUPS Y4, 32(R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y5, Y10
+	VADDPS  hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS  hswishZero<>+0(SB), Y10, Y10
+	VMINPS  hswishOne<>+0(SB), Y10, Y10
+	VMULPS  Y10, Y5, Y5
+	VMOVUPS Y5, 64(R11)(R9*1)
+	MOVQ    16(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y6, Y10
+	VADDPS  hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS  hswishZero<>+0(SB), Y10, Y10
+	VMINPS  hswishOne<>+0(SB), Y10, Y10
+	VMULPS  Y10, Y6, Y6
+	VMOVUPS Y6, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y7, Y10
+	VADDPS  hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS  hswishZero<>+0(SB), Y10, Y10
+	VMINPS  hswishOne<>+0(SB), Y10, Y10
+	VMULPS  Y10, Y7, Y7
+	VMOVUPS Y7, 32(R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y8, Y10
+	VADDPS  hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS  hswishZero<>+0(SB), Y10, Y10
+	VMINPS  hswishOne<>+0(SB), Y10, Y10
+	VMULPS  Y10, Y8, Y8
+	VMOVUPS Y8, 64(R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000018, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1948,6 +2627,8 @@ last:
 
 store:
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 80(AX), Y12
 	MOVQ         (CX), R11
 	VMULPS       Y0, Y12, Y13
@@ -1989,9 +2670,90 @@ store:
 	VMULPS       Y11, Y12, Y13
 	VMAXPS       Y11, Y13, Y11
 	VMOVUPS      Y11, 64(R11)(R9*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000010, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y0, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y0, Y0
+	VMOVUPS Y0, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y1, Y1
+	VMOVUPS Y1, 32(R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y2, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y2, Y2
+	VMOVUPS Y2, 64(R11)(R9*1)
+	MOVQ    8(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y3, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y3, Y3
+	VMOVUPS Y3, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y4, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y4, Y4
+	VMOVUPS Y4, 32(R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y5, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y5, Y5
+	VMOVUPS Y5, 64(R11)(R9*1)
+	MOVQ    16(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y6, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y6, Y6
+	VMOVUPS Y6, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y7, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y7, Y7
+	VMOVUPS Y7, 32(R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y8, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y8, Y8
+	VMOVUPS Y8, 64(R11)(R9*1)
+	MOVQ    24(CX), R11
+	VMULPS  hswishSixth<>+0(SB), Y9, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y9, Y9
+	VMOVUPS Y9, (R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y10, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y10, Y10
+	VMOVUPS Y10, 32(R11)(R9*1)
+	VMULPS  hswishSixth<>+0(SB), Y11, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y11, Y11
+	VMOVUPS Y11, 64(R11)(R9*1)
+
+activated0:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000010, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET

@@ -2,6 +2,46 @@
 
 #include "textflag.h"
 
+DATA hswishSixth<>+0(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+4(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+8(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+12(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+16(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+20(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+24(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+28(SB)/4, $0x3e2aaaab
+GLOBL hswishSixth<>(SB), RODATA|NOPTR, $32
+
+DATA hswishHalf<>+0(SB)/4, $0x3f000000
+DATA hswishHalf<>+4(SB)/4, $0x3f000000
+DATA hswishHalf<>+8(SB)/4, $0x3f000000
+DATA hswishHalf<>+12(SB)/4, $0x3f000000
+DATA hswishHalf<>+16(SB)/4, $0x3f000000
+DATA hswishHalf<>+20(SB)/4, $0x3f000000
+DATA hswishHalf<>+24(SB)/4, $0x3f000000
+DATA hswishHalf<>+28(SB)/4, $0x3f000000
+GLOBL hswishHalf<>(SB), RODATA|NOPTR, $32
+
+DATA hswishZero<>+0(SB)/4, $0x00000000
+DATA hswishZero<>+4(SB)/4, $0x00000000
+DATA hswishZero<>+8(SB)/4, $0x00000000
+DATA hswishZero<>+12(SB)/4, $0x00000000
+DATA hswishZero<>+16(SB)/4, $0x00000000
+DATA hswishZero<>+20(SB)/4, $0x00000000
+DATA hswishZero<>+24(SB)/4, $0x00000000
+DATA hswishZero<>+28(SB)/4, $0x00000000
+GLOBL hswishZero<>(SB), RODATA|NOPTR, $32
+
+DATA hswishOne<>+0(SB)/4, $0x3f800000
+DATA hswishOne<>+4(SB)/4, $0x3f800000
+DATA hswishOne<>+8(SB)/4, $0x3f800000
+DATA hswishOne<>+12(SB)/4, $0x3f800000
+DATA hswishOne<>+16(SB)/4, $0x3f800000
+DATA hswishOne<>+20(SB)/4, $0x3f800000
+DATA hswishOne<>+24(SB)/4, $0x3f800000
+DATA hswishOne<>+28(SB)/4, $0x3f800000
+GLOBL hswishOne<>(SB), RODATA|NOPTR, $32
+
 // func product512r1w0h1(a *byte)
 // Requires: AVX, AVX512F, AVX512VL, FMA3, MMX+
 TEXT ·product512r1w0h1(SB), NOSPLIT, $0-8
@@ -43,6 +83,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -53,6 +95,16 @@ input:
 	VMAXPS       Y0, Y2, Y0
 	VMOVUPS      Y0, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y1
+	VADDPS.BCST hswishHalf<>+0(SB), Y1, Y1
+	VMAXPS.BCST hswishZero<>+0(SB), Y1, Y1
+	VMINPS.BCST hswishOne<>+0(SB), Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     Y0, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z1
@@ -116,6 +168,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -130,6 +184,23 @@ input:
 	VMAXPS       Y1, Y3, Y1
 	VMOVUPS      Y1, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y2
+	VADDPS.BCST hswishHalf<>+0(SB), Y2, Y2
+	VMAXPS.BCST hswishZero<>+0(SB), Y2, Y2
+	VMINPS.BCST hswishOne<>+0(SB), Y2, Y2
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     Y0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y3
+	VADDPS.BCST hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS.BCST hswishZero<>+0(SB), Y3, Y3
+	VMINPS.BCST hswishOne<>+0(SB), Y3, Y3
+	VMULPS      Y3, Y1, Y1
+	VMOVUPS     Y1, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z2
@@ -203,6 +274,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -221,6 +294,30 @@ input:
 	VMAXPS       Y2, Y4, Y2
 	VMOVUPS      Y2, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y3
+	VADDPS.BCST hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS.BCST hswishZero<>+0(SB), Y3, Y3
+	VMINPS.BCST hswishOne<>+0(SB), Y3, Y3
+	VMULPS      Y3, Y0, Y0
+	VMOVUPS     Y0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y4
+	VADDPS.BCST hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS.BCST hswishZero<>+0(SB), Y4, Y4
+	VMINPS.BCST hswishOne<>+0(SB), Y4, Y4
+	VMULPS      Y4, Y1, Y1
+	VMOVUPS     Y1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y3
+	VADDPS.BCST hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS.BCST hswishZero<>+0(SB), Y3, Y3
+	VMINPS.BCST hswishOne<>+0(SB), Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VMOVUPS     Y2, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z3
@@ -304,6 +401,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -326,6 +425,37 @@ input:
 	VMAXPS       Y3, Y5, Y3
 	VMOVUPS      Y3, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y4
+	VADDPS.BCST hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS.BCST hswishZero<>+0(SB), Y4, Y4
+	VMINPS.BCST hswishOne<>+0(SB), Y4, Y4
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     Y0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y1, Y1
+	VMOVUPS     Y1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y4
+	VADDPS.BCST hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS.BCST hswishZero<>+0(SB), Y4, Y4
+	VMINPS.BCST hswishOne<>+0(SB), Y4, Y4
+	VMULPS      Y4, Y2, Y2
+	VMOVUPS     Y2, K1, (R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y3, Y3
+	VMOVUPS     Y3, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z4
@@ -419,6 +549,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -445,6 +577,44 @@ input:
 	VMAXPS       Y4, Y6, Y4
 	VMOVUPS      Y4, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y0, Y0
+	VMOVUPS     Y0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y6
+	VADDPS.BCST hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS.BCST hswishZero<>+0(SB), Y6, Y6
+	VMINPS.BCST hswishOne<>+0(SB), Y6, Y6
+	VMULPS      Y6, Y1, Y1
+	VMOVUPS     Y1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y2, Y2
+	VMOVUPS     Y2, K1, (R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y6
+	VADDPS.BCST hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS.BCST hswishZero<>+0(SB), Y6, Y6
+	VMINPS.BCST hswishOne<>+0(SB), Y6, Y6
+	VMULPS      Y6, Y3, Y3
+	VMOVUPS     Y3, K1, (R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y4, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y4, Y4
+	VMOVUPS     Y4, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z5
@@ -548,6 +718,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -578,6 +750,51 @@ input:
 	VMAXPS       Y5, Y7, Y5
 	VMOVUPS      Y5, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y6
+	VADDPS.BCST hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS.BCST hswishZero<>+0(SB), Y6, Y6
+	VMINPS.BCST hswishOne<>+0(SB), Y6, Y6
+	VMULPS      Y6, Y0, Y0
+	VMOVUPS     Y0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y1, Y1
+	VMOVUPS     Y1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y6
+	VADDPS.BCST hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS.BCST hswishZero<>+0(SB), Y6, Y6
+	VMINPS.BCST hswishOne<>+0(SB), Y6, Y6
+	VMULPS      Y6, Y2, Y2
+	VMOVUPS     Y2, K1, (R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y3, Y3
+	VMOVUPS     Y3, K1, (R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y4, Y6
+	VADDPS.BCST hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS.BCST hswishZero<>+0(SB), Y6, Y6
+	VMINPS.BCST hswishOne<>+0(SB), Y6, Y6
+	VMULPS      Y6, Y4, Y4
+	VMOVUPS     Y4, K1, (R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y5, Y5
+	VMOVUPS     Y5, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z6
@@ -691,6 +908,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -725,6 +944,58 @@ input:
 	VMAXPS       Y6, Y8, Y6
 	VMOVUPS      Y6, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y0, Y0
+	VMOVUPS     Y0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y1, Y1
+	VMOVUPS     Y1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y2, Y2
+	VMOVUPS     Y2, K1, (R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y3, Y3
+	VMOVUPS     Y3, K1, (R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y4, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y4, Y4
+	VMOVUPS     Y4, K1, (R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y5, Y5
+	VMOVUPS     Y5, K1, (R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y6, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y6, Y6
+	VMOVUPS     Y6, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z7
@@ -848,6 +1119,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -886,6 +1159,65 @@ input:
 	VMAXPS       Y7, Y9, Y7
 	VMOVUPS      Y7, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y0, Y0
+	VMOVUPS     Y0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y1, Y1
+	VMOVUPS     Y1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y2, Y2
+	VMOVUPS     Y2, K1, (R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y3, Y3
+	VMOVUPS     Y3, K1, (R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y4, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y4, Y4
+	VMOVUPS     Y4, K1, (R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y5, Y5
+	VMOVUPS     Y5, K1, (R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y6, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y6, Y6
+	VMOVUPS     Y6, K1, (R11)(R9*1)
+	MOVQ        56(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y7, Y7
+	VMOVUPS     Y7, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z8
@@ -1019,6 +1351,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -1061,6 +1395,72 @@ input:
 	VMAXPS       Y8, Y10, Y8
 	VMOVUPS      Y8, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y0, Y0
+	VMOVUPS     Y0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y10
+	VADDPS.BCST hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS.BCST hswishZero<>+0(SB), Y10, Y10
+	VMINPS.BCST hswishOne<>+0(SB), Y10, Y10
+	VMULPS      Y10, Y1, Y1
+	VMOVUPS     Y1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y2, Y2
+	VMOVUPS     Y2, K1, (R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y10
+	VADDPS.BCST hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS.BCST hswishZero<>+0(SB), Y10, Y10
+	VMINPS.BCST hswishOne<>+0(SB), Y10, Y10
+	VMULPS      Y10, Y3, Y3
+	VMOVUPS     Y3, K1, (R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y4, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y4, Y4
+	VMOVUPS     Y4, K1, (R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y10
+	VADDPS.BCST hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS.BCST hswishZero<>+0(SB), Y10, Y10
+	VMINPS.BCST hswishOne<>+0(SB), Y10, Y10
+	VMULPS      Y10, Y5, Y5
+	VMOVUPS     Y5, K1, (R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y6, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y6, Y6
+	VMOVUPS     Y6, K1, (R11)(R9*1)
+	MOVQ        56(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y10
+	VADDPS.BCST hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS.BCST hswishZero<>+0(SB), Y10, Y10
+	VMINPS.BCST hswishOne<>+0(SB), Y10, Y10
+	VMULPS      Y10, Y7, Y7
+	VMOVUPS     Y7, K1, (R11)(R9*1)
+	MOVQ        64(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y8, Y8
+	VMOVUPS     Y8, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z9
@@ -1141,6 +1541,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -1151,6 +1553,16 @@ input:
 	VMAXPS       Z0, Z2, Z0
 	VMOVUPS      Z0, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z1
+	VADDPS.BCST hswishHalf<>+0(SB), Z1, Z1
+	VMAXPS.BCST hswishZero<>+0(SB), Z1, Z1
+	VMINPS.BCST hswishOne<>+0(SB), Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z1
@@ -1214,6 +1626,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -1228,6 +1642,23 @@ input:
 	VMAXPS       Z1, Z3, Z1
 	VMOVUPS      Z1, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z2
+	VADDPS.BCST hswishHalf<>+0(SB), Z2, Z2
+	VMAXPS.BCST hswishZero<>+0(SB), Z2, Z2
+	VMINPS.BCST hswishOne<>+0(SB), Z2, Z2
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     Z0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z2
@@ -1301,6 +1732,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -1319,6 +1752,30 @@ input:
 	VMAXPS       Z2, Z4, Z2
 	VMOVUPS      Z2, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z0, Z0
+	VMOVUPS     Z0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z2, Z2
+	VMOVUPS     Z2, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z3
@@ -1402,6 +1859,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -1424,6 +1883,37 @@ input:
 	VMAXPS       Z3, Z5, Z3
 	VMOVUPS      Z3, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z0, Z0
+	VMOVUPS     Z0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z2, Z2
+	VMOVUPS     Z2, K1, (R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z3, Z3
+	VMOVUPS     Z3, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z4
@@ -1517,6 +2007,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -1543,6 +2035,44 @@ input:
 	VMAXPS       Z4, Z6, Z4
 	VMOVUPS      Z4, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z0, Z0
+	VMOVUPS     Z0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z2, Z2
+	VMOVUPS     Z2, K1, (R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z3, Z3
+	VMOVUPS     Z3, K1, (R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z4, Z4
+	VMOVUPS     Z4, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z5
@@ -1646,6 +2176,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -1676,6 +2208,51 @@ input:
 	VMAXPS       Z5, Z7, Z5
 	VMOVUPS      Z5, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     Z0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z2, Z2
+	VMOVUPS     Z2, K1, (R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z3, Z3
+	VMOVUPS     Z3, K1, (R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z4, Z4
+	VMOVUPS     Z4, K1, (R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z5, Z5
+	VMOVUPS     Z5, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z6
@@ -1789,6 +2366,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -1823,6 +2402,58 @@ input:
 	VMAXPS       Z6, Z8, Z6
 	VMOVUPS      Z6, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     Z0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z2, Z2
+	VMOVUPS     Z2, K1, (R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z3, Z3
+	VMOVUPS     Z3, K1, (R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z4, Z4
+	VMOVUPS     Z4, K1, (R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z5, Z5
+	VMOVUPS     Z5, K1, (R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z6, Z6
+	VMOVUPS     Z6, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z7
@@ -1946,6 +2577,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -1984,6 +2617,65 @@ input:
 	VMAXPS       Z7, Z9, Z7
 	VMOVUPS      Z7, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z0, Z0
+	VMOVUPS     Z0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z2, Z2
+	VMOVUPS     Z2, K1, (R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z3, Z3
+	VMOVUPS     Z3, K1, (R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z4, Z4
+	VMOVUPS     Z4, K1, (R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z5, Z5
+	VMOVUPS     Z5, K1, (R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z6, Z6
+	VMOVUPS     Z6, K1, (R11)(R9*1)
+	MOVQ        56(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z7, Z7
+	VMOVUPS     Z7, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z8
@@ -2117,6 +2809,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -2159,6 +2853,72 @@ input:
 	VMAXPS       Z8, Z10, Z8
 	VMOVUPS      Z8, K1, (R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z0, Z0
+	VMOVUPS     Z0, K1, (R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z1, Z1
+	VMOVUPS     Z1, K1, (R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z2, Z2
+	VMOVUPS     Z2, K1, (R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z3, Z3
+	VMOVUPS     Z3, K1, (R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z4, Z4
+	VMOVUPS     Z4, K1, (R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z5, Z5
+	VMOVUPS     Z5, K1, (R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z6, Z6
+	VMOVUPS     Z6, K1, (R11)(R9*1)
+	MOVQ        56(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z7, Z7
+	VMOVUPS     Z7, K1, (R11)(R9*1)
+	MOVQ        64(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z8, Z8
+	VMOVUPS     Z8, K1, (R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z9
@@ -2244,6 +3004,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -2257,6 +3019,22 @@ input:
 	VMAXPS       Y1, Y3, Y1
 	VMOVUPS      Y1, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z2
+	VADDPS.BCST hswishHalf<>+0(SB), Z2, Z2
+	VMAXPS.BCST hswishZero<>+0(SB), Z2, Z2
+	VMINPS.BCST hswishOne<>+0(SB), Z2, Z2
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y3
+	VADDPS.BCST hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS.BCST hswishZero<>+0(SB), Y3, Y3
+	VMINPS.BCST hswishOne<>+0(SB), Y3, Y3
+	VMULPS      Y3, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z2
@@ -2331,6 +3109,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -2351,6 +3131,35 @@ input:
 	VMAXPS       Y3, Y5, Y3
 	VMOVUPS      Y3, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z4
@@ -2441,6 +3250,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -2468,6 +3279,48 @@ input:
 	VMAXPS       Y5, Y7, Y5
 	VMOVUPS      Y5, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z6
@@ -2574,6 +3427,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -2608,6 +3463,61 @@ input:
 	VMAXPS       Y7, Y9, Y7
 	VMOVUPS      Y7, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y7, Y7
+	VMOVUPS     Y7, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z8
@@ -2730,6 +3640,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -2771,6 +3683,74 @@ input:
 	VMAXPS       Y9, Y11, Y9
 	VMOVUPS      Y9, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y11
+	VADDPS.BCST hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS.BCST hswishZero<>+0(SB), Y11, Y11
+	VMINPS.BCST hswishOne<>+0(SB), Y11, Y11
+	VMULPS      Y11, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y11
+	VADDPS.BCST hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS.BCST hswishZero<>+0(SB), Y11, Y11
+	VMINPS.BCST hswishOne<>+0(SB), Y11, Y11
+	VMULPS      Y11, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y11
+	VADDPS.BCST hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS.BCST hswishZero<>+0(SB), Y11, Y11
+	VMINPS.BCST hswishOne<>+0(SB), Y11, Y11
+	VMULPS      Y11, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y11
+	VADDPS.BCST hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS.BCST hswishZero<>+0(SB), Y11, Y11
+	VMINPS.BCST hswishOne<>+0(SB), Y11, Y11
+	VMULPS      Y11, Y7, Y7
+	VMOVUPS     Y7, K1, 64(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y9, Y11
+	VADDPS.BCST hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS.BCST hswishZero<>+0(SB), Y11, Y11
+	VMINPS.BCST hswishOne<>+0(SB), Y11, Y11
+	VMULPS      Y11, Y9, Y9
+	VMOVUPS     Y9, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z10
@@ -2909,6 +3889,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -2957,6 +3939,87 @@ input:
 	VMAXPS       Y11, Y13, Y11
 	VMOVUPS      Y11, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y7, Y7
+	VMOVUPS     Y7, K1, 64(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y9, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y9, Y9
+	VMOVUPS     Y9, K1, 64(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z10, Z10
+	VMOVUPS     Z10, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y11, Y11
+	VMOVUPS     Y11, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z12
@@ -3111,6 +4174,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -3166,6 +4231,100 @@ input:
 	VMAXPS       Y13, Y15, Y13
 	VMOVUPS      Y13, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y7, Y7
+	VMOVUPS     Y7, K1, 64(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y9, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y9, Y9
+	VMOVUPS     Y9, K1, 64(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z10, Z10
+	VMOVUPS     Z10, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y11, Y11
+	VMOVUPS     Y11, K1, 64(R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y13, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y13, Y13
+	VMOVUPS     Y13, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z14
@@ -3336,6 +4495,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -3398,6 +4559,113 @@ input:
 	VMAXPS       Y15, Y17, Y15
 	VMOVUPS      Y15, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y7, Y7
+	VMOVUPS     Y7, K1, 64(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y9, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y9, Y9
+	VMOVUPS     Y9, K1, 64(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z10, Z10
+	VMOVUPS     Z10, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y11, Y11
+	VMOVUPS     Y11, K1, 64(R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y13, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y13, Y13
+	VMOVUPS     Y13, K1, 64(R11)(R9*1)
+	MOVQ        56(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z14, Z14
+	VMOVUPS     Z14, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y15, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y15, Y15
+	VMOVUPS     Y15, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z16
@@ -3584,6 +4852,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -3653,6 +4923,126 @@ input:
 	VMAXPS       Y17, Y19, Y17
 	VMOVUPS      Y17, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y7, Y7
+	VMOVUPS     Y7, K1, 64(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y9, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y9, Y9
+	VMOVUPS     Y9, K1, 64(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z10, Z10
+	VMOVUPS     Z10, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y11, Y11
+	VMOVUPS     Y11, K1, 64(R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y13, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y13, Y13
+	VMOVUPS     Y13, K1, 64(R11)(R9*1)
+	MOVQ        56(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z14, Z14
+	VMOVUPS     Z14, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y15, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y15, Y15
+	VMOVUPS     Y15, K1, 64(R11)(R9*1)
+	MOVQ        64(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z16, Z16
+	VMOVUPS     Z16, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y17, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y17, Y17
+	VMOVUPS     Y17, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z18
@@ -3756,6 +5146,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -3769,6 +5161,22 @@ input:
 	VMAXPS       Z1, Z3, Z1
 	VMOVUPS      Z1, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z2
+	VADDPS.BCST hswishHalf<>+0(SB), Z2, Z2
+	VMAXPS.BCST hswishZero<>+0(SB), Z2, Z2
+	VMINPS.BCST hswishOne<>+0(SB), Z2, Z2
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z2
@@ -3843,6 +5251,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -3863,6 +5273,35 @@ input:
 	VMAXPS       Z3, Z5, Z3
 	VMOVUPS      Z3, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z4
@@ -3953,6 +5392,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -3980,6 +5421,48 @@ input:
 	VMAXPS       Z5, Z7, Z5
 	VMOVUPS      Z5, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z6
@@ -4086,6 +5569,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -4120,6 +5605,61 @@ input:
 	VMAXPS       Z7, Z9, Z7
 	VMOVUPS      Z7, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z7, Z7
+	VMOVUPS     Z7, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z8
@@ -4242,6 +5782,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -4283,6 +5825,74 @@ input:
 	VMAXPS       Z9, Z11, Z9
 	VMOVUPS      Z9, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z11
+	VADDPS.BCST hswishHalf<>+0(SB), Z11, Z11
+	VMAXPS.BCST hswishZero<>+0(SB), Z11, Z11
+	VMINPS.BCST hswishOne<>+0(SB), Z11, Z11
+	VMULPS      Z11, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z11
+	VADDPS.BCST hswishHalf<>+0(SB), Z11, Z11
+	VMAXPS.BCST hswishZero<>+0(SB), Z11, Z11
+	VMINPS.BCST hswishOne<>+0(SB), Z11, Z11
+	VMULPS      Z11, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z11
+	VADDPS.BCST hswishHalf<>+0(SB), Z11, Z11
+	VMAXPS.BCST hswishZero<>+0(SB), Z11, Z11
+	VMINPS.BCST hswishOne<>+0(SB), Z11, Z11
+	VMULPS      Z11, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z11
+	VADDPS.BCST hswishHalf<>+0(SB), Z11, Z11
+	VMAXPS.BCST hswishZero<>+0(SB), Z11, Z11
+	VMINPS.BCST hswishOne<>+0(SB), Z11, Z11
+	VMULPS      Z11, Z7, Z7
+	VMOVUPS     Z7, K1, 64(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z11
+	VADDPS.BCST hswishHalf<>+0(SB), Z11, Z11
+	VMAXPS.BCST hswishZero<>+0(SB), Z11, Z11
+	VMINPS.BCST hswishOne<>+0(SB), Z11, Z11
+	VMULPS      Z11, Z9, Z9
+	VMOVUPS     Z9, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z10
@@ -4421,6 +6031,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -4469,6 +6081,87 @@ input:
 	VMAXPS       Z11, Z13, Z11
 	VMOVUPS      Z11, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z7, Z7
+	VMOVUPS     Z7, K1, 64(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z9, Z9
+	VMOVUPS     Z9, K1, 64(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z10, Z10
+	VMOVUPS     Z10, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z11, Z11
+	VMOVUPS     Z11, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z12
@@ -4623,6 +6316,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -4678,6 +6373,100 @@ input:
 	VMAXPS       Z13, Z15, Z13
 	VMOVUPS      Z13, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z7, Z7
+	VMOVUPS     Z7, K1, 64(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z9, Z9
+	VMOVUPS     Z9, K1, 64(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z10, Z10
+	VMOVUPS     Z10, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z11, Z11
+	VMOVUPS     Z11, K1, 64(R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z13, Z13
+	VMOVUPS     Z13, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z14
@@ -4848,6 +6637,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -4910,6 +6701,113 @@ input:
 	VMAXPS       Z15, Z17, Z15
 	VMOVUPS      Z15, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z7, Z7
+	VMOVUPS     Z7, K1, 64(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z9, Z9
+	VMOVUPS     Z9, K1, 64(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z10, Z10
+	VMOVUPS     Z10, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z11, Z11
+	VMOVUPS     Z11, K1, 64(R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z13, Z13
+	VMOVUPS     Z13, K1, 64(R11)(R9*1)
+	MOVQ        56(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z14, Z14
+	VMOVUPS     Z14, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z15, Z15
+	VMOVUPS     Z15, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z16
@@ -5096,6 +6994,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -5165,6 +7065,126 @@ input:
 	VMAXPS       Z17, Z19, Z17
 	VMOVUPS      Z17, K1, 64(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z2, Z2
+	VMOVUPS     Z2, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z7, Z7
+	VMOVUPS     Z7, K1, 64(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z9, Z9
+	VMOVUPS     Z9, K1, 64(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z10, Z10
+	VMOVUPS     Z10, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z11, Z11
+	VMOVUPS     Z11, K1, 64(R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z13, Z13
+	VMOVUPS     Z13, K1, 64(R11)(R9*1)
+	MOVQ        56(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z14, Z14
+	VMOVUPS     Z14, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z15, Z15
+	VMOVUPS     Z15, K1, 64(R11)(R9*1)
+	MOVQ        64(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z16, Z16
+	VMOVUPS     Z16, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z17, Z17
+	VMOVUPS     Z17, K1, 64(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z18
@@ -5273,6 +7293,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -5289,6 +7311,28 @@ input:
 	VMAXPS       Y2, Y4, Y2
 	VMOVUPS      Y2, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y3
+	VADDPS.BCST hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS.BCST hswishZero<>+0(SB), Y3, Y3
+	VMINPS.BCST hswishOne<>+0(SB), Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z3
@@ -5374,6 +7418,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -5400,6 +7446,47 @@ input:
 	VMAXPS       Y5, Y7, Y5
 	VMOVUPS      Y5, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y6
+	VADDPS.BCST hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS.BCST hswishZero<>+0(SB), Y6, Y6
+	VMINPS.BCST hswishOne<>+0(SB), Y6, Y6
+	VMULPS      Y6, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z6
@@ -5507,6 +7594,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -5543,6 +7632,66 @@ input:
 	VMAXPS       Y8, Y10, Y8
 	VMOVUPS      Y8, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y10
+	VADDPS.BCST hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS.BCST hswishZero<>+0(SB), Y10, Y10
+	VMINPS.BCST hswishOne<>+0(SB), Y10, Y10
+	VMULPS      Y10, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z9
@@ -5672,6 +7821,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -5718,6 +7869,85 @@ input:
 	VMAXPS       Y11, Y13, Y11
 	VMOVUPS      Y11, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y12
+	VADDPS.BCST hswishHalf<>+0(SB), Y12, Y12
+	VMAXPS.BCST hswishZero<>+0(SB), Y12, Y12
+	VMINPS.BCST hswishOne<>+0(SB), Y12, Y12
+	VMULPS      Y12, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y12
+	VADDPS.BCST hswishHalf<>+0(SB), Y12, Y12
+	VMAXPS.BCST hswishZero<>+0(SB), Y12, Y12
+	VMINPS.BCST hswishOne<>+0(SB), Y12, Y12
+	VMULPS      Y12, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z9, Z9
+	VMOVUPS     Z9, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z10, Z10
+	VMOVUPS     Z10, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y11, Y11
+	VMOVUPS     Y11, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z12
@@ -5869,6 +8099,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -5925,6 +8157,104 @@ input:
 	VMAXPS       Y14, Y16, Y14
 	VMOVUPS      Y14, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y16
+	VADDPS.BCST hswishHalf<>+0(SB), Y16, Y16
+	VMAXPS.BCST hswishZero<>+0(SB), Y16, Y16
+	VMINPS.BCST hswishOne<>+0(SB), Y16, Y16
+	VMULPS      Y16, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z9, Z9
+	VMOVUPS     Z9, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z10, Z10
+	VMOVUPS     Z10, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y16
+	VADDPS.BCST hswishHalf<>+0(SB), Y16, Y16
+	VMAXPS.BCST hswishZero<>+0(SB), Y16, Y16
+	VMINPS.BCST hswishOne<>+0(SB), Y16, Y16
+	VMULPS      Y16, Y11, Y11
+	VMOVUPS     Y11, K1, 128(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y14, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y14, Y14
+	VMOVUPS     Y14, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z15
@@ -6098,6 +8428,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -6164,6 +8496,123 @@ input:
 	VMAXPS       Y17, Y19, Y17
 	VMOVUPS      Y17, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y18
+	VADDPS.BCST hswishHalf<>+0(SB), Y18, Y18
+	VMAXPS.BCST hswishZero<>+0(SB), Y18, Y18
+	VMINPS.BCST hswishOne<>+0(SB), Y18, Y18
+	VMULPS      Y18, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y18
+	VADDPS.BCST hswishHalf<>+0(SB), Y18, Y18
+	VMAXPS.BCST hswishZero<>+0(SB), Y18, Y18
+	VMINPS.BCST hswishOne<>+0(SB), Y18, Y18
+	VMULPS      Y18, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z9, Z9
+	VMOVUPS     Z9, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z10, Z10
+	VMOVUPS     Z10, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y11, Y11
+	VMOVUPS     Y11, K1, 128(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y14, Y18
+	VADDPS.BCST hswishHalf<>+0(SB), Y18, Y18
+	VMAXPS.BCST hswishZero<>+0(SB), Y18, Y18
+	VMINPS.BCST hswishOne<>+0(SB), Y18, Y18
+	VMULPS      Y18, Y14, Y14
+	VMOVUPS     Y14, K1, 128(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z15, Z15
+	VMOVUPS     Z15, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z16, Z16
+	VMOVUPS     Z16, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y17, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y17, Y17
+	VMOVUPS     Y17, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z18
@@ -6359,6 +8808,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -6435,6 +8886,142 @@ input:
 	VMAXPS       Y20, Y22, Y20
 	VMOVUPS      Y20, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y22
+	VADDPS.BCST hswishHalf<>+0(SB), Y22, Y22
+	VMAXPS.BCST hswishZero<>+0(SB), Y22, Y22
+	VMINPS.BCST hswishOne<>+0(SB), Y22, Y22
+	VMULPS      Y22, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z9, Z9
+	VMOVUPS     Z9, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z10, Z10
+	VMOVUPS     Z10, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y22
+	VADDPS.BCST hswishHalf<>+0(SB), Y22, Y22
+	VMAXPS.BCST hswishZero<>+0(SB), Y22, Y22
+	VMINPS.BCST hswishOne<>+0(SB), Y22, Y22
+	VMULPS      Y22, Y11, Y11
+	VMOVUPS     Y11, K1, 128(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y14, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y14, Y14
+	VMOVUPS     Y14, K1, 128(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z15, Z15
+	VMOVUPS     Z15, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z16, Z16
+	VMOVUPS     Z16, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y17, Y22
+	VADDPS.BCST hswishHalf<>+0(SB), Y22, Y22
+	VMAXPS.BCST hswishZero<>+0(SB), Y22, Y22
+	VMINPS.BCST hswishOne<>+0(SB), Y22, Y22
+	VMULPS      Y22, Y17, Y17
+	VMOVUPS     Y17, K1, 128(R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z18, Z18
+	VMOVUPS     Z18, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z19, Z19
+	VMOVUPS     Z19, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y20, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y20, Y20
+	VMOVUPS     Y20, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z21
@@ -6652,6 +9239,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -6738,6 +9327,161 @@ input:
 	VMAXPS       Y23, Y25, Y23
 	VMOVUPS      Y23, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y24
+	VADDPS.BCST hswishHalf<>+0(SB), Y24, Y24
+	VMAXPS.BCST hswishZero<>+0(SB), Y24, Y24
+	VMINPS.BCST hswishOne<>+0(SB), Y24, Y24
+	VMULPS      Y24, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y24
+	VADDPS.BCST hswishHalf<>+0(SB), Y24, Y24
+	VMAXPS.BCST hswishZero<>+0(SB), Y24, Y24
+	VMINPS.BCST hswishOne<>+0(SB), Y24, Y24
+	VMULPS      Y24, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z9, Z9
+	VMOVUPS     Z9, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z10, Z10
+	VMOVUPS     Z10, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y11, Y11
+	VMOVUPS     Y11, K1, 128(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y14, Y24
+	VADDPS.BCST hswishHalf<>+0(SB), Y24, Y24
+	VMAXPS.BCST hswishZero<>+0(SB), Y24, Y24
+	VMINPS.BCST hswishOne<>+0(SB), Y24, Y24
+	VMULPS      Y24, Y14, Y14
+	VMOVUPS     Y14, K1, 128(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z15, Z15
+	VMOVUPS     Z15, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z16, Z16
+	VMOVUPS     Z16, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y17, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y17, Y17
+	VMOVUPS     Y17, K1, 128(R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z18, Z18
+	VMOVUPS     Z18, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z19, Z19
+	VMOVUPS     Z19, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y20, Y24
+	VADDPS.BCST hswishHalf<>+0(SB), Y24, Y24
+	VMAXPS.BCST hswishZero<>+0(SB), Y24, Y24
+	VMINPS.BCST hswishOne<>+0(SB), Y24, Y24
+	VMULPS      Y24, Y20, Y20
+	VMOVUPS     Y20, K1, 128(R11)(R9*1)
+	MOVQ        56(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z21, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z21, Z21
+	VMOVUPS     Z21, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z22, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z22, Z22
+	VMOVUPS     Z22, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y23, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y23, Y23
+	VMOVUPS     Y23, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z24
@@ -6977,6 +9721,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -7073,6 +9819,180 @@ input:
 	VMAXPS       Y26, Y28, Y26
 	VMOVUPS      Y26, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y27
+	VADDPS.BCST hswishHalf<>+0(SB), Y27, Y27
+	VMAXPS.BCST hswishZero<>+0(SB), Y27, Y27
+	VMINPS.BCST hswishOne<>+0(SB), Y27, Y27
+	VMULPS      Y27, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y28
+	VADDPS.BCST hswishHalf<>+0(SB), Y28, Y28
+	VMAXPS.BCST hswishZero<>+0(SB), Y28, Y28
+	VMINPS.BCST hswishOne<>+0(SB), Y28, Y28
+	VMULPS      Y28, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y27
+	VADDPS.BCST hswishHalf<>+0(SB), Y27, Y27
+	VMAXPS.BCST hswishZero<>+0(SB), Y27, Y27
+	VMINPS.BCST hswishOne<>+0(SB), Y27, Y27
+	VMULPS      Y27, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z9, Z9
+	VMOVUPS     Z9, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z10, Z10
+	VMOVUPS     Z10, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y28
+	VADDPS.BCST hswishHalf<>+0(SB), Y28, Y28
+	VMAXPS.BCST hswishZero<>+0(SB), Y28, Y28
+	VMINPS.BCST hswishOne<>+0(SB), Y28, Y28
+	VMULPS      Y28, Y11, Y11
+	VMOVUPS     Y11, K1, 128(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y14, Y27
+	VADDPS.BCST hswishHalf<>+0(SB), Y27, Y27
+	VMAXPS.BCST hswishZero<>+0(SB), Y27, Y27
+	VMINPS.BCST hswishOne<>+0(SB), Y27, Y27
+	VMULPS      Y27, Y14, Y14
+	VMOVUPS     Y14, K1, 128(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z15, Z15
+	VMOVUPS     Z15, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z16, Z16
+	VMOVUPS     Z16, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y17, Y28
+	VADDPS.BCST hswishHalf<>+0(SB), Y28, Y28
+	VMAXPS.BCST hswishZero<>+0(SB), Y28, Y28
+	VMINPS.BCST hswishOne<>+0(SB), Y28, Y28
+	VMULPS      Y28, Y17, Y17
+	VMOVUPS     Y17, K1, 128(R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z18, Z18
+	VMOVUPS     Z18, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z19, Z19
+	VMOVUPS     Z19, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y20, Y27
+	VADDPS.BCST hswishHalf<>+0(SB), Y27, Y27
+	VMAXPS.BCST hswishZero<>+0(SB), Y27, Y27
+	VMINPS.BCST hswishOne<>+0(SB), Y27, Y27
+	VMULPS      Y27, Y20, Y20
+	VMOVUPS     Y20, K1, 128(R11)(R9*1)
+	MOVQ        56(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z21, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z21, Z21
+	VMOVUPS     Z21, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z22, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z22, Z22
+	VMOVUPS     Z22, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y23, Y28
+	VADDPS.BCST hswishHalf<>+0(SB), Y28, Y28
+	VMAXPS.BCST hswishZero<>+0(SB), Y28, Y28
+	VMINPS.BCST hswishOne<>+0(SB), Y28, Y28
+	VMULPS      Y28, Y23, Y23
+	VMOVUPS     Y23, K1, 128(R11)(R9*1)
+	MOVQ        64(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z24, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z24, Z24
+	VMOVUPS     Z24, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z25, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z25, Z25
+	VMOVUPS     Z25, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y26, Y27
+	VADDPS.BCST hswishHalf<>+0(SB), Y27, Y27
+	VMAXPS.BCST hswishZero<>+0(SB), Y27, Y27
+	VMINPS.BCST hswishOne<>+0(SB), Y27, Y27
+	VMULPS      Y27, Y26, Y26
+	VMOVUPS     Y26, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z27
@@ -7199,6 +10119,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -7215,6 +10137,28 @@ input:
 	VMAXPS       Z2, Z4, Z2
 	VMOVUPS      Z2, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z3
@@ -7300,6 +10244,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -7326,6 +10272,47 @@ input:
 	VMAXPS       Z5, Z7, Z5
 	VMOVUPS      Z5, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z6
@@ -7433,6 +10420,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -7469,6 +10458,66 @@ input:
 	VMAXPS       Z8, Z10, Z8
 	VMOVUPS      Z8, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z9
@@ -7598,6 +10647,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -7644,6 +10695,85 @@ input:
 	VMAXPS       Z11, Z13, Z11
 	VMOVUPS      Z11, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z9, Z9
+	VMOVUPS     Z9, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z10, Z10
+	VMOVUPS     Z10, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z11, Z11
+	VMOVUPS     Z11, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z12
@@ -7795,6 +10925,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -7851,6 +10983,104 @@ input:
 	VMAXPS       Z14, Z16, Z14
 	VMOVUPS      Z14, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z9, Z9
+	VMOVUPS     Z9, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z10, Z10
+	VMOVUPS     Z10, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z11, Z11
+	VMOVUPS     Z11, K1, 128(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z14, Z14
+	VMOVUPS     Z14, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z15
@@ -8024,6 +11254,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -8090,6 +11322,123 @@ input:
 	VMAXPS       Z17, Z19, Z17
 	VMOVUPS      Z17, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z9, Z9
+	VMOVUPS     Z9, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z10, Z10
+	VMOVUPS     Z10, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z11, Z11
+	VMOVUPS     Z11, K1, 128(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z14, Z14
+	VMOVUPS     Z14, K1, 128(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z15, Z15
+	VMOVUPS     Z15, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z16, Z16
+	VMOVUPS     Z16, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z17, Z17
+	VMOVUPS     Z17, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z18
@@ -8285,6 +11634,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -8361,6 +11712,142 @@ input:
 	VMAXPS       Z20, Z22, Z20
 	VMOVUPS      Z20, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z9, Z9
+	VMOVUPS     Z9, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z10, Z10
+	VMOVUPS     Z10, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z11, Z11
+	VMOVUPS     Z11, K1, 128(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z14, Z14
+	VMOVUPS     Z14, K1, 128(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z15, Z15
+	VMOVUPS     Z15, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z16, Z16
+	VMOVUPS     Z16, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z17, Z17
+	VMOVUPS     Z17, K1, 128(R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z18, Z18
+	VMOVUPS     Z18, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z19, Z19
+	VMOVUPS     Z19, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z20, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z20, Z20
+	VMOVUPS     Z20, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z21
@@ -8578,6 +12065,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -8664,6 +12153,161 @@ input:
 	VMAXPS       Z23, Z25, Z23
 	VMOVUPS      Z23, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z9, Z9
+	VMOVUPS     Z9, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z10, Z10
+	VMOVUPS     Z10, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z11, Z11
+	VMOVUPS     Z11, K1, 128(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z14, Z14
+	VMOVUPS     Z14, K1, 128(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z15, Z15
+	VMOVUPS     Z15, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z16, Z16
+	VMOVUPS     Z16, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z17, Z17
+	VMOVUPS     Z17, K1, 128(R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z18, Z18
+	VMOVUPS     Z18, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z19, Z19
+	VMOVUPS     Z19, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z20, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z20, Z20
+	VMOVUPS     Z20, K1, 128(R11)(R9*1)
+	MOVQ        56(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z21, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z21, Z21
+	VMOVUPS     Z21, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z22, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z22, Z22
+	VMOVUPS     Z22, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z23, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z23, Z23
+	VMOVUPS     Z23, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z24
@@ -8903,6 +12547,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -8999,6 +12645,180 @@ input:
 	VMAXPS       Z26, Z28, Z26
 	VMOVUPS      Z26, K1, 128(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z3, Z3
+	VMOVUPS     Z3, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z4, Z4
+	VMOVUPS     Z4, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z6, Z6
+	VMOVUPS     Z6, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z7, Z7
+	VMOVUPS     Z7, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z9, Z9
+	VMOVUPS     Z9, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z10, Z10
+	VMOVUPS     Z10, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z11, Z11
+	VMOVUPS     Z11, K1, 128(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z14, Z14
+	VMOVUPS     Z14, K1, 128(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z15, Z15
+	VMOVUPS     Z15, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z16, Z16
+	VMOVUPS     Z16, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z17, Z17
+	VMOVUPS     Z17, K1, 128(R11)(R9*1)
+	MOVQ        48(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z18, Z18
+	VMOVUPS     Z18, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z19, Z19
+	VMOVUPS     Z19, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z20, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z20, Z20
+	VMOVUPS     Z20, K1, 128(R11)(R9*1)
+	MOVQ        56(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z21, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z21, Z21
+	VMOVUPS     Z21, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z22, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z22, Z22
+	VMOVUPS     Z22, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z23, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z23, Z23
+	VMOVUPS     Z23, K1, 128(R11)(R9*1)
+	MOVQ        64(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z24, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z24, Z24
+	VMOVUPS     Z24, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z25, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z25, Z25
+	VMOVUPS     Z25, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z26, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z26, Z26
+	VMOVUPS     Z26, K1, 128(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z27
@@ -9130,6 +12950,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -9149,6 +12971,34 @@ input:
 	VMAXPS       Y3, Y5, Y3
 	VMOVUPS      Y3, K1, 192(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z2, Z2
+	VMOVUPS     Z2, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y3, Y3
+	VMOVUPS     Y3, K1, 192(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z4
@@ -9245,6 +13095,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -9277,6 +13129,59 @@ input:
 	VMAXPS       Y7, Y9, Y7
 	VMOVUPS      Y7, K1, 192(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z2, Z2
+	VMOVUPS     Z2, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y3, Y3
+	VMOVUPS     Y3, K1, 192(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z5, Z5
+	VMOVUPS     Z5, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z6, Z6
+	VMOVUPS     Z6, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y7, Y7
+	VMOVUPS     Y7, K1, 192(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z8
@@ -9401,6 +13306,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -9446,6 +13353,84 @@ input:
 	VMAXPS       Y11, Y13, Y11
 	VMOVUPS      Y11, K1, 192(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z2, Z2
+	VMOVUPS     Z2, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y3, Y3
+	VMOVUPS     Y3, K1, 192(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z5, Z5
+	VMOVUPS     Z5, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z6, Z6
+	VMOVUPS     Z6, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y7, Y7
+	VMOVUPS     Y7, K1, 192(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z9, Z9
+	VMOVUPS     Z9, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z10, Z10
+	VMOVUPS     Z10, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y11, Y11
+	VMOVUPS     Y11, K1, 192(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z12
@@ -9598,6 +13583,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -9656,6 +13643,109 @@ input:
 	VMAXPS       Y15, Y17, Y15
 	VMOVUPS      Y15, K1, 192(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z2, Z2
+	VMOVUPS     Z2, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y3, Y3
+	VMOVUPS     Y3, K1, 192(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z5, Z5
+	VMOVUPS     Z5, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z6, Z6
+	VMOVUPS     Z6, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y7, Y7
+	VMOVUPS     Y7, K1, 192(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z9, Z9
+	VMOVUPS     Z9, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z10, Z10
+	VMOVUPS     Z10, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y11, Y11
+	VMOVUPS     Y11, K1, 192(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z14, Z14
+	VMOVUPS     Z14, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y15, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y15, Y15
+	VMOVUPS     Y15, K1, 192(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z16
@@ -9836,6 +13926,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -9907,6 +13999,134 @@ input:
 	VMAXPS       Y19, Y21, Y19
 	VMOVUPS      Y19, K1, 192(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z2, Z2
+	VMOVUPS     Z2, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y3, Y3
+	VMOVUPS     Y3, K1, 192(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z5, Z5
+	VMOVUPS     Z5, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z6, Z6
+	VMOVUPS     Z6, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y7, Y7
+	VMOVUPS     Y7, K1, 192(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z9, Z9
+	VMOVUPS     Z9, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z10, Z10
+	VMOVUPS     Z10, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y11, Y11
+	VMOVUPS     Y11, K1, 192(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z14, Z14
+	VMOVUPS     Z14, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y15, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y15, Y15
+	VMOVUPS     Y15, K1, 192(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z16, Z16
+	VMOVUPS     Z16, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z17, Z17
+	VMOVUPS     Z17, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z18, Z18
+	VMOVUPS     Z18, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y19, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y19, Y19
+	VMOVUPS     Y19, K1, 192(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z20
@@ -10115,6 +14335,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -10199,6 +14421,159 @@ input:
 	VMAXPS       Y23, Y25, Y23
 	VMOVUPS      Y23, K1, 192(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z2, Z2
+	VMOVUPS     Z2, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y3, Y3
+	VMOVUPS     Y3, K1, 192(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z5, Z5
+	VMOVUPS     Z5, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z6, Z6
+	VMOVUPS     Z6, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y7, Y7
+	VMOVUPS     Y7, K1, 192(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z9, Z9
+	VMOVUPS     Z9, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z10, Z10
+	VMOVUPS     Z10, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y11, Y11
+	VMOVUPS     Y11, K1, 192(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z14, Z14
+	VMOVUPS     Z14, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y15, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y15, Y15
+	VMOVUPS     Y15, K1, 192(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z16, Z16
+	VMOVUPS     Z16, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z17, Z17
+	VMOVUPS     Z17, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z18, Z18
+	VMOVUPS     Z18, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y19, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y19, Y19
+	VMOVUPS     Y19, K1, 192(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z20, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z20, Z20
+	VMOVUPS     Z20, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z21, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z21, Z21
+	VMOVUPS     Z21, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z22, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z22, Z22
+	VMOVUPS     Z22, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y23, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y23, Y23
+	VMOVUPS     Y23, K1, 192(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z24
@@ -10321,6 +14696,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -10340,6 +14717,34 @@ input:
 	VMAXPS       Z3, Z5, Z3
 	VMOVUPS      Z3, K1, 192(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z2, Z2
+	VMOVUPS     Z2, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z3, Z3
+	VMOVUPS     Z3, K1, 192(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z4
@@ -10436,6 +14841,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -10468,6 +14875,59 @@ input:
 	VMAXPS       Z7, Z9, Z7
 	VMOVUPS      Z7, K1, 192(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z2, Z2
+	VMOVUPS     Z2, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z3, Z3
+	VMOVUPS     Z3, K1, 192(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z5, Z5
+	VMOVUPS     Z5, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z6, Z6
+	VMOVUPS     Z6, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z7, Z7
+	VMOVUPS     Z7, K1, 192(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z8
@@ -10592,6 +15052,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -10637,6 +15099,84 @@ input:
 	VMAXPS       Z11, Z13, Z11
 	VMOVUPS      Z11, K1, 192(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z2, Z2
+	VMOVUPS     Z2, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z3, Z3
+	VMOVUPS     Z3, K1, 192(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z5, Z5
+	VMOVUPS     Z5, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z6, Z6
+	VMOVUPS     Z6, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z7, Z7
+	VMOVUPS     Z7, K1, 192(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z9, Z9
+	VMOVUPS     Z9, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z10, Z10
+	VMOVUPS     Z10, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z11, Z11
+	VMOVUPS     Z11, K1, 192(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z12
@@ -10789,6 +15329,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -10847,6 +15389,109 @@ input:
 	VMAXPS       Z15, Z17, Z15
 	VMOVUPS      Z15, K1, 192(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z2, Z2
+	VMOVUPS     Z2, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z3, Z3
+	VMOVUPS     Z3, K1, 192(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z5, Z5
+	VMOVUPS     Z5, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z6, Z6
+	VMOVUPS     Z6, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z7, Z7
+	VMOVUPS     Z7, K1, 192(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z9, Z9
+	VMOVUPS     Z9, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z10, Z10
+	VMOVUPS     Z10, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z11, Z11
+	VMOVUPS     Z11, K1, 192(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z14, Z14
+	VMOVUPS     Z14, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z15, Z15
+	VMOVUPS     Z15, K1, 192(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z16
@@ -11027,6 +15672,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -11098,6 +15745,134 @@ input:
 	VMAXPS       Z19, Z21, Z19
 	VMOVUPS      Z19, K1, 192(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z2, Z2
+	VMOVUPS     Z2, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z3, Z3
+	VMOVUPS     Z3, K1, 192(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z5, Z5
+	VMOVUPS     Z5, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z6, Z6
+	VMOVUPS     Z6, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z7, Z7
+	VMOVUPS     Z7, K1, 192(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z9, Z9
+	VMOVUPS     Z9, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z10, Z10
+	VMOVUPS     Z10, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z11, Z11
+	VMOVUPS     Z11, K1, 192(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z14, Z14
+	VMOVUPS     Z14, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z15, Z15
+	VMOVUPS     Z15, K1, 192(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z16, Z16
+	VMOVUPS     Z16, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z17, Z17
+	VMOVUPS     Z17, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z18, Z18
+	VMOVUPS     Z18, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z19, Z19
+	VMOVUPS     Z19, K1, 192(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z20
@@ -11306,6 +16081,8 @@ input:
 	DECQ         R12
 	JNE          input
 	ADDQ         $0x40, R10
+	CMPL         88(AX), $0x00
+	JNE          hswish
 	CMPL         80(AX), $0x00000000
 	JEQ          plain
 	CMPL         80(AX), $0x3f800000
@@ -11390,6 +16167,159 @@ input:
 	VMAXPS       Z23, Z25, Z23
 	VMOVUPS      Z23, K1, 192(R11)(R9*1)
 	JMP          stored
+
+hswish:
+	MOVQ        (CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z0, Z0
+	VMOVUPS     Z0, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z1, Z1
+	VMOVUPS     Z1, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z2, Z2
+	VMOVUPS     Z2, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z3, Z3
+	VMOVUPS     Z3, K1, 192(R11)(R9*1)
+	MOVQ        8(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z4, Z4
+	VMOVUPS     Z4, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z5, Z5
+	VMOVUPS     Z5, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z6, Z6
+	VMOVUPS     Z6, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z7, Z7
+	VMOVUPS     Z7, K1, 192(R11)(R9*1)
+	MOVQ        16(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z8, Z8
+	VMOVUPS     Z8, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z9, Z9
+	VMOVUPS     Z9, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z10, Z10
+	VMOVUPS     Z10, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z11, Z11
+	VMOVUPS     Z11, K1, 192(R11)(R9*1)
+	MOVQ        24(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z12, Z12
+	VMOVUPS     Z12, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z13, Z13
+	VMOVUPS     Z13, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z14, Z14
+	VMOVUPS     Z14, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z15, Z15
+	VMOVUPS     Z15, K1, 192(R11)(R9*1)
+	MOVQ        32(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z16, Z16
+	VMOVUPS     Z16, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z17, Z17
+	VMOVUPS     Z17, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z18, Z18
+	VMOVUPS     Z18, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z19, Z19
+	VMOVUPS     Z19, K1, 192(R11)(R9*1)
+	MOVQ        40(CX), R11
+	VMULPS.BCST hswishSixth<>+0(SB), Z20, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z20, Z20
+	VMOVUPS     Z20, (R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z21, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z21, Z21
+	VMOVUPS     Z21, 64(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z22, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z22, Z22
+	VMOVUPS     Z22, 128(R11)(R9*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z23, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z23, Z23
+	VMOVUPS     Z23, K1, 192(R11)(R9*1)
+	JMP         stored
 
 plain:
 	VBROADCASTSS 84(AX), Z24

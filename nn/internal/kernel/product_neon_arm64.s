@@ -2,6 +2,12 @@
 
 #include "textflag.h"
 
+DATA hswish<>+0(SB)/4, $0x3e2aaaab
+DATA hswish<>+4(SB)/4, $0x3f000000
+DATA hswish<>+8(SB)/4, $0x00000000
+DATA hswish<>+12(SB)/4, $0x3f800000
+GLOBL hswish<>(SB), RODATA|NOPTR, $16
+
 // func productNEONr1v1(a *byte)
 TEXT ·productNEONr1v1(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -63,9 +69,13 @@ finish:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V1.S4]
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	WORD $0x4e22c400 // fmaxnm v0.4s, v0.4s, v2.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -74,6 +84,19 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc01 // fmul v1.4s, v0.4s, v28.4s
+	WORD $0x4e3dd421 // fadd v1.4s, v1.4s, v29.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebff421 // fmin v1.4s, v1.4s, v31.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -161,11 +184,15 @@ finish:
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V2.S4]
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	WORD $0x6e22dc24 // fmul v4.4s, v1.4s, v2.4s
 	WORD $0x4e23c400 // fmaxnm v0.4s, v0.4s, v3.4s
 	WORD $0x4e24c421 // fmaxnm v1.4s, v1.4s, v4.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -174,6 +201,24 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc02 // fmul v2.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc23 // fmul v3.4s, v1.4s, v28.4s
+	WORD $0x4e3dd442 // fadd v2.4s, v2.4s, v29.4s
+	WORD $0x4e3dd463 // fadd v3.4s, v3.4s, v29.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebff442 // fmin v2.4s, v2.4s, v31.4s
+	WORD $0x4ebff463 // fmin v3.4s, v3.4s, v31.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -275,6 +320,8 @@ finish:
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V3.S4]
 	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
 	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
@@ -282,6 +329,8 @@ activate:
 	WORD $0x4e24c400 // fmaxnm v0.4s, v0.4s, v4.4s
 	WORD $0x4e25c421 // fmaxnm v1.4s, v1.4s, v5.4s
 	WORD $0x4e26c442 // fmaxnm v2.4s, v2.4s, v6.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -291,6 +340,29 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc03 // fmul v3.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc24 // fmul v4.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc45 // fmul v5.4s, v2.4s, v28.4s
+	WORD $0x4e3dd463 // fadd v3.4s, v3.4s, v29.4s
+	WORD $0x4e3dd484 // fadd v4.4s, v4.4s, v29.4s
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4e3ef4a5 // fmax v5.4s, v5.4s, v30.4s
+	WORD $0x4ebff463 // fmin v3.4s, v3.4s, v31.4s
+	WORD $0x4ebff484 // fmin v4.4s, v4.4s, v31.4s
+	WORD $0x4ebff4a5 // fmin v5.4s, v5.4s, v31.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -399,6 +471,8 @@ finish:
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V4.S4]
 	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
@@ -408,6 +482,8 @@ activate:
 	WORD $0x4e26c421 // fmaxnm v1.4s, v1.4s, v6.4s
 	WORD $0x4e27c442 // fmaxnm v2.4s, v2.4s, v7.4s
 	WORD $0x4e28c463 // fmaxnm v3.4s, v3.4s, v8.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -417,6 +493,34 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc04 // fmul v4.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc25 // fmul v5.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc46 // fmul v6.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc67 // fmul v7.4s, v3.4s, v28.4s
+	WORD $0x4e3dd484 // fadd v4.4s, v4.4s, v29.4s
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4e3ef4a5 // fmax v5.4s, v5.4s, v30.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4ebff484 // fmin v4.4s, v4.4s, v31.4s
+	WORD $0x4ebff4a5 // fmin v5.4s, v5.4s, v31.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -539,6 +643,8 @@ finish:
 	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V5.S4]
 	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
 	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
@@ -550,6 +656,8 @@ activate:
 	WORD $0x4e28c442 // fmaxnm v2.4s, v2.4s, v8.4s
 	WORD $0x4e29c463 // fmaxnm v3.4s, v3.4s, v9.4s
 	WORD $0x4e2ac484 // fmaxnm v4.4s, v4.4s, v10.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -560,6 +668,39 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc05 // fmul v5.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc26 // fmul v6.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc47 // fmul v7.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc68 // fmul v8.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc89 // fmul v9.4s, v4.4s, v28.4s
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3ef4a5 // fmax v5.4s, v5.4s, v30.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4ebff4a5 // fmin v5.4s, v5.4s, v31.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -689,6 +830,8 @@ finish:
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V6.S4]
 	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
 	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
@@ -702,6 +845,8 @@ activate:
 	WORD $0x4e2ac463 // fmaxnm v3.4s, v3.4s, v10.4s
 	WORD $0x4e2bc484 // fmaxnm v4.4s, v4.4s, v11.4s
 	WORD $0x4e2cc4a5 // fmaxnm v5.4s, v5.4s, v12.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -712,6 +857,44 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc06 // fmul v6.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc27 // fmul v7.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc69 // fmul v9.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8a // fmul v10.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcab // fmul v11.4s, v5.4s, v28.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -805,11 +988,15 @@ finish:
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V2.S4]
 	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
 	WORD $0x4e23c400 // fmaxnm v0.4s, v0.4s, v3.4s
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
 	WORD $0x4e23c421 // fmaxnm v1.4s, v1.4s, v3.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -821,6 +1008,24 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc02 // fmul v2.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc23 // fmul v3.4s, v1.4s, v28.4s
+	WORD $0x4e3dd442 // fadd v2.4s, v2.4s, v29.4s
+	WORD $0x4e3dd463 // fadd v3.4s, v3.4s, v29.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebff442 // fmin v2.4s, v2.4s, v31.4s
+	WORD $0x4ebff463 // fmin v3.4s, v3.4s, v31.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -938,6 +1143,8 @@ finish:
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V4.S4]
 	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
@@ -947,6 +1154,8 @@ activate:
 	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
 	WORD $0x4e25c442 // fmaxnm v2.4s, v2.4s, v5.4s
 	WORD $0x4e26c463 // fmaxnm v3.4s, v3.4s, v6.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -958,6 +1167,34 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc04 // fmul v4.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc25 // fmul v5.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc46 // fmul v6.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc67 // fmul v7.4s, v3.4s, v28.4s
+	WORD $0x4e3dd484 // fadd v4.4s, v4.4s, v29.4s
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4e3ef4a5 // fmax v5.4s, v5.4s, v30.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4ebff484 // fmin v4.4s, v4.4s, v31.4s
+	WORD $0x4ebff4a5 // fmin v5.4s, v5.4s, v31.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -1098,6 +1335,8 @@ finish:
 	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V6.S4]
 	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
 	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
@@ -1111,6 +1350,8 @@ activate:
 	WORD $0x4e27c463 // fmaxnm v3.4s, v3.4s, v7.4s
 	WORD $0x4e28c484 // fmaxnm v4.4s, v4.4s, v8.4s
 	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -1124,6 +1365,44 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc06 // fmul v6.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc27 // fmul v7.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc69 // fmul v9.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8a // fmul v10.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcab // fmul v11.4s, v5.4s, v28.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -1278,6 +1557,8 @@ finish:
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V8.S4]
 	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
 	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
@@ -1295,6 +1576,8 @@ activate:
 	WORD $0x4e2ac4a5 // fmaxnm v5.4s, v5.4s, v10.4s
 	WORD $0x4e2bc4c6 // fmaxnm v6.4s, v6.4s, v11.4s
 	WORD $0x4e2cc4e7 // fmaxnm v7.4s, v7.4s, v12.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -1308,6 +1591,54 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc29 // fmul v9.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4a // fmul v10.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6b // fmul v11.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8c // fmul v12.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcad // fmul v13.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcce // fmul v14.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcef // fmul v15.4s, v7.4s, v28.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x6e2edcc6 // fmul v6.4s, v6.4s, v14.4s
+	WORD $0x6e2fdce7 // fmul v7.4s, v7.4s, v15.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -1485,6 +1816,8 @@ finish:
 	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V10.S4]
 	WORD $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
 	WORD $0x6e2adc2c // fmul v12.4s, v1.4s, v10.4s
@@ -1506,6 +1839,8 @@ activate:
 	WORD $0x4e2dc4e7 // fmaxnm v7.4s, v7.4s, v13.4s
 	WORD $0x4e2ec508 // fmaxnm v8.4s, v8.4s, v14.4s
 	WORD $0x4e2fc529 // fmaxnm v9.4s, v9.4s, v15.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -1521,6 +1856,64 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc0a // fmul v10.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2b // fmul v11.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4c // fmul v12.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6d // fmul v13.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8e // fmul v14.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcaf // fmul v15.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd0 // fmul v16.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf1 // fmul v17.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd12 // fmul v18.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd33 // fmul v19.4s, v9.4s, v28.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
+	WORD $0x6e2fdca5 // fmul v5.4s, v5.4s, v15.4s
+	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
+	WORD $0x6e31dce7 // fmul v7.4s, v7.4s, v17.4s
+	WORD $0x6e32dd08 // fmul v8.4s, v8.4s, v18.4s
+	WORD $0x6e33dd29 // fmul v9.4s, v9.4s, v19.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -1712,6 +2105,8 @@ finish:
 	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V12.S4]
 	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
 	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
@@ -1737,6 +2132,8 @@ activate:
 	WORD $0x4e30c529 // fmaxnm v9.4s, v9.4s, v16.4s
 	WORD $0x4e31c54a // fmaxnm v10.4s, v10.4s, v17.4s
 	WORD $0x4e32c56b // fmaxnm v11.4s, v11.4s, v18.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -1752,6 +2149,74 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc0c // fmul v12.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2d // fmul v13.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4e // fmul v14.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6f // fmul v15.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc90 // fmul v16.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb1 // fmul v17.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd2 // fmul v18.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf3 // fmul v19.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd14 // fmul v20.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd35 // fmul v21.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd56 // fmul v22.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd77 // fmul v23.4s, v11.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
+	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
+	WORD $0x6e37dd6b // fmul v11.4s, v11.4s, v23.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -1874,6 +2339,8 @@ finish:
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V3.S4]
 	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
 	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
@@ -1881,6 +2348,8 @@ activate:
 	WORD $0x4e25c421 // fmaxnm v1.4s, v1.4s, v5.4s
 	WORD $0x6e23dc44 // fmul v4.4s, v2.4s, v3.4s
 	WORD $0x4e24c442 // fmaxnm v2.4s, v2.4s, v4.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -1895,6 +2364,29 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc03 // fmul v3.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc24 // fmul v4.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc45 // fmul v5.4s, v2.4s, v28.4s
+	WORD $0x4e3dd463 // fadd v3.4s, v3.4s, v29.4s
+	WORD $0x4e3dd484 // fadd v4.4s, v4.4s, v29.4s
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4e3ef4a5 // fmax v5.4s, v5.4s, v30.4s
+	WORD $0x4ebff463 // fmin v3.4s, v3.4s, v31.4s
+	WORD $0x4ebff484 // fmin v4.4s, v4.4s, v31.4s
+	WORD $0x4ebff4a5 // fmin v5.4s, v5.4s, v31.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -2045,6 +2537,8 @@ finish:
 	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V6.S4]
 	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
 	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
@@ -2058,6 +2552,8 @@ activate:
 	WORD $0x4e27c463 // fmaxnm v3.4s, v3.4s, v7.4s
 	WORD $0x4e28c484 // fmaxnm v4.4s, v4.4s, v8.4s
 	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -2072,6 +2568,44 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc06 // fmul v6.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc27 // fmul v7.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc69 // fmul v9.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8a // fmul v10.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcab // fmul v11.4s, v5.4s, v28.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -2254,6 +2788,8 @@ finish:
 	WORD $0x4e2bd508 // fadd v8.4s, v8.4s, v11.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V9.S4]
 	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
 	WORD $0x6e29dc2b // fmul v11.4s, v1.4s, v9.4s
@@ -2273,6 +2809,8 @@ activate:
 	WORD $0x4e2dc4e7 // fmaxnm v7.4s, v7.4s, v13.4s
 	WORD $0x6e29dd0a // fmul v10.4s, v8.4s, v9.4s
 	WORD $0x4e2ac508 // fmaxnm v8.4s, v8.4s, v10.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -2290,6 +2828,59 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc09 // fmul v9.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2a // fmul v10.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4b // fmul v11.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6c // fmul v12.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8d // fmul v13.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcae // fmul v14.4s, v5.4s, v28.4s
+	WORD $0x6e3cdccf // fmul v15.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf0 // fmul v16.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd11 // fmul v17.4s, v8.4s, v28.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x6e2ddc84 // fmul v4.4s, v4.4s, v13.4s
+	WORD $0x6e2edca5 // fmul v5.4s, v5.4s, v14.4s
+	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
+	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
+	WORD $0x6e31dd08 // fmul v8.4s, v8.4s, v17.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -2493,6 +3084,8 @@ finish:
 	WORD $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V12.S4]
 	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
 	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
@@ -2518,6 +3111,8 @@ activate:
 	WORD $0x6e2cdd6e // fmul v14.4s, v11.4s, v12.4s
 	WORD $0x4e2dc54a // fmaxnm v10.4s, v10.4s, v13.4s
 	WORD $0x4e2ec56b // fmaxnm v11.4s, v11.4s, v14.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -2535,6 +3130,74 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc0c // fmul v12.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2d // fmul v13.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4e // fmul v14.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6f // fmul v15.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc90 // fmul v16.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb1 // fmul v17.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd2 // fmul v18.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf3 // fmul v19.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd14 // fmul v20.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd35 // fmul v21.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd56 // fmul v22.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd77 // fmul v23.4s, v11.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
+	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
+	WORD $0x6e37dd6b // fmul v11.4s, v11.4s, v23.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -2770,6 +3433,8 @@ finish:
 	WORD $0x4e33d5ce // fadd v14.4s, v14.4s, v19.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V15.S4]
 	WORD $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
 	WORD $0x6e2fdc31 // fmul v17.4s, v1.4s, v15.4s
@@ -2801,6 +3466,8 @@ activate:
 	WORD $0x4e30c58c // fmaxnm v12.4s, v12.4s, v16.4s
 	WORD $0x4e31c5ad // fmaxnm v13.4s, v13.4s, v17.4s
 	WORD $0x4e32c5ce // fmaxnm v14.4s, v14.4s, v18.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -2821,6 +3488,89 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc0f // fmul v15.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc30 // fmul v16.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc51 // fmul v17.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc72 // fmul v18.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc93 // fmul v19.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb4 // fmul v20.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd5 // fmul v21.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf6 // fmul v22.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd17 // fmul v23.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd38 // fmul v24.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd59 // fmul v25.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd7a // fmul v26.4s, v11.4s, v28.4s
+	WORD $0x6e3cdd9b // fmul v27.4s, v12.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
+	WORD $0x6e32dc63 // fmul v3.4s, v3.4s, v18.4s
+	WORD $0x6e33dc84 // fmul v4.4s, v4.4s, v19.4s
+	WORD $0x6e34dca5 // fmul v5.4s, v5.4s, v20.4s
+	WORD $0x6e35dcc6 // fmul v6.4s, v6.4s, v21.4s
+	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
+	WORD $0x6e37dd08 // fmul v8.4s, v8.4s, v23.4s
+	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD $0x6e39dd4a // fmul v10.4s, v10.4s, v25.4s
+	WORD $0x6e3add6b // fmul v11.4s, v11.4s, v26.4s
+	WORD $0x6e3bdd8c // fmul v12.4s, v12.4s, v27.4s
+	WORD $0x6e3cddaf // fmul v15.4s, v13.4s, v28.4s
+	WORD $0x6e3cddd0 // fmul v16.4s, v14.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x6e2fddad // fmul v13.4s, v13.4s, v15.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -3077,6 +3827,8 @@ finish:
 	WORD $0x4e37d631 // fadd v17.4s, v17.4s, v23.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V18.S4]
 	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
 	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
@@ -3114,6 +3866,8 @@ activate:
 	WORD $0x4e34c5ef // fmaxnm v15.4s, v15.4s, v20.4s
 	WORD $0x4e35c610 // fmaxnm v16.4s, v16.4s, v21.4s
 	WORD $0x4e36c631 // fmaxnm v17.4s, v17.4s, v22.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -3134,6 +3888,104 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc12 // fmul v18.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc33 // fmul v19.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc54 // fmul v20.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc75 // fmul v21.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc96 // fmul v22.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb7 // fmul v23.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd8 // fmul v24.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf9 // fmul v25.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd1a // fmul v26.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd3b // fmul v27.4s, v9.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
+	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
+	WORD $0x6e34dc42 // fmul v2.4s, v2.4s, v20.4s
+	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
+	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
+	WORD $0x6e3add08 // fmul v8.4s, v8.4s, v26.4s
+	WORD $0x6e3bdd29 // fmul v9.4s, v9.4s, v27.4s
+	WORD $0x6e3cdd52 // fmul v18.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd73 // fmul v19.4s, v11.4s, v28.4s
+	WORD $0x6e3cdd94 // fmul v20.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb5 // fmul v21.4s, v13.4s, v28.4s
+	WORD $0x6e3cddd6 // fmul v22.4s, v14.4s, v28.4s
+	WORD $0x6e3cddf7 // fmul v23.4s, v15.4s, v28.4s
+	WORD $0x6e3cde18 // fmul v24.4s, v16.4s, v28.4s
+	WORD $0x6e3cde39 // fmul v25.4s, v17.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x6e32dd4a // fmul v10.4s, v10.4s, v18.4s
+	WORD $0x6e33dd6b // fmul v11.4s, v11.4s, v19.4s
+	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
+	WORD $0x6e35ddad // fmul v13.4s, v13.4s, v21.4s
+	WORD $0x6e36ddce // fmul v14.4s, v14.4s, v22.4s
+	WORD $0x6e37ddef // fmul v15.4s, v15.4s, v23.4s
+	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD $0x6e39de31 // fmul v17.4s, v17.4s, v25.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -3281,6 +4133,8 @@ finish:
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V4.S4]
 	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
@@ -3290,6 +4144,8 @@ activate:
 	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
 	WORD $0x4e25c442 // fmaxnm v2.4s, v2.4s, v5.4s
 	WORD $0x4e26c463 // fmaxnm v3.4s, v3.4s, v6.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -3307,6 +4163,34 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc04 // fmul v4.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc25 // fmul v5.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc46 // fmul v6.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc67 // fmul v7.4s, v3.4s, v28.4s
+	WORD $0x4e3dd484 // fadd v4.4s, v4.4s, v29.4s
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4e3ef4a5 // fmax v5.4s, v5.4s, v30.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4ebff484 // fmin v4.4s, v4.4s, v31.4s
+	WORD $0x4ebff4a5 // fmin v5.4s, v5.4s, v31.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -3486,6 +4370,8 @@ finish:
 	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V8.S4]
 	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
 	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
@@ -3503,6 +4389,8 @@ activate:
 	WORD $0x6e28dcea // fmul v10.4s, v7.4s, v8.4s
 	WORD $0x4e29c4c6 // fmaxnm v6.4s, v6.4s, v9.4s
 	WORD $0x4e2ac4e7 // fmaxnm v7.4s, v7.4s, v10.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -3520,6 +4408,54 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc29 // fmul v9.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4a // fmul v10.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6b // fmul v11.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8c // fmul v12.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcad // fmul v13.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcce // fmul v14.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcef // fmul v15.4s, v7.4s, v28.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x6e2edcc6 // fmul v6.4s, v6.4s, v14.4s
+	WORD $0x6e2fdce7 // fmul v7.4s, v7.4s, v15.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -3740,6 +4676,8 @@ finish:
 	WORD $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V12.S4]
 	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
 	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
@@ -3765,6 +4703,8 @@ activate:
 	WORD $0x4e2ec529 // fmaxnm v9.4s, v9.4s, v14.4s
 	WORD $0x4e2fc54a // fmaxnm v10.4s, v10.4s, v15.4s
 	WORD $0x4e30c56b // fmaxnm v11.4s, v11.4s, v16.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -3786,6 +4726,74 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc0c // fmul v12.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2d // fmul v13.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4e // fmul v14.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6f // fmul v15.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc90 // fmul v16.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb1 // fmul v17.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd2 // fmul v18.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf3 // fmul v19.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd14 // fmul v20.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd35 // fmul v21.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd56 // fmul v22.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd77 // fmul v23.4s, v11.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
+	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
+	WORD $0x6e37dd6b // fmul v11.4s, v11.4s, v23.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -4034,6 +5042,8 @@ finish:
 	WORD $0x4e33d5ef // fadd v15.4s, v15.4s, v19.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V16.S4]
 	WORD $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
 	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
@@ -4067,6 +5077,8 @@ activate:
 	WORD $0x4e35c5ce // fmaxnm v14.4s, v14.4s, v21.4s
 	WORD $0x6e30ddf1 // fmul v17.4s, v15.4s, v16.4s
 	WORD $0x4e31c5ef // fmaxnm v15.4s, v15.4s, v17.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -4088,6 +5100,94 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc10 // fmul v16.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc31 // fmul v17.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc52 // fmul v18.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc73 // fmul v19.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc94 // fmul v20.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb5 // fmul v21.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd6 // fmul v22.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf7 // fmul v23.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd18 // fmul v24.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd39 // fmul v25.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd5a // fmul v26.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc84 // fmul v4.4s, v4.4s, v20.4s
+	WORD $0x6e35dca5 // fmul v5.4s, v5.4s, v21.4s
+	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x6e39dd29 // fmul v9.4s, v9.4s, v25.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+	WORD $0x6e3cdd90 // fmul v16.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb1 // fmul v17.4s, v13.4s, v28.4s
+	WORD $0x6e3cddd2 // fmul v18.4s, v14.4s, v28.4s
+	WORD $0x6e3cddf3 // fmul v19.4s, v15.4s, v28.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD $0x6e31ddad // fmul v13.4s, v13.4s, v17.4s
+	WORD $0x6e32ddce // fmul v14.4s, v14.4s, v18.4s
+	WORD $0x6e33ddef // fmul v15.4s, v15.4s, v19.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -4377,6 +5477,8 @@ finish:
 	WORD $0x4e38d673 // fadd v19.4s, v19.4s, v24.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V20.S4]
 	WORD $0x6e34dc15 // fmul v21.4s, v0.4s, v20.4s
 	WORD $0x6e34dc36 // fmul v22.4s, v1.4s, v20.4s
@@ -4418,6 +5520,8 @@ activate:
 	WORD $0x6e34de76 // fmul v22.4s, v19.4s, v20.4s
 	WORD $0x4e35c652 // fmaxnm v18.4s, v18.4s, v21.4s
 	WORD $0x4e36c673 // fmaxnm v19.4s, v19.4s, v22.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -4443,6 +5547,114 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc14 // fmul v20.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc35 // fmul v21.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc56 // fmul v22.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc77 // fmul v23.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc98 // fmul v24.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb9 // fmul v25.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcda // fmul v26.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcfb // fmul v27.4s, v7.4s, v28.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e34dc00 // fmul v0.4s, v0.4s, v20.4s
+	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
+	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x6e3bdce7 // fmul v7.4s, v7.4s, v27.4s
+	WORD $0x6e3cdd14 // fmul v20.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd35 // fmul v21.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd56 // fmul v22.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd77 // fmul v23.4s, v11.4s, v28.4s
+	WORD $0x6e3cdd98 // fmul v24.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb9 // fmul v25.4s, v13.4s, v28.4s
+	WORD $0x6e3cddda // fmul v26.4s, v14.4s, v28.4s
+	WORD $0x6e3cddfb // fmul v27.4s, v15.4s, v28.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
+	WORD $0x6e37dd6b // fmul v11.4s, v11.4s, v23.4s
+	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
+	WORD $0x6e39ddad // fmul v13.4s, v13.4s, v25.4s
+	WORD $0x6e3addce // fmul v14.4s, v14.4s, v26.4s
+	WORD $0x6e3bddef // fmul v15.4s, v15.4s, v27.4s
+	WORD $0x6e3cde14 // fmul v20.4s, v16.4s, v28.4s
+	WORD $0x6e3cde35 // fmul v21.4s, v17.4s, v28.4s
+	WORD $0x6e3cde56 // fmul v22.4s, v18.4s, v28.4s
+	WORD $0x6e3cde77 // fmul v23.4s, v19.4s, v28.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e34de10 // fmul v16.4s, v16.4s, v20.4s
+	WORD $0x6e35de31 // fmul v17.4s, v17.4s, v21.4s
+	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
+	WORD $0x6e37de73 // fmul v19.4s, v19.4s, v23.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -4760,6 +5972,8 @@ finish:
 	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V24.S4]
 	WORD $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
 	WORD $0x6e38dc3a // fmul v26.4s, v1.4s, v24.4s
@@ -4809,6 +6023,8 @@ activate:
 	WORD $0x4e39c6b5 // fmaxnm v21.4s, v21.4s, v25.4s
 	WORD $0x4e3ac6d6 // fmaxnm v22.4s, v22.4s, v26.4s
 	WORD $0x4e3bc6f7 // fmaxnm v23.4s, v23.4s, v27.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -4834,6 +6050,134 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc18 // fmul v24.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc39 // fmul v25.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc5a // fmul v26.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc7b // fmul v27.4s, v3.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x6e3cdc98 // fmul v24.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb9 // fmul v25.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcda // fmul v26.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcfb // fmul v27.4s, v7.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x6e3bdce7 // fmul v7.4s, v7.4s, v27.4s
+	WORD $0x6e3cdd18 // fmul v24.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd39 // fmul v25.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd5a // fmul v26.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x6e39dd29 // fmul v9.4s, v9.4s, v25.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+	WORD $0x6e3cdd98 // fmul v24.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb9 // fmul v25.4s, v13.4s, v28.4s
+	WORD $0x6e3cddda // fmul v26.4s, v14.4s, v28.4s
+	WORD $0x6e3cddfb // fmul v27.4s, v15.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
+	WORD $0x6e39ddad // fmul v13.4s, v13.4s, v25.4s
+	WORD $0x6e3addce // fmul v14.4s, v14.4s, v26.4s
+	WORD $0x6e3bddef // fmul v15.4s, v15.4s, v27.4s
+	WORD $0x6e3cde18 // fmul v24.4s, v16.4s, v28.4s
+	WORD $0x6e3cde39 // fmul v25.4s, v17.4s, v28.4s
+	WORD $0x6e3cde5a // fmul v26.4s, v18.4s, v28.4s
+	WORD $0x6e3cde7b // fmul v27.4s, v19.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD $0x6e39de31 // fmul v17.4s, v17.4s, v25.4s
+	WORD $0x6e3ade52 // fmul v18.4s, v18.4s, v26.4s
+	WORD $0x6e3bde73 // fmul v19.4s, v19.4s, v27.4s
+	WORD $0x6e3cde98 // fmul v24.4s, v20.4s, v28.4s
+	WORD $0x6e3cdeb9 // fmul v25.4s, v21.4s, v28.4s
+	WORD $0x6e3cdeda // fmul v26.4s, v22.4s, v28.4s
+	WORD $0x6e3cdefb // fmul v27.4s, v23.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
+	WORD $0x6e39deb5 // fmul v21.4s, v21.4s, v25.4s
+	WORD $0x6e3aded6 // fmul v22.4s, v22.4s, v26.4s
+	WORD $0x6e3bdef7 // fmul v23.4s, v23.4s, v27.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -5010,6 +6354,8 @@ finish:
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V5.S4]
 	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
 	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
@@ -5021,6 +6367,8 @@ activate:
 	WORD $0x6e25dc87 // fmul v7.4s, v4.4s, v5.4s
 	WORD $0x4e26c463 // fmaxnm v3.4s, v3.4s, v6.4s
 	WORD $0x4e27c484 // fmaxnm v4.4s, v4.4s, v7.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -5041,6 +6389,39 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc05 // fmul v5.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc26 // fmul v6.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc47 // fmul v7.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc68 // fmul v8.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc89 // fmul v9.4s, v4.4s, v28.4s
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3ef4a5 // fmax v5.4s, v5.4s, v30.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4ebff4a5 // fmin v5.4s, v5.4s, v31.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -5253,6 +6634,8 @@ finish:
 	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V10.S4]
 	WORD $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
 	WORD $0x6e2adc2c // fmul v12.4s, v1.4s, v10.4s
@@ -5274,6 +6657,8 @@ activate:
 	WORD $0x6e2add2c // fmul v12.4s, v9.4s, v10.4s
 	WORD $0x4e2bc508 // fmaxnm v8.4s, v8.4s, v11.4s
 	WORD $0x4e2cc529 // fmaxnm v9.4s, v9.4s, v12.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -5294,6 +6679,64 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc0a // fmul v10.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2b // fmul v11.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4c // fmul v12.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6d // fmul v13.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8e // fmul v14.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcaf // fmul v15.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd0 // fmul v16.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf1 // fmul v17.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd12 // fmul v18.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd33 // fmul v19.4s, v9.4s, v28.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
+	WORD $0x6e2fdca5 // fmul v5.4s, v5.4s, v15.4s
+	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
+	WORD $0x6e31dce7 // fmul v7.4s, v7.4s, v17.4s
+	WORD $0x6e32dd08 // fmul v8.4s, v8.4s, v18.4s
+	WORD $0x6e33dd29 // fmul v9.4s, v9.4s, v19.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -5556,6 +6999,8 @@ finish:
 	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V15.S4]
 	WORD $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
 	WORD $0x6e2fdc31 // fmul v17.4s, v1.4s, v15.4s
@@ -5587,6 +7032,8 @@ activate:
 	WORD $0x4e32c58c // fmaxnm v12.4s, v12.4s, v18.4s
 	WORD $0x4e33c5ad // fmaxnm v13.4s, v13.4s, v19.4s
 	WORD $0x4e34c5ce // fmaxnm v14.4s, v14.4s, v20.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -5612,6 +7059,89 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc0f // fmul v15.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc30 // fmul v16.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc51 // fmul v17.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc72 // fmul v18.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc93 // fmul v19.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb4 // fmul v20.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd5 // fmul v21.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf6 // fmul v22.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd17 // fmul v23.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd38 // fmul v24.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd59 // fmul v25.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd7a // fmul v26.4s, v11.4s, v28.4s
+	WORD $0x6e3cdd9b // fmul v27.4s, v12.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
+	WORD $0x6e32dc63 // fmul v3.4s, v3.4s, v18.4s
+	WORD $0x6e33dc84 // fmul v4.4s, v4.4s, v19.4s
+	WORD $0x6e34dca5 // fmul v5.4s, v5.4s, v20.4s
+	WORD $0x6e35dcc6 // fmul v6.4s, v6.4s, v21.4s
+	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
+	WORD $0x6e37dd08 // fmul v8.4s, v8.4s, v23.4s
+	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD $0x6e39dd4a // fmul v10.4s, v10.4s, v25.4s
+	WORD $0x6e3add6b // fmul v11.4s, v11.4s, v26.4s
+	WORD $0x6e3bdd8c // fmul v12.4s, v12.4s, v27.4s
+	WORD $0x6e3cddaf // fmul v15.4s, v13.4s, v28.4s
+	WORD $0x6e3cddd0 // fmul v16.4s, v14.4s, v28.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x6e2fddad // fmul v13.4s, v13.4s, v15.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -5909,6 +7439,8 @@ finish:
 	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V20.S4]
 	WORD $0x6e34dc15 // fmul v21.4s, v0.4s, v20.4s
 	WORD $0x6e34dc36 // fmul v22.4s, v1.4s, v20.4s
@@ -5950,6 +7482,8 @@ activate:
 	WORD $0x6e34de76 // fmul v22.4s, v19.4s, v20.4s
 	WORD $0x4e35c652 // fmaxnm v18.4s, v18.4s, v21.4s
 	WORD $0x4e36c673 // fmaxnm v19.4s, v19.4s, v22.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -5975,6 +7509,114 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc14 // fmul v20.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc35 // fmul v21.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc56 // fmul v22.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc77 // fmul v23.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc98 // fmul v24.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb9 // fmul v25.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcda // fmul v26.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcfb // fmul v27.4s, v7.4s, v28.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e34dc00 // fmul v0.4s, v0.4s, v20.4s
+	WORD $0x6e35dc21 // fmul v1.4s, v1.4s, v21.4s
+	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
+	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x6e3bdce7 // fmul v7.4s, v7.4s, v27.4s
+	WORD $0x6e3cdd14 // fmul v20.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd35 // fmul v21.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd56 // fmul v22.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd77 // fmul v23.4s, v11.4s, v28.4s
+	WORD $0x6e3cdd98 // fmul v24.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb9 // fmul v25.4s, v13.4s, v28.4s
+	WORD $0x6e3cddda // fmul v26.4s, v14.4s, v28.4s
+	WORD $0x6e3cddfb // fmul v27.4s, v15.4s, v28.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
+	WORD $0x6e37dd6b // fmul v11.4s, v11.4s, v23.4s
+	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
+	WORD $0x6e39ddad // fmul v13.4s, v13.4s, v25.4s
+	WORD $0x6e3addce // fmul v14.4s, v14.4s, v26.4s
+	WORD $0x6e3bddef // fmul v15.4s, v15.4s, v27.4s
+	WORD $0x6e3cde14 // fmul v20.4s, v16.4s, v28.4s
+	WORD $0x6e3cde35 // fmul v21.4s, v17.4s, v28.4s
+	WORD $0x6e3cde56 // fmul v22.4s, v18.4s, v28.4s
+	WORD $0x6e3cde77 // fmul v23.4s, v19.4s, v28.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e34de10 // fmul v16.4s, v16.4s, v20.4s
+	WORD $0x6e35de31 // fmul v17.4s, v17.4s, v21.4s
+	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
+	WORD $0x6e37de73 // fmul v19.4s, v19.4s, v23.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -6170,6 +7812,8 @@ finish:
 	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V6.S4]
 	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
 	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
@@ -6183,6 +7827,8 @@ activate:
 	WORD $0x4e27c463 // fmaxnm v3.4s, v3.4s, v7.4s
 	WORD $0x4e28c484 // fmaxnm v4.4s, v4.4s, v8.4s
 	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -6206,6 +7852,44 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc06 // fmul v6.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc27 // fmul v7.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc69 // fmul v9.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8a // fmul v10.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcab // fmul v11.4s, v5.4s, v28.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -6446,6 +8130,8 @@ finish:
 	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V12.S4]
 	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
 	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
@@ -6471,6 +8157,8 @@ activate:
 	WORD $0x4e2ec529 // fmaxnm v9.4s, v9.4s, v14.4s
 	WORD $0x4e2fc54a // fmaxnm v10.4s, v10.4s, v15.4s
 	WORD $0x4e30c56b // fmaxnm v11.4s, v11.4s, v16.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -6494,6 +8182,74 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc0c // fmul v12.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2d // fmul v13.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4e // fmul v14.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6f // fmul v15.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc90 // fmul v16.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb1 // fmul v17.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd2 // fmul v18.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf3 // fmul v19.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd14 // fmul v20.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd35 // fmul v21.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd56 // fmul v22.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd77 // fmul v23.4s, v11.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
+	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
+	WORD $0x6e37dd6b // fmul v11.4s, v11.4s, v23.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -6793,6 +8549,8 @@ finish:
 	WORD $0x4e34d631 // fadd v17.4s, v17.4s, v20.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V18.S4]
 	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
 	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
@@ -6830,6 +8588,8 @@ activate:
 	WORD $0x4e33c5ef // fmaxnm v15.4s, v15.4s, v19.4s
 	WORD $0x4e34c610 // fmaxnm v16.4s, v16.4s, v20.4s
 	WORD $0x4e35c631 // fmaxnm v17.4s, v17.4s, v21.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -6859,6 +8619,104 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc12 // fmul v18.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc33 // fmul v19.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc54 // fmul v20.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc75 // fmul v21.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc96 // fmul v22.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb7 // fmul v23.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd8 // fmul v24.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf9 // fmul v25.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd1a // fmul v26.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd3b // fmul v27.4s, v9.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
+	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
+	WORD $0x6e34dc42 // fmul v2.4s, v2.4s, v20.4s
+	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
+	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
+	WORD $0x6e3add08 // fmul v8.4s, v8.4s, v26.4s
+	WORD $0x6e3bdd29 // fmul v9.4s, v9.4s, v27.4s
+	WORD $0x6e3cdd52 // fmul v18.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd73 // fmul v19.4s, v11.4s, v28.4s
+	WORD $0x6e3cdd94 // fmul v20.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb5 // fmul v21.4s, v13.4s, v28.4s
+	WORD $0x6e3cddd6 // fmul v22.4s, v14.4s, v28.4s
+	WORD $0x6e3cddf7 // fmul v23.4s, v15.4s, v28.4s
+	WORD $0x6e3cde18 // fmul v24.4s, v16.4s, v28.4s
+	WORD $0x6e3cde39 // fmul v25.4s, v17.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x6e32dd4a // fmul v10.4s, v10.4s, v18.4s
+	WORD $0x6e33dd6b // fmul v11.4s, v11.4s, v19.4s
+	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
+	WORD $0x6e35ddad // fmul v13.4s, v13.4s, v21.4s
+	WORD $0x6e36ddce // fmul v14.4s, v14.4s, v22.4s
+	WORD $0x6e37ddef // fmul v15.4s, v15.4s, v23.4s
+	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD $0x6e39de31 // fmul v17.4s, v17.4s, v25.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -7200,6 +9058,8 @@ finish:
 	WORD $0x4e3bd6f7 // fadd v23.4s, v23.4s, v27.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V24.S4]
 	WORD $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
 	WORD $0x6e38dc3a // fmul v26.4s, v1.4s, v24.4s
@@ -7249,6 +9109,8 @@ activate:
 	WORD $0x4e3cc6b5 // fmaxnm v21.4s, v21.4s, v28.4s
 	WORD $0x4e3dc6d6 // fmaxnm v22.4s, v22.4s, v29.4s
 	WORD $0x4e3ec6f7 // fmaxnm v23.4s, v23.4s, v30.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -7278,6 +9140,134 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc18 // fmul v24.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc39 // fmul v25.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc5a // fmul v26.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc7b // fmul v27.4s, v3.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x6e3cdc98 // fmul v24.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb9 // fmul v25.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcda // fmul v26.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcfb // fmul v27.4s, v7.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x6e3bdce7 // fmul v7.4s, v7.4s, v27.4s
+	WORD $0x6e3cdd18 // fmul v24.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd39 // fmul v25.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd5a // fmul v26.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x6e39dd29 // fmul v9.4s, v9.4s, v25.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+	WORD $0x6e3cdd98 // fmul v24.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb9 // fmul v25.4s, v13.4s, v28.4s
+	WORD $0x6e3cddda // fmul v26.4s, v14.4s, v28.4s
+	WORD $0x6e3cddfb // fmul v27.4s, v15.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
+	WORD $0x6e39ddad // fmul v13.4s, v13.4s, v25.4s
+	WORD $0x6e3addce // fmul v14.4s, v14.4s, v26.4s
+	WORD $0x6e3bddef // fmul v15.4s, v15.4s, v27.4s
+	WORD $0x6e3cde18 // fmul v24.4s, v16.4s, v28.4s
+	WORD $0x6e3cde39 // fmul v25.4s, v17.4s, v28.4s
+	WORD $0x6e3cde5a // fmul v26.4s, v18.4s, v28.4s
+	WORD $0x6e3cde7b // fmul v27.4s, v19.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD $0x6e39de31 // fmul v17.4s, v17.4s, v25.4s
+	WORD $0x6e3ade52 // fmul v18.4s, v18.4s, v26.4s
+	WORD $0x6e3bde73 // fmul v19.4s, v19.4s, v27.4s
+	WORD $0x6e3cde98 // fmul v24.4s, v20.4s, v28.4s
+	WORD $0x6e3cdeb9 // fmul v25.4s, v21.4s, v28.4s
+	WORD $0x6e3cdeda // fmul v26.4s, v22.4s, v28.4s
+	WORD $0x6e3cdefb // fmul v27.4s, v23.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
+	WORD $0x6e39deb5 // fmul v21.4s, v21.4s, v25.4s
+	WORD $0x6e3aded6 // fmul v22.4s, v22.4s, v26.4s
+	WORD $0x6e3bdef7 // fmul v23.4s, v23.4s, v27.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -7501,6 +9491,8 @@ finish:
 	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V7.S4]
 	WORD $0x6e27dc08 // fmul v8.4s, v0.4s, v7.4s
 	WORD $0x6e27dc29 // fmul v9.4s, v1.4s, v7.4s
@@ -7516,6 +9508,8 @@ activate:
 	WORD $0x4e28c484 // fmaxnm v4.4s, v4.4s, v8.4s
 	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
 	WORD $0x4e2ac4c6 // fmaxnm v6.4s, v6.4s, v10.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -7542,6 +9536,49 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc07 // fmul v7.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc28 // fmul v8.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc49 // fmul v9.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6a // fmul v10.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8b // fmul v11.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcac // fmul v12.4s, v5.4s, v28.4s
+	WORD $0x6e3cdccd // fmul v13.4s, v6.4s, v28.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x6e2ddcc6 // fmul v6.4s, v6.4s, v13.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -7815,6 +9852,8 @@ finish:
 	WORD $0x4e2fd5ad // fadd v13.4s, v13.4s, v15.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V14.S4]
 	WORD $0x6e2edc0f // fmul v15.4s, v0.4s, v14.4s
 	WORD $0x6e2edc30 // fmul v16.4s, v1.4s, v14.4s
@@ -7844,6 +9883,8 @@ activate:
 	WORD $0x4e30c56b // fmaxnm v11.4s, v11.4s, v16.4s
 	WORD $0x4e31c58c // fmaxnm v12.4s, v12.4s, v17.4s
 	WORD $0x4e32c5ad // fmaxnm v13.4s, v13.4s, v18.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -7870,6 +9911,84 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc0e // fmul v14.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2f // fmul v15.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc50 // fmul v16.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc71 // fmul v17.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc92 // fmul v18.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb3 // fmul v19.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd4 // fmul v20.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf5 // fmul v21.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd16 // fmul v22.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd37 // fmul v23.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd58 // fmul v24.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd79 // fmul v25.4s, v11.4s, v28.4s
+	WORD $0x6e3cdd9a // fmul v26.4s, v12.4s, v28.4s
+	WORD $0x6e3cddbb // fmul v27.4s, v13.4s, v28.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD $0x6e31dc63 // fmul v3.4s, v3.4s, v17.4s
+	WORD $0x6e32dc84 // fmul v4.4s, v4.4s, v18.4s
+	WORD $0x6e33dca5 // fmul v5.4s, v5.4s, v19.4s
+	WORD $0x6e34dcc6 // fmul v6.4s, v6.4s, v20.4s
+	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
+	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
+	WORD $0x6e37dd29 // fmul v9.4s, v9.4s, v23.4s
+	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD $0x6e39dd6b // fmul v11.4s, v11.4s, v25.4s
+	WORD $0x6e3add8c // fmul v12.4s, v12.4s, v26.4s
+	WORD $0x6e3bddad // fmul v13.4s, v13.4s, v27.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -8211,6 +10330,8 @@ finish:
 	WORD $0x4e37d694 // fadd v20.4s, v20.4s, v23.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V21.S4]
 	WORD $0x6e35dc16 // fmul v22.4s, v0.4s, v21.4s
 	WORD $0x6e35dc37 // fmul v23.4s, v1.4s, v21.4s
@@ -8254,6 +10375,8 @@ activate:
 	WORD $0x4e36c652 // fmaxnm v18.4s, v18.4s, v22.4s
 	WORD $0x4e37c673 // fmaxnm v19.4s, v19.4s, v23.4s
 	WORD $0x4e38c694 // fmaxnm v20.4s, v20.4s, v24.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -8287,6 +10410,119 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc15 // fmul v21.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc36 // fmul v22.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc57 // fmul v23.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc78 // fmul v24.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc99 // fmul v25.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcba // fmul v26.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcdb // fmul v27.4s, v6.4s, v28.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e35dc00 // fmul v0.4s, v0.4s, v21.4s
+	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x6e3bdcc6 // fmul v6.4s, v6.4s, v27.4s
+	WORD $0x6e3cdcf5 // fmul v21.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd16 // fmul v22.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd37 // fmul v23.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd58 // fmul v24.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd79 // fmul v25.4s, v11.4s, v28.4s
+	WORD $0x6e3cdd9a // fmul v26.4s, v12.4s, v28.4s
+	WORD $0x6e3cddbb // fmul v27.4s, v13.4s, v28.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
+	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
+	WORD $0x6e37dd29 // fmul v9.4s, v9.4s, v23.4s
+	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD $0x6e39dd6b // fmul v11.4s, v11.4s, v25.4s
+	WORD $0x6e3add8c // fmul v12.4s, v12.4s, v26.4s
+	WORD $0x6e3bddad // fmul v13.4s, v13.4s, v27.4s
+	WORD $0x6e3cddd5 // fmul v21.4s, v14.4s, v28.4s
+	WORD $0x6e3cddf6 // fmul v22.4s, v15.4s, v28.4s
+	WORD $0x6e3cde17 // fmul v23.4s, v16.4s, v28.4s
+	WORD $0x6e3cde38 // fmul v24.4s, v17.4s, v28.4s
+	WORD $0x6e3cde59 // fmul v25.4s, v18.4s, v28.4s
+	WORD $0x6e3cde7a // fmul v26.4s, v19.4s, v28.4s
+	WORD $0x6e3cde9b // fmul v27.4s, v20.4s, v28.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e35ddce // fmul v14.4s, v14.4s, v21.4s
+	WORD $0x6e36ddef // fmul v15.4s, v15.4s, v22.4s
+	WORD $0x6e37de10 // fmul v16.4s, v16.4s, v23.4s
+	WORD $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
+	WORD $0x6e39de52 // fmul v18.4s, v18.4s, v25.4s
+	WORD $0x6e3ade73 // fmul v19.4s, v19.4s, v26.4s
+	WORD $0x6e3bde94 // fmul v20.4s, v20.4s, v27.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -8524,6 +10760,8 @@ finish:
 	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V8.S4]
 	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
 	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
@@ -8541,6 +10779,8 @@ activate:
 	WORD $0x4e2ac4a5 // fmaxnm v5.4s, v5.4s, v10.4s
 	WORD $0x4e2bc4c6 // fmaxnm v6.4s, v6.4s, v11.4s
 	WORD $0x4e2cc4e7 // fmaxnm v7.4s, v7.4s, v12.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -8570,6 +10810,54 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc29 // fmul v9.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4a // fmul v10.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6b // fmul v11.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8c // fmul v12.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcad // fmul v13.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcce // fmul v14.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcef // fmul v15.4s, v7.4s, v28.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x6e2edcc6 // fmul v6.4s, v6.4s, v14.4s
+	WORD $0x6e2fdce7 // fmul v7.4s, v7.4s, v15.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -8869,6 +11157,8 @@ finish:
 	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V16.S4]
 	WORD $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
 	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
@@ -8902,6 +11192,8 @@ activate:
 	WORD $0x4e35c5ce // fmaxnm v14.4s, v14.4s, v21.4s
 	WORD $0x6e30ddf1 // fmul v17.4s, v15.4s, v16.4s
 	WORD $0x4e31c5ef // fmaxnm v15.4s, v15.4s, v17.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -8931,6 +11223,94 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc10 // fmul v16.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc31 // fmul v17.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc52 // fmul v18.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc73 // fmul v19.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc94 // fmul v20.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb5 // fmul v21.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd6 // fmul v22.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf7 // fmul v23.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd18 // fmul v24.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd39 // fmul v25.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd5a // fmul v26.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc84 // fmul v4.4s, v4.4s, v20.4s
+	WORD $0x6e35dca5 // fmul v5.4s, v5.4s, v21.4s
+	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x6e39dd29 // fmul v9.4s, v9.4s, v25.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+	WORD $0x6e3cdd90 // fmul v16.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb1 // fmul v17.4s, v13.4s, v28.4s
+	WORD $0x6e3cddd2 // fmul v18.4s, v14.4s, v28.4s
+	WORD $0x6e3cddf3 // fmul v19.4s, v15.4s, v28.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD $0x6e31ddad // fmul v13.4s, v13.4s, v17.4s
+	WORD $0x6e32ddce // fmul v14.4s, v14.4s, v18.4s
+	WORD $0x6e33ddef // fmul v15.4s, v15.4s, v19.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13
@@ -9307,6 +11687,8 @@ finish:
 	WORD $0x4e3ad6f7 // fadd v23.4s, v23.4s, v26.4s
 
 activate:
+	MOVWU 84(R0), R15
+	CBNZ R15, hswish
 	VLD1R (R16), [V24.S4]
 	WORD $0x6e38dc19 // fmul v25.4s, v0.4s, v24.4s
 	WORD $0x6e38dc3a // fmul v26.4s, v1.4s, v24.4s
@@ -9356,6 +11738,8 @@ activate:
 	WORD $0x4e3cc6b5 // fmaxnm v21.4s, v21.4s, v28.4s
 	WORD $0x4e3dc6d6 // fmaxnm v22.4s, v22.4s, v29.4s
 	WORD $0x4e3ec6f7 // fmaxnm v23.4s, v23.4s, v30.4s
+
+store:
 	CMP $4, R10
 	BNE part
 	MOVD.P 8(R2), R13
@@ -9393,6 +11777,134 @@ activate:
 	SUBS $1, R7, R7
 	BNE tile
 	RET
+
+hswish:
+	MOVD $hswish<>(SB), R15
+	VLD1R.P 4(R15), [V28.S4]
+	VLD1R.P 4(R15), [V29.S4]
+	VLD1R.P 4(R15), [V30.S4]
+	VLD1R.P 4(R15), [V31.S4]
+	WORD $0x6e3cdc18 // fmul v24.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc39 // fmul v25.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc5a // fmul v26.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc7b // fmul v27.4s, v3.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x6e3cdc98 // fmul v24.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb9 // fmul v25.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcda // fmul v26.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcfb // fmul v27.4s, v7.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x6e3bdce7 // fmul v7.4s, v7.4s, v27.4s
+	WORD $0x6e3cdd18 // fmul v24.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd39 // fmul v25.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd5a // fmul v26.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x6e39dd29 // fmul v9.4s, v9.4s, v25.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+	WORD $0x6e3cdd98 // fmul v24.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb9 // fmul v25.4s, v13.4s, v28.4s
+	WORD $0x6e3cddda // fmul v26.4s, v14.4s, v28.4s
+	WORD $0x6e3cddfb // fmul v27.4s, v15.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
+	WORD $0x6e39ddad // fmul v13.4s, v13.4s, v25.4s
+	WORD $0x6e3addce // fmul v14.4s, v14.4s, v26.4s
+	WORD $0x6e3bddef // fmul v15.4s, v15.4s, v27.4s
+	WORD $0x6e3cde18 // fmul v24.4s, v16.4s, v28.4s
+	WORD $0x6e3cde39 // fmul v25.4s, v17.4s, v28.4s
+	WORD $0x6e3cde5a // fmul v26.4s, v18.4s, v28.4s
+	WORD $0x6e3cde7b // fmul v27.4s, v19.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD $0x6e39de31 // fmul v17.4s, v17.4s, v25.4s
+	WORD $0x6e3ade52 // fmul v18.4s, v18.4s, v26.4s
+	WORD $0x6e3bde73 // fmul v19.4s, v19.4s, v27.4s
+	WORD $0x6e3cde98 // fmul v24.4s, v20.4s, v28.4s
+	WORD $0x6e3cdeb9 // fmul v25.4s, v21.4s, v28.4s
+	WORD $0x6e3cdeda // fmul v26.4s, v22.4s, v28.4s
+	WORD $0x6e3cdefb // fmul v27.4s, v23.4s, v28.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
+	WORD $0x6e39deb5 // fmul v21.4s, v21.4s, v25.4s
+	WORD $0x6e3aded6 // fmul v22.4s, v22.4s, v26.4s
+	WORD $0x6e3bdef7 // fmul v23.4s, v23.4s, v27.4s
+	B store
 
 part:
 	MOVD.P 8(R2), R13

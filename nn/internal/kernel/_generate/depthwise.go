@@ -21,6 +21,7 @@ const (
 	dwInOff  = 64
 	dwOutOff = 72
 	dwSlope  = 80
+	dwHSwish = 84
 	dwMasks  = 88
 )
 
@@ -64,9 +65,9 @@ func depthwise512Kernels() []depthwiseKernel {
 }
 
 func depthwise512All(c *build.Context) {
-	index := lanePairs(c)
+	index, h := lanePairs(c), newHSwish(c)
 	for _, d := range depthwise512Kernels() {
-		g := &depthwiseGen{depthwiseKernel: d, c: c}
+		g := &depthwiseGen{depthwiseKernel: d, c: c, h: h}
 		g.begin()
 		if d.stride == 1 {
 			g.stride1()
@@ -81,7 +82,9 @@ func depthwise512All(c *build.Context) {
 type depthwiseGen struct {
 	depthwiseKernel
 	c       *build.Context
+	h       hswish
 	a       args
+	stores  int // places in the code that store a row
 	src     reg.GPVirtual
 	dst     reg.GPVirtual
 	row     reg.GPVirtual
@@ -171,11 +174,25 @@ func (g *depthwiseGen) setBias(sum, v int) {
 	g.c.VBROADCASTSS(operand.Mem{Base: g.bias}, g.vec(sum, v))
 }
 
-// store activates a sum and writes it to the output row.
-func (g *depthwiseGen) store(sum, temp, v int) {
-	s, t := g.vec(sum, v), g.vec(temp, v)
-	g.c.VMULPS_BCST(g.a.mem(dwSlope), s, t)
-	g.c.VMAXPS(s, t, s)
+// store activates the sums of a row and writes them. sum and temp name the
+// registers of a vector.
+func (g *depthwiseGen) store(sum, temp func(v int) int) {
+	each := func(activate func(s, t reg.VecPhysical)) {
+		for v := range g.vectors() {
+			activate(g.vec(sum(v), v), g.vec(temp(v), v))
+			g.write(g.vec(sum(v), v), v)
+		}
+	}
+	g.stores++
+	either(g.a, dwHSwish, g.stores, func() {
+		each(func(s, t reg.VecPhysical) {
+			g.c.VMULPS_BCST(g.a.mem(dwSlope), s, t)
+			g.c.VMAXPS(s, t, s)
+		})
+	}, func() { each(g.h.avx512) })
+}
+
+func (g *depthwiseGen) write(s reg.VecPhysical, v int) {
 	dst := operand.Mem{Base: g.dst, Disp: 64 * v}
 	if v == g.vectors()-1 {
 		g.c.VMOVUPS(s, maskReg[maskHere], dst)
@@ -257,13 +274,13 @@ func (g *depthwiseGen) stride1() {
 	c.Label("complete")
 	c.DECQ(wait)
 	c.JNS(operand.LabelRef("shift"))
-	for v := range V {
-		s := g.vec(sum(0, 0, v), v)
-		if g.split {
+	if g.split {
+		for v := range V {
+			s := g.vec(sum(0, 0, v), v)
 			c.VADDPS(g.vec(sum(1, 0, v), v), s, s)
 		}
-		g.store(sum(0, 0, v), temps+v%tempCount, v)
 	}
+	g.store(func(v int) int { return sum(0, 0, v) }, func(v int) int { return temps + v%tempCount })
 	c.ADDQ(g.outRow, g.dst)
 	c.Label("shift")
 	for v := range V {
@@ -297,6 +314,9 @@ func (g *depthwiseGen) stride2(index [2]operand.Mem) {
 	even, odd, evenIndex, oddIndex := g.take(1), g.take(1), g.take(1), g.take(1)
 	temp := g.take(1)
 	r := func(i int) reg.VecPhysical { return g.vec(i, 0) }
+	store := func(sum int) {
+		g.store(func(int) int { return sum }, func(int) int { return temp })
+	}
 	c.VMOVUPS(index[0], r(evenIndex))
 	c.VMOVUPS(index[1], r(oddIndex))
 	g.keepWeights()
@@ -347,7 +367,7 @@ func (g *depthwiseGen) stride2(index [2]operand.Mem) {
 			g.fma(6+j, x, here, 0, false)
 			g.fma(j, x, after, 0, false)
 		})
-		g.store(here, temp, 0)
+		store(here)
 		c.ADDQ(g.outRow, g.dst)
 		c.VMOVAPS(r(after), r(here))
 		c.LEAQ(operand.Mem{Base: g.src, Index: g.row, Scale: 2}, g.src)
@@ -368,7 +388,7 @@ func (g *depthwiseGen) stride2(index [2]operand.Mem) {
 	})
 	c.DECQ(wait)
 	c.JNS(operand.LabelRef("odd"))
-	g.store(before, temp, 0)
+	store(before)
 	c.ADDQ(g.outRow, g.dst)
 	c.Label("odd")
 	walk(second, func(j, x int) {
@@ -381,5 +401,5 @@ func (g *depthwiseGen) stride2(index [2]operand.Mem) {
 	c.LEAQ(operand.Mem{Base: g.src, Index: g.row, Scale: 2}, g.src)
 	c.DECQ(g.rows)
 	c.JNE(operand.LabelRef("row"))
-	g.store(before, temp, 0)
+	store(before)
 }

@@ -51,8 +51,9 @@ func depthwise256Kernels() []depthwise2Kernel {
 }
 
 func depthwise256All(c *build.Context) {
+	h := newHSwish(c)
 	for _, d := range depthwise256Kernels() {
-		g := &depthwise2Gen{depthwise2Kernel: d, c: c}
+		g := &depthwise2Gen{depthwise2Kernel: d, c: c, h: h}
 		g.begin()
 		if d.stride == 1 {
 			g.stride1()
@@ -66,7 +67,9 @@ func depthwise256All(c *build.Context) {
 type depthwise2Gen struct {
 	depthwise2Kernel
 	c                *build.Context
+	h                hswish
 	a                args
+	stores           int // places in the code that store a row
 	src, dst, rows   reg.GPVirtual
 	row, outRow      reg.GPVirtual
 	w, bias, in, out reg.GPVirtual
@@ -153,12 +156,27 @@ func sideMask(dx int) int {
 	return -1
 }
 
-func (g *depthwise2Gen) store(sum, temp, temp2, v int) {
+// store activates the sums of a row, whose registers sum names, and writes them.
+func (g *depthwise2Gen) store(sum func(v int) int, temp, temp2 int) {
 	c := g.c
-	s, t := ymm[sum], ymm[temp]
-	c.VBROADCASTSS(g.a.mem(dwSlope), t)
-	c.VMULPS(s, t, t)
-	c.VMAXPS(s, t, s)
+	each := func(activate func(s, t reg.VecPhysical)) {
+		for v := range g.vectors {
+			activate(ymm[sum(v)], ymm[temp])
+			g.write(ymm[sum(v)], temp2, v)
+		}
+	}
+	g.stores++
+	either(g.a, dwHSwish, g.stores, func() {
+		each(func(s, t reg.VecPhysical) {
+			c.VBROADCASTSS(g.a.mem(dwSlope), t)
+			c.VMULPS(s, t, t)
+			c.VMAXPS(s, t, s)
+		})
+	}, func() { each(g.h.avx2) })
+}
+
+func (g *depthwise2Gen) write(s reg.VecPhysical, temp2, v int) {
+	c := g.c
 	dst := operand.Mem{Base: g.dst, Disp: 32 * v}
 	if g.narrow {
 		c.VMOVUPS(g.mask(maskHere), ymm[temp2])
@@ -220,13 +238,13 @@ func (g *depthwise2Gen) stride1() {
 	c.Label("complete")
 	c.DECQ(wait)
 	c.JNS(operand.LabelRef("shift"))
-	for v := range V {
-		s := sum(0, 0, v)
-		if parts == 2 {
+	if parts == 2 {
+		for v := range V {
+			s := sum(0, 0, v)
 			c.VADDPS(ymm[sum(1, 0, v)], ymm[s], ymm[s])
 		}
-		g.store(s, temp, xs, v)
 	}
+	g.store(func(v int) int { return sum(0, 0, v) }, temp, xs)
 	c.ADDQ(g.outRow, g.dst)
 	c.Label("shift")
 	for v := range V {
@@ -276,7 +294,7 @@ func (g *depthwise2Gen) stride2() {
 	fma := func(tap, x, sum int) { c.VFMADD231PS(g.tap(tap), ymm[x], ymm[sum]) }
 	store := func(sum int) {
 		c.VPERMPD(operand.Imm(0xd8), ymm[sum], ymm[sum])
-		g.store(sum, x, lo, 0)
+		g.store(func(int) int { return sum }, x, lo)
 		c.ADDQ(g.outRow, g.dst)
 	}
 	first := operand.Mem{Base: g.src}

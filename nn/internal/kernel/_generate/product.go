@@ -29,6 +29,7 @@ const (
 	argMask   = 72
 	argSlope  = 80
 	argFloor  = 84
+	argHSwish = 88
 )
 
 // productKernel is a micro-kernel of rows outputs and wide full vectors of
@@ -62,15 +63,16 @@ func product512Kernels() []productKernel {
 }
 
 func product512All(c *build.Context) {
+	h := newHSwish(c)
 	for _, k := range product512Kernels() {
-		k.generate512(c)
+		k.generate512(c, h)
 	}
 }
 
 // generate512 writes the kernel. Zen 4 runs a zmm FMA each cycle, which 2
 // vector loads and the weight broadcasts of a tile leave room for; the half
 // vector costs half of it, so borders are padded to 8 pixels, not 16.
-func (k productKernel) generate512(c *build.Context) {
+func (k productKernel) generate512(c *build.Context, h hswish) {
 	a := function(c, k.name(), fmt.Sprintf("%s does row tiles of %d outputs for %d.%d vectors of pixels.", k.name(), k.rows, k.wide, 5*k.half))
 	out, res, w, bias := a.load(argOut), a.load(argRes), a.load(argW), a.load(argBias)
 	tiles, inOff, outOff := a.load(argTiles), a.load(argInOff), a.load(argOutOff)
@@ -169,12 +171,16 @@ func (k productKernel) generate512(c *build.Context) {
 		}
 	}
 	// With few inputs the epilogue counts: a ReLU, or nothing, is one maximum.
+	hswishIf(a, argHSwish, "hswish")
 	plainIf(a, operand.LabelRef("plain"))
 	c.VBROADCASTSS(a.mem(argSlope), zmm[spent])
 	store(func(m, v int) {
 		c.VMULPS(sum(m, v), vec(spent, v), vec(spent+1, v))
 		c.VMAXPS(sum(m, v), vec(spent+1, v), sum(m, v))
 	})
+	c.JMP(operand.LabelRef("stored"))
+	c.Label("hswish")
+	store(func(m, v int) { h.avx512(sum(m, v), vec(spent+(m*V+v)%2, v)) })
 	c.JMP(operand.LabelRef("stored"))
 	c.Label("plain")
 	c.VBROADCASTSS(a.mem(argFloor), zmm[spent])

@@ -45,12 +45,13 @@ func across512All(c *build.Context) {
 			c.AddDatum(8*j, operand.U64(lane+uint64(4*i)))
 		}
 	}
+	h := newHSwish(c)
 	for _, k := range across512Kernels() {
-		k.generate(c, pairs)
+		k.generate(c, pairs, h)
 	}
 }
 
-func (k acrossKernel) generate(c *build.Context, pairs [2]operand.Mem) {
+func (k acrossKernel) generate(c *build.Context, pairs [2]operand.Mem, h hswish) {
 	a := function(c, k.name(), fmt.Sprintf("%s does tiles of %d outputs for %d pixels.", k.name(), k.outputs(), k.pixels))
 	out, res, w, bias := a.load(argOut), a.load(argRes), a.load(argW), a.load(argBias)
 	tiles, inOff, outOff := a.load(argTiles), a.load(argInOff), a.load(argOutOff)
@@ -95,6 +96,16 @@ func (k acrossKernel) generate(c *build.Context, pairs [2]operand.Mem) {
 	c.DECQ(n)
 	c.JNE(operand.LabelRef("input"))
 
+	// HSwish comes before the transposition, while vectors are full. What it
+	// leaves passes through max(x, slope*x) unchanged, as slope is 1. With a
+	// residual it is not done here.
+	either(a, argHSwish, 0, func() {}, func() {
+		for p := range P {
+			for v := range V {
+				h.avx512(vec(sum(p, v), v), vec(first+(p*V+v)%4, v))
+			}
+		}
+	})
 	for v := range V {
 		r := func(i int) reg.VecPhysical { return vec(i, v) }
 		rows := make([]int, 8) // sums of pixels; lanes of pixels that are not there are never stored

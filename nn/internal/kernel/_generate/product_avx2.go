@@ -30,8 +30,9 @@ func product256Kernels() []product2Kernel {
 
 func product256All(c *build.Context) {
 	table := tailMasks(c, "tailMasks")
+	h := newHSwish(c)
 	for _, k := range product256Kernels() {
-		k.generate(c, table)
+		k.generate(c, table, h)
 	}
 }
 
@@ -39,7 +40,7 @@ func product256All(c *build.Context) {
 // its speed depends on where the code happens to lie. A single vector has two
 // sums for each output so that FMAs need not wait for each other, and is stored
 // under a mask, which is slow but rare; the field mask is its number of pixels.
-func (k product2Kernel) generate(c *build.Context, table operand.Mem) {
+func (k product2Kernel) generate(c *build.Context, table operand.Mem, h hswish) {
 	a := function(c, k.name(), fmt.Sprintf("%s does row tiles of %d outputs for %d vectors of pixels.", k.name(), k.rows, k.wide))
 	out, res, w, bias := a.load(argOut), a.load(argRes), a.load(argW), a.load(argBias)
 	tiles, inOff, outOff := a.load(argTiles), a.load(argInOff), a.load(argOutOff)
@@ -113,7 +114,6 @@ func (k product2Kernel) generate(c *build.Context, table operand.Mem) {
 	c.Label("store")
 	c.ADDQ(operand.Imm(64), next)
 	slope, scaled := ymm[first], ymm[first+1]
-	c.VBROADCASTSS(a.mem(argSlope), slope)
 	if parts == 2 {
 		for m := range R {
 			c.VADDPS(sum(1, m, 0), sum(0, m, 0), sum(0, m, 0))
@@ -126,21 +126,29 @@ func (k product2Kernel) generate(c *build.Context, table operand.Mem) {
 		c.NEGQ(count)
 		c.VMOVUPS(operand.Mem{Base: at, Index: count, Scale: 4, Disp: 32}, mask)
 	}
-	for m := range R {
-		q := c.GP64()
-		c.MOVQ(operand.Mem{Base: out, Disp: 8 * m}, q)
-		for v := range V {
-			s := sum(0, m, v)
-			c.VMULPS(s, slope, scaled)
-			c.VMAXPS(s, scaled, s)
-			dst := operand.Mem{Base: q, Index: outOff, Scale: 1, Disp: 32 * v}
-			if parts == 2 {
-				c.VMASKMOVPS(s, mask, dst)
-			} else {
-				c.VMOVUPS(s, dst)
+	store := func(activate func(s reg.VecPhysical)) {
+		for m := range R {
+			q := c.GP64()
+			c.MOVQ(operand.Mem{Base: out, Disp: 8 * m}, q)
+			for v := range V {
+				s := sum(0, m, v)
+				activate(s)
+				dst := operand.Mem{Base: q, Index: outOff, Scale: 1, Disp: 32 * v}
+				if parts == 2 {
+					c.VMASKMOVPS(s, mask, dst)
+				} else {
+					c.VMOVUPS(s, dst)
+				}
 			}
 		}
 	}
+	either(a, argHSwish, 0, func() {
+		c.VBROADCASTSS(a.mem(argSlope), slope)
+		store(func(s reg.VecPhysical) {
+			c.VMULPS(s, slope, scaled)
+			c.VMAXPS(s, scaled, s)
+		})
+	}, func() { store(func(s reg.VecPhysical) { h.avx2(s, scaled) }) })
 	c.ADDQ(operand.U32(8*R), out)
 	c.ADDQ(operand.U32(4*R), bias)
 	c.DECQ(tiles)

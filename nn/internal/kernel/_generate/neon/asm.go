@@ -11,6 +11,7 @@ import (
 // source collects the functions of one assembly file and their Go stubs.
 type source struct {
 	text, stubs strings.Builder
+	places      int // numbers labels that a function has several of
 }
 
 // fn begins a function. Its arguments lie in the order of the signature, so
@@ -73,6 +74,40 @@ func (s *source) leaky(list []int, slope int, temps []int) {
 		list = list[n:]
 	}
 }
+
+// hswish sets every vector x of list to x * min(max(x/6 + 1/2, 0), 1). It takes
+// its four constants from memory into the last of the free registers, by way of
+// the general register addr, and needs at least one more.
+func (s *source) hswish(list, free []int, addr string) {
+	k := free[len(free)-4:]
+	temps := free[:len(free)-4]
+	s.op("MOVD $hswish<>(SB), %s", addr)
+	for _, r := range k {
+		s.op("VLD1R.P 4(%s), [V%d.S4]", addr, r)
+	}
+	for len(list) > 0 {
+		n := min(len(list), len(temps))
+		for i, x := range list[:n] {
+			s.fmul(temps[i], x, k[0])
+		}
+		for i := range n {
+			s.fadd(temps[i], temps[i], k[1])
+		}
+		for i := range n {
+			s.fmax(temps[i], temps[i], k[2])
+		}
+		for i := range n {
+			s.fmin(temps[i], temps[i], k[3])
+		}
+		for i, x := range list[:n] {
+			s.fmul(x, x, temps[i])
+		}
+		list = list[n:]
+	}
+}
+
+// hswishConstants must stand once in a file whose kernels use hswish.
+func (s *source) hswishConstants() { s.constants("hswish", []float32{1.0 / 6, 0.5, 0, 1}) }
 
 // move copies a whole vector register.
 func (s *source) move(from, to int) { s.op("VMOV V%d.B16, V%d.B16", from, to) }

@@ -18,6 +18,7 @@ const (
 	dwLastOut = 88
 	dwMasks   = 96
 	dwSlope   = 104
+	dwHSwish  = 108
 )
 
 // depthwiseKernel does a strip of vectors of four columns of whole planes. The
@@ -258,7 +259,15 @@ func (d depthwiseKernel) store(s *source, outRow int) {
 		s.op("CSEL LO, %s, %s, %s", dTop, dDst, addr)
 	}
 	sums := sequence(d.sum(outRow, 0), d.vectors)
+	s.places++
+	hswish, done := fmt.Sprintf("hswish%d", s.places), fmt.Sprintf("activated%d", s.places)
+	s.op("MOVWU %d(R0), %s", dwHSwish, dTemp)
+	s.op("CBNZ %s, %s", dTemp, hswish)
 	s.leaky(sums, d.slope(), sequence(d.first(), 32-d.first()))
+	s.op("B %s", done)
+	s.label(hswish)
+	s.hswish(sums, sequence(d.slope(), 32-d.slope()), dTemp) // no slope is needed here
+	s.label(done)
 	s.stores(addr, 0, sums[:d.vectors-1])
 	s.op("ADD %s, %s, %s", dLastOut, addr, dTemp)
 	s.stores(dTemp, 0, sums[d.vectors-1:])

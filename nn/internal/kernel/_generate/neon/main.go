@@ -21,6 +21,8 @@ func main() {
 
 func generate(dir string) error {
 	var product, depthwise, vector source
+	product.hswishConstants()
+	depthwise.hswishConstants()
 	for _, k := range productKernels() {
 		k.generate(&product)
 	}

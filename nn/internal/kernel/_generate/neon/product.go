@@ -15,6 +15,7 @@ const (
 	argOutOff = 64
 	argLast   = 72
 	argSlope  = 80
+	argHSwish = 84
 )
 
 // productKernel is a micro-kernel of rows outputs and vectors of four pixels.
@@ -131,10 +132,13 @@ func (k productKernel) generate(s *source) {
 		}
 	}
 	s.label("activate")
-	// Inputs and weights are done with: the first register holds the slope.
-	sums, free := k.rows*k.vectors, k.vectors+k.weights()
+	// Inputs and weights are done with, so their registers are free.
+	sums := k.rows * k.vectors
+	s.op("MOVWU %d(R0), %s", argHSwish, temp)
+	s.op("CBNZ %s, hswish", temp)
 	s.broadcast(sums, slope)
-	s.leaky(sequence(0, sums), sums, sequence(sums+1, free-1))
+	s.leaky(sequence(0, sums), sums, sequence(sums+1, k.vectors+k.weights()-1))
+	s.label("store")
 	s.op("CMP $4, %s", last)
 	s.op("BNE part")
 	for row := range k.rows {
@@ -143,6 +147,10 @@ func (k productKernel) generate(s *source) {
 	s.op("SUBS $1, %s, %s", tiles, tiles)
 	s.op("BNE tile")
 	s.op("RET")
+
+	s.label("hswish")
+	s.hswish(sequence(0, sums), sequence(sums, 32-sums), temp)
+	s.op("B store")
 
 	s.label("part")
 	for row := range k.rows {
