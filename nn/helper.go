@@ -7,6 +7,7 @@ import "sync/atomic"
 // once, and then sleeps.
 type helper struct {
 	thread int // 1, 2, ...: 0 is the caller of Run
+	seat   *seat
 	job    atomic.Pointer[crew]
 	quit   atomic.Bool
 	asleep atomic.Uint32
@@ -16,8 +17,8 @@ type helper struct {
 // spinsBeforeSleep bounds what an idle helper costs after a run.
 const spinsBeforeSleep = 50_000
 
-func newHelper(thread int) *helper {
-	h := &helper{thread: thread}
+func newHelper(thread int, s *seat) *helper {
+	h := &helper{thread: thread, seat: s}
 	h.bed.init()
 	go h.loop()
 	return h
@@ -43,7 +44,7 @@ func (h *helper) wake() {
 }
 
 func (h *helper) loop() {
-	settle()
+	h.seat.take()
 	for !h.quit.Load() {
 		h.wait()
 		if c := h.job.Swap(nil); c != nil {

@@ -2,7 +2,10 @@
 
 package nn
 
-import "sync/atomic"
+import (
+	"runtime"
+	"sync/atomic"
+)
 
 // bed is a channel that holds the one call a sleeping helper may get.
 type bed struct{ calls chan struct{} }
@@ -13,4 +16,13 @@ func (b *bed) sleep(*atomic.Uint32) { <-b.calls }
 
 func (b *bed) wake(*atomic.Uint32) { b.calls <- struct{}{} }
 
-func settle() {}
+// seat would be a CPU; elsewhere the system places threads.
+type seat struct{}
+
+func newSeats(n int) []seat { return make([]seat, n-1) }
+
+func (*seat) take() {}
+
+func makeRoom([]*helper) {}
+
+func yield() { runtime.Gosched() }

@@ -31,8 +31,9 @@ type progress struct {
 
 func newCrew(threads int, units []int, run func(thread, step, from, to int)) *crew {
 	c := &crew{threads: threads, run: run, units: units, steps: make([]progress, len(units))}
-	for i := 1; i < threads; i++ {
-		c.helpers = append(c.helpers, newHelper(i))
+	seats := newSeats(threads)
+	for i := range seats {
+		c.helpers = append(c.helpers, newHelper(i+1, &seats[i]))
 	}
 	// Helpers know a crew only while they work for it, so a forgotten plan is
 	// collected and its threads end with it.
@@ -48,6 +49,7 @@ func (c *crew) runAll() {
 		c.steps[i].next.Store(uint64(epoch) << 32)
 	}
 	c.epoch.Store(epoch)
+	makeRoom(c.helpers)
 	for _, h := range c.helpers {
 		h.call(c)
 	}
@@ -83,8 +85,10 @@ func (c *crew) help(thread int) {
 			if int(uint32(v)) >= units {
 				break
 			}
-			if spins%spinsBeforeYield == 0 {
+			if spins%spinsBeforeGosched == 0 {
 				runtime.Gosched()
+			} else if spins%spinsBeforeYield == 0 {
+				yield()
 			}
 		}
 	}
@@ -92,5 +96,11 @@ func (c *crew) help(thread int) {
 
 // spinsBeforeYield is some microseconds: longer than the usual wait at the
 // end of a step, shorter than a time slice lost if another thread needs this
-// CPU to finish its share.
-const spinsBeforeYield = 2000
+// CPU to finish its share. The system is asked, not Go's scheduler: a helper is
+// locked to its thread, and Gosched would pass its processor to a second thread
+// and back, which costs more than the step. That is for a wait of milliseconds
+// only, when the other thread may be lacking a processor of Go's.
+const (
+	spinsBeforeYield   = 2000
+	spinsBeforeGosched = 1000 * spinsBeforeYield
+)
