@@ -132,8 +132,12 @@ func NewFasterRCNN(w *nn.Weights, c FasterRCNNConfig) (*FasterRCNN, error) {
 	return f, nil
 }
 
-// bind looks up the trunk's outputs.
+// bind looks up the trunk's outputs and lets all plans run on its threads.
 func (f *FasterRCNN) bind(names []string) {
+	f.head.JoinThreads(f.trunk)
+	for _, l := range f.levels {
+		l.plan.JoinThreads(f.trunk)
+	}
 	for _, name := range names {
 		f.maps = append(f.maps, f.trunk.Output(name))
 	}

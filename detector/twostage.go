@@ -113,6 +113,9 @@ func (m *model) worker(first, second *nn.Plan) (*worker, error) {
 		return nil, err
 	}
 	w := &worker{pre: pre, first: first}
+	if second != nil {
+		second.JoinThreads(first)
+	}
 	w.input = w.first.Input(portImage)
 	if h.Kind == KindSSDLite {
 		pre.Plain = true

@@ -97,7 +97,7 @@ func (p *program) plan() *Plan {
 		out.tasks = append(out.tasks, s.bind(out))
 	}
 	if p.threads > 1 {
-		out.crew = newCrew(p.threads, units, func(thread, step, from, to int) { out.tasks[step](thread, from, to) })
+		out.crew = newCrew(&team{size: p.threads}, p.threads, units, func(thread, step, from, to int) { out.tasks[step](thread, from, to) })
 		out.sharing = newSharing(out.crew)
 	}
 	return out

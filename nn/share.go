@@ -17,12 +17,11 @@ const piecesPerThread = 4
 func newSharing(c *crew) *sharing {
 	s := &sharing{}
 	pieces := piecesPerThread * c.threads
-	s.crew = &crew{threads: c.threads, helpers: c.helpers, units: []int{pieces}, steps: make([]progress, 1)}
-	s.crew.run = func(thread, _, from, to int) {
+	s.crew = newCrew(c.team, c.threads, []int{pieces}, func(thread, _, from, to int) {
 		if from, to = from*s.n/pieces, to*s.n/pieces; from < to {
 			s.job(thread, from, to)
 		}
-	}
+	})
 	return s
 }
 
@@ -43,4 +42,13 @@ func (p *Plan) Share(n int, f func(thread, from, to int)) {
 	p.sharing.job, p.sharing.n = f, n
 	p.sharing.crew.runAll()
 	p.sharing.job = nil
+}
+
+// JoinThreads lets p run on the threads of another plan that is never run at the
+// same time, so that those are awake when p is next and no CPU has two helpers.
+// It does nothing unless both plans have as many threads.
+func (p *Plan) JoinThreads(other *Plan) {
+	if p.threads == other.threads && p.crew != nil {
+		p.crew.team, p.sharing.crew.team = other.crew.team, other.crew.team
+	}
 }

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"runtime"
 	"sync/atomic"
 	"testing"
 )
@@ -47,4 +48,27 @@ func b2i(b bool) int32 {
 		return 1
 	}
 	return 0
+}
+
+// Plans that take turns on the same threads give what they give on their own,
+// and need no threads of their own.
+func TestJoinThreads(t *testing.T) {
+	g := unitGraph(t)
+	before := goroutinesAtMost(t, 0)
+	first := compileUnit(t, g, Options{Height: 32, Width: 32, Threads: 3})
+	second := compileUnit(t, g, Options{Height: 64, Width: 48, Threads: 3})
+	alone := compileUnit(t, g, Options{Height: 64, Width: 48, Threads: 1})
+	second.JoinThreads(first)
+	alone.JoinThreads(first) // other number of threads: stays alone
+	alone.Run()
+	for range 20 {
+		first.Run()
+		first.Share(10, func(_, _, _ int) {})
+		second.Run()
+		second.Share(10, func(_, _, _ int) {})
+		compare(t, "logits", second.Output("logits"), alone.Output("logits"), 1e-5)
+	}
+	if n := runtime.NumGoroutine(); n > before+2 {
+		t.Errorf("%d goroutines, %d before: two more would do", n, before)
+	}
 }

@@ -18,7 +18,7 @@ type crew struct {
 	units   []int
 	steps   []progress
 	epoch   atomic.Uint32
-	helpers []*helper
+	team    *team
 }
 
 // progress is one step's counters, each on a cache line of its own.
@@ -29,16 +29,27 @@ type progress struct {
 	_    [56]byte
 }
 
-func newCrew(threads int, units []int, run func(thread, step, from, to int)) *crew {
-	c := &crew{threads: threads, run: run, units: units, steps: make([]progress, len(units))}
-	seats := newSeats(threads)
-	for i := range seats {
-		c.helpers = append(c.helpers, newHelper(i+1, &seats[i]))
+func newCrew(t *team, threads int, units []int, run func(thread, step, from, to int)) *crew {
+	return &crew{team: t, threads: threads, run: run, units: units, steps: make([]progress, len(units))}
+}
+
+// team is the helpers of a plan, or of several that take turns. They start with
+// the first run and end when the last of the plans is forgotten: helpers know a
+// crew only while they work for it.
+type team struct {
+	size    int
+	helpers []*helper
+}
+
+func (t *team) start() []*helper {
+	if t.helpers == nil {
+		seats := newSeats(t.size)
+		for i := range seats {
+			t.helpers = append(t.helpers, newHelper(i+1, &seats[i]))
+		}
+		runtime.AddCleanup(t, dismiss, t.helpers)
 	}
-	// Helpers know a crew only while they work for it, so a forgotten plan is
-	// collected and its threads end with it.
-	runtime.AddCleanup(c, dismiss, c.helpers)
-	return c
+	return t.helpers
 }
 
 // runAll returns when every unit of every step is done.
@@ -49,8 +60,9 @@ func (c *crew) runAll() {
 		c.steps[i].next.Store(uint64(epoch) << 32)
 	}
 	c.epoch.Store(epoch)
-	makeRoom(c.helpers)
-	for _, h := range c.helpers {
+	helpers := c.team.start()
+	makeRoom(helpers)
+	for _, h := range helpers {
 		h.call(c)
 	}
 	c.help(0)
