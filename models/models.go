@@ -17,7 +17,7 @@ import (
 	"riffle/internal/nearest"
 )
 
-//go:embed *.safetensors
+//go:embed *.safetensors *.int8.json
 var embedded embed.FS
 
 // Default is the name of the model that is used where none is asked for.
@@ -25,6 +25,10 @@ const Default = "riffle-v2-1.5x"
 
 // Ext is the ending of a weights file.
 const Ext = ".safetensors"
+
+// CalibrationExt is the ending of the file beside a weights file that holds its
+// calibration for 8-bit integers.
+const CalibrationExt = ".int8.json"
 
 // maxFileBytes bounds what is read from a file before it is looked at; the
 // largest network of this project has a hundredth of it.
@@ -35,6 +39,9 @@ type File struct {
 	Name     string // without folder and ending
 	Data     []byte // the whole file; nil from Find
 	Embedded bool   // came with the program, not from the disk
+	// Calibration is the file of ending CalibrationExt beside it; nil from Find
+	// or if there is none.
+	Calibration []byte
 
 	path string // where to read it: in the embedded files, or on the disk
 }
@@ -57,16 +64,23 @@ func Open(name string) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
+	read := readFile
 	if f.Embedded {
-		f.Data, err = embedded.ReadFile(f.path)
-	} else {
-		f.Data, err = readFile(f.path)
+		read = embedded.ReadFile
 	}
-	if err != nil {
+	if f.Data, err = read(f.path); err != nil {
+		return File{}, err
+	}
+	f.Calibration, err = read(CalibrationPath(f))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return File{}, err
 	}
 	return f, nil
 }
+
+// CalibrationPath returns where the calibration of a model is looked for: beside
+// the weights, or among the embedded files.
+func CalibrationPath(f File) string { return strings.TrimSuffix(f.path, Ext) + CalibrationExt }
 
 // Find tells which file a name means without reading it: the embedded model of
 // that name, Default for "", or else the file of that path. A name is taken for

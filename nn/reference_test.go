@@ -5,6 +5,12 @@ import "math"
 // reference evaluates a graph node by node in float64, without fusing,
 // planning or sharing any code with the kernels.
 func reference(g *Graph, w *Weights, image [][]float32, h, wd int) [][][]float32 {
+	return referenceInt8(g, w, image, h, wd, nil)
+}
+
+// referenceInt8 is reference with 8-bit integers in the layers that have a
+// range.
+func referenceInt8(g *Graph, w *Weights, image [][]float32, h, wd int, ranges Ranges) [][][]float32 {
 	sizes, err := g.shapes(h, wd)
 	if err != nil {
 		panic(err)
@@ -28,6 +34,10 @@ func reference(g *Graph, w *Weights, image [][]float32, h, wd int) [][][]float32
 				case opInput:
 					out[c][p] = float64(image[c][p])
 				case opConv:
+					if r, ok := ranges[n.name]; ok {
+						out[c][p] = refInt8(n, w, x, r, c, p)
+						break
+					}
 					out[c][p] = refConv(n, w, x, xs, c, py, px)
 				case opLinear:
 					sum := float64(w.Tensors[n.name+".bias"].Data[c])
@@ -89,6 +99,30 @@ func refConv(n *node, w *Weights, x [][]float64, s size, c, py, px int) float64 
 				}
 			}
 		}
+	}
+	return sum
+}
+
+// refInt8 is a 1x1 convolution of inputs rounded to 256 steps from r.Lo to r.Hi
+// and weights rounded to 255 steps from minus to plus their largest.
+func refInt8(n *node, w *Weights, x [][]float64, r Range, c, p int) float64 {
+	per := len(x) / n.conv.Groups
+	group := c / (n.channels / n.conv.Groups)
+	row := w.Tensors[n.name+".weight"].Data[c*per : (c+1)*per]
+	top := 0.0
+	for _, v := range row {
+		top = max(top, math.Abs(float64(v)))
+	}
+	lo, hi := min(0, float64(r.Lo)), max(0, float64(r.Hi))
+	step := (hi - lo) / 255
+	zero := math.RoundToEven(-lo / step)
+	sum := 0.0
+	for i, v := range row {
+		q := max(0, min(255, math.RoundToEven(x[group*per+i][p]/step)+zero)) - zero
+		sum += q * step * math.RoundToEven(float64(v)*127/top) * top / 127
+	}
+	if n.conv.Bias {
+		sum += float64(w.Tensors[n.name+".bias"].Data[c])
 	}
 	return sum
 }

@@ -25,8 +25,9 @@ type benchCmd struct {
 	Threads int    `default:"1" env:"RIFFLE_THREADS" help:"Threads that share one run."`
 	Runs    int    `default:"50" help:"Runs to time, after a warm-up."`
 	CPU     string `name:"cpu" placeholder:"SET" env:"RIFFLE_CPU" help:"Kernel set: generic, avx2, avx512 or neon; the best of this processor by default."`
-	Layers  bool   `help:"Also show every layer's time on one thread, multiply-adds, speed and share of what the core can do."`
-	JSON    bool   `name:"json" help:"Print one JSON object."`
+	precisionFlag
+	Layers bool `help:"Also show every layer's time on one thread, multiply-adds, speed and share of what the core can do in float32."`
+	JSON   bool `name:"json" help:"Print one JSON object."`
 }
 
 // Help is shown below the flags.
@@ -35,7 +36,8 @@ func (*benchCmd) Help() string {
 
     riffle bench --arch shufflenet_v2_x1.0 --size 224
     riffle bench --arch shufflenet_v1_x1.0_g3 --threads 2 --cpu avx2 --layers
-    riffle bench --arch ` + models.Default + ` --json`
+    riffle bench --arch ` + models.Default + ` --json
+    riffle bench --arch ` + models.Default + ` --precision int8`
 }
 
 // Validate is called by kong after parsing.
@@ -61,17 +63,18 @@ type timed struct {
 
 // benchResult is what --json prints. These names are a contract.
 type benchResult struct {
-	Arch     string       `json:"arch"`
-	Size     int          `json:"size"`
-	Threads  int          `json:"threads"`
-	CPU      string       `json:"cpu"` // "NAME OF THE PROCESSOR [KERNEL SET]"
-	MACs     int64        `json:"macs"`
-	Params   int64        `json:"params"`
-	MedianMs float64      `json:"median_ms"`
-	MinMs    float64      `json:"min_ms"`
-	Runs     int          `json:"runs"`
-	Layers   []benchLayer `json:"layers,omitempty"`     // only with --layers
-	Peak     float64      `json:"peak_gmacs,omitempty"` // of one core, with --layers
+	Arch      string       `json:"arch"`
+	Size      int          `json:"size"`
+	Threads   int          `json:"threads"`
+	Precision string       `json:"precision,omitempty"` // unless it is float32
+	CPU       string       `json:"cpu"`                 // "NAME OF THE PROCESSOR [KERNEL SET]"
+	MACs      int64        `json:"macs"`
+	Params    int64        `json:"params"`
+	MedianMs  float64      `json:"median_ms"`
+	MinMs     float64      `json:"min_ms"`
+	Runs      int          `json:"runs"`
+	Layers    []benchLayer `json:"layers,omitempty"`     // only with --layers
+	Peak      float64      `json:"peak_gmacs,omitempty"` // of one core, with --layers
 }
 
 type benchLayer struct {
@@ -94,6 +97,9 @@ func (c *benchCmd) Run(std stdio) error {
 		Arch: c.Arch, Size: net.size, Threads: c.Threads, CPU: processorName() + " [" + net.cpu + "]",
 		MACs: net.macs, Params: net.params,
 		MedianMs: ms(median(times)), MinMs: ms(slices.Min(times)), Runs: c.Runs,
+	}
+	if p := c.precision(); p != nn.Float32 {
+		r.Precision = p.String()
 	}
 	if c.Layers {
 		r.Layers = profileLayers(net.profile, c.Runs)
@@ -125,7 +131,7 @@ func (c *benchCmd) network() (*timed, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := nn.Compile(g, nn.RandomWeights(g, 1), nn.Options{Height: size, Width: size, Threads: c.Threads, CPU: c.CPU})
+	plan, err := c.compile(g, size)
 	if err != nil {
 		return nil, err
 	}
@@ -138,18 +144,40 @@ func (c *benchCmd) network() (*timed, error) {
 		plan.Run()
 		return time.Since(start)
 	}
+	fillInput(plan)
+	return &timed{size: size, macs: macs, params: g.ParamCount(), cpu: plan.CPU(), run: run, profile: plan.Profile}, nil
+}
+
+// compile makes a plan of an architecture with random weights. What its layers'
+// values span, int8 learns from a run in float32.
+func (c *benchCmd) compile(g *nn.Graph, size int) (*nn.Plan, error) {
+	w := nn.RandomWeights(g, 1)
+	o := nn.Options{Height: size, Width: size, Threads: c.Threads, CPU: c.CPU, Precision: c.precision()}
+	if o.Precision == nn.Int8 {
+		seen := nn.NewCalibrator()
+		plan, err := nn.Compile(g, w, nn.Options{Height: size, Width: size, Observe: seen.See})
+		if err != nil {
+			return nil, err
+		}
+		fillInput(plan)
+		plan.Run()
+		o.Ranges = seen.Ranges()
+	}
+	return nn.Compile(g, w, o)
+}
+
+func fillInput(plan *nn.Plan) {
 	for ch, plane := range plan.Input(backbone.InputName) {
 		for i := range plane {
 			plane[i] = float32((i*7+ch*3)%13-6) / 6
 		}
 	}
-	return &timed{size: size, macs: macs, params: g.ParamCount(), cpu: plan.CPU(), run: run, profile: plan.Profile}, nil
 }
 
 // model prepares a trained detector. What is timed is all of a detection but
 // decoding the photo and sampling it into the network's input.
 func (c *benchCmd) model() (*timed, error) {
-	d, err := openDetector(c.Arch, detector.Options{Threads: c.Threads, Workers: 1, CPU: c.CPU})
+	d, err := openDetector(c.Arch, detector.Options{Threads: c.Threads, Workers: 1, CPU: c.CPU, Precision: c.precision()})
 	if err != nil {
 		return nil, err
 	}
@@ -246,6 +274,9 @@ func (r *benchResult) print(w io.Writer) error {
 	if r.Threads > 1 {
 		threads = fmt.Sprintf("%d threads", r.Threads)
 	}
+	if r.Precision != "" {
+		threads += ", " + r.Precision
+	}
 	fmt.Fprintf(w, "%s at %dx%d, %s, %s\n", r.Arch, r.Size, r.Size, threads, r.CPU)
 	fmt.Fprintf(w, "  %s multiply-adds, %s parameters\n", millions(r.MACs), millions(r.Params))
 	fmt.Fprintf(w, "  median %.2f ms, fastest %.2f ms of %d runs, %.1f GMAC/s\n", r.MedianMs, r.MinMs, r.Runs, gmacs(r.MACs, r.MedianMs))
@@ -277,7 +308,7 @@ func (r *benchResult) print(w io.Writer) error {
 	if err := t.print(w); err != nil || r.Peak == 0 {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\none core does %.1f GMAC/s in registers\n", r.Peak)
+	_, err := fmt.Fprintf(w, "\none core does %.1f GMAC/s in float32 in registers\n", r.Peak)
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"riffle/internal/nearest"
 	"riffle/models"
+	"riffle/nn"
 )
 
 // cli is the command line. Kong reads it out of the struct tags.
@@ -95,7 +96,8 @@ func newParser(c *cli, std stdio) (*kong.Kong, error) {
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Bind(std),
-		kong.Vars{"defaultModel": models.Default, "maxThreads": strconv.Itoa(maxThreads)},
+		kong.Vars{"defaultModel": models.Default, "maxThreads": strconv.Itoa(maxThreads),
+			"precisions": strings.Join(nn.Precisions(), ","), "calibrationExt": models.CalibrationExt},
 	)
 }
 

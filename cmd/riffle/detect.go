@@ -22,7 +22,8 @@ type detectCmd struct {
 	MaxDetections int     `default:"100" env:"RIFFLE_MAX_DETECTIONS" help:"Most objects to show of a photo, the best ones (${default})."`
 	Recursive     bool    `short:"r" help:"Also look into the folders of folders."`
 	Model         string  `short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
-	Threads       int     `default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one photo; 0 for as many as there are processors, at most ${maxThreads}."`
+	precisionFlag
+	Threads int `default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one photo; 0 for as many as there are processors, at most ${maxThreads}."`
 }
 
 // Help is shown below the flags.
@@ -85,7 +86,7 @@ func (c *detectCmd) Run(std stdio) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	photos := decodeAhead(ctx, inputs, std.in) // the first while the model is opened
-	d, err := openDetector(c.Model, detector.Options{Threads: c.Threads, Workers: 1})
+	d, err := openDetector(c.Model, detector.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
 	if err != nil {
 		return err
 	}

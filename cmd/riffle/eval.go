@@ -17,18 +17,20 @@ import (
 	"riffle/detector"
 	"riffle/eval"
 	"riffle/models"
+	"riffle/nn"
 )
 
 type evalCmd struct {
 	Images      string `placeholder:"DIR" help:"Folder of the photos; with YOLO or VOC labels the folder of the data set is enough."`
 	Annotations string `placeholder:"FILE" help:"COCO annotations (.json), YOLO class names (.yaml), a VOC split (.txt) or a folder of labels."`
 
-	Detections     string `placeholder:"FILE" help:"Score this COCO results file instead of running a model."`
-	Model          string `short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
-	FirstStageOnly bool   `help:"Score the first stage alone. The table also shows what the second stage adds to it."`
-	Limit          int    `placeholder:"N" help:"Use only the first N photos."`
-	Threads        int    `default:"1" env:"RIFFLE_THREADS" help:"Threads that work on one photo."`
-	Workers        int    `default:"0" env:"RIFFLE_WORKERS" help:"Photos worked on at a time; 0 for as many as the processors allow."`
+	Detections string `placeholder:"FILE" help:"Score this COCO results file instead of running a model."`
+	Model      string `short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
+	precisionFlag
+	FirstStageOnly bool `help:"Score the first stage alone. The table also shows what the second stage adds to it."`
+	Limit          int  `placeholder:"N" help:"Use only the first N photos."`
+	Threads        int  `default:"1" env:"RIFFLE_THREADS" help:"Threads that work on one photo."`
+	Workers        int  `default:"0" env:"RIFFLE_WORKERS" help:"Photos worked on at a time; 0 for as many as the processors allow."`
 
 	Results   string  `placeholder:"FILE.json" help:"Write the detections as a COCO results file. If it is there, the run goes on where it left off."`
 	Plots     string  `placeholder:"DIR" help:"Write plots (PNG) into this folder."`
@@ -167,9 +169,11 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 	if workers == 0 {
 		workers = max(1, runtime.GOMAXPROCS(0)/c.Threads)
 	}
-	d, err := detector.New(file.Data, detector.Options{Threads: c.Threads, Workers: workers, FirstStageOnly: firstOnly})
+	d, err := newDetector(c.Model, file, detector.Options{
+		Threads: c.Threads, Workers: workers, FirstStageOnly: firstOnly, Precision: c.precision(),
+	})
 	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", c.Model, err)
+		return nil, err
 	}
 	look, without := newLook(d, set)
 	if len(without) > 0 {
@@ -179,6 +183,9 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 	made := fmt.Sprintf("%s %.12x", d.Info().Name, sha256.Sum256(file.Data))
 	if firstOnly {
 		made += ", first stage only"
+	}
+	if p := c.precision(); p != nn.Float32 {
+		made += ", " + p.String()
 	}
 	runner := eval.Runner{
 		Detect: look.photo, Workers: workers, Limit: c.Limit,

@@ -11,11 +11,25 @@ import (
 )
 
 type modelsCmd struct {
-	JSON bool `name:"json" help:"Print one JSON object."`
+	List      modelsListCmd `cmd:"" default:"withargs" help:"List the models in this binary and the architectures it can run."`
+	Calibrate calibrateCmd  `cmd:"" help:"Prepare a model for --precision int8."`
 }
 
 // Help is shown below the flags.
 func (*modelsCmd) Help() string {
+	return `Without a command it lists.
+
+    riffle models
+    riffle models --json | jq '.models[0]'
+    riffle models calibrate my.safetensors --images train/images`
+}
+
+type modelsListCmd struct {
+	JSON bool `name:"json" help:"Print one JSON object."`
+}
+
+// Help is shown below the flags.
+func (*modelsListCmd) Help() string {
 	return `The models are trained and can be named in --model of the other commands. The architectures are what riffle bench can time and what a model can be built on; their multiply-adds are those of the ImageNet classifier at 224 x 224 pixels, as in the papers.
 
     riffle models
@@ -51,7 +65,7 @@ type archInfo struct {
 }
 
 // Run is called by kong.
-func (c *modelsCmd) Run(std stdio) error {
+func (c *modelsListCmd) Run(std stdio) error {
 	var list modelList
 	for _, name := range models.List() {
 		m, err := describe(name)

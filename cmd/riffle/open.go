@@ -6,6 +6,7 @@ import (
 
 	"riffle/detector"
 	"riffle/models"
+	"riffle/nn"
 )
 
 // maxThreads is how many threads one photo gets where nobody says: beyond
@@ -21,6 +22,18 @@ func openDetector(name string, o detector.Options) (*detector.Detector, error) {
 	}
 	if o.Threads == 0 {
 		o.Threads = min(runtime.GOMAXPROCS(0), maxThreads)
+	}
+	return newDetector(name, file, o)
+}
+
+// newDetector makes a detector of a model that was called name. Int8 takes the
+// calibration that lies beside it.
+func newDetector(name string, file models.File, o detector.Options) (*detector.Detector, error) {
+	if o.Precision == nn.Int8 && file.Calibration != nil {
+		var err error
+		if o.Calibration, err = detector.ReadCalibration(file.Calibration); err != nil {
+			return nil, fmt.Errorf("model %s: %s: %w", name, models.CalibrationPath(file), err)
+		}
 	}
 	d, err := detector.New(file.Data, o)
 	if err != nil {

@@ -21,11 +21,12 @@ import (
 // serveCmd's flags are also the keys of its configuration file and, upper case
 // after RIFFLE_, the environment variables it reads.
 type serveCmd struct {
-	Addr    string   `default:":8080" env:"RIFFLE_ADDR" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
-	Model   []string `default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Model to answer with (${default}); several for requests to choose from, the first being the default. OTHER=NAME offers it under another name, for clients that insist on one."`
-	Threads int      `default:"1" env:"RIFFLE_THREADS" help:"Threads that work on one photo (${default})."`
-	Workers int      `default:"0" env:"RIFFLE_WORKERS" help:"Photos worked on at a time; 0 for as many as the processors allow."`
-	Queue   int      `default:"0" env:"RIFFLE_QUEUE" help:"Requests that may wait before more are refused; 0 for 16 for each worker, --queue=-1 for none."`
+	Addr  string   `default:":8080" env:"RIFFLE_ADDR" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
+	Model []string `default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Model to answer with (${default}); several for requests to choose from, the first being the default. OTHER=NAME offers it under another name, for clients that insist on one."`
+	precisionFlag
+	Threads int `default:"1" env:"RIFFLE_THREADS" help:"Threads that work on one photo (${default})."`
+	Workers int `default:"0" env:"RIFFLE_WORKERS" help:"Photos worked on at a time; 0 for as many as the processors allow."`
+	Queue   int `default:"0" env:"RIFFLE_QUEUE" help:"Requests that may wait before more are refused; 0 for 16 for each worker, --queue=-1 for none."`
 
 	Threshold     float64 `default:"0.3" env:"RIFFLE_THRESHOLD" help:"Lowest score of an answer unless the request says otherwise (${default})."`
 	MaxDetections int     `default:"100" env:"RIFFLE_MAX_DETECTIONS" help:"Most objects in an answer unless the request says otherwise (${default})."`
@@ -179,7 +180,7 @@ func (c *serveCmd) models() ([]api.Model, error) {
 		list = append(list, api.Model{
 			Name: alias, Workers: c.Workers, Threads: c.Threads, Queue: c.Queue,
 			Open: func() (api.Detector, error) {
-				d, err := openDetector(name, detector.Options{Threads: c.Threads, Workers: c.Workers})
+				d, err := openDetector(name, detector.Options{Threads: c.Threads, Workers: c.Workers, Precision: c.precision()})
 				if err != nil {
 					return nil, err
 				}

@@ -88,7 +88,7 @@ func (p *PointwiseInt8) cut(cut tiling, groups int) {
 			w += p.steps * size * laneBytes
 		}
 	}
-	p.weights = asBytes(Floats(w / laneBytes))
+	p.weights = asBytes(weightFloats(w / laneBytes))
 }
 
 const laneBytes = 4
