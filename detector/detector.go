@@ -21,6 +21,10 @@ type Options struct {
 	// FirstStageOnly leaves the second stage out: the dense points are
 	// detections, scored by the first stage alone.
 	FirstStageOnly bool
+	// Size is the side of the network's square input in pixels, a multiple of
+	// 32, and Proposals the number of regions that the second stage looks at; 0
+	// means what the model was trained for, other values trade quality for time.
+	Size, Proposals int
 	CPU            string // forces a kernel set, see nn.Options
 	// Precision is that of the 1x1 convolutions. Int8 needs Calibration.
 	Precision   nn.Precision

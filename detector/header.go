@@ -129,3 +129,24 @@ func inRange(fields ...fraction) error {
 	}
 	return nil
 }
+
+// override puts what the caller asked for in the place of what the model was
+// trained for.
+func (h *Header) override(size, proposals int) error {
+	if size%32 != 0 {
+		return fmt.Errorf("input size: %d is not a multiple of 32", size)
+	}
+	if size != 0 {
+		h.Input = []int{size, size}
+	}
+	if proposals != 0 {
+		if h.Kind != KindTwoStage {
+			return fmt.Errorf("a %s has no proposals", h.Kind)
+		}
+		h.RoI.Proposals = proposals
+	}
+	if err := h.check(); err != nil {
+		return fmt.Errorf("model options: %w", err)
+	}
+	return nil
+}

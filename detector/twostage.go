@@ -37,6 +37,9 @@ func compile(w *nn.Weights, o Options) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := h.override(o.Size, o.Proposals); err != nil {
+		return nil, err
+	}
 	m := &model{header: h}
 	if h.Kind == KindSSDLite {
 		g, err := ssdGraph(&m.header)

@@ -17,7 +17,7 @@ import (
 	"riffle/internal/nearest"
 )
 
-//go:embed *.safetensors *.int8.json
+//go:embed *.safetensors *.int8.json *.variant.json
 var embedded embed.FS
 
 // Default is the name of the model that is used where none is asked for.
@@ -43,19 +43,26 @@ type File struct {
 	// or if there is none.
 	Calibration []byte
 
-	path string // where to read it: in the embedded files, or on the disk
+	path   string // where to read it: in the embedded files, or on the disk
+	beside string // of a variant: path of the weights
 }
 
 // List returns the names of the embedded models in alphabetical order.
 func List() []string {
-	entries, err := fs.Glob(embedded, "*"+Ext)
+	entries, err := fs.ReadDir(embedded, ".")
 	if err != nil {
-		panic(err) // only a malformed pattern gets here
+		panic(err) // the embedded files have a root
 	}
-	for i, e := range entries {
-		entries[i] = strings.TrimSuffix(e, Ext)
+	var names []string
+	for _, e := range entries {
+		for _, ext := range []string{Ext, variantExt} {
+			if name, ok := strings.CutSuffix(e.Name(), ext); ok {
+				names = append(names, name)
+			}
+		}
 	}
-	return entries
+	slices.Sort(names)
+	return names
 }
 
 // Open finds a model as [Find] does and reads it.
@@ -66,7 +73,7 @@ func Open(name string) (File, error) {
 	}
 	read := readFile
 	if f.Embedded {
-		read = embedded.ReadFile
+		read = readEmbedded
 	}
 	if f.Data, err = read(f.path); err != nil {
 		return File{}, err
@@ -80,7 +87,13 @@ func Open(name string) (File, error) {
 
 // CalibrationPath returns where the calibration of a model is looked for: beside
 // the weights, or among the embedded files.
-func CalibrationPath(f File) string { return strings.TrimSuffix(f.path, Ext) + CalibrationExt }
+func CalibrationPath(f File) string {
+	weights := f.path
+	if f.beside != "" {
+		weights = f.beside
+	}
+	return strings.TrimSuffix(weights, Ext) + CalibrationExt
+}
 
 // Find tells which file a name means without reading it: the embedded model of
 // that name, Default for "", or else the file of that path. A name is taken for
@@ -95,7 +108,7 @@ func Find(name string) (File, error) {
 		strings.HasSuffix(name, Ext)
 	if !looksLikePath {
 		if slices.Contains(List(), name) {
-			return File{Name: name, Embedded: true, path: name + Ext}, nil
+			return findEmbedded(name)
 		}
 		if _, err := os.Stat(name); err != nil {
 			return File{}, fmt.Errorf("no model is called %q%s", name, nearest.Hint(name, List()))

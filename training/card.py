@@ -2,11 +2,11 @@
 import json
 import os
 
-from . import detector, export, macs, roi
+from . import export, macs
 
 TEXT = """# {name}
 
-The default detector of riffle: ShuffleNet v2 1.5x trunk, GhostPAN neck, dense towers that propose boxes (first stage), and
+{title}: {trunk} trunk, GhostPAN neck, dense towers that propose boxes (first stage), and
 a Faster R-CNN head that pools each of up to {proposals} proposals, scores it again and moves its box (second stage). Input
 {size} x {size} RGB, aspect not kept; MS COCO's 80 classes. {params:.2f} M parameters, float16 on disk.
 
@@ -30,8 +30,8 @@ and the share of the box movement were chosen; the checkpoint is the last one): 
 
 ## Where the weights come from
 
-The first stage was **initialised from NanoDet-Plus-m-1.5x** (RangiLyu/nanodet, Apache-2.0; an int8 conversion for ncnn,
-dequantised, input channels turned to RGB) and then trained here; it is not trained from scratch, and most of its quality is
+The first stage was **initialised from {begin}** (RangiLyu/nanodet, Apache-2.0; an ncnn conversion,
+int8 weights dequantised, input channels turned to RGB) and then trained here; it is not trained from scratch, and most of its quality is
 inherited. The second stage was initialised at random and trained here. Every tensor was moved by that training:
 `python -m training.check_trained` compares each with what it began as and fails on one that is only rounded or scaled.
 
@@ -96,20 +96,20 @@ def _history(runs):
     return sizes, passes, minutes
 
 
-def write(path, runs, dev, first, whole, alpha, processes=2):
+def write(path, recipe, runs, dev, first, whole, alpha, processes=2):
     from .losses import RAMP
     sizes, passes, minutes = _history(runs)
     told = {"head": "second stage alone on the frozen first stage", "all": "every tensor, end to end",
             "last": "second stage alone again, on the trained first stage"}
-    c = macs.count()
+    c = macs.count(recipe)
     text = TEXT.format(
-        name=export.NAME, size=detector.INPUT, params=c["params"] / 1e6, alpha=alpha, rest=round(1 - alpha, 3),
+        name=recipe.name, title=recipe.title, trunk=recipe.trunk, begin=recipe.begin, size=recipe.size, params=c["params"] / 1e6, alpha=alpha, rest=round(1 - alpha, 3),
         rows=_row("first stage alone", first) + "\n" + _row("**whole network**", whole),
         dev_first=100 * dev["first"], dev_whole=100 * dev["whole"],
         first_macs=c["first"] / 1e6, second_macs=c["second"] / 1e6, all_macs=(c["first"] + c["second"]) / 1e6,
         processes=processes, minutes=sum(minutes.values()), photos=sum(passes.values()),
         phases="\n".join(f"- {told[n]}: {minutes[n]:.0f} minutes, {passes[n]:,} photo passes." for n in told if n in passes),
-        ramp=f"{RAMP[0]:g} to {RAMP[1]:g}", train=sizes["train"], dev=sizes["dev"], licence=export.LICENCE,
-        proposals=roi.PROPOSALS, small=100 * whole["APs"], large=100 * whole["APl"], gain=100 * (whole["AP"] - first["AP"]))
+        ramp=f"{RAMP[0]:g} to {RAMP[1]:g}", train=sizes["train"], dev=sizes["dev"], licence=export.licence(recipe),
+        proposals=recipe.proposals, small=100 * whole["APs"], large=100 * whole["APl"], gain=100 * (whole["AP"] - first["AP"]))
     with open(path, "w") as f:
         f.write(text)

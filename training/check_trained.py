@@ -54,8 +54,8 @@ def main(arguments=None):
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--quiet", action="store_true", help="only the faults and the summary")
     a = p.parse_args(arguments)
-    shipped = checkpoint.load_any(a.weights).state_dict()
-    reference = teacher.start(a.shared, a.seed).state_dict()
+    net = checkpoint.load_any(a.weights)
+    shipped, reference = net.state_dict(), teacher.start(a.shared, net.recipe, a.seed).state_dict()
     faults, changes = [], {}
     for name, r in reference.items():
         change, beside, differ = moved(shipped[name], r)

@@ -3,7 +3,7 @@ import os
 
 import torch
 
-from . import detector
+from . import detector, recipes
 
 
 def save(path, state):
@@ -17,11 +17,14 @@ def load(path):
 
 def load_any(path):
     """A Detector, ready for inference, from a training checkpoint (its averaged weights) or an exported safetensors file."""
-    net = detector.Detector()
     if path.endswith(".safetensors"):
         from safetensors.torch import load_file
+        from . import export
+        recipe = recipes.of_header(export.read_header(path))
         state = {k: v.float() for k, v in load_file(path).items()}
     else:
-        state = load(path)["average"]
+        saved = load(path)
+        recipe, state = recipes.RECIPES[saved["recipe"]], saved["average"]
+    net = detector.Detector(recipe)
     net.load_state_dict(state)
     return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -3,20 +3,28 @@ import torch
 from torch import nn
 from torchvision import ops
 
-from . import model, roi
+from . import model, recipes, roi, shufflenetv1
 from .model import CLASSES
 
-ARCH = "shufflenet_v2_x1.5"
-INPUT = 352
 ALPHA = 0.5            # weight of the second stage in the score
 SCORE, IOU, TOP = 0.01, 0.6, 100
 
 
+def trunk(arch, norm, shuffled=True):
+    stem, widths, _ = model.ARCHS[arch]
+    if arch.startswith("shufflenet_v1"):
+        return shufflenetv1.ShuffleNetV1(stem, widths, int(arch.rsplit("_g", 1)[1]), norm, shuffled)
+    return model.ShuffleNetV2(stem, widths)
+
+
 class Detector(nn.Module):
-    def __init__(self, arch=ARCH):
+    """A recipe's network; `norm`: with the batch norms a trunk that begins at random is trained with, not yet folded."""
+
+    def __init__(self, recipe=recipes.DEFAULT, norm=False, shuffled=True):
         super().__init__()
-        stem, widths, neck = model.ARCHS[arch]
-        self.backbone = model.ShuffleNetV2(stem, widths)
+        self.recipe = recipe
+        _, widths, neck = model.ARCHS[recipe.arch]
+        self.backbone = trunk(recipe.arch, norm, shuffled)
         self.neck = model.GhostPAN(widths, neck)
         self.rpn = model.Towers(neck)
         self.roi = roi.RoIHead(neck)
@@ -26,6 +34,9 @@ class Detector(nn.Module):
         pyramid = self.neck(self.backbone(x))
         maps = self.rpn(pyramid)
         return pyramid, model.flatten(maps), model.points([m.shape[2:] for m in maps])
+
+    def propose(self, dense, at, width, height):
+        return [roi.propose(dense, at, width, height, i, self.recipe.proposals) for i in range(len(dense))]
 
     def second(self, pyramid, proposals, width, height):
         """proposals: a (boxes, prior logits, objectness) a picture -> class logits [R, 80], deltas [R, 4]."""
@@ -40,7 +51,7 @@ class Detector(nn.Module):
         """[N, 3, H, W] -> for each picture a dict of what both stages say, boxes in network pixels."""
         height, width = x.shape[2:]
         pyramid, dense, at = self.first(x)
-        proposals = [roi.propose(dense, at, width, height, i) for i in range(len(x))]
+        proposals = self.propose(dense, at, width, height)
         counts = [len(p[0]) for p in proposals]
         logits, deltas = (t.split(counts) for t in self.second(pyramid, proposals, width, height))
         return [{"pyramid": [p[i] for p in pyramid], "dense": dense[i], "points": at, "proposals": boxes, "prior": prior,

@@ -23,9 +23,9 @@ FIGURES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "A
 BATCH = 16  # PyTorch's 1x1 convolutions of one thread are twice as fast from here on
 
 
-def look(net, photos, size=detector.INPUT):
+def look(net, photos):
     """photos: iterable of (key, uint8 RGB) -> (key, width, height, what both stages say: Detector.predict)."""
-    photos = iter(photos)
+    photos, size = iter(photos), net.recipe.size
     while batch := list(itertools.islice(photos, BATCH)):
         x = np.stack([preprocess.tensor(rgb, size, size) for _, rgb in batch])
         out = net.predict(torch.from_numpy(x).contiguous(memory_format=torch.channels_last))
@@ -41,7 +41,7 @@ def rules(alphas):
     return out
 
 
-def to_results(image_id, found, width, height, size=detector.INPUT):
+def to_results(image_id, found, width, height, size):
     """Detections in network pixels -> COCO result rows [image_id, x, y, w, h, score, category_id]."""
     boxes, scores, classes = (t.numpy() for t in found)
     boxes = boxes * np.array([width / size, height / size] * 2, np.float32)
@@ -51,11 +51,11 @@ def to_results(image_id, found, width, height, size=detector.INPUT):
 
 def run(net, photos, chosen):
     """photos: iterable of (image id, uint8 RGB), chosen: what rules() gives -> result rows by rule."""
-    size = detector.INPUT
+    size = net.recipe.size
     rows = {name: [] for name in chosen}
     for image_id, width, height, out in look(net, photos):
         for name, rule in chosen.items():
-            rows[name].append(to_results(image_id, rule(out, size, size), width, height))
+            rows[name].append(to_results(image_id, rule(out, size, size), width, height, size))
     return {name: np.concatenate(r) if r else np.zeros((0, 7)) for name, r in rows.items()}
 
 

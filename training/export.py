@@ -1,6 +1,6 @@
 """Weights -> safetensors: float16 tensors and one JSON header that tells the Go program all it needs.
 
-    python -m training.export training/runs/best.pt models/riffle-v2-1.5x.safetensors
+    python -m training.export training/runs/riffle-v2-1.5x/best.pt models/riffle-v2-1.5x.safetensors
 """
 import argparse
 import json
@@ -8,33 +8,35 @@ import json
 import torch
 from safetensors.torch import save_file
 
-from . import checkpoint, classes, detector, preprocess, roi
-
-NAME = "riffle-v2-1.5x"
-LICENCE = "Apache-2.0 (initialised from NanoDet-Plus-m-1.5x, Apache-2.0); see the model card for photos and labels"
+from . import checkpoint, classes, detector, model, preprocess, recipes, roi
 
 
-def header(ap, alpha):
+def licence(recipe):
+    begun = f"initialised from {recipe.begin}, Apache-2.0" if recipe.begin else "neck and heads initialised from riffle-v2-1.5x, Apache-2.0"
+    return f"Apache-2.0 ({begun}); see the model card for photos and labels"
+
+
+def header(recipe, ap, alpha):
     return {
-        "format": 1, "name": NAME, "arch": detector.ARCH, "kind": "two_stage",
-        "input": [detector.INPUT, detector.INPUT],
+        "format": 1, "name": recipe.name, "arch": recipe.arch, "kind": "two_stage",
+        "input": [recipe.size, recipe.size],
         "mean": [float(f"{v:.6g}") for v in preprocess.MEAN], "std": [float(f"{v:.6g}") for v in preprocess.STD],
         "classes": [{"id": i, "name": n} for i, n in zip(classes.IDS, classes.NAMES)],
-        "licence": LICENCE, "neck_channels": 128,
+        "licence": licence(recipe), "neck_channels": model.ARCHS[recipe.arch][2],
         "roi": {"channels": roi.CHANNELS, "size": roi.SIZE, "sampling": roi.SAMPLING, "hidden": roi.HIDDEN,
-                "proposals": roi.PROPOSALS, "pre_nms": roi.PRE_NMS, "nms": roi.PROPOSAL_IOU, "second_stage_weight": alpha},
+                "proposals": recipe.proposals, "pre_nms": roi.PRE_NMS, "nms": roi.PROPOSAL_IOU, "second_stage_weight": alpha},
         "nms": detector.IOU, "ap": ap,
     }
 
 
-def write(path, state, ap, alpha):
+def write(path, recipe, state, ap, alpha):
     """state: float32 state dict of a Detector; ap: measured figures for the header."""
     half = {}
     for name, value in state.items():
         half[name] = value.detach().to(torch.float16).contiguous()
         if not torch.isfinite(half[name]).all():
             raise ValueError(f"{name}: does not fit float16")
-    save_file(half, path, {"riffle": json.dumps(header(ap, alpha), separators=(",", ":"))})
+    save_file(half, path, {"riffle": json.dumps(header(recipe, ap, alpha), separators=(",", ":"))})
 
 
 def read_header(path):
@@ -52,7 +54,8 @@ def main():
     p.add_argument("--ap-data", default="300 COCO val2017 photos")
     a = p.parse_args()
     ap = {"data": a.ap_data, "AP": a.ap} if a.ap is not None else {}
-    write(a.out, checkpoint.load(a.checkpoint)["average"], ap, a.alpha)
+    s = checkpoint.load(a.checkpoint)
+    write(a.out, recipes.RECIPES[s["recipe"]], s["average"], ap, a.alpha)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 import torch
 import torch.multiprocessing as mp
 
-from . import card, check_trained, checkpoint, data, detector, evaluate, export, roi
+from . import card, check_trained, checkpoint, data, detector, evaluate, export, recipes, roi
 
 ALPHAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 BOX_SHARES = (0.5, 0.75, 1.0)
@@ -54,12 +54,15 @@ def choose(args, parts=2):
 def main(arguments=None):
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--shared", default="../shared")
+    p.add_argument("--recipe", choices=recipes.RECIPES, default=recipes.DEFAULT.name)
     p.add_argument("--runs", default="training/runs")
     p.add_argument("--checkpoint", help="default: last.pt, where the rates ended; best.pt is what scored best when looked at")
-    p.add_argument("--out", default=f"models/{export.NAME}.safetensors")
+    p.add_argument("--out", help="default: models/NAME.safetensors")
     p.add_argument("--nice", type=int, default=10)
     a = p.parse_args(arguments)
-    a.cache, a.checkpoint = os.path.join(a.runs, "cache"), a.checkpoint or os.path.join(a.runs, "last.pt")
+    recipe, folder = recipes.RECIPES[a.recipe], os.path.join(a.runs, a.recipe)
+    a.cache, a.checkpoint = os.path.join(a.runs, "cache"), a.checkpoint or os.path.join(folder, "last.pt")
+    a.out = a.out or f"models/{recipe.name}.safetensors"
     torch.set_num_threads(1)
     share, alpha, score = choose(a)
     print(f"development AP: first stage {100 * score['first']:.2f}, both {100 * score[share, alpha]:.2f}"
@@ -67,16 +70,16 @@ def main(arguments=None):
     state = checkpoint.load(a.checkpoint)["average"]
     for name in ("roi.reg.weight", "roi.reg.bias"):
         state[name] = state[name] * share  # deltas are linear in the last layer
-    export.write(a.out, state, {}, alpha)
+    export.write(a.out, recipe, state, {}, alpha)
     val = evaluate.ValSet(a.shared)
     rows = evaluate.run(checkpoint.load_any(a.out), val.photos(), evaluate.rules([alpha]))
     measured = {k: evaluate.figures(val.truth, r) for k, r in rows.items()}
     first, whole = measured["first"], measured[f"a{alpha:g}"]
     print("val, first stage", json.dumps(first), "\nval, both stages", json.dumps(whole), flush=True)
-    export.write(a.out, state, {"data": "300 photos of COCO val2017 (92 % with a person)", **{k: round(v, 4) for k, v in whole.items()}}, alpha)
+    export.write(a.out, recipe, state, {"data": "300 photos of COCO val2017 (92 % with a person)", **{k: round(v, 4) for k, v in whole.items()}}, alpha)
     dev = {"first": score["first"], "whole": score[share, alpha], "share": share}
-    card.write(os.path.splitext(a.out)[0] + ".md", a.runs, dev, first, whole, alpha)
-    return check_trained.main([a.out, "--shared", a.shared, "--quiet"])
+    card.write(os.path.splitext(a.out)[0] + ".md", recipe, folder, dev, first, whole, alpha)
+    return not recipe.begin or check_trained.main([a.out, "--shared", a.shared, "--quiet"])
 
 
 if __name__ == "__main__":

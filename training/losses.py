@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torchvision.ops import box_iou, generalized_box_iou_loss
 
-from .model import BINS, CLASSES
+from .model import BINS, CLASSES, STRIDES
 
 RAMP = (0.4, 0.9)          # IoU at which a refined box earns nothing, and its label's whole score
 RIVAL = 0.08               # how fast a second box on the same object loses its target, in IoU behind the best
@@ -126,3 +126,35 @@ def first_loss(dense, boxes, teacher, teacher_boxes, labels):
             box = box + (generalized_box_iou_loss(boxes[i, rows], to[rows]) * weight[rows]).sum()
     n = len(labels)
     return cls / n, dist / n, box / n
+
+
+def label_targets(at, boxes, scores, classes):
+    """One picture, no teacher: points [A, 3] -> target probabilities [A, 80], box targets [A, 4], box weights [A].
+
+    A point answers for a label if it lies near its centre (within 1.5 strides, inside the box) on the level that fits the
+    longer side: up to 8 strides, the coarsest level takes the rest (as FCOS does, arXiv:1904.01355). Where several do, the smallest wins.
+    """
+    target, to, weight = torch.zeros(len(at), CLASSES), torch.zeros(len(at), 4), torch.zeros(len(at))
+    stride = at[:, 2]
+    for k in (boxes[:, 2:] - boxes[:, :2]).prod(1).argsort(descending=True).tolist():
+        b = boxes[k]
+        side = float((b[2:] - b[:2]).max())
+        level = next((s for s in STRIDES if side <= 8 * s), STRIDES[-1])
+        near = ((at[:, :2] - (b[:2] + b[2:]) / 2).abs() <= torch.minimum(1.5 * stride[:, None], (b[2:] - b[:2]) / 2)).all(1)
+        on = near & (stride == level)
+        target[on] = 0.0
+        target[on, classes[k]] = scores[k]
+        to[on], weight[on] = b, scores[k]
+    return target, to, weight
+
+
+def label_loss(dense, boxes, at, labels):
+    """dense [N, A, 112], their boxes [N, A, 4], points [A, 3] -> class loss (quality focal), box loss (GIoU), from labels alone."""
+    cls = box = 0.0
+    for i, (label_boxes, scores, classes, _cut) in enumerate(labels):
+        target, to, weight = label_targets(at, label_boxes, scores, classes)
+        cls = cls + quality_focal(dense[i, :, :CLASSES], target)
+        rows = weight > 0
+        if rows.any():
+            box = box + (generalized_box_iou_loss(boxes[i, rows], to[rows]) * weight[rows]).sum()
+    return cls / len(labels), box / len(labels)

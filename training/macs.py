@@ -2,12 +2,12 @@
 import torch
 from torch import nn
 
-from . import detector, roi
+from . import detector, recipes
 
 
-def count(size=detector.INPUT, proposals=roi.PROPOSALS, arch=detector.ARCH):
+def count(recipe=recipes.DEFAULT):
     """-> {"first": MACs, "second": MACs, "params": number}; the second stage for that many proposals."""
-    net = detector.Detector(arch).eval()
+    net, size, proposals = detector.Detector(recipe).eval(), recipe.size, recipe.proposals
     total = {"first": 0, "second": 0}
     hooks = []
     for name, m in net.named_modules():
@@ -26,6 +26,7 @@ def count(size=detector.INPUT, proposals=roi.PROPOSALS, arch=detector.ARCH):
 
 
 if __name__ == "__main__":
-    c = count()
-    print("first stage {:.1f} M, second stage {:.1f} M, whole {:.1f} M multiply-accumulates; {:.2f} M parameters".format(
-        c["first"] / 1e6, c["second"] / 1e6, (c["first"] + c["second"]) / 1e6, c["params"] / 1e6))
+    for recipe in recipes.RECIPES.values():
+        c = count(recipe)
+        print(recipe.name + ": first stage {:.1f} M, second stage {:.1f} M, whole {:.1f} M multiply-accumulates; {:.2f} M parameters".format(
+            c["first"] / 1e6, c["second"] / 1e6, (c["first"] + c["second"]) / 1e6, c["params"] / 1e6))

@@ -12,7 +12,9 @@ STRIDES = (8, 16, 32, 64)
 BINS = 8
 CLASSES = 80
 SLOPE = 0.1
-ARCHS = {"shufflenet_v2_x1.0": (24, (116, 232, 464), 96), "shufflenet_v2_x1.5": (24, (176, 352, 704), 128)}
+# stem, widths of C3 C4 C5, channels of the neck
+ARCHS = {"shufflenet_v2_x1.0": (24, (116, 232, 464), 96), "shufflenet_v2_x1.5": (24, (176, 352, 704), 128),
+         "shufflenet_v1_x1.0_g3": (24, (240, 480, 960), 128)}
 REPEATS = (4, 8, 4)
 
 

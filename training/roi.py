@@ -10,15 +10,15 @@ from torchvision import ops
 
 from .model import CLASSES, STRIDES, decode
 
-PRE_NMS, PROPOSALS, PROPOSAL_IOU = 600, 64, 0.6
+PRE_NMS, PROPOSAL_IOU = 600, 0.6
 CHANNELS, SIZE, SAMPLING, HIDDEN = 64, 7, 2, 256
 DELTA_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
 DELTA_CLAMP = math.log(1000.0 / 16.0)
 FINEST = 80.0  # boxes with a side below this are pooled from P3; each further level doubles it
 
 
-def propose(dense, at, width, height, index):
-    """Picture `index` of dense [N, A, 112] -> boxes [n, 4], class logits [n, 80], objectness [n] (a probability), n <= 64.
+def propose(dense, at, width, height, index, most):
+    """Picture `index` of dense [N, A, 112] -> boxes [n, 4], class logits [n, 80], objectness [n] (a probability), n <= most.
 
     The best pairs of a point and a class are suppressed class by class, as detections are; the points of those that are
     left, each once, are the proposals. With class-agnostic NMS two overlapping objects of different classes lose one.
@@ -29,7 +29,7 @@ def propose(dense, at, width, height, index):
         point = pair // CLASSES
         boxes = decode(dense[index, point, CLASSES:], at[point], width, height)
         kept = point[ops.batched_nms(boxes, score, pair % CLASSES, PROPOSAL_IOU)].tolist()
-        where = torch.tensor(list(dict.fromkeys(kept))[:PROPOSALS], dtype=torch.long)
+        where = torch.tensor(list(dict.fromkeys(kept))[:most], dtype=torch.long)
         rows = dense[index, where]
         boxes = decode(rows[:, CLASSES:], at[where], width, height)
     return boxes, rows[:, :CLASSES], rows[:, :CLASSES].amax(1).sigmoid()

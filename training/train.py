@@ -1,4 +1,5 @@
-"""The training loop: two synchronous processes of one thread each, wall-clock schedule, resumable at any moment.
+"""The training loop: two synchronous processes of one thread each, resumable at any moment. The schedule is in minutes of
+CPU of a process, so that a busy machine makes a run longer, not shorter.
 
 Phase "head" trains the second stage on the teacher's frozen first stage. Phase "all" trains every tensor, the first stage
 at a rate in proportion to each tensor's own size, because folded batch norms leave tensors of very different scale.
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from . import augment, checkpoint, data, detector, evaluate, losses, model, roi, teacher
+from . import augment, checkpoint, data, evaluate, losses, model, roi, teacher
 
 ALPHAS = (0.0, 0.4, 0.7)   # second stage weights that are watched
 
@@ -45,9 +46,10 @@ class Trainer:
         self.rank, self.world, self.args = rank, world, args
         self.store = data.Photos(args.shared, args.cache)
         self.dev = evaluate.DevSet(self.store)
-        self.net = teacher.start(args.shared, args.seed).to(memory_format=torch.channels_last)
+        self.net = teacher.start(args.shared, args.recipe, args.seed).to(memory_format=torch.channels_last)
         torch.manual_seed(args.seed + 1 + rank)
-        self.teacher = copy.deepcopy(self.net).eval().requires_grad_(False)
+        self.began = copy.deepcopy(self.net).eval().requires_grad_(False)
+        self.teacher = checkpoint.load_any(args.recipe.dense) if args.recipe.dense else self.began
         self.done, self.best, self.names = 0.0, -1.0, [n for n, _ in self.net.named_parameters()]
         self.finished, self.optimiser_state, self.steps = [], None, 0
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
@@ -66,7 +68,7 @@ class Trainer:
     def _save(self, optimiser=None):
         if self.rank == 0:
             checkpoint.save(self.last, {
-                "net": self.net.state_dict(), "average": self.average.state_dict(), "done": self.done, "best": self.best,
+                "recipe": self.args.recipe.name, "net": self.net.state_dict(), "average": self.average.state_dict(), "done": self.done, "best": self.best,
                 "finished": self.finished, "optimiser": optimiser and optimiser.state_dict(), "steps": self.steps})
 
     def _log(self, **row):
@@ -83,7 +85,7 @@ class Trainer:
             if not self.order:
                 self.order = self.store.epoch(rng)[self.rank::self.world]
             p = self.order.pop()
-            views.append(augment.view(self.store.rgb(p), p, detector.INPUT, rng))
+            views.append(augment.view(self.store.rgb(p), p, self.args.recipe.size, rng))
         x = torch.from_numpy(np.stack([v[0] for v in views])).contiguous(memory_format=torch.channels_last)
         return x, [(*(torch.from_numpy(np.ascontiguousarray(t)) for t in v[1:4]), v[4]) for v in views]
 
@@ -95,9 +97,9 @@ class Trainer:
         return [p.float() for p in pyramid], dense.float(), at
 
     def _losses(self, phase, x, labels):
-        size = detector.INPUT
+        size = self.args.recipe.size
         pyramid, dense, at = self._first(self.net, x, not phase.trunk)
-        proposals = [roi.propose(dense.detach(), at, size, size, i) for i in range(len(x))]
+        proposals = self.net.propose(dense.detach(), at, size, size)
         logits, deltas = self.net.second(pyramid, proposals, size, size)
         boxes, prior = torch.cat([p[0] for p in proposals]), torch.cat([p[1] for p in proposals])
         refined = roi.apply_deltas(boxes, deltas)
@@ -122,7 +124,7 @@ class Trainer:
             else:
                 p.requires_grad_(phase.trunk > 0)
                 if phase.trunk:
-                    size = float(self.teacher.get_parameter(name).square().mean().sqrt())
+                    size = float(self.began.get_parameter(name).square().mean().sqrt())
                     rate = phase.trunk * size * (BIAS_RATE if p.dim() == 1 else 1) * self._laggard(name, p)
                     groups.append({"params": [p], "base": rate, "weight_decay": 0.0})
         optimiser = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.99))
@@ -135,7 +137,7 @@ class Trainer:
 
     def _laggard(self, name, p):
         """A resumed run gives tensors that have hardly moved so far a higher rate."""
-        was = self.teacher.get_parameter(name)
+        was = self.began.get_parameter(name)
         moved = float((p.detach() - was).norm() / was.norm())
         return LAG[1] / max(moved, LAG[1] / LAG[2]) if self.done and moved < LAG[0] else 1.0
 
@@ -162,12 +164,12 @@ class Trainer:
         parameters = [p for g in optimiser.param_groups for p in g["params"]]
         second = list(self.net.roi.parameters())
         first = [p for p in parameters if all(p is not q for q in second)]
-        begun, before = time.time(), self.done
+        begun, before = time.process_time(), self.done
         saved = looked = logged = before
         sums, count, step = {}, 0, 0
         while True:
-            clock = torch.tensor([before + (time.time() - begun) / 60])
-            dist.broadcast(clock, 0)  # all processes follow the first one's clock
+            clock = torch.tensor([before + (time.process_time() - begun) / 60])
+            dist.broadcast(clock, 0)  # all processes follow the first one's CPU clock
             self.done = float(clock)
             if self.done >= phase.minutes:
                 break
@@ -195,9 +197,9 @@ class Trainer:
                 self._save(optimiser)
                 saved = self.done
             if self.done - looked > self.args.look_every:
-                pause = time.time()
+                pause = time.process_time()
                 self.look(phase)
-                begun += time.time() - pause
+                begun += time.process_time() - pause
                 looked = self.done
         self.finished.append(phase.name)
         self.done = 0.0
@@ -233,7 +235,7 @@ class Trainer:
             score = max(v for k, v in row["dev"].items() if k != "first")
             if score > self.best:
                 self.best = score
-                checkpoint.save(os.path.join(self.args.runs, "best.pt"), {"average": self.average.state_dict(), "row": row})
+                checkpoint.save(os.path.join(self.args.runs, "best.pt"), {"recipe": self.args.recipe.name, "average": self.average.state_dict(), "row": row})
             if self.args.status:
                 with open(self.args.status, "a") as f:
                     f.write(time.strftime("%H:%M ", time.gmtime()) + json.dumps(row) + "\n")

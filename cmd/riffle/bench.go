@@ -177,14 +177,11 @@ func fillInput(plan *nn.Plan) {
 // model prepares a trained detector. What is timed is all of a detection but
 // decoding the photo and sampling it into the network's input.
 func (c *benchCmd) model() (*timed, error) {
-	d, err := openDetector(c.Arch, detector.Options{Threads: c.Threads, Workers: 1, CPU: c.CPU, Precision: c.precision()})
+	d, err := openDetector(c.Arch, detector.Options{Threads: c.Threads, Workers: 1, Size: c.Size, CPU: c.CPU, Precision: c.precision()})
 	if err != nil {
 		return nil, err
 	}
 	info := d.Info()
-	if c.Size != 0 && (c.Size != info.Width || c.Size != info.Height) {
-		return nil, usagef("--size %d: %s was trained for %dx%d pixels", c.Size, info.Name, info.Width, info.Height)
-	}
 	photo := testCard(info.Width, info.Height)
 	run := func() time.Duration {
 		r, err := d.Detect(context.Background(), photo)

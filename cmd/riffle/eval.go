@@ -28,6 +28,8 @@ type evalCmd struct {
 	Model      string `short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
 	precisionFlag
 	FirstStageOnly bool `help:"Score the first stage alone. The table also shows what the second stage adds to it."`
+	Size           int  `placeholder:"PIXELS" help:"Side of the network's input, a multiple of 32; what the model was trained for if not given."`
+	Proposals      int  `placeholder:"N" help:"Regions that the second stage looks at; what the model was trained for if not given."`
 	Limit          int  `placeholder:"N" help:"Use only the first N photos."`
 	Threads        int  `default:"1" env:"RIFFLE_THREADS" help:"Threads that work on one photo."`
 	Workers        int  `default:"0" env:"RIFFLE_WORKERS" help:"Photos worked on at a time; 0 for as many as the processors allow."`
@@ -54,6 +56,10 @@ func (c *evalCmd) Validate() error {
 	switch {
 	case c.Images == "" && (c.Detections == "" || c.Annotations == ""):
 		return errors.New("--images DIR is missing (only --annotations with --detections can do without)")
+	case c.Size < 0 || c.Size%32 != 0:
+		return fmt.Errorf("--size must be a multiple of 32, not %d", c.Size)
+	case c.Proposals < 0:
+		return fmt.Errorf("--proposals must be positive, not %d", c.Proposals)
 	case c.Limit < 0 || c.Threads < 1 || c.Workers < 0:
 		return errors.New("limit, threads and workers must be positive")
 	case !(c.Threshold > 0 && c.Threshold <= 1):
@@ -170,7 +176,8 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 		workers = max(1, runtime.GOMAXPROCS(0)/c.Threads)
 	}
 	d, err := newDetector(c.Model, file, detector.Options{
-		Threads: c.Threads, Workers: workers, FirstStageOnly: firstOnly, Precision: c.precision(),
+		Threads: c.Threads, Workers: workers, FirstStageOnly: firstOnly,
+		Size: c.Size, Proposals: c.Proposals, Precision: c.precision(),
 	})
 	if err != nil {
 		return nil, err
@@ -180,7 +187,7 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 		say.one("the model does not know %d of the %d categories, such as %q: their objects count as missed",
 			len(without), len(set.Categories), without[0].Name)
 	}
-	made := fmt.Sprintf("%s %.12x", d.Info().Name, sha256.Sum256(file.Data))
+	made := fmt.Sprintf("%s %.12x %d %d", d.Info().Name, sha256.Sum256(file.Data), d.Info().Width, c.Proposals)
 	if firstOnly {
 		made += ", first stage only"
 	}

@@ -73,10 +73,10 @@ def rows(values):
 
 
 def describe(net, image, alpha):
-    size, rng = detector.INPUT, np.random.default_rng(7)
+    size, rng = net.recipe.size, np.random.default_rng(7)
     rgb = np.asarray(image)
     ((*_, out),) = evaluate.look(net, [(0, rgb)])
-    vector = {"weights": export.NAME, "width": image.width, "height": image.height,
+    vector = {"weights": net.recipe.name, "width": image.width, "height": image.height,
               "input": pick(preprocess.tensor(rgb, size, size), rng)}
     at = 0
     for level, p in enumerate(out["pyramid"], 3):
@@ -95,7 +95,7 @@ def describe(net, image, alpha):
     vector["detections"] = [
         {"category_id": int(r[6]), "label": NAMES[IDS.index(int(r[6]))], "score": float(f"{r[5]:.6g}"),
          "box": [float(f"{v:.6g}") for v in (r[1], r[2], r[1] + r[3], r[2] + r[4])]}
-        for r in evaluate.to_results(0, found, image.width, image.height) if r[5] > SHOWN]
+        for r in evaluate.to_results(0, found, image.width, image.height, size) if r[5] > SHOWN]
     return vector
 
 

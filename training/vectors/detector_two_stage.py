@@ -6,13 +6,14 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import replace
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
 sys.path.insert(0, os.getcwd())
-from training import detector, model, preprocess, roi  # noqa: E402
+from training import detector, model, preprocess, recipes, roi  # noqa: E402
 
 ARCH, NECK = "shufflenet_v2_x0.5", 16
 HEIGHT, WIDTH = 352, 384
@@ -28,9 +29,9 @@ def small_net(seed, x):
     for module in (model, roi, detector):
         module.CLASSES = len(NAMES)
     roi.CHANNELS, roi.SIZE, roi.HIDDEN = 8, 5, 24
-    roi.PROPOSALS, roi.PRE_NMS, roi.PROPOSAL_IOU = PROPOSALS, PRE_NMS, PROPOSAL_IOU
+    roi.PRE_NMS, roi.PROPOSAL_IOU = PRE_NMS, PROPOSAL_IOU
     torch.manual_seed(seed)
-    net = detector.Detector(ARCH).eval()
+    net = detector.Detector(replace(recipes.DEFAULT, arch=ARCH, proposals=PROPOSALS)).eval()
     with torch.no_grad():
         for p in net.parameters():
             if p.dim() > 1:
@@ -79,7 +80,7 @@ def photo(rng):
 def look(net, x):
     """What both stages say about one picture."""
     pyramid, dense, points = net.first(x)
-    proposals, prior, objectness = chosen = roi.propose(dense, points, WIDTH, HEIGHT, 0)
+    proposals, prior, objectness = chosen = roi.propose(dense, points, WIDTH, HEIGHT, 0, PROPOSALS)
     head, deltas = net.second(pyramid, [chosen], WIDTH, HEIGHT)
     pooled = roi.pool([net.roi.thin(p) for p in pyramid], proposals, torch.zeros(len(proposals), dtype=torch.long))
     return {"dense": dense[0], "points": points, "proposals": proposals, "prior": prior, "objectness": objectness,
