@@ -20,11 +20,12 @@ import (
 )
 
 type benchCmd struct {
-	Arch    string `required:"" placeholder:"NAME" help:"Architecture or embedded model (riffle models lists both)."`
-	Size    int    `placeholder:"PIXELS" help:"Side of the square input; 224, or what the model was trained for."`
-	Threads int    `default:"1" env:"RIFFLE_THREADS" help:"Threads that share one run."`
-	Runs    int    `default:"50" help:"Runs to time, after a warm-up."`
-	CPU     string `name:"cpu" placeholder:"SET" env:"RIFFLE_CPU" help:"Kernel set: generic, avx2, avx512 or neon; the best of this processor by default."`
+	Arch      string `required:"" placeholder:"NAME" help:"Architecture or embedded model (riffle models lists both)."`
+	Size      int    `placeholder:"PIXELS" help:"Side of the square input; 224, or what the model was trained for."`
+	Proposals int    `placeholder:"N" help:"Regions of a model's second stage; what it was trained for if not given."`
+	Threads   int    `default:"1" env:"RIFFLE_THREADS" help:"Threads that share one run."`
+	Runs      int    `default:"50" help:"Runs to time, after a warm-up."`
+	CPU       string `name:"cpu" placeholder:"SET" env:"RIFFLE_CPU" help:"Kernel set: generic, avx2, avx512 or neon; the best of this processor by default."`
 	precisionFlag
 	Layers bool `help:"Also show every layer's time on one thread, multiply-adds, speed and share of what the core can do in float32."`
 	JSON   bool `name:"json" help:"Print one JSON object."`
@@ -43,8 +44,8 @@ func (*benchCmd) Help() string {
 // Validate is called by kong after parsing.
 func (c *benchCmd) Validate() error {
 	switch {
-	case c.Size < 0 || c.Threads < 1 || c.Runs < 1:
-		return fmt.Errorf("size, threads and runs must be positive")
+	case c.Size < 0 || c.Proposals < 0 || c.Threads < 1 || c.Runs < 1:
+		return fmt.Errorf("size, proposals, threads and runs must be positive")
 	case c.CPU != "" && !slices.Contains(nn.CPUs(), c.CPU):
 		return fmt.Errorf("--cpu %s: unknown here, this processor runs %s", c.CPU, strings.Join(nn.CPUs(), ", "))
 	}
@@ -177,7 +178,7 @@ func fillInput(plan *nn.Plan) {
 // model prepares a trained detector. What is timed is all of a detection but
 // decoding the photo and sampling it into the network's input.
 func (c *benchCmd) model() (*timed, error) {
-	d, err := openDetector(c.Arch, detector.Options{Threads: c.Threads, Workers: 1, Size: c.Size, CPU: c.CPU, Precision: c.precision()})
+	d, err := openDetector(c.Arch, detector.Options{Threads: c.Threads, Workers: 1, Size: c.Size, Proposals: c.Proposals, CPU: c.CPU, Precision: c.precision()})
 	if err != nil {
 		return nil, err
 	}
