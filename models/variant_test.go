@@ -3,7 +3,7 @@ package models
 import (
 	"bytes"
 	"encoding/json"
-	"path"
+	"strings"
 	"testing"
 
 	"riffle/nn"
@@ -17,7 +17,7 @@ func TestVariantsShareWeights(t *testing.T) {
 	}
 	variants := 0
 	for _, e := range entries {
-		if path.Ext(e.Name()) != variantExt {
+		if !strings.HasSuffix(e.Name(), variantExt) {
 			continue
 		}
 		variants++

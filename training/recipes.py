@@ -11,14 +11,13 @@ class Recipe:
     proposals: int   # regions the second stage looks at
     begin: str       # teacher.FILES key the first stage begins as; "" = at random
     trunk: str       # the trunk in words
-    dense: str = ""  # weights of the network whose dense answers the first stage learns; "" = what it began as
 
 
 RECIPES = {r.name: r for r in (
     Recipe("riffle-v2-1.5x", "The default detector of riffle", "shufflenet_v2_x1.5", 352, 64,
            "NanoDet-Plus-m-1.5x", "ShuffleNet v2 1.5x"),
     Recipe("riffle-v2-1.0x-256", "The small detector of riffle, for boards like a Raspberry Pi", "shufflenet_v2_x1.0", 256, 48,
-           "NanoDet-Plus-m", "ShuffleNet v2 1.0x", "models/riffle-v2-1.5x.safetensors"),
+           "NanoDet-Plus-m", "ShuffleNet v2 1.0x"),
     Recipe("riffle-v1-1.0x-g3", "A detector on ShuffleNet v1 with grouped pointwise convolutions", "shufflenet_v1_x1.0_g3", 256, 64,
            "", "ShuffleNet v1 1x, g = 3"),
 )}

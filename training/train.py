@@ -48,8 +48,7 @@ class Trainer:
         self.dev = evaluate.DevSet(self.store)
         self.net = teacher.start(args.shared, args.recipe, args.seed).to(memory_format=torch.channels_last)
         torch.manual_seed(args.seed + 1 + rank)
-        self.began = copy.deepcopy(self.net).eval().requires_grad_(False)
-        self.teacher = checkpoint.load_any(args.recipe.dense) if args.recipe.dense else self.began
+        self.teacher = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.done, self.best, self.names = 0.0, -1.0, [n for n, _ in self.net.named_parameters()]
         self.finished, self.optimiser_state, self.steps = [], None, 0
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
@@ -124,7 +123,7 @@ class Trainer:
             else:
                 p.requires_grad_(phase.trunk > 0)
                 if phase.trunk:
-                    size = float(self.began.get_parameter(name).square().mean().sqrt())
+                    size = float(self.teacher.get_parameter(name).square().mean().sqrt())
                     rate = phase.trunk * size * (BIAS_RATE if p.dim() == 1 else 1) * self._laggard(name, p)
                     groups.append({"params": [p], "base": rate, "weight_decay": 0.0})
         optimiser = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.99))
@@ -137,7 +136,7 @@ class Trainer:
 
     def _laggard(self, name, p):
         """A resumed run gives tensors that have hardly moved so far a higher rate."""
-        was = self.began.get_parameter(name)
+        was = self.teacher.get_parameter(name)
         moved = float((p.detach() - was).norm() / was.norm())
         return LAG[1] / max(moved, LAG[1] / LAG[2]) if self.done and moved < LAG[0] else 1.0
 
