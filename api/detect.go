@@ -39,12 +39,11 @@ func (s *Server) handleDetect(w http.ResponseWriter, r *http.Request) error {
 	if err := p.setQuery(r.URL.RawQuery); err != nil {
 		return err
 	}
-	m, err := s.models.find(p.model)
-	if err != nil {
+	if _, err := s.models.find(p.model); err != nil {
 		return err
 	}
-	if m.gate.full() {
-		return s.refusal(r.Context(), m, errGateFull) // before the body is read
+	if err := s.refuseEarly(r, p.model); err != nil {
+		return err
 	}
 	in, err := s.newIntake(w, r)
 	if err != nil {
@@ -56,7 +55,8 @@ func (s *Server) handleDetect(w http.ResponseWriter, r *http.Request) error {
 		return in.readError(err)
 	}
 	p.overlay(sub.params)
-	if m, err = s.models.find(p.model); err != nil {
+	m, err := s.models.find(p.model)
+	if err != nil {
 		return err
 	}
 	if err := m.open(); err != nil {

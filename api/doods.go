@@ -100,6 +100,9 @@ func (s *Server) handleDoodsImage(w http.ResponseWriter, r *http.Request) error 
 
 // readDoods reads the body; the memory that it takes is held until free.
 func (s *Server) readDoods(w http.ResponseWriter, r *http.Request, req *DoodsRequest) (free func(), err error) {
+	if err := s.refuseEarly(r, ""); err != nil {
+		return nil, err
+	}
 	in, err := s.newIntake(w, r)
 	if err != nil {
 		return nil, err

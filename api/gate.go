@@ -14,13 +14,16 @@ var errGateFull = errors.New("queue full")
 //
 // A long queue is good for a burst and bad for a flood: in a flood it never
 // empties, and all it does is to make everybody wait. So once the queue has
-// stood for longer than a burst that fills it would take to be worked off, no
-// more may wait than there are workers, until nobody had to be turned away for
-// a while. Those who are let in then wait for about one picture. The idea is
-// that of adaptive queues in B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015.
+// stood for longer than a burst that fills it would take to be worked off, it is
+// kept short, until nobody had to be turned away for a while: one waits for every
+// two workers, which is enough to keep them at work, and those who are let in
+// wait for about half a picture. Who would rather wait than be turned away says
+// for how long. The idea is that of adaptive queues in B. Maurer, "Fail at
+// Scale", ACM Queue 13(8), 2015.
 type gate struct {
 	slots chan struct{}
 	burst int              // may wait for a moment
+	wait  time.Duration    // that is bearable in a flood; 0 for as short as can be
 	now   func() time.Time // tests set it
 
 	mu       sync.Mutex
@@ -34,8 +37,8 @@ type gate struct {
 // time that a queue must stand to make one.
 const calm = time.Second
 
-func newGate(workers, queue int) *gate {
-	return &gate{slots: make(chan struct{}, workers), burst: queue, now: time.Now}
+func newGate(workers, queue int, wait time.Duration) *gate {
+	return &gate{slots: make(chan struct{}, workers), burst: queue, wait: wait, now: time.Now}
 }
 
 // enter waits for a slot. The caller must leave with what it returns. The error
@@ -52,14 +55,14 @@ func (g *gate) enter(ctx context.Context) (leave func(), err error) {
 	if !g.queue(true) {
 		return nil, errGateFull
 	}
-	return g.wait(ctx)
+	return g.slot(ctx)
 }
 
 // enterAgain is enter for the later pictures of a request that was let in once:
 // the queue's limit does not turn it away half done.
 func (g *gate) enterAgain(ctx context.Context) (leave func(), err error) {
 	g.queue(false)
-	return g.wait(ctx)
+	return g.slot(ctx)
 }
 
 // queue takes a place in the queue; false if limited and there is none.
@@ -85,11 +88,20 @@ func (g *gate) room() bool {
 	if now.After(g.flood) {
 		return g.waiting < g.burst
 	}
-	if g.waiting < min(g.burst, cap(g.slots)) {
+	if g.waiting < g.short() {
 		return true
 	}
 	g.flood = now.Add(calm)
 	return false
+}
+
+// short is how many may wait in a flood.
+func (g *gate) short() int {
+	n := (cap(g.slots) + 1) / 2
+	if g.mean > 0 {
+		n = max(n, int(g.wait*time.Duration(cap(g.slots))/g.mean))
+	}
+	return min(n, g.burst)
 }
 
 // patience is how long the queue may stand: a quarter more than a full one needs
@@ -98,8 +110,8 @@ func (g *gate) patience() time.Duration {
 	return max(calm, 5*time.Duration(g.burst)*g.mean/time.Duration(4*cap(g.slots)))
 }
 
-// wait holds a place in the queue until there is a slot.
-func (g *gate) wait(ctx context.Context) (func(), error) {
+// slot holds a place in the queue until there is a slot.
+func (g *gate) slot(ctx context.Context) (func(), error) {
 	defer func() {
 		g.mu.Lock()
 		g.waiting--

@@ -9,7 +9,7 @@ import (
 
 // clocked is a gate whose time the test moves.
 func clocked(workers, queue int) (g *gate, pass func(time.Duration)) {
-	g = newGate(workers, queue)
+	g = newGate(workers, queue, 0)
 	now := time.Unix(1000, 0)
 	g.now = func() time.Time { return now }
 	return g, func(d time.Duration) { now = now.Add(d) }
@@ -53,10 +53,12 @@ func crowdAt(t *testing.T, g *gate, n int) (in int, leave func()) {
 }
 
 func TestGateTakesABurstAndShortensItsQueueInAFlood(t *testing.T) {
-	g, pass := clocked(2, 10)
+	g, pass := clocked(4, 10)
 	busy := context.Background()
-	leave1, _ := g.enter(busy)
-	leave2, _ := g.enter(busy)
+	for range 4 {
+		leave, _ := g.enter(busy)
+		defer leave()
+	}
 
 	in, leave := crowdAt(t, g, 12)
 	if in != 10 || !g.full() {
@@ -80,7 +82,7 @@ func TestGateTakesABurstAndShortensItsQueueInAFlood(t *testing.T) {
 	leave()
 	in, leave = crowdAt(t, g, 5)
 	if in != 2 {
-		t.Errorf("in a flood %d may wait, want as many as work: 2", in)
+		t.Errorf("in a flood %d may wait, want one for every two of four workers", in)
 	}
 	leave()
 
@@ -94,10 +96,33 @@ func TestGateTakesABurstAndShortensItsQueueInAFlood(t *testing.T) {
 		t.Errorf("after the flood %d may wait, want 10", in)
 	}
 	leave()
-	leave1()
-	leave2()
-	if g.length() != 0 || len(g.slots) != 0 {
+	if g.length() != 0 || len(g.slots) != 4 {
 		t.Errorf("%d wait, %d work", g.length(), len(g.slots))
+	}
+}
+
+func TestGateLetsThemWaitInAFloodAsLongAsIsBearable(t *testing.T) {
+	g, pass := clocked(2, 10)
+	g.wait = 300 * time.Millisecond
+	for range 2 { // a picture takes 100 ms: six wait for 300 ms
+		leave, _ := g.enter(context.Background())
+		pass(100 * time.Millisecond)
+		leave()
+	}
+	for range 2 {
+		leave, _ := g.enter(context.Background())
+		defer leave()
+	}
+	in, leave := crowdAt(t, g, 5)
+	pass(calm + time.Millisecond) // the queue stands, but nobody waits long
+	if more, leave := crowdAt(t, g, 3); more != 1 {
+		t.Errorf("%d more may wait, want 1", more)
+	} else {
+		leave()
+	}
+	leave()
+	if in != 5 {
+		t.Errorf("%d were let in, want 5", in)
 	}
 }
 
@@ -122,7 +147,7 @@ func TestGateIsPatientWithSlowWork(t *testing.T) {
 }
 
 func TestGateKeepsTheOrder(t *testing.T) {
-	g := newGate(1, 10)
+	g := newGate(1, 10, 0)
 	leave, _ := g.enter(context.Background())
 	order := make(chan int, 5)
 	for i := range 5 {
@@ -145,7 +170,7 @@ func TestGateKeepsTheOrder(t *testing.T) {
 }
 
 func TestGateWithAnEndedContext(t *testing.T) {
-	g := newGate(1, 1)
+	g := newGate(1, 1, 0)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := g.enter(ctx); !errors.Is(err, context.Canceled) {

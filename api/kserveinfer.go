@@ -20,8 +20,8 @@ func (s *Server) handleKServeInfer(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	if m.gate.full() {
-		return s.refusal(r.Context(), m, errGateFull)
+	if err := s.refuseEarly(r, m.Name); err != nil {
+		return err
 	}
 	in, err := s.newIntake(w, r)
 	if err != nil {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -114,6 +115,63 @@ func TestFullQueueAnswersAtOnce(t *testing.T) {
 	if w := post(s, "/detect", photo); w.Code != 200 {
 		t.Errorf("after the rush: %d", w.Code)
 	}
+}
+
+// A request that only can be refused is refused before its body is there; one
+// whose body may name another model is not.
+func TestRefusedBeforeTheBody(t *testing.T) {
+	f, entered, release := holdable()
+	other := &fake{}
+	s := newTestServer(t, f, func(c *Config) {
+		oneWorker(-1)(c)
+		c.Models = append(c.Models, Model{Name: "other", Workers: 1, Queue: -1, Open: func() (Detector, error) { return other, nil }})
+	})
+	url, _ := running(t, s)
+	var first sync.WaitGroup
+	first.Go(func() { post(s, "/detect", jpegOf(t, 80, 40)) })
+	<-entered
+	head := func(path string, patience time.Duration) string {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n", path)
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
+		line, _ := bufio.NewReader(conn).ReadString('\n')
+		return line
+	}
+	const refused = "HTTP/1.1 503 Service Unavailable\r\n"
+	for path, want := range map[string]string{
+		"/detect?model=fake": refused, "/detect?model=other": "", "/detect": "",
+		"/v1/vision/detection": refused, "/v1/vision/custom/other": "",
+		"/v2/models/fake/infer": refused, "/doods/detect": "",
+	} {
+		patience := 5 * time.Second
+		if want == "" {
+			patience = 100 * time.Millisecond
+		}
+		if got := head(path, patience); got != want {
+			t.Errorf("%s: %q before the body, want %q", path, got, want)
+		}
+	}
+	body := jsonBody(t, map[string]any{"image": b64(jpegOf(t, 80, 40)), "model": "other"})
+	if w := post(s, "/detect", body, "Content-Type", "application/json"); w.Code != 200 {
+		t.Errorf("the other model: %d %s", w.Code, w.Body)
+	}
+	// With both full, nothing in a body can help.
+	leave, err := s.models.byName["other"].gate.enter(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/detect", "/doods/detect", "/doods/image"} {
+		if got := head(path, 5*time.Second); got != refused {
+			t.Errorf("%s with both full: %q before the body", path, got)
+		}
+	}
+	leave()
+	close(release)
+	first.Wait()
 }
 
 func TestQueueOfNone(t *testing.T) {

@@ -64,8 +64,11 @@ type Model struct {
 	// the default of Workers: Open decides what the detector really uses.
 	Threads int
 	// Queue is how many more may wait in a burst; a request that finds it full
-	// is answered 503 at once. When the queue does not empty for long, no more
-	// may wait than there are workers, so that those who get in are answered
-	// soon. Default 16 for each worker; -1 for none.
+	// is answered 503 at once. When the queue does not empty for long, one may
+	// wait for every two workers, so that those who get in are answered soon.
+	// Default 16 for each worker; -1 for none.
 	Queue int
+	// MaxWait lets more wait in such a flood, at most Queue, as long as none of
+	// them waits longer than this: for clients who bear waiting better than 503.
+	MaxWait time.Duration
 }

@@ -37,8 +37,8 @@ func newRegistry(models []Model) (*registry, error) {
 			return nil, fmt.Errorf("model %q: nothing to open it with", m.Name)
 		case reg.byName[m.Name] != nil:
 			return nil, fmt.Errorf("model %q is given twice", m.Name)
-		case m.Workers < 0 || m.Threads < 0 || m.Queue < -1:
-			return nil, fmt.Errorf("model %q: workers, threads and queue cannot be negative", m.Name)
+		case m.Workers < 0 || m.Threads < 0 || m.Queue < -1 || m.MaxWait < 0:
+			return nil, fmt.Errorf("model %q: workers, threads, queue and wait cannot be negative", m.Name)
 		}
 		if m.Threads == 0 {
 			m.Threads = 1
@@ -52,7 +52,7 @@ func newRegistry(models []Model) (*registry, error) {
 		case -1:
 			m.Queue = 0
 		}
-		s := &served{Model: m, gate: newGate(m.Workers, m.Queue)}
+		s := &served{Model: m, gate: newGate(m.Workers, m.Queue, m.MaxWait)}
 		reg.models = append(reg.models, s)
 		reg.byName[m.Name] = s
 	}
@@ -68,6 +68,24 @@ func (reg *registry) find(name string) (*served, error) {
 		return m, nil
 	}
 	return nil, failf(kindUnknownModel, "no model %q here%s", clip(name), nearest.Hint(clip(name), reg.names()))
+}
+
+// refusing is a model whose queue is full, if no request that names this model
+// ("" for none) can be let in; nil if one may be. It is asked before a body is
+// read, which may name another model.
+func (reg *registry) refusing(name string) *served {
+	if m := reg.byName[name]; m != nil {
+		if m.gate.full() {
+			return m
+		}
+		return nil
+	}
+	for _, m := range reg.models {
+		if !m.gate.full() {
+			return nil
+		}
+	}
+	return reg.models[0]
 }
 
 func (reg *registry) names() []string {

@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/jpeg"
 	"image/png"
+	"net/http"
 	"time"
 
 	"riffle/detector"
@@ -52,6 +53,7 @@ func (s *Server) look(ctx context.Context, m *served, t task) (*seen, error) {
 		return nil, s.refusal(ctx, m, err)
 	}
 	defer leaveLarge()
+	defer longSlice()()
 	out := &seen{}
 	clock := stopwatch{last: start, stages: &out.stages}
 	clock.lap("queue")
@@ -110,6 +112,15 @@ func (c *stopwatch) lap(name string) {
 }
 
 func (c *stopwatch) skip() { c.last = time.Now() }
+
+// refuseEarly refuses a request that cannot be let in, before its body is read.
+// The name is that of the model that it must be for, "" if the body may say so.
+func (s *Server) refuseEarly(r *http.Request, model string) error {
+	if m := s.models.refusing(model); m != nil {
+		return s.refusal(r.Context(), m, errGateFull)
+	}
+	return nil
+}
 
 // refusal says why a request got no worker, or lost it.
 func (s *Server) refusal(ctx context.Context, m *served, err error) error {

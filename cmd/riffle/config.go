@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"io"
@@ -191,7 +192,17 @@ func configValue(flag *kong.Flag, n *yaml.Node) (any, error) {
 	default:
 		return nil, errors.New("wants a single value")
 	}
-	// A trial: kong would report the mistake without the line.
+	// A trial: kong would report the mistake without the line, and one in a list
+	// with all of the list.
+	if list, ok := v.([]any); ok {
+		for _, e := range list {
+			if u, ok := reflect.New(flag.Target.Type().Elem()).Interface().(encoding.TextUnmarshaler); ok {
+				if err := u.UnmarshalText([]byte(e.(string))); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
 	target := reflect.New(flag.Target.Type()).Elem()
 	scan := kong.Scan().PushTyped(v, kong.FlagValueToken)
 	if err := flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: scan}, target); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,9 +25,10 @@ type serveCmd struct {
 	Addr  string   `default:":8080" env:"RIFFLE_ADDR" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
 	Model []string `default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Model to answer with (${default}); several for requests to choose from, the first being the default. OTHER=NAME offers it under another name, for clients that insist on one."`
 	precisionFlag
-	Threads int `default:"1" env:"RIFFLE_THREADS" help:"Threads that work on one photo (${default})."`
-	Workers int `default:"0" env:"RIFFLE_WORKERS" help:"Photos worked on at a time; 0 for as many as the processors allow."`
-	Queue   int `default:"0" env:"RIFFLE_QUEUE" help:"Requests that may wait before more are refused; 0 for 16 for each worker, --queue=-1 for none."`
+	Threads perModel[int]           `default:"1" env:"RIFFLE_THREADS" placeholder:"[NAME=]N" help:"Threads that work on one photo (${default}); NAME=N for the model of this name."`
+	Workers perModel[int]           `default:"0" env:"RIFFLE_WORKERS" placeholder:"[NAME=]N" help:"Photos worked on at a time; 0 for as many as the processors allow."`
+	Queue   perModel[int]           `default:"0" env:"RIFFLE_QUEUE" placeholder:"[NAME=]N" help:"Requests that may wait before more are refused; 0 for 16 for each worker, --queue=-1 for none."`
+	MaxWait perModel[time.Duration] `default:"0s" env:"RIFFLE_MAX_WAIT" placeholder:"[NAME=]TIME" help:"While more requests come than can be answered, let them wait so long for a worker before more are refused; 0s refuses all that would wait longer than about half a photo takes."`
 
 	Threshold     float64 `default:"0.3" env:"RIFFLE_THRESHOLD" help:"Lowest score of an answer unless the request says otherwise (${default})."`
 	MaxDetections int     `default:"100" env:"RIFFLE_MAX_DETECTIONS" help:"Most objects in an answer unless the request says otherwise (${default})."`
@@ -77,7 +79,6 @@ func (c *serveCmd) Validate() error {
 		name string
 		ok   bool
 	}{
-		{"threads", c.Threads >= 1},
 		{"max-detections", c.MaxDetections >= 1},
 		{"max-body", c.MaxBody >= 1},
 		{"max-pixels", c.MaxPixels >= 1},
@@ -96,11 +97,10 @@ func (c *serveCmd) Validate() error {
 			return fmt.Errorf("--%s must be positive", p.name)
 		}
 	}
+	if err := cmp.Or(c.Threads.check("threads", 1), c.Workers.check("workers", 0), c.Queue.check("queue", -1), c.MaxWait.check("max-wait", 0)); err != nil {
+		return err
+	}
 	switch {
-	case c.Workers < 0:
-		return errors.New("--workers must not be negative")
-	case c.Queue < -1:
-		return errors.New("--queue must be -1, 0 or more")
 	case !(c.Threshold >= 0 && c.Threshold <= 1):
 		return errThreshold(c.Threshold)
 	case (c.TLSCert == "") != (c.TLSKey == ""):
@@ -163,6 +163,7 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 // here, broken files when they are first needed.
 func (c *serveCmd) models() ([]api.Model, error) {
 	var list []api.Model
+	var names []string
 	seen := map[string]bool{}
 	for _, named := range c.Model {
 		alias, name := cutAlias(named)
@@ -177,16 +178,21 @@ func (c *serveCmd) models() ([]api.Model, error) {
 			return nil, usagef("two models are called %q", alias)
 		}
 		seen[alias] = true
+		names = append(names, alias)
+		o := detector.Options{Threads: c.Threads.of(alias), Workers: c.Workers.of(alias), Precision: c.precision()}
 		list = append(list, api.Model{
-			Name: alias, Workers: c.Workers, Threads: c.Threads, Queue: c.Queue,
+			Name: alias, Workers: o.Workers, Threads: o.Threads, Queue: c.Queue.of(alias), MaxWait: c.MaxWait.of(alias),
 			Open: func() (api.Detector, error) {
-				d, err := openDetector(name, detector.Options{Threads: c.Threads, Workers: c.Workers, Precision: c.precision()})
+				d, err := openDetector(name, o)
 				if err != nil {
 					return nil, err
 				}
 				return api.FromDetector(d), nil
 			},
 		})
+	}
+	if err := cmp.Or(c.Threads.known("threads", names), c.Workers.known("workers", names), c.Queue.known("queue", names), c.MaxWait.known("max-wait", names)); err != nil {
+		return nil, err
 	}
 	return list, nil
 }

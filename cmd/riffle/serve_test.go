@@ -314,6 +314,53 @@ func TestServeUnderAnotherName(t *testing.T) {
 	riffle(t, "serve", "--model", "a=riffle-v2-1.5x,a=riffle-v2-1.5x", "--log-level", "off").wantError(t, 2, `two models are called "a"`)
 }
 
+// Each model has workers, threads and a queue of its own, and is loaded when a
+// request first names it.
+func TestServeSeveralModels(t *testing.T) {
+	const model = "riffle-v2-1.5x"
+	s := serve(t, "--model", "a="+model+",b="+model, "--threads", "1,b=2", "--workers", "3,b=1", "--queue", "5,b=-1", "--max-wait", "b=1s")
+	metrics := func(want ...string) {
+		t.Helper()
+		resp, err := http.Get(s.url + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !strings.Contains(string(body), w+"\n") {
+				t.Errorf("no %q in the metrics", w)
+			}
+		}
+	}
+	metrics(`riffle_workers{model="a"} 3`, `riffle_workers{model="b"} 1`, `riffle_queue_limit{model="a"} 5`, `riffle_queue_limit{model="b"} 0`,
+		`riffle_model_info{ap="",classes="",input="",model="b",weights=""} 0`)
+	street, err := os.ReadFile(filepath.Join("..", "..", "docs", "street.jpg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found [2]json.RawMessage
+	for i, name := range []string{"a", "b"} {
+		status, answer := post(t, s.url+"/detect?model="+name, "image/jpeg", bytes.NewReader(street))
+		var got struct{ Detections json.RawMessage }
+		if err := json.Unmarshal(answer, &got); err != nil || status != http.StatusOK {
+			t.Fatalf("%s: %d %s", name, status, answer)
+		}
+		found[i] = got.Detections
+	}
+	if !bytes.Equal(found[0], found[1]) {
+		t.Errorf("one thread and two see different things:\n%s\n%s", found[0], found[1])
+	}
+	metrics(`classes="80",input="352x352",model="b",weights="riffle-v2-1.5x"} 1`)
+	if code := s.stop(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	riffle(t, "serve", "--threads", model+"x=2", "--log-level", "off").wantError(t, 2, `--threads: no model "riffle-v2-1.5xx" here, did you mean "riffle-v2-1.5x"?`)
+}
+
 func TestCutAlias(t *testing.T) {
 	for in, want := range map[string][2]string{
 		"riffle-v2-1.5x":     {"", "riffle-v2-1.5x"},
