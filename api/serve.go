@@ -117,11 +117,11 @@ func (s *Server) httpServer(work context.Context) (*http.Server, error) {
 	srv.Protocols.SetHTTP2(true)
 	srv.Protocols.SetUnencryptedHTTP2(true)
 	if s.cfg.TLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
+		cert, err := openCertificate(s.cfg.TLSCert, s.cfg.TLSKey, s.cfg.Log)
 		if err != nil {
-			return nil, fmt.Errorf("cannot read certificate %s with key %s: %w", s.cfg.TLSCert, s.cfg.TLSKey, err)
+			return nil, err
 		}
-		srv.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		srv.TLSConfig = &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12}
 	}
 	return srv, nil
 }

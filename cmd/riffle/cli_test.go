@@ -30,7 +30,7 @@ func TestWrongUsage(t *testing.T) {
 		{"bench --arch shufflenet_v2_x1.0 --runs 0", "must be positive"},
 		{"bench --arch shufflenet_v2_x1.0 --cpu sse9", "sse9: unknown here, this processor runs generic"},
 		{"bench --arch shuflenet_v2_x1.0", `unknown architecture "shuflenet_v2_x1.0", did you mean "shufflenet_v2_x1.0"?`},
-		{"serve --queue=-2", "--queue must be -1, 0 or more"},
+		{"serve --queue=-2", "--queue must be at least -1, not -2"},
 		{"serve --timeout 0s", "--timeout must be positive"},
 		{"serve --timeout 60s", "--write-timeout (1m30s) must be more than --read-timeout and --timeout together (1m30s)"},
 		{"serve --max-body much", `"much" is no number of bytes`},
