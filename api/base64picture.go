@@ -40,7 +40,7 @@ func decodeBase64(text []byte) ([]byte, error) {
 	}
 	switch {
 	case lower("http:"), lower("https:"), lower("rtsp:"), lower("ftp:"), lower("file:"):
-		return nil, failf(kindNotImage, "the picture is an address; this service opens no connections and no files: send the picture itself as base64")
+		return nil, failf(kindNotImage, "the picture is an address, for which no files or connections are opened: send the picture itself as base64")
 	case lower("data:"):
 		comma := bytes.IndexByte(text, ',')
 		if comma < 0 || !bytes.HasSuffix(bytes.ToLower(text[:comma]), []byte(";base64")) {

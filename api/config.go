@@ -59,6 +59,13 @@ type Config struct {
 	// AllowedOrigins are the web origins whose pages may call the service,
 	// such as "https://home.example"; "*" allows all. None by default.
 	AllowedOrigins []string
+	// AllowedURLs are where pictures may be fetched from, by their beginning:
+	// "https://pictures.example/cam" allows all in this folder. Redirects must
+	// lead to one of them too. None by default. Hosts at addresses that are not
+	// public, such as 127.0.0.1, 10.0.0.1 or 169.254.169.254, are never asked.
+	AllowedURLs []string
+	// FetchTimeout is for fetching one picture, default 10 s.
+	FetchTimeout time.Duration
 	// DebugAddr, if set, is a second address with /debug/pprof/ and /metrics,
 	// such as "127.0.0.1:6060". Only loopback addresses are accepted.
 	DebugAddr string
@@ -87,6 +94,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.IdleTimeout, 120*time.Second)
 	setDefault(&c.RequestTimeout, 30*time.Second)
 	setDefault(&c.Grace, 15*time.Second)
+	setDefault(&c.FetchTimeout, 10*time.Second)
 	for _, n := range []struct {
 		name     string
 		negative bool
@@ -103,6 +111,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"idle timeout", c.IdleTimeout < 0},
 		{"request timeout", c.RequestTimeout < 0},
 		{"grace", c.Grace < 0},
+		{"fetch timeout", c.FetchTimeout < 0},
 	} {
 		if n.negative {
 			return c, fmt.Errorf("%s cannot be negative", n.name)

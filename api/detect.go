@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // Result is what /detect answers for one picture.
@@ -13,7 +14,7 @@ type Result struct {
 	Height     int                `json:"height" doc:"of the picture, pixels, after EXIF orientation"`
 	Model      string             `json:"model" doc:"the model that looked"`
 	Detections []Detection        `json:"detections" doc:"what it shows, best first"`
-	TimingMS   map[string]float64 `json:"timing_ms" doc:"milliseconds by stage: queue, decode, the model's own, draw, total"`
+	TimingMS   map[string]float64 `json:"timing_ms" doc:"milliseconds by stage: fetch, queue, decode, the model's own, draw, total"`
 }
 
 // Batch is what /detect answers for several pictures, in their order.
@@ -50,9 +51,12 @@ func (s *Server) handleDetect(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer in.free()
-	sub, err := readSubmission(r, in, s.cfg.MaxBatch)
-	if err != nil {
-		return in.readError(err)
+	in.fetches = true
+	sub := &submission{}
+	if p.url == "" || r.ContentLength != 0 {
+		if sub, err = readSubmission(r, in, s.cfg.MaxBatch); err != nil {
+			return in.readError(err)
+		}
 	}
 	p.overlay(sub.params)
 	m, err := s.models.find(p.model)
@@ -68,10 +72,14 @@ func (s *Server) handleDetect(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
+	fetched, err := s.fetchPicture(ctx, m, p.url, in, sub)
+	if err != nil {
+		return err
+	}
 	if sub.batch {
 		return s.answerBatch(ctx, w, r, m, sub.pictures, f, form)
 	}
-	out, err := s.look(ctx, m, task{data: sub.pictures[0].data, form: form, filter: f.apply})
+	out, err := s.look(ctx, m, task{data: sub.pictures[0].data, form: form, filter: f.apply, fetched: fetched})
 	if err != nil {
 		return err
 	}
@@ -88,6 +96,27 @@ func (s *Server) handleDetect(w http.ResponseWriter, r *http.Request) error {
 		writeJSON(w, r, http.StatusOK, "application/json", out.result(m))
 	}
 	return nil
+}
+
+// fetchPicture gets the picture of a request that gives its address, and tells
+// how long that took.
+func (s *Server) fetchPicture(ctx context.Context, m *served, address string, in *intake, sub *submission) (time.Duration, error) {
+	if address == "" {
+		return 0, nil
+	}
+	if len(sub.pictures) > 0 {
+		return 0, failf(kindBadParameter, "a picture and a url: want one of them")
+	}
+	start := time.Now()
+	pic, err := s.fetcher.fetch(ctx, address, in)
+	if err != nil {
+		if ctx.Err() != nil {
+			return 0, s.refusal(ctx, m, ctx.Err())
+		}
+		return 0, err
+	}
+	sub.pictures = []picture{pic}
+	return time.Since(start), nil
 }
 
 func (out *seen) result(m *served) *Result {

@@ -152,7 +152,7 @@ func TestDoodsErrors(t *testing.T) {
 		want   string
 	}{
 		{`{"data":"` + photo + `","detector_name":"fak"}`, 404, `did you mean "fake"?`},
-		{`{"data":"rtsp://127.0.0.1/cam"}`, 415, "opens no connections"},
+		{`{"data":"rtsp://127.0.0.1/cam"}`, 415, "no files or connections"},
 		{`{"data":"aGVsbG8="}`, 415, "not a picture"},
 		{`{}`, 400, "data is empty"},
 		{``, 400, "no JSON"},

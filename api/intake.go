@@ -29,6 +29,8 @@ type intake struct {
 	body   io.Reader
 	known  int64 // announced length, -1 if none
 	held   int64
+
+	fetches bool // the handler takes an address instead of a picture
 }
 
 // newIntake refuses at once what announces itself as too large.

@@ -52,6 +52,7 @@ var queryDetect = []parameter{
 	{"labels", "wanted labels, separated by commas, each with a threshold of its own if you like: person,car:0.6", map[string]any{"type": "string"}},
 	{"regions", "parts of the picture in which objects count, as a JSON list of Region", map[string]any{"type": "string"}},
 	{"model", "which model, the default one if not given", map[string]any{"type": "string"}},
+	{"url", "the picture's address instead of the picture, if the service allows it", map[string]any{"type": "string", "format": "uri"}},
 }
 
 var aPicture = map[string]any{"type": "string", "format": "binary"}
@@ -87,7 +88,7 @@ func operations() []operation {
 			answers: []content{
 				jsonOf[Result](), jsonOf[Batch](), bare("image/jpeg"), bare("image/png"),
 			},
-			problems: append([]*problemKind{kindUnknownLabel, kindUnknownModel, kindNotAcceptable}, pictureProblems...),
+			problems: append([]*problemKind{kindUnknownLabel, kindUnknownModel, kindNotAcceptable, kindURLNotAllowed, kindNotFetched}, pictureProblems...),
 			example: "curl -F image=@street.jpg localhost:8080/detect\n" +
 				"curl --data-binary @street.jpg 'localhost:8080/detect?threshold=0.5&labels=person,dog'\n" +
 				"curl -H 'Accept: image/jpeg' --data-binary @street.jpg localhost:8080/detect -o drawn.jpg\n" +

@@ -19,6 +19,7 @@ type params struct {
 	maxDetections *int
 	labels        []labelRule
 	regions       []Region
+	url           string // of the picture, if it does not come with the request
 }
 
 // labelRule is a wanted label, with a threshold of its own or nil.
@@ -28,7 +29,7 @@ type labelRule struct {
 }
 
 // paramNames are the names that query and form fields may have.
-var paramNames = []string{"threshold", "max_detections", "labels", "regions", "model"}
+var paramNames = []string{"threshold", "max_detections", "labels", "regions", "model", "url"}
 
 // setQuery reads the query; anything unknown is refused, for a misspelt
 // threshold would else be ignored in silence.
@@ -53,6 +54,8 @@ func (p *params) set(name, value string) error {
 	switch name {
 	case "model":
 		p.model = value
+	case "url":
+		p.url = value
 	case "threshold":
 		t, err := parseThreshold("threshold", value)
 		if err != nil {

@@ -21,6 +21,7 @@ type Server struct {
 	stopping atomic.Bool
 	streams  streams
 	tracer   *tracer
+	fetcher  *fetcher
 	draw     func(photo image.Image, found []Detection) image.Image
 }
 
@@ -36,6 +37,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if s.origins, err = newOrigins(cfg.AllowedOrigins); err != nil {
+		return nil, err
+	}
+	if s.fetcher, err = newFetcher(cfg.AllowedURLs, cfg.FetchTimeout); err != nil {
 		return nil, err
 	}
 	if cfg.Preload {

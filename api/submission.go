@@ -33,18 +33,26 @@ type DetectRequest struct {
 	Labels        labelRules      `json:"labels,omitempty" doc:"wanted labels: text as in the query, a list, or an object of thresholds"`
 	Regions       []Region        `json:"regions,omitempty" doc:"parts of the picture in which objects count"`
 	Model         string          `json:"model,omitempty" doc:"which model, the default one if not given"`
+	URL           string          `json:"url,omitempty" doc:"the picture's address instead of the picture, if the service allows it"`
 }
 
 // readSubmission reads the body in whichever form it comes: a form, JSON, or the
 // picture itself. A body that starts with { under no content type, or under the
 // one that curl -d gives it, is JSON too.
 func readSubmission(r *http.Request, in *intake, maxPictures int) (*submission, error) {
+	sub, err := (&submission{}).read(r, in, maxPictures)
+	if err == nil && sub.params.url != "" && !in.fetches {
+		return nil, failf(kindBadParameter, "url: pictures by address are for /detect")
+	}
+	return sub, err
+}
+
+func (sub *submission) read(r *http.Request, in *intake, maxPictures int) (*submission, error) {
 	contentType := r.Header.Get("Content-Type")
 	kind, typeParams, err := mime.ParseMediaType(contentType)
 	if err != nil && contentType != "" && kind == "" {
 		return nil, failf(kindWrongContent, "content type %q cannot be read", clip(contentType))
 	}
-	sub := &submission{}
 	switch {
 	case kind == "multipart/form-data":
 		return sub, sub.readForm(in, typeParams["boundary"], ownForm, maxPictures)
@@ -184,14 +192,17 @@ func (sub *submission) readJSON(r io.Reader, maxPictures int) error {
 	}
 	sub.params = params{
 		model: req.Model, threshold: req.Threshold, maxDetections: req.MaxDetections,
-		labels: req.Labels, regions: req.Regions,
+		labels: req.Labels, regions: req.Regions, url: req.URL,
 	}
 	return sub.checkPictures(`no picture in the JSON: want {"image": "base64..."}`)
 }
 
 // checkPictures refuses a request without pictures.
 func (sub *submission) checkPictures(none string) error {
-	if len(sub.pictures) == 0 {
+	switch {
+	case sub.params.url != "" && len(sub.pictures) == 0:
+		return nil
+	case len(sub.pictures) == 0:
 		return failf(kindEmptyBody, "%s", none)
 	}
 	sub.batch = sub.batch || len(sub.pictures) > 1
@@ -221,5 +232,8 @@ func (p *params) overlay(body params) {
 	}
 	if body.regions != nil {
 		p.regions = body.regions
+	}
+	if body.url != "" {
+		p.url = body.url
 	}
 }

@@ -28,9 +28,10 @@ type seen struct {
 
 // task is one picture to look at.
 type task struct {
-	data   []byte
-	form   answerForm // formJPEG or formPNG want the drawn picture
-	filter func(found []Detection, width, height int) []Detection
+	data    []byte
+	form    answerForm // formJPEG or formPNG want the drawn picture
+	filter  func(found []Detection, width, height int) []Detection
+	fetched time.Duration // how long it took to get the picture, if it was an address
 	// admitted tells that this request was let into the queue before.
 	admitted bool
 }
@@ -55,15 +56,18 @@ func (s *Server) look(ctx context.Context, m *served, t task) (*seen, error) {
 	defer leaveLarge()
 	defer longSlice()()
 	out := &seen{}
+	if t.fetched > 0 {
+		out.stages = append(out.stages, Stage{"fetch", t.fetched})
+	}
 	clock := stopwatch{last: start, stages: &out.stages}
 	clock.lap("queue")
 	if err := s.work(ctx, m, t, out, &clock); err != nil {
 		return nil, err
 	}
-	out.stages = append(out.stages, Stage{"total", time.Since(start)})
+	out.stages = append(out.stages, Stage{"total", t.fetched + time.Since(start)})
 	s.metrics.looked(m, out)
 	if n := notesOf(ctx); !n.stream { // a WebSocket's pictures have no end
-		n.trace.looked(m.Name, start, out)
+		n.trace.looked(m.Name, start.Add(-t.fetched), out)
 	}
 	return out, nil
 }

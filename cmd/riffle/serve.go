@@ -44,10 +44,12 @@ type serveCmd struct {
 	ReadTimeout   time.Duration `group:"Limits:" default:"30s" env:"RIFFLE_READ_TIMEOUT" placeholder:"TIME" help:"For reading a whole request (${default})."`
 	WriteTimeout  time.Duration `group:"Limits:" default:"90s" env:"RIFFLE_WRITE_TIMEOUT" placeholder:"TIME" help:"From the header to the last byte of the answer (${default}); more than reading and working take together."`
 	IdleTimeout   time.Duration `group:"Limits:" default:"2m" env:"RIFFLE_IDLE_TIMEOUT" placeholder:"TIME" help:"Between two requests of a connection (${default})."`
+	FetchTimeout  time.Duration `group:"Limits:" default:"10s" env:"RIFFLE_FETCH_TIMEOUT" placeholder:"TIME" help:"For fetching a picture by its address (${default})."`
 	Grace         time.Duration `group:"Limits:" default:"15s" env:"RIFFLE_GRACE" placeholder:"TIME" help:"For requests in flight when told to stop (${default})."`
 
 	APIKey      []string `group:"Access:" name:"api-key" env:"RIFFLE_API_KEY" placeholder:"KEY" help:"Answer only requests that show this key, or one of several. Others on this machine can see the command line: rather use the environment or the configuration file."`
 	AllowOrigin []string `group:"Access:" env:"RIFFLE_ALLOW_ORIGIN" placeholder:"URL" help:"Web origin whose pages may call the service, * for all; may be repeated."`
+	AllowURL    []string `group:"Access:" name:"allow-url" env:"RIFFLE_ALLOW_URL" placeholder:"URL" help:"Where pictures may be fetched from if a request gives an address, such as https://pictures.example/cam for all in this folder; may be repeated. None by default; hosts without a public address are never asked."`
 	TLSCert     string   `group:"Access:" name:"tls-cert" env:"RIFFLE_TLS_CERT" placeholder:"FILE" help:"Certificate in PEM; with --tls-key the service speaks HTTPS."`
 	TLSKey      string   `group:"Access:" name:"tls-key" env:"RIFFLE_TLS_KEY" placeholder:"FILE" help:"Its private key in PEM."`
 	DebugAddr   string   `group:"Access:" env:"RIFFLE_DEBUG_ADDR" placeholder:"HOST:PORT" help:"A second, loopback address for profiles (/debug/pprof/) and metrics."`
@@ -91,6 +93,7 @@ func (c *serveCmd) Validate() error {
 		{"write-timeout", c.WriteTimeout > 0},
 		{"idle-timeout", c.IdleTimeout > 0},
 		{"grace", c.Grace > 0},
+		{"fetch-timeout", c.FetchTimeout > 0},
 	}
 	for _, p := range positive {
 		if !p.ok {
@@ -139,6 +142,7 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 		ReadHeaderTimeout: c.HeaderTimeout, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout,
 		IdleTimeout: c.IdleTimeout, RequestTimeout: c.Timeout, Grace: c.Grace,
 		APIKeys: c.APIKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
+		AllowedURLs: c.AllowURL, FetchTimeout: c.FetchTimeout,
 		AllowedOrigins: c.AllowOrigin, DebugAddr: c.DebugAddr, OTLPEndpoint: c.OTLPEndpoint,
 	})
 	if err != nil {
