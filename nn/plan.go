@@ -42,6 +42,7 @@ type program struct {
 	layout        *layout
 	sizes         []size
 	steps         []compiled
+	cuts          [][]int // of each step: where its pieces for threads begin
 	threads       int
 	path          kernel.Path
 	options       Options
@@ -55,6 +56,7 @@ type compiled struct {
 	out   int // value id
 	kind  string
 	units int
+	cost  func(unit int) int // of one unit beside others; nil: all cost the same
 	bind  func(p *Plan) task
 }
 
@@ -82,7 +84,8 @@ func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
 	}
 	p := &program{graph: g, layout: l.layout(sizes), sizes: sizes, threads: max(1, o.Threads), path: path, options: o}
 	for i := range l.steps {
-		p.steps = append(p.steps, p.compile(&l.steps[i]))
+		c := p.compile(&l.steps[i])
+		p.steps, p.cuts = append(p.steps, c), append(p.cuts, cut(c.units, piecesPerThread*p.threads, c.cost))
 	}
 	return p.plan(), nil
 }
@@ -91,13 +94,11 @@ func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
 func (p *program) plan() *Plan {
 	out := &Plan{program: p, arena: kernel.Floats(p.layout.floats)}
 	out.scratch = perThread(p.threads, func() []float32 { return kernel.Floats(p.scratchFloats) })
-	units := make([]int, len(p.steps))
-	for i, s := range p.steps {
-		units[i] = s.units
+	for _, s := range p.steps {
 		out.tasks = append(out.tasks, s.bind(out))
 	}
 	if p.threads > 1 {
-		out.crew = newCrew(&team{size: p.threads}, p.threads, units, func(thread, step, from, to int) { out.tasks[step](thread, from, to) })
+		out.crew = newCrew(&team{size: p.threads}, p.threads, p.cuts, func(thread, step, from, to int) { out.tasks[step](thread, from, to) })
 		out.sharing = newSharing(out.crew)
 	}
 	return out

@@ -74,7 +74,7 @@ func (p *program) compilePointwise(s *step, c *compiled, in size) {
 	}
 	c.kind = "pointwise"
 	k := kernel.NewPointwise(p.path, s.weight, s.bias, v.Out, channels, in.area(), v.Groups)
-	c.units = k.Units()
+	c.units, c.cost = k.Units(), k.Cost
 	c.bind = func(plan *Plan) task {
 		x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
 		run := func(_, from, to int) { k.Run(y, x, res, s.act, from, to) }

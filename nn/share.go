@@ -9,15 +9,11 @@ type sharing struct {
 	n    int
 }
 
-// piecesPerThread is how finely shared work is cut: a thread that comes late
-// finds some left.
-const piecesPerThread = 4
-
 // newSharing makes one that calls the helpers of another crew.
 func newSharing(c *crew) *sharing {
 	s := &sharing{}
-	pieces := piecesPerThread * c.threads
-	s.crew = newCrew(c.team, c.threads, []int{pieces}, func(thread, _, from, to int) {
+	pieces := 2 * piecesPerThread * c.threads
+	s.crew = newCrew(c.team, c.threads, [][]int{cut(pieces, pieces, nil)}, func(thread, _, from, to int) {
 		if from, to = from*s.n/pieces, to*s.n/pieces; from < to {
 			s.job(thread, from, to)
 		}

@@ -8,14 +8,14 @@ import (
 // crew lets several threads run a plan's steps in order. Work is claimed, not
 // assigned: a thread that the scheduler wakes late finds steps done and never
 // holds the others up, so more threads than free CPUs cost little, and with one
-// thread none of this is used.
+// thread none of this is used. The pieces of a step cost about the same.
 //
 // Counters carry the number of the run in their upper half. A helper that
 // comes so late that the next run has begun sees a foreign number and leaves.
 type crew struct {
 	threads int
 	run     func(thread, step, from, to int)
-	units   []int
+	cuts    [][]int // of each step: the unit at which a piece begins, and the end
 	steps   []progress
 	epoch   atomic.Uint32
 	team    *team
@@ -23,14 +23,43 @@ type crew struct {
 
 // progress is one step's counters, each on a cache line of its own.
 type progress struct {
-	next atomic.Uint64 // units claimed
+	next atomic.Uint64 // pieces claimed
 	_    [56]byte
-	done atomic.Uint64 // units finished
+	done atomic.Uint64 // pieces finished
 	_    [56]byte
 }
 
-func newCrew(t *team, threads int, units []int, run func(thread, step, from, to int)) *crew {
-	return &crew{team: t, threads: threads, run: run, units: units, steps: make([]progress, len(units))}
+func newCrew(t *team, threads int, cuts [][]int, run func(thread, step, from, to int)) *crew {
+	return &crew{team: t, threads: threads, run: run, cuts: cuts, steps: make([]progress, len(cuts))}
+}
+
+// piecesPerThread is how finely steps are cut: a thread that comes late leaves
+// some to the others.
+const piecesPerThread = 2
+
+// cut divides units into at most n pieces that cost about the same; cost may be
+// nil if all units cost the same.
+func cut(units, n int, cost func(unit int) int) []int {
+	total := units
+	if cost != nil {
+		total = 0
+		for u := range units {
+			total += cost(u)
+		}
+	}
+	cuts, sum := []int{0}, 0
+	for u := range units {
+		c := 1
+		if cost != nil {
+			c = cost(u)
+		}
+		// A piece ends before the unit whose greater part belongs to the next.
+		if last := cuts[len(cuts)-1]; u > last && 2*(sum+c/2)*n >= 2*len(cuts)*total {
+			cuts = append(cuts, u)
+		}
+		sum += c
+	}
+	return append(cuts, units)
 }
 
 // team is the helpers of a plan, or of several that take turns. They start with
@@ -72,21 +101,20 @@ func (c *crew) runAll() {
 func (c *crew) help(thread int) {
 	epoch := c.epoch.Load()
 	for i := range c.steps {
-		p, units := &c.steps[i], c.units[i]
-		chunk := max(1, (units+2*c.threads-1)/(2*c.threads))
+		p, cuts := &c.steps[i], c.cuts[i]
+		pieces := len(cuts) - 1
 		for {
 			v := p.next.Load()
 			if uint32(v>>32) != epoch {
 				return
 			}
-			from := int(uint32(v))
-			if from >= units {
+			piece := int(uint32(v))
+			if piece >= pieces {
 				break
 			}
-			to := min(from+chunk, units)
-			if p.next.CompareAndSwap(v, v+uint64(to-from)) {
-				c.run(thread, i, from, to)
-				p.done.Add(uint64(to - from))
+			if p.next.CompareAndSwap(v, v+1) {
+				c.run(thread, i, cuts[piece], cuts[piece+1])
+				p.done.Add(1)
 			}
 		}
 		for spins := 1; ; spins++ {
@@ -94,7 +122,7 @@ func (c *crew) help(thread int) {
 			if uint32(v>>32) != epoch {
 				return
 			}
-			if int(uint32(v)) >= units {
+			if int(uint32(v)) >= pieces {
 				break
 			}
 			if spins%spinsBeforeGosched == 0 {

@@ -11,6 +11,7 @@ type depthwiseCase struct {
 	act                Act
 	noBias             bool
 	dilation           int // 0 means 1
+	bands              int // 0 means 1
 }
 
 func (d depthwiseCase) check(t testing.TB, path Path, seed uint64) {
@@ -23,19 +24,21 @@ func (d depthwiseCase) check(t testing.TB, path Path, seed uint64) {
 	}
 	in := newArena(t, d.c, d.h, d.w, seed%2 == 0, s.fill)
 	dw := NewDepthwise(path, w, bias, d.c, d.k, d.stride, d.h, d.w)
+	dw.Split(d.bands)
 	oh, ow := dw.Out()
 	run := func(out *arena, u0, u1 int) { dw.Run(out.planes, in.planes, d.act, u0, u1) }
-	dilation := max(1, d.dilation)
+	dilation, units := max(1, d.dilation), dw.Units()
 	if dilation > 1 {
 		k := NewDilated(path, w, bias, d.c, d.k, dilation, d.h, d.w)
 		scratch := k.NewScratch()
+		units = k.Units()
 		run = func(out *arena, u0, u1 int) { k.Run(out.planes, in.planes, d.act, scratch, u0, u1) }
 	}
 	if oh != (d.h-1)/d.stride+1 || ow != (d.w-1)/d.stride+1 {
 		t.Fatalf("%s: output is %dx%d", what, oh, ow)
 	}
 	fresh := func() *arena { return newArena(t, d.c, oh, ow, seed%3 == 0, unset) }
-	out := forEachSplit(t, what, dw.Units(), s, fresh, run)
+	out := forEachSplit(t, what, units, s, fresh, run)
 	in.check(t, what, true)
 	out.compare(t, what, func(c, i int) (float64, float64) {
 		sum, scale := 0.0, 1.0
@@ -73,6 +76,12 @@ func TestDepthwise(t *testing.T) {
 			}
 		}
 	}
+	// Rows in bands, down to two each, with an even and an odd last one.
+	for bands := 2; bands <= 7; bands++ {
+		for i := range 24 {
+			cases = append(cases, depthwiseCase{c: 2, k: 3 + i/2%2*2, stride: 1 + i%2, h: 2*bands + 3*i/4, w: 1 + 7*i%50, act: testActs[i%len(testActs)], bands: bands})
+		}
+	}
 	for w := 1; w <= 45; w++ {
 		cases = append(cases, depthwiseCase{c: 1 + w%3, k: 3 + w/2%2*2, stride: 1, h: 1 + w%11, w: w, act: testActs[w%len(testActs)], dilation: 2 + w%3})
 	}
@@ -89,7 +98,7 @@ func FuzzDepthwise(f *testing.F) {
 	f.Add(uint8(1), uint8(1), uint8(0), uint8(0), uint8(40), uint8(0), uint64(3))
 	f.Fuzz(func(t *testing.T, c, k, stride, h, w, act uint8, seed uint64) {
 		d := depthwiseCase{c: int(c%5) + 1, k: 3 + 2*int(k%2), stride: int(stride%2) + 1, h: int(h%60) + 1, w: int(w%120) + 1,
-			act: testActs[int(act)%len(testActs)], noBias: seed%5 == 0, dilation: 1 + int(seed%7/5)*(1-int(stride%2))}
+			act: testActs[int(act)%len(testActs)], noBias: seed%5 == 0, dilation: 1 + int(seed%7/5)*(1-int(stride%2)), bands: int(seed % 11)}
 		for _, p := range Available() {
 			d.check(t, p, seed)
 		}

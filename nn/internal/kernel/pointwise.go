@@ -13,6 +13,9 @@ func NewPointwise(path Path, w, bias []float32, m, k, n, groups int) *Pointwise 
 // Units returns the number of independent pieces of work.
 func (p *Pointwise) Units() int { return p.units() }
 
+// Cost returns what unit u costs beside others.
+func (p *Pointwise) Cost(u int) int { return p.cost(u) }
+
 // Run computes out[i][x] = act(bias[i] + sum of w[i][j]*in[j][x] + res[i][x])
 // for units u0 to u1-1. in has k planes, out has m. res is nil or has m planes,
 // which may be the output planes themselves.

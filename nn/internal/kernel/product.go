@@ -115,6 +115,17 @@ func (p *product) width(r rowTile) int {
 // units returns how many independent pieces run can be cut into.
 func (p *product) units() int { return len(p.rows) * len(p.pixels) }
 
+// cost is the number of multiply-adds of a unit for one input, padding of
+// pixels to half a vector included.
+func (p *product) cost(u int) int {
+	const half = 8
+	pixels := p.pixels[u/len(p.rows)].n
+	if !p.across && p.path != Generic {
+		pixels = (pixels + half - 1) / half * half
+	}
+	return p.rows[u%len(p.rows)].size * pixels
+}
+
 // run does units u0 to u1-1, a unit being one row tile of one pixel tile. in
 // and out give the planes; outOff is added to every pixel offset of out and res.
 func (p *product) run(out, in, res []Plane, outOff int, act Act, u0, u1 int) {

@@ -23,6 +23,8 @@ const (
 	dwSlope  = 80
 	dwHSwish = 84
 	dwMasks  = 88
+	dwWait   = 112
+	dwEnd    = 120
 )
 
 // Masks of a strip, by their index in depthwiseArgs and their register. The
@@ -245,8 +247,7 @@ func (g *depthwiseGen) stride1() {
 	tempCount := g.next - temps
 	g.keepWeights()
 
-	wait := c.GP64() // input rows until the first output row is complete, less one
-	c.MOVQ(operand.U32(uint32(pad)), wait)
+	wait := g.a.load(dwWait) // input rows until the first output row is complete, less one
 	for v := range V {
 		for i := range k {
 			g.setBias(sum(0, i, v), v)
@@ -291,10 +292,10 @@ func (g *depthwiseGen) stride1() {
 		}
 		g.setBias(sum(0, k-1, v), v)
 	}
-	// Below the last input row, what is left of the sums is stored.
+	// Below the last row of a plane, what is left of the sums is stored.
 	c.DECQ(g.rows)
 	c.JG(operand.LabelRef("row"))
-	c.CMPQ(g.rows, operand.I8(-pad))
+	c.CMPQ(g.rows, g.a.mem(dwEnd))
 	c.JG(operand.LabelRef("complete"))
 }
 
@@ -360,6 +361,12 @@ func (g *depthwiseGen) stride2(index [2]operand.Mem) {
 
 	if k == 3 {
 		g.setBias(here, 0)
+		c.CMPQ(g.a.mem(dwWait), operand.Imm(0))
+		c.JEQ(operand.LabelRef("row"))
+		above := c.GP64()
+		c.MOVQ(g.src, above)
+		c.SUBQ(g.row, above)
+		walk(operand.Mem{Base: above}, func(j, x int) { g.fma(j, x, here, 0, false) })
 		c.Label("row")
 		walk(first, func(j, x int) { g.fma(3+j, x, here, 0, false) })
 		g.setBias(after, 0)
@@ -378,8 +385,7 @@ func (g *depthwiseGen) stride2(index [2]operand.Mem) {
 	for _, s := range []int{before, here, after} {
 		g.setBias(s, 0)
 	}
-	wait := c.GP64()
-	c.MOVQ(operand.U32(1), wait)
+	wait := g.a.load(dwWait)
 	c.Label("row")
 	walk(first, func(j, x int) {
 		g.fma(20+j, x, before, 0, false)
@@ -401,5 +407,8 @@ func (g *depthwiseGen) stride2(index [2]operand.Mem) {
 	c.LEAQ(operand.Mem{Base: g.src, Index: g.row, Scale: 2}, g.src)
 	c.DECQ(g.rows)
 	c.JNE(operand.LabelRef("row"))
+	c.CMPQ(g.a.mem(dwEnd), operand.Imm(0))
+	c.JEQ(operand.LabelRef("done"))
 	store(before)
+	c.Label("done")
 }
