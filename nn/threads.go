@@ -8,7 +8,9 @@ import (
 // crew lets several threads run a plan's steps in order. Work is claimed, not
 // assigned: a thread that the scheduler wakes late finds steps done and never
 // holds the others up, so more threads than free CPUs cost little, and with one
-// thread none of this is used. The pieces of a step cost about the same.
+// thread none of this is used. The pieces of a step cost about the same, and a
+// thread begins with those of its own share: they are in the order of pixels or
+// of planes, so it often reads what it wrote itself, out of its own cache.
 //
 // Counters carry the number of the run in their upper half. A helper that
 // comes so late that the next run has begun sees a foreign number and leaves.
@@ -21,16 +23,24 @@ type crew struct {
 	team    *team
 }
 
-// progress is one step's counters, each on a cache line of its own.
+// progress is one step's counters.
 type progress struct {
-	next atomic.Uint64 // pieces claimed
-	_    [56]byte
-	done atomic.Uint64 // pieces finished
-	_    [56]byte
+	claimed []counter // of each thread's share of the pieces
+	done    counter   // pieces finished by anybody
+}
+
+// counter has a cache line of its own.
+type counter struct {
+	atomic.Uint64
+	_ [56]byte
 }
 
 func newCrew(t *team, threads int, cuts [][]int, run func(thread, step, from, to int)) *crew {
-	return &crew{team: t, threads: threads, run: run, cuts: cuts, steps: make([]progress, len(cuts))}
+	c := &crew{team: t, threads: threads, run: run, cuts: cuts, steps: make([]progress, len(cuts))}
+	for i := range c.steps {
+		c.steps[i].claimed = make([]counter, threads)
+	}
+	return c
 }
 
 // piecesPerThread is how finely steps are cut: a thread that comes late leaves
@@ -86,7 +96,9 @@ func (c *crew) runAll() {
 	epoch := c.epoch.Load() + 1
 	for i := range c.steps {
 		c.steps[i].done.Store(uint64(epoch) << 32)
-		c.steps[i].next.Store(uint64(epoch) << 32)
+		for t := range c.steps[i].claimed {
+			c.steps[i].claimed[t].Store(uint64(epoch) << 32)
+		}
 	}
 	c.epoch.Store(epoch)
 	helpers := c.team.start()
@@ -103,18 +115,23 @@ func (c *crew) help(thread int) {
 	for i := range c.steps {
 		p, cuts := &c.steps[i], c.cuts[i]
 		pieces := len(cuts) - 1
-		for {
-			v := p.next.Load()
-			if uint32(v>>32) != epoch {
-				return
-			}
-			piece := int(uint32(v))
-			if piece >= pieces {
-				break
-			}
-			if p.next.CompareAndSwap(v, v+1) {
-				c.run(thread, i, cuts[piece], cuts[piece+1])
-				p.done.Add(1)
+		for t := range c.threads {
+			share := (thread + t) % c.threads
+			first, end := share*pieces/c.threads, (share+1)*pieces/c.threads
+			claimed := &p.claimed[share]
+			for {
+				v := claimed.Load()
+				if uint32(v>>32) != epoch {
+					return
+				}
+				piece := first + int(uint32(v))
+				if piece >= end {
+					break
+				}
+				if claimed.CompareAndSwap(v, v+1) {
+					c.run(thread, i, cuts[piece], cuts[piece+1])
+					p.done.Add(1)
+				}
 			}
 		}
 		for spins := 1; ; spins++ {
