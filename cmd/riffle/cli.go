@@ -19,6 +19,7 @@ import (
 type cli struct {
 	Detect  detectCmd  `cmd:"" help:"Find objects in photos."`
 	Serve   serveCmd   `cmd:"" help:"Answer HTTP requests with the objects in their photos."`
+	Video   videoCmd   `cmd:"" help:"Follow objects before cameras and in video files."`
 	Health  healthCmd  `cmd:"" help:"Ask a running service whether it takes requests."`
 	Eval    evalCmd    `cmd:"" help:"Score a model on labelled photos: COCO's twelve numbers."`
 	Bench   benchCmd   `cmd:"" help:"Time a network on this machine."`

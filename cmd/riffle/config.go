@@ -28,7 +28,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	if path == "" {
 		return nil
 	}
-	r, err := readConfig(path, serveNode(ctx.Model))
+	r, _, err := readConfig(path, commandNode(ctx.Model, "serve")) // health reads the same file
 	if err != nil {
 		return err
 	}
@@ -36,10 +36,10 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	return nil
 }
 
-// serveNode is the command that the file is for; health reads the same file.
-func serveNode(app *kong.Application) *kong.Node {
+// commandNode is the command of a name, nil if there is none.
+func commandNode(app *kong.Application, name string) *kong.Node {
 	for _, n := range app.Children {
-		if n.Name == "serve" {
+		if n.Name == name {
 			return n
 		}
 	}
@@ -74,6 +74,26 @@ func (v configValues) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 	}
 	return v[flag.Name], nil
 }
+
+// videoConfigFile is --config of video: its flags, and the section "cameras".
+type videoConfigFile string
+
+// BeforeResolve is as configFile's.
+func (videoConfigFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
+	path := string(ctx.FlagValue(trace.Flag).(videoConfigFile))
+	if path == "" {
+		return nil
+	}
+	r, _, err := readConfig(path, commandNode(ctx.Model, "video"), camerasSection)
+	if err != nil {
+		return err
+	}
+	ctx.AddResolver(r)
+	return nil
+}
+
+// camerasSection is read by package video.
+const camerasSection = "cameras"
 
 // envName is the environment variable that sets the flag, "" if none does.
 func envName(flag *kong.Flag) string {
@@ -123,44 +143,53 @@ func trimAll(words []string, prefix string) []string {
 }
 
 // readConfig reads the file and holds every key and value against the flags of
-// the command, so that a mistake is reported with its line.
-func readConfig(path string, node *kong.Node) (configValues, error) {
+// the command, so that a mistake is reported with its line. Sections are keys that
+// are no flags; their values are handed back unread.
+func readConfig(path string, node *kong.Node, sections ...string) (configValues, map[string]*yaml.Node, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("configuration file %s: %w", path, fileError(err))
+		return nil, nil, fmt.Errorf("configuration file %s: %w", path, fileError(err))
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return nil, fmt.Errorf("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, nil, fmt.Errorf("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	values := configValues{}
+	values, found := configValues{}, map[string]*yaml.Node{}
 	if len(doc.Content) == 0 {
-		return values, nil // empty, or only comments
+		return values, found, nil // empty, or only comments
 	}
 	root := doc.Content[0]
 	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
-		return values, nil
+		return values, found, nil
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("%s:%d: want \"name: value\" lines", path, root.Line)
+		return nil, nil, fmt.Errorf("%s:%d: want \"name: value\" lines", path, root.Line)
 	}
 	names, flags := configKeys(node)
+	names = append(names, sections...)
 	for i := 0; i < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
+		if slices.Contains(sections, key.Value) && found[key.Value] == nil {
+			found[key.Value] = value
+			continue
+		}
 		flag := flags[key.Value]
+		if flag == nil && found[key.Value] != nil {
+			return nil, nil, fmt.Errorf("%s:%d: key %q stands here a second time", path, key.Line, key.Value)
+		}
 		if flag == nil {
-			return nil, fmt.Errorf("%s:%d: unknown key %q%s", path, key.Line, key.Value, nearest.Hint(key.Value, names))
+			return nil, nil, fmt.Errorf("%s:%d: unknown key %q%s", path, key.Line, key.Value, nearest.Hint(key.Value, names))
 		}
 		if _, twice := values[key.Value]; twice {
-			return nil, fmt.Errorf("%s:%d: key %q stands here a second time", path, key.Line, key.Value)
+			return nil, nil, fmt.Errorf("%s:%d: key %q stands here a second time", path, key.Line, key.Value)
 		}
 		v, err := configValue(flag, value)
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %s: %w", path, value.Line, key.Value, err)
+			return nil, nil, fmt.Errorf("%s:%d: %s: %w", path, value.Line, key.Value, err)
 		}
 		values[key.Value] = v
 	}
-	return values, nil
+	return values, found, nil
 }
 
 // configValue takes what the flag would take on the command line: one value, or

@@ -1,0 +1,242 @@
+//go:build opencv
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
+
+	"riffle/detector"
+	"riffle/internal/nearest"
+	"riffle/video"
+	"riffle/video/mqtt"
+	"riffle/video/opencv"
+)
+
+// Run is called by kong.
+func (c *videoCmd) Run(std stdio, parsed *kong.Context) (err error) {
+	cameras, err := c.cameras(parsed)
+	if err != nil {
+		return usageError{err}
+	}
+	d, err := c.detector(cameras)
+	if err != nil {
+		return err
+	}
+	if err := knownLabels(cameras, d.Info().Classes); err != nil {
+		return usageError{err}
+	}
+	library, err := opencv.New()
+	if err != nil {
+		return err
+	}
+	log := c.logger(std.err)
+	for _, s := range strayVariables(parsed.Model, os.Environ()) {
+		log.Warn().Msg(s)
+	}
+	cfg := video.Config{
+		Cameras: cameras, Detector: d, Library: library, Log: log,
+		Snapshots: c.Snapshots, KeepSnapshots: c.MQTT != "", HTTP: c.HTTP, Stall: c.Stall,
+	}
+	if c.Benchmark {
+		cfg.Benchmark = std.err
+	}
+	if c.Events != "" {
+		w, closeEvents, err := c.events(std.out)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, closeEvents()) }()
+		cfg.Sinks = append(cfg.Sinks, video.NewLines(w))
+	}
+	if c.MQTT != "" {
+		broker, err := mqtt.New(mqtt.Config{
+			Broker: c.MQTT, Username: c.MQTTUsername, Password: c.MQTTPassword, Topic: c.MQTTTopic, Discovery: c.MQTTDiscovery,
+			Version: shortVersion(), Cameras: cameras, Log: log,
+		})
+		if err != nil {
+			return err
+		}
+		defer broker.Close()
+		cfg.Sinks = append(cfg.Sinks, broker)
+	}
+	runner, err := video.New(cfg)
+	if err != nil {
+		return err
+	}
+	if a := runner.Addr(); a != "" {
+		log.Info().Str("addr", a).Msg("live page")
+	}
+	signal.Ignore(syscall.SIGPIPE) // whoever reads the log may go; events say so themselves
+	defer signal.Reset(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the next signal ends the process at once
+	return runner.Run(ctx)
+}
+
+// cameras are those of the configuration file, or else of the command line. One
+// source on the command line takes the place of the only camera's in the file.
+func (c *videoCmd) cameras(parsed *kong.Context) ([]video.Camera, error) {
+	base := video.Camera{
+		Out: c.Out, Codec: c.Codec, Labels: c.Labels, Threshold: c.Threshold, After: c.After,
+		Motion: video.MotionGate{Share: c.MotionPart, Hold: c.MotionHold},
+	}
+	list, err := c.fromFile(parsed, base)
+	if err != nil {
+		return nil, err
+	}
+	if list != nil && len(c.Sources) > 0 {
+		if len(list) > 1 || len(c.Sources) > 1 {
+			return nil, fmt.Errorf("%d sources on the command line, and %d cameras in %s: one of each can be put together", len(c.Sources), len(list), c.Config)
+		}
+		return list, nil
+	}
+	for _, s := range c.Sources {
+		cam := base
+		cam.Source = s
+		c.choose(&cam, video.Asked{})
+		source, err := video.ParseSource(s)
+		if err != nil {
+			return nil, err
+		}
+		cam.Name = source.Name()
+		for n := 2; slices.ContainsFunc(list, func(o video.Camera) bool { return o.Name == cam.Name }); n++ {
+			cam.Name = source.Name() + "-" + strconv.Itoa(n)
+		}
+		list = append(list, cam)
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%s names no cameras, and neither does the command line", c.Config)
+	}
+	if len(list) > 1 && c.Out != "" {
+		return nil, errors.New("--out is one file: give each camera its own in the configuration file")
+	}
+	return list, nil
+}
+
+func (c *videoCmd) fromFile(parsed *kong.Context, base video.Camera) ([]video.Camera, error) {
+	if c.Config == "" {
+		return nil, nil
+	}
+	path := string(c.Config)
+	_, sections, err := readConfig(path, parsed.Selected(), camerasSection)
+	if err != nil {
+		return nil, err
+	}
+	var section *yaml.Node
+	if section = sections[camerasSection]; section == nil {
+		return nil, nil
+	}
+	if len(c.Sources) == 1 {
+		base.Source = c.Sources[0]
+	}
+	list, err := video.Cameras(section, base, func(cam *video.Camera, asked video.Asked) {
+		if len(c.Sources) == 1 {
+			cam.Source = c.Sources[0]
+		}
+		c.choose(cam, asked)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s:%w", path, err)
+	}
+	return list, nil
+}
+
+// choose settles what depends on the source where nobody says: files are looked
+// at frame by frame, cameras while something moves.
+func (c *videoCmd) choose(cam *video.Camera, asked video.Asked) {
+	source, err := video.ParseSource(cam.Source)
+	file := err == nil && source.Kind == video.File
+	pick := func(def bool, choices ...*bool) bool {
+		for _, v := range choices {
+			if v != nil {
+				return *v
+			}
+		}
+		return def
+	}
+	cam.EveryFrame = pick(file, asked.EveryFrame, c.EveryFrame)
+	cam.Motion.On = pick(!file, asked.Motion, c.Motion)
+}
+
+// detector is shared by all cameras: it is asked for what any of them wants.
+func (c *videoCmd) detector(cameras []video.Camera) (*detector.Detector, error) {
+	q := detector.Query{Threshold: 1}
+	all := false
+	for _, cam := range cameras {
+		q.Threshold = min(q.Threshold, video.LowestScore(cam.Threshold))
+		all = all || len(cam.Labels) == 0
+		for _, l := range cam.Labels {
+			if !slices.Contains(q.Labels, l) {
+				q.Labels = append(q.Labels, l)
+			}
+		}
+	}
+	if all {
+		q.Labels = nil
+	}
+	procs := runtime.GOMAXPROCS(0)
+	o := detector.Options{Threads: c.Threads, Workers: c.Workers, Query: q}
+	if o.Workers == 0 {
+		o.Workers = min(len(cameras), procs)
+	}
+	if o.Threads == 0 {
+		o.Threads = min(maxThreads, max(1, procs/o.Workers))
+	}
+	d, err := openDetector(c.Model, o)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// events opens what --events names.
+func (c *videoCmd) events(stdout io.Writer) (io.Writer, func() error, error) {
+	if c.Events == "-" {
+		return stdout, func() error { return nil }, nil
+	}
+	f, err := os.OpenFile(c.Events, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--events %s: %w", c.Events, fileError(err))
+	}
+	return f, f.Close, nil
+}
+
+// knownLabels holds all labels against the model's.
+func knownLabels(cameras []video.Camera, classes []detector.Class) error {
+	var names []string
+	for _, cl := range classes {
+		names = append(names, cl.Name)
+	}
+	check := func(where string, labels []string) error {
+		for _, l := range labels {
+			if !slices.Contains(names, l) {
+				return fmt.Errorf("camera %s: the model knows no %q%s", where, l, nearest.Hint(l, names))
+			}
+		}
+		return nil
+	}
+	var errs []error
+	for _, cam := range cameras {
+		errs = append(errs, check(cam.Name, cam.Labels))
+		for _, z := range cam.Zones {
+			errs = append(errs, check(cam.Name+", zone "+z.Name, z.Labels))
+		}
+		for _, l := range cam.Lines {
+			errs = append(errs, check(cam.Name+", line "+l.Name, l.Labels))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,319 @@
+package video
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"riffle/detector"
+	"riffle/scene"
+	"riffle/track"
+)
+
+// timing is when a camera is given up and tried again.
+type timing struct {
+	open, stall     time.Duration
+	retry, retryMax time.Duration
+}
+
+// camera is one source and all that is known of it.
+type camera struct {
+	name    string
+	cfg     *Camera
+	source  Source
+	every   bool
+	lib     Library
+	detect  Detector
+	log     zerolog.Logger
+	metrics *metrics
+	stages  *stages
+	timing  timing
+
+	frames  *frames
+	box     *mailbox
+	results chan *result
+	stuck   atomic.Int32
+	readers sync.WaitGroup
+
+	// Of the capturing goroutine.
+	lostSince time.Time
+	everUp    bool
+	expected  int // frames of a file
+	began     time.Time
+	number    int
+	isUp      atomic.Bool
+
+	// Of the looking goroutine.
+	gate          *gate
+	tracker       *track.Tracker
+	watcher       *scene.Watcher
+	wanted        map[string]bool
+	labels        []string // by class number of the tracker
+	classes       map[string]int
+	width, height int
+	found         []detector.Detection
+	seen          []track.Observation
+	motion        bool
+	at            time.Duration // of the last frame
+
+	out *output
+}
+
+// Detector is what a camera needs of [detector.Detector]. Callers wait for it in
+// the order in which they came; since a camera has one frame in work at most,
+// cameras take turns.
+type Detector interface {
+	DetectFrame(ctx context.Context, f detector.Frame, dst []detector.Detection) (detector.Result, error)
+}
+
+// result is a frame that was looked at.
+type result struct {
+	frame   *frame // nil at the end of all
+	objects []scene.Object
+	events  []scene.Event
+	ended   []int
+	state   State
+	motion  int // 1 began, -1 ended
+	looked  bool
+}
+
+// deliver gives a captured frame its time and leaves it in the mailbox.
+func (c *camera) deliver(ctx context.Context, f *frame, position int) {
+	c.stages.add(stageCapture, f.took)
+	c.metrics.captured.WithLabelValues(c.name).Inc()
+	f.number = c.number
+	c.number++
+	if c.began.IsZero() {
+		c.began = f.wall
+	}
+	f.at = f.wall.Sub(c.began)
+	if c.source.Kind == File {
+		fps := f.fps
+		if !(fps > 0) {
+			fps = assumedFPS
+		}
+		f.at = time.Duration(float64(position) / fps * float64(time.Second))
+		if !c.every { // played at its own pace, as a camera would send it
+			if early := f.at - time.Since(c.began); early > 0 {
+				select {
+				case <-ctx.Done():
+				case <-time.After(early):
+				}
+			}
+			f.wall = time.Now()
+		}
+	}
+	if back := c.box.put(ctx, f); back != nil {
+		c.frames.put(back)
+		if ctx.Err() != nil {
+			return
+		}
+		c.stages.dropped.Add(1)
+		c.metrics.dropped.WithLabelValues(c.name).Inc()
+	}
+}
+
+// assumedFPS is of files that do not say.
+const assumedFPS = 25
+
+func (c *camera) setUp(up bool) {
+	c.isUp.Store(up)
+	v := 0.0
+	if up {
+		v = 1
+	}
+	c.metrics.up.WithLabelValues(c.name).Set(v)
+	_ = c.out.cameraUp(up) // a sink that fails does so again with the next frame
+}
+
+// look takes frames from the mailbox until there are no more, and passes them on
+// to the output with what was seen.
+func (c *camera) look(ctx context.Context) error {
+	defer close(c.results)
+	for {
+		start := time.Now()
+		f := c.box.take(ctx)
+		if f == nil {
+			c.results <- c.last()
+			return nil
+		}
+		c.stages.add(stageIdle, time.Since(start))
+		r, err := c.one(ctx, f)
+		if err != nil {
+			c.frames.put(f)
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("camera %s: %w", c.name, err)
+		}
+		start = time.Now()
+		c.results <- r
+		c.stages.add(stageBlocked, time.Since(start))
+	}
+}
+
+// one looks at a frame.
+func (c *camera) one(ctx context.Context, f *frame) (*result, error) {
+	view := f.pic.Frame()
+	if err := view.Check(); err != nil {
+		return nil, err
+	}
+	c.resized(view.Width, view.Height)
+	c.at = f.at
+	r := &result{frame: f}
+	if c.passes(f, r) {
+		r.looked = true
+		if err := c.detections(ctx, view); err != nil {
+			return nil, err
+		}
+	}
+	start := time.Now()
+	var tracks []track.Track
+	if r.looked {
+		tracks = c.tracker.Update(f.at, c.seen)
+		for _, e := range c.tracker.Ended() {
+			r.ended = append(r.ended, e.ID)
+		}
+	} else {
+		tracks = c.tracker.Still(f.at)
+	}
+	for i := range tracks {
+		r.objects = append(r.objects, c.object(&tracks[i]))
+	}
+	r.events = slices.Clone(c.watcher.Update(f.at, view.Width, view.Height, r.objects, r.ended))
+	r.state = c.state()
+	c.stages.add(stageTrack, time.Since(start))
+	c.stages.looked.Add(1)
+	c.metrics.looked.WithLabelValues(c.name).Inc()
+	return r, nil
+}
+
+// last ends all objects.
+func (c *camera) last() *result {
+	r := &result{}
+	for _, t := range c.tracker.Flush() {
+		r.ended = append(r.ended, t.ID)
+	}
+	r.events = slices.Clone(c.watcher.Flush(c.at))
+	r.state = c.state()
+	return r
+}
+
+// passes asks the motion gate and notes when motion begins and ends.
+func (c *camera) passes(f *frame, r *result) bool {
+	if c.gate == nil {
+		return true
+	}
+	start := time.Now()
+	pass := c.gate.pass(f.pic, f.at)
+	c.stages.add(stageMotion, time.Since(start))
+	if c.gate.open != c.motion {
+		c.motion = c.gate.open
+		r.motion = -1
+		if c.motion {
+			r.motion = 1
+		}
+	}
+	if !pass {
+		c.stages.still.Add(1)
+		c.metrics.still.WithLabelValues(c.name).Inc()
+	}
+	return pass
+}
+
+// detections fills c.seen with what this camera wants of what the detector finds.
+func (c *camera) detections(ctx context.Context, view detector.Frame) error {
+	found, err := c.detect.DetectFrame(ctx, view, c.found[:0])
+	if err != nil {
+		return err
+	}
+	c.found = found.Detections
+	c.stages.add(stageWait, found.Timing.Wait)
+	c.stages.add(stageDetect, found.Timing.Total())
+	c.metrics.detect.WithLabelValues(c.name).Observe(found.Timing.Total().Seconds())
+	c.metrics.wait.WithLabelValues(c.name).Observe(found.Timing.Wait.Seconds())
+	c.seen = c.seen[:0]
+	for i := range c.found {
+		d := &c.found[i]
+		if c.wanted != nil && !c.wanted[d.Label] || float64(d.Score) < LowestScore(c.cfg.Threshold) {
+			continue
+		}
+		class, ok := c.classes[d.Label]
+		if !ok {
+			class = len(c.labels)
+			c.classes[d.Label] = class
+			c.labels = append(c.labels, d.Label)
+		}
+		b := d.Box
+		c.seen = append(c.seen, track.Observation{
+			Box:   track.Box{X1: float64(b.X1), Y1: float64(b.Y1), X2: float64(b.X2), Y2: float64(b.Y2)},
+			Class: class, Score: float64(d.Score),
+		})
+	}
+	return nil
+}
+
+// What the tracker takes of detections, as shares of the threshold, which is for
+// new objects: known ones may be carried on by less.
+const (
+	sureShare   = 0.8
+	unsureShare = 0.4
+)
+
+// resized follows a change of resolution.
+func (c *camera) resized(width, height int) {
+	if c.width == width && c.height == height {
+		return
+	}
+	if c.width > 0 {
+		c.log.Warn().Int("width", width).Int("height", height).Msgf("resolution changed from %d x %d", c.width, c.height)
+		c.metrics.resized.WithLabelValues(c.name).Inc()
+		c.tracker.Rescale(float64(width)/float64(c.width), float64(height)/float64(c.height))
+	}
+	c.width, c.height = width, height
+}
+
+func (c *camera) object(t *track.Track) scene.Object {
+	w, h := float64(c.width), float64(c.height)
+	return scene.Object{
+		ID: t.ID, Label: c.labels[t.Class], Score: t.Score, Seen: t.Seen, First: t.First, Last: t.Last,
+		Box: [4]float64{clamp(t.Box.X1, w), clamp(t.Box.Y1, h), clamp(t.Box.X2, w), clamp(t.Box.Y2, h)},
+	}
+}
+
+func (c *camera) state() State {
+	s := State{Motion: c.gate == nil || c.motion, Objects: map[string]int{}}
+	for _, o := range c.watcher.Present() {
+		s.Objects[o.Label]++
+	}
+	for i := range c.cfg.Zones {
+		s.Zones = append(s.Zones, c.watcher.Inside(i))
+	}
+	for _, n := range c.watcher.Counts() {
+		s.Lines = append(s.Lines, LineCount(n))
+	}
+	return s
+}
+
+func (s *State) equal(o *State) bool {
+	return s.Motion == o.Motion && maps.Equal(s.Objects, o.Objects) && slices.Equal(s.Lines, o.Lines) &&
+		slices.EqualFunc(s.Zones, o.Zones, func(a, b map[string]int) bool { return maps.Equal(a, b) })
+}
+
+func clamp(v, limit float64) float64 { return min(max(v, 0), limit) }
+
+// rectangle rounds an object's box to pixels.
+func rectangle(o *scene.Object) image.Rectangle {
+	return image.Rect(int(round(o.Box[0], 1)), int(round(o.Box[1], 1)), int(round(o.Box[2], 1)), int(round(o.Box[3], 1)))
+}
+
+// LowestScore is the score of the least sure detections that a camera with a
+// threshold makes use of.
+func LowestScore(threshold float64) float64 { return threshold * unsureShare }

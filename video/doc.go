@@ -1,0 +1,12 @@
+// Package video is the camera loop: frames in, numbered objects and events out.
+//
+// Each camera has three goroutines and one frame in flight in each. One captures
+// and leaves the newest frame in a mailbox of one, so that a slow detector never
+// works through a queue of old ones; one looks, that is asks the motion gate and
+// the detector and follows objects; one draws, writes, and tells what happened.
+// Frames go around between them and are never copied or allocated anew.
+//
+// All that touches a video library stands behind [Library]; package
+// riffle/video/opencv is one. So this package needs no cgo, and its tests run
+// with cameras that fail on command.
+package video

@@ -1,0 +1,110 @@
+package video
+
+import (
+	"encoding/json"
+	"io"
+	"sync"
+	"time"
+
+	"riffle/scene"
+)
+
+// Event is what is told of a camera: one JSON object a line. These names are a
+// contract.
+type Event struct {
+	Event     string     `json:"event"` // a scene.Kind, or "camera_up", "camera_down", "motion_start", "motion_end"
+	Camera    string     `json:"camera"`
+	Time      time.Time  `json:"time"`     // when the frame was captured
+	Position  float64    `json:"position"` // seconds, in the file or since the start
+	Frame     int        `json:"frame"`    // of the source, from 0
+	ID        int        `json:"id,omitempty"`
+	Label     string     `json:"label,omitempty"`
+	Score     float64    `json:"score,omitempty"`
+	Box       *[4]int    `json:"box,omitempty"` // x_min, y_min, x_max, y_max in pixels
+	Zone      string     `json:"zone,omitempty"`
+	Line      string     `json:"line,omitempty"`
+	Direction string     `json:"direction,omitempty"` // "in" or "out"
+	Stayed    *float64   `json:"stayed,omitempty"`    // seconds
+	Counts    *LineCount `json:"counts,omitempty"`    // of the line, so far
+	Snapshot  string     `json:"snapshot,omitempty"`  // file
+	Text      string     `json:"text"`                // the same for people
+}
+
+// LineCount is how often a line was crossed.
+type LineCount struct {
+	In  int `json:"in"`
+	Out int `json:"out"`
+}
+
+// State is how things are at a camera.
+type State struct {
+	Motion  bool
+	Objects map[string]int   // by label
+	Zones   []map[string]int // by zone and label
+	Lines   []LineCount
+}
+
+// Sink takes what is told. Calls come from several goroutines, one for each
+// camera, and should not block for long.
+type Sink interface {
+	Event(e *Event) error
+	// State is called when something in it has changed.
+	State(camera string, s *State)
+	// Snapshot is the best picture of an object that has gone.
+	Snapshot(camera, label string, jpeg []byte)
+}
+
+// Lines is a Sink that writes events as lines of JSON.
+type Lines struct {
+	mu  sync.Mutex
+	enc *json.Encoder
+}
+
+// NewLines makes one.
+func NewLines(w io.Writer) *Lines {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return &Lines{enc: enc}
+}
+
+// Event writes a line at once.
+func (l *Lines) Event(e *Event) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.enc.Encode(e)
+}
+
+// State does nothing.
+func (*Lines) State(string, *State) {}
+
+// Snapshot does nothing.
+func (*Lines) Snapshot(string, string, []byte) {}
+
+// told makes an event of what a scene tells.
+func told(e *scene.Event, f *frame, camera string) *Event {
+	o := &e.Object
+	out := &Event{
+		Event: string(e.Kind), Camera: camera, Time: f.wall, Position: seconds(e.At), Frame: f.number,
+		ID: o.ID, Label: o.Label, Score: round(o.Score, 1e3), Box: &[4]int{}, Text: e.String(),
+	}
+	for i, v := range o.Box {
+		out.Box[i] = int(round(v, 1))
+	}
+	switch e.Kind {
+	case scene.ZoneEnter:
+		out.Zone = e.Place
+	case scene.ZoneLeave:
+		out.Zone = e.Place
+		s := seconds(e.Stayed)
+		out.Stayed = &s
+	case scene.ObjectEnd:
+		s := seconds(e.Stayed)
+		out.Stayed = &s
+	case scene.LineCross:
+		out.Line, out.Direction = e.Place, "out"
+		if e.Inward {
+			out.Direction = "in"
+		}
+	}
+	return out
+}

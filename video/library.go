@@ -1,0 +1,75 @@
+package video
+
+import (
+	"image"
+	"image/color"
+
+	"riffle/detector"
+)
+
+// Library captures, writes and draws.
+type Library interface {
+	// Open begins to read a source. It may block for long, and is given up if so.
+	Open(s Source) (Capture, error)
+	NewPicture() Picture
+	NewMotion() Motion
+	// NewWriter makes a video file; codec is a FOURCC or "" for what suits the
+	// file's ending.
+	NewWriter(path, codec string, fps float64, width, height int) (Writer, error)
+}
+
+// Capture is an open source.
+type Capture interface {
+	// Read waits for the next frame. Its error is io.EOF where the source ends or
+	// does not say why there is none.
+	Read(into Picture) error
+	FPS() float64 // as the source says; 0 if it does not
+	Frames() int  // of a file, if known, else 0
+	Close()
+}
+
+// Picture is a frame in the library's memory. It is used by one goroutine at a
+// time.
+type Picture interface {
+	// Frame is a view of the pixels, valid until the picture changes.
+	Frame() detector.Frame
+	Draw(o *Overlay)
+	JPEG(quality int) ([]byte, error)
+	Close()
+}
+
+// Motion compares pictures with those before.
+type Motion interface {
+	// Moved is the share of the picture, 0 to 1, that is not background.
+	Moved(p Picture) float64
+	Close()
+}
+
+// Writer is a video file. Pictures of another size than the file's are fitted in.
+type Writer interface {
+	Write(p Picture) error
+	Close() error
+}
+
+// Overlay is what is drawn over a frame.
+type Overlay struct {
+	Marks   []Mark
+	Shapes  []Shape
+	Caption string
+}
+
+// Mark is a box with a label.
+type Mark struct {
+	Box    image.Rectangle
+	Text   string
+	Colour color.RGBA
+	Faint  bool // foretold, not seen
+}
+
+// Shape is a zone, closed, or a line.
+type Shape struct {
+	Points []image.Point
+	Text   string
+	Colour color.RGBA
+	Closed bool
+}

@@ -1,0 +1,293 @@
+package mqtt
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/rs/zerolog"
+
+	"riffle/video"
+)
+
+// Config is where to tell what.
+type Config struct {
+	Broker             string // tcp://host:1883, ssl://host:8883, ws://, wss://
+	Username, Password string
+	Topic              string // first part of all topics, default "riffle"
+	Discovery          string // Home Assistant's, "" for none
+	Version            string
+	Cameras            []video.Camera
+	Log                zerolog.Logger
+}
+
+// Client is a [video.Sink]. It never blocks a camera: while the broker cannot be
+// reached events are lost, and states are told when it is back.
+type Client struct {
+	cfg   Config
+	paho  paho.Client
+	queue chan message
+	done  chan struct{}
+	wait  sync.WaitGroup
+
+	mu        sync.Mutex
+	lost      bool // said in the log
+	announced []message
+	known     map[string]bool   // announced topics
+	retained  map[string]string // last states by topic, told again to a new connection
+	order     []string
+	dropped   int
+}
+
+type message struct {
+	topic  string
+	data   []byte
+	retain bool
+}
+
+const (
+	qos        = 1
+	queueLimit = 512
+	grace      = 2 * time.Second // to tell the rest at the end
+	retryEvery = 5 * time.Second
+)
+
+// New begins to connect; a broker that is not there yet is no error.
+func New(cfg Config) (*Client, error) {
+	if cfg.Topic == "" {
+		cfg.Topic = "riffle"
+	}
+	u, err := url.Parse(cfg.Broker)
+	if err != nil || u.Host == "" || !slices.Contains([]string{"tcp", "mqtt", "ssl", "tls", "mqtts", "ws", "wss"}, u.Scheme) {
+		return nil, errors.New("MQTT broker: want an address such as tcp://localhost:1883 or ssl://host:8883")
+	}
+	for _, t := range []string{cfg.Topic, cfg.Discovery} {
+		if strings.ContainsAny(t, "+#\x00") || strings.HasPrefix(t, "/") || strings.HasSuffix(t, "/") {
+			return nil, fmt.Errorf("MQTT topic %q: must be free of + and # and not begin or end with /", t)
+		}
+	}
+	if cfg.Username == "" && u.User != nil {
+		cfg.Username = u.User.Username()
+		cfg.Password, _ = u.User.Password()
+	}
+	u.User = nil
+	c := &Client{cfg: cfg, queue: make(chan message, queueLimit), done: make(chan struct{}), known: map[string]bool{}, retained: map[string]string{}}
+	id := make([]byte, 6)
+	_, _ = rand.Read(id)
+	o := paho.NewClientOptions().
+		AddBroker(u.String()).
+		SetClientID("riffle-"+hex.EncodeToString(id)).
+		SetUsername(cfg.Username).SetPassword(cfg.Password).
+		SetWill(c.topic("status"), offline, qos, true).
+		SetConnectRetry(true).SetConnectRetryInterval(retryEvery).
+		SetAutoReconnect(true).SetMaxReconnectInterval(30*time.Second).
+		SetConnectTimeout(10*time.Second).SetWriteTimeout(10*time.Second).SetPingTimeout(5*time.Second).SetKeepAlive(20*time.Second).
+		SetOrderMatters(false).SetCleanSession(true).
+		SetOnConnectHandler(c.connected).
+		SetConnectionLostHandler(func(_ paho.Client, err error) { c.failing(err) })
+	c.paho = paho.NewClient(o)
+	c.announce()
+	first := c.paho.Connect()
+	c.wait.Go(c.publish)
+	c.wait.Go(func() {
+		select {
+		case <-first.Done():
+		case <-c.done:
+		case <-time.After(retryEvery):
+			c.failing(errors.New("no connection yet"))
+		}
+	})
+	return c, nil
+}
+
+const (
+	online  = "online"
+	offline = "offline"
+)
+
+func (c *Client) topic(parts ...string) string {
+	return c.cfg.Topic + "/" + strings.Join(parts, "/")
+}
+
+// failing says once that the broker cannot be reached.
+func (c *Client) failing(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.lost {
+		c.lost = true
+		c.cfg.Log.Warn().Err(err).Msg("MQTT broker cannot be reached; trying until it can")
+	}
+}
+
+// connected tells a new connection everything that is retained.
+func (c *Client) connected(client paho.Client) {
+	c.mu.Lock()
+	say := c.lost
+	c.lost = false
+	dropped := c.dropped
+	c.dropped = 0
+	c.mu.Unlock()
+	c.cfg.Log.Info().Bool("again", say).Int("events_lost", dropped).Msg("MQTT broker is connected")
+	if c.cfg.Discovery != "" {
+		client.Subscribe(c.cfg.Discovery+"/status", qos, func(_ paho.Client, m paho.Message) {
+			if string(m.Payload()) == online { // Home Assistant has started
+				c.tellAll()
+			}
+		})
+	}
+	c.tellAll()
+}
+
+// tellAll publishes discovery, states and that riffle is there.
+func (c *Client) tellAll() {
+	c.mu.Lock()
+	all := slices.Clone(c.announced)
+	for _, t := range c.order {
+		all = append(all, message{t, []byte(c.retained[t]), true})
+	}
+	c.mu.Unlock()
+	for _, m := range append(all, message{c.topic("status"), []byte(online), true}) {
+		c.send(m)
+	}
+}
+
+// send queues a message for the publishing goroutine.
+func (c *Client) send(m message) {
+	if c.paho.IsConnectionOpen() {
+		select {
+		case c.queue <- m:
+			return
+		default:
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !m.retain {
+		c.dropped++
+	}
+}
+
+// keep sends a state if it is new, and remembers it.
+func (c *Client) keep(topic, value string) {
+	c.mu.Lock()
+	old, ok := c.retained[topic]
+	if !ok {
+		c.order = append(c.order, topic)
+	}
+	c.retained[topic] = value
+	c.mu.Unlock()
+	if !ok || old != value {
+		c.send(message{topic, []byte(value), true})
+	}
+}
+
+func (c *Client) publish() {
+	for {
+		select {
+		case m := <-c.queue:
+			c.paho.Publish(m.topic, qos, m.retain, m.data).WaitTimeout(grace)
+		case <-c.done:
+			return
+		}
+	}
+}
+
+// Event publishes an event, and what it says of the camera's state.
+func (c *Client) Event(e *video.Event) error {
+	switch e.Event {
+	case "camera_up":
+		c.keep(c.topic(e.Camera, "status"), online)
+	case "camera_down":
+		c.keep(c.topic(e.Camera, "status"), offline)
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	c.send(message{topic: c.topic(e.Camera, "events"), data: data})
+	return nil
+}
+
+// State publishes what has changed.
+func (c *Client) State(camera string, s *video.State) {
+	cam := c.camera(camera)
+	if cam == nil {
+		return
+	}
+	if cam.Motion.On {
+		c.keep(c.topic(camera, "motion"), onOff(s.Motion))
+	}
+	for label := range s.Objects {
+		c.label(cam, label)
+	}
+	for _, label := range c.labels(camera) {
+		c.keep(c.topic(camera, "objects", part(label)), fmt.Sprint(s.Objects[label]))
+	}
+	for i, z := range cam.Zones {
+		c.keep(c.topic(camera, "zones", z.Name), onOff(len(s.Zones[i]) > 0))
+		c.keep(c.topic(camera, "zones", z.Name, "objects"), asJSON(s.Zones[i]))
+	}
+	for i, l := range cam.Lines {
+		c.keep(c.topic(camera, "lines", l.Name), asJSON(s.Lines[i]))
+	}
+}
+
+// Snapshot publishes a picture. It is not told again: it may be large.
+func (c *Client) Snapshot(camera, label string, jpeg []byte) {
+	if cam := c.camera(camera); cam != nil {
+		c.label(cam, label)
+		c.send(message{c.topic(camera, "snapshot", part(label)), jpeg, true})
+	}
+}
+
+// Close says that riffle is gone and ends the connection.
+func (c *Client) Close() {
+	for i := range c.cfg.Cameras {
+		c.keep(c.topic(c.cfg.Cameras[i].Name, "status"), offline)
+	}
+	end := time.Now().Add(grace)
+	for len(c.queue) > 0 && time.Now().Before(end) && c.paho.IsConnectionOpen() {
+		time.Sleep(5 * time.Millisecond)
+	}
+	close(c.done)
+	c.wait.Wait()
+	if c.paho.IsConnectionOpen() {
+		c.paho.Publish(c.topic("status"), qos, true, offline).WaitTimeout(grace)
+	}
+	c.paho.Disconnect(250)
+}
+
+func (c *Client) camera(name string) *video.Camera {
+	for i := range c.cfg.Cameras {
+		if c.cfg.Cameras[i].Name == name {
+			return &c.cfg.Cameras[i]
+		}
+	}
+	return nil
+}
+
+func onOff(v bool) string {
+	if v {
+		return "ON"
+	}
+	return "OFF"
+}
+
+func asJSON(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // maps of numbers
+	}
+	return string(data)
+}
+
+// part is a label as a part of a topic.
+func part(label string) string { return strings.ReplaceAll(label, " ", "_") }
