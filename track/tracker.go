@@ -21,8 +21,10 @@ type Options struct {
 	// that from which it may be a new one. Below Sure it may carry on only an
 	// object seen in the last frame.
 	Sure, Begin float64
-	// Hits are the detections after which an object is believed and numbered.
-	Hits int
+	// Hits are the detections after which an object is believed and numbered, if
+	// Settle has passed since the first.
+	Hits   int
+	Settle time.Duration
 	// Keep is how long an unseen object is waited for. It is waited for at least
 	// MissedFrames frames, should frames be few.
 	Keep         time.Duration
@@ -30,7 +32,7 @@ type Options struct {
 }
 
 // DefaultOptions suit detectors whose scores are meant to be cut at 0.3 or 0.4.
-var DefaultOptions = Options{Sure: 0.35, Begin: 0.4, Hits: 3, Keep: 2 * time.Second, MissedFrames: 5}
+var DefaultOptions = Options{Sure: 0.35, Begin: 0.4, Hits: 3, Settle: 300 * time.Millisecond, Keep: 2 * time.Second, MissedFrames: 5}
 
 func (o Options) withDefaults() Options {
 	set := func(v *float64, def float64) {
@@ -43,6 +45,9 @@ func (o Options) withDefaults() Options {
 	set(&o.Begin, d.Begin)
 	if o.Hits == 0 {
 		o.Hits = d.Hits
+	}
+	if o.Settle == 0 {
+		o.Settle = d.Settle
 	}
 	if o.Keep == 0 {
 		o.Keep = d.Keep
@@ -266,7 +271,7 @@ func (t *Tracker) end() {
 		if !o.Seen {
 			o.Box = o.box
 		}
-		if o.ID == 0 && o.Hits >= t.o.Hits {
+		if o.ID == 0 && o.Hits >= t.o.Hits && t.now-o.First >= t.o.Settle {
 			t.lastID++
 			o.ID = t.lastID
 		}

@@ -39,6 +39,7 @@ type camera struct {
 	frames  *frames
 	box     *mailbox
 	results chan *result
+	fail    func(error) // ends the run
 	stuck   atomic.Int32
 	readers sync.WaitGroup
 
@@ -130,7 +131,9 @@ func (c *camera) setUp(up bool) {
 		v = 1
 	}
 	c.metrics.up.WithLabelValues(c.name).Set(v)
-	_ = c.out.cameraUp(up) // a sink that fails does so again with the next frame
+	if err := c.out.cameraUp(up); err != nil {
+		c.fail(err)
+	}
 }
 
 // look takes frames from the mailbox until there are no more, and passes them on
@@ -304,7 +307,7 @@ func (c *camera) state() State {
 
 func (s *State) equal(o *State) bool {
 	return s.Motion == o.Motion && maps.Equal(s.Objects, o.Objects) && slices.Equal(s.Lines, o.Lines) &&
-		slices.EqualFunc(s.Zones, o.Zones, func(a, b map[string]int) bool { return maps.Equal(a, b) })
+		slices.EqualFunc(s.Zones, o.Zones, maps.Equal)
 }
 
 func clamp(v, limit float64) float64 { return min(max(v, 0), limit) }

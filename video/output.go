@@ -30,23 +30,25 @@ type shape struct {
 	closed bool
 }
 
-// run works until results end. After the first error it only gives frames back.
-func (o *output) run() (err error) {
-	defer func() {
-		if o.writer == nil {
-			return
-		}
-		if closing := o.writer.Close(); closing != nil && err == nil {
-			err = fmt.Errorf("%s: %w", o.c.cfg.Out, closing)
-		}
-	}()
+// run works until results end. After the first error, which it tells at once, it
+// only gives frames back.
+func (o *output) run(fail func(error)) {
+	ok := true
 	for r := range o.c.results {
-		if err == nil {
-			err = o.one(r)
+		if ok {
+			if err := o.one(r); err != nil {
+				ok = false
+				fail(err)
+			}
 		}
 		o.c.frames.put(r.frame)
 	}
-	return err
+	if o.writer == nil {
+		return
+	}
+	if err := o.writer.Close(); err != nil && ok {
+		fail(fmt.Errorf("%s: %w", o.c.cfg.Out, err))
+	}
 }
 
 func (o *output) one(r *result) error {
@@ -181,6 +183,9 @@ func (o *output) compose(r *result, width, height int) {
 	}
 	for i := range r.objects {
 		b := &r.objects[i]
+		if r.frame.at-b.Last > drawLost {
+			continue
+		}
 		text := fmt.Sprintf("%s %d  %.2f", b.Label, b.ID, b.Score)
 		if !b.Seen {
 			text = fmt.Sprintf("%s %d", b.Label, b.ID)
@@ -189,6 +194,9 @@ func (o *output) compose(r *result, width, height int) {
 	}
 	v.Caption = o.caption(r)
 }
+
+// drawLost is how long an object is drawn where it should be.
+const drawLost = 600 * time.Millisecond
 
 // colourOf gives each number a colour far from those of the numbers near it.
 func colourOf(id int) int { return id }

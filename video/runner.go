@@ -213,10 +213,11 @@ func (c *camera) run(ctx context.Context, fail func(error)) {
 			fail(&fatalError{err})
 		}
 	}
+	c.fail = note
 	var parts sync.WaitGroup
 	parts.Go(func() { note(c.capture(ctx)) })
 	parts.Go(func() { note(c.look(ctx)) })
-	parts.Go(func() { note(c.out.run()) })
+	parts.Go(func() { c.out.run(note) })
 	parts.Wait()
 	for f := range c.box.slot { // closed by capture; nobody took the last
 		c.frames.put(f)

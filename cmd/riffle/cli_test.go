@@ -14,7 +14,13 @@ func TestWrongUsage(t *testing.T) {
 		args string
 		want string
 	}{
-		{"video 0", `unknown command "video" (known: bench, detect, eval, health, models, serve, version)`},
+		{"camera 0", `unknown command "camera" (known: bench, detect, eval, health, models, serve, version, video)`},
+		{"video", "give a camera, file or address, or a --config with cameras"},
+		{"video 0 --threshold 0", "--threshold must be more than 0"},
+		{"video 0 --motion-share 1", "--motion-share must be more than 0"},
+		{"video 0 --stall 0s", "--stall must be positive"},
+		{"video 0 --codec h264x", "--codec wants four letters"},
+		{"video 0 --every-frames", "unknown flag --every-frames, did you mean --every-frame?"},
 		{"detct a.jpg", `unknown command "detct", did you mean "detect"?`},
 		{"detect", `expected "<photo> ..." (try riffle detect --help)`},
 		{"detect a.jpg --thresold 0.5", "unknown flag --thresold, did you mean --threshold?"},
@@ -85,7 +91,7 @@ func TestHelp(t *testing.T) {
 	if r := riffle(t, "help", "detect"); r != riffle(t, "detect", "--help") {
 		t.Errorf("riffle help detect gives something else than riffle detect --help: %v", r)
 	}
-	for _, command := range []string{"detect", "serve", "health", "eval", "bench", "models", "version"} {
+	for _, command := range []string{"detect", "serve", "video", "health", "eval", "bench", "models", "version"} {
 		if !strings.Contains(top.out, "\n  "+command+" ") {
 			t.Errorf("--help does not list %q", command)
 		}

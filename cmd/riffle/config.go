@@ -28,7 +28,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	if path == "" {
 		return nil
 	}
-	r, _, err := readConfig(path, commandNode(ctx.Model, "serve")) // health reads the same file
+	r, err := readConfig(path, commandNode(ctx.Model, "serve")) // health reads the same file
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (videoConfigFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error 
 	if path == "" {
 		return nil
 	}
-	r, _, err := readConfig(path, commandNode(ctx.Model, "video"), camerasSection)
+	r, err := readConfig(path, commandNode(ctx.Model, "video"), camerasSection)
 	if err != nil {
 		return err
 	}
@@ -144,52 +144,49 @@ func trimAll(words []string, prefix string) []string {
 
 // readConfig reads the file and holds every key and value against the flags of
 // the command, so that a mistake is reported with its line. Sections are keys that
-// are no flags; their values are handed back unread.
-func readConfig(path string, node *kong.Node, sections ...string) (configValues, map[string]*yaml.Node, error) {
+// are no flags; somebody else reads them.
+func readConfig(path string, node *kong.Node, sections ...string) (configValues, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("configuration file %s: %w", path, fileError(err))
+		return nil, fmt.Errorf("configuration file %s: %w", path, fileError(err))
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return nil, nil, fmt.Errorf("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, fmt.Errorf("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	values, found := configValues{}, map[string]*yaml.Node{}
+	values, met := configValues{}, map[string]bool{}
 	if len(doc.Content) == 0 {
-		return values, found, nil // empty, or only comments
+		return values, nil // empty, or only comments
 	}
 	root := doc.Content[0]
 	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
-		return values, found, nil
+		return values, nil
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, nil, fmt.Errorf("%s:%d: want \"name: value\" lines", path, root.Line)
+		return nil, fmt.Errorf("%s:%d: want \"name: value\" lines", path, root.Line)
 	}
 	names, flags := configKeys(node)
 	names = append(names, sections...)
 	for i := 0; i < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
-		if slices.Contains(sections, key.Value) && found[key.Value] == nil {
-			found[key.Value] = value
-			continue
-		}
 		flag := flags[key.Value]
-		if flag == nil && found[key.Value] != nil {
-			return nil, nil, fmt.Errorf("%s:%d: key %q stands here a second time", path, key.Line, key.Value)
+		if flag == nil && !slices.Contains(sections, key.Value) {
+			return nil, fmt.Errorf("%s:%d: unknown key %q%s", path, key.Line, key.Value, nearest.Hint(key.Value, names))
 		}
+		if met[key.Value] {
+			return nil, fmt.Errorf("%s:%d: key %q stands here a second time", path, key.Line, key.Value)
+		}
+		met[key.Value] = true
 		if flag == nil {
-			return nil, nil, fmt.Errorf("%s:%d: unknown key %q%s", path, key.Line, key.Value, nearest.Hint(key.Value, names))
-		}
-		if _, twice := values[key.Value]; twice {
-			return nil, nil, fmt.Errorf("%s:%d: key %q stands here a second time", path, key.Line, key.Value)
+			continue
 		}
 		v, err := configValue(flag, value)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s:%d: %s: %w", path, value.Line, key.Value, err)
+			return nil, fmt.Errorf("%s:%d: %s: %w", path, value.Line, key.Value, err)
 		}
 		values[key.Value] = v
 	}
-	return values, found, nil
+	return values, nil
 }
 
 // configValue takes what the flag would take on the command line: one value, or

@@ -26,7 +26,7 @@ import (
 
 // Run is called by kong.
 func (c *videoCmd) Run(std stdio, parsed *kong.Context) (err error) {
-	cameras, err := c.cameras(parsed)
+	cameras, err := c.cameras()
 	if err != nil {
 		return usageError{err}
 	}
@@ -88,12 +88,12 @@ func (c *videoCmd) Run(std stdio, parsed *kong.Context) (err error) {
 
 // cameras are those of the configuration file, or else of the command line. One
 // source on the command line takes the place of the only camera's in the file.
-func (c *videoCmd) cameras(parsed *kong.Context) ([]video.Camera, error) {
+func (c *videoCmd) cameras() ([]video.Camera, error) {
 	base := video.Camera{
 		Out: c.Out, Codec: c.Codec, Labels: c.Labels, Threshold: c.Threshold, After: c.After,
 		Motion: video.MotionGate{Share: c.MotionPart, Hold: c.MotionHold},
 	}
-	list, err := c.fromFile(parsed, base)
+	list, err := c.fromFile(base)
 	if err != nil {
 		return nil, err
 	}
@@ -126,18 +126,14 @@ func (c *videoCmd) cameras(parsed *kong.Context) ([]video.Camera, error) {
 	return list, nil
 }
 
-func (c *videoCmd) fromFile(parsed *kong.Context, base video.Camera) ([]video.Camera, error) {
+func (c *videoCmd) fromFile(base video.Camera) ([]video.Camera, error) {
 	if c.Config == "" {
 		return nil, nil
 	}
 	path := string(c.Config)
-	_, sections, err := readConfig(path, parsed.Selected(), camerasSection)
-	if err != nil {
+	section, err := readSection(path, camerasSection)
+	if section == nil {
 		return nil, err
-	}
-	var section *yaml.Node
-	if section = sections[camerasSection]; section == nil {
-		return nil, nil
 	}
 	if len(c.Sources) == 1 {
 		base.Source = c.Sources[0]
@@ -152,6 +148,29 @@ func (c *videoCmd) fromFile(parsed *kong.Context, base video.Camera) ([]video.Ca
 		return nil, fmt.Errorf("%s:%w", path, err)
 	}
 	return list, nil
+}
+
+// readSection is the value of a key of a configuration file that was read before;
+// nil if it has none.
+func readSection(path, key string) (*yaml.Node, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("configuration file %s: %w", path, fileError(err))
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(doc.Content) == 0 {
+		return nil, nil
+	}
+	root := doc.Content[0]
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if root.Content[i].Value == key {
+			return root.Content[i+1], nil
+		}
+	}
+	return nil, nil
 }
 
 // choose settles what depends on the source where nobody says: files are looked

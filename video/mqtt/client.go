@@ -88,8 +88,8 @@ func New(cfg Config) (*Client, error) {
 		SetUsername(cfg.Username).SetPassword(cfg.Password).
 		SetWill(c.topic("status"), offline, qos, true).
 		SetConnectRetry(true).SetConnectRetryInterval(retryEvery).
-		SetAutoReconnect(true).SetMaxReconnectInterval(30*time.Second).
-		SetConnectTimeout(10*time.Second).SetWriteTimeout(10*time.Second).SetPingTimeout(5*time.Second).SetKeepAlive(20*time.Second).
+		SetAutoReconnect(true).SetMaxReconnectInterval(30 * time.Second).
+		SetConnectTimeout(10 * time.Second).SetWriteTimeout(10 * time.Second).SetPingTimeout(5 * time.Second).SetKeepAlive(20 * time.Second).
 		SetOrderMatters(false).SetCleanSession(true).
 		SetOnConnectHandler(c.connected).
 		SetConnectionLostHandler(func(_ paho.Client, err error) { c.failing(err) })
