@@ -23,7 +23,7 @@ type cli struct {
 	Health  healthCmd  `cmd:"" help:"Ask a running service whether it takes requests."`
 	Eval    evalCmd    `cmd:"" help:"Score a model on labelled photos: COCO's twelve numbers."`
 	Bench   benchCmd   `cmd:"" help:"Time a network on this machine."`
-	Models  modelsCmd  `cmd:"" help:"List the models in this binary and the architectures it can run."`
+	Models  modelsCmd  `cmd:"" help:"List the models in this binary, or import one from PyTorch."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
 	ShowVersion versionFlag `name:"version" short:"V" help:"Print the version and exit."`

@@ -282,8 +282,10 @@ func (s sayer) one(format string, args ...any) {
 }
 
 // all says a list, the tenth line being how many more there are.
-func (s sayer) all(prefix string, lines []string) {
-	const most = 10
+func (s sayer) all(prefix string, lines []string) { s.most(prefix, lines, 10) }
+
+// most says a list of at most so many lines.
+func (s sayer) most(prefix string, lines []string, most int) {
 	for i, l := range lines {
 		if i == most-1 && len(lines) > most {
 			s.one("%s... and %d more of the kind", prefix, len(lines)-i)

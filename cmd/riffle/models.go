@@ -12,6 +12,7 @@ import (
 
 type modelsCmd struct {
 	List      modelsListCmd `cmd:"" default:"withargs" help:"List the models in this binary and the architectures it can run."`
+	Import    importCmd     `cmd:"" help:"Make a model of a PyTorch checkpoint."`
 	Calibrate calibrateCmd  `cmd:"" help:"Prepare a model for --precision int8."`
 }
 
@@ -21,6 +22,7 @@ func (*modelsCmd) Help() string {
 
     riffle models
     riffle models --json | jq '.models[0]'
+    riffle models import ssdlite320_mobilenet_v3_large_coco-a79551df.pth --out ssdlite.safetensors
     riffle models calibrate my.safetensors --images train/images`
 }
 

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"riffle/backbone"
+	"riffle/checkpoint"
+	"riffle/detector"
+	"riffle/internal/nearest"
+	"riffle/modelfile"
+	"riffle/nn"
+)
+
+// recipe makes a model of a checkpoint: which tensors it reads, what they are
+// called in the checkpoint, and the header that goes with them.
+type recipe struct {
+	base   *modelfile.Header
+	header any // what base is part of
+	params []nn.Param
+	source func(string) string
+	about  string // what it is, for people
+	try    string // the command that runs it
+}
+
+// shapes are a checkpoint's, by name.
+type shapes map[string][]int
+
+// first is a tensor's first dimension, 0 if it is not there.
+func (s shapes) first(name string) int {
+	if len(s[name]) == 0 {
+		return 0
+	}
+	return s[name][0]
+}
+
+// recipesFor are the ways to read a checkpoint as an architecture: most have
+// one, and the one that fits best is meant. classes are the user's names, nil
+// for those of the data set that the architecture's public weights know.
+func recipesFor(arch string, have shapes, classes []string) ([]recipe, error) {
+	if part := ssdliteName.FindStringSubmatch(arch); part != nil {
+		size, err := strconv.Atoi(part[1])
+		if err != nil {
+			return nil, err
+		}
+		return ssdliteRecipes(size, part[2], have, classes)
+	}
+	return nil, fmt.Errorf("--arch: unknown architecture %q%s", arch, nearest.Hint(arch, importable()))
+}
+
+// importable lists what --arch knows.
+func importable() []string {
+	var names []string
+	for _, n := range backbone.Names() {
+		names = append(names, "ssdlite320_"+n)
+	}
+	return names
+}
+
+// ssdliteName is torchvision's: the side of the input, and the backbone.
+var ssdliteName = regexp.MustCompile(`^ssdlite(\d{2,4})_(.+)$`)
+
+// ssdliteRecipes read torchvision's ssdlite320_mobilenet_v3_large, and its like
+// on other backbones. There, MobileNetV3 may have its last stage halved or not.
+func ssdliteRecipes(size int, arch string, have shapes, classes []string) ([]recipe, error) {
+	ssd := detector.TorchvisionSSDLite
+	perCell := 2 + 2*len(ssd.Ratios)
+	ssd.Outputs = have.first("head.classification_head.module_list.0.1.bias") / perCell
+	if ssd.Outputs == 0 {
+		ssd.Outputs = modelfile.COCOOutputs
+	}
+	known, err := foregroundClasses(ssd.Outputs, classes)
+	if err != nil {
+		return nil, err
+	}
+	tails := []bool{false}
+	mobile := strings.HasPrefix(arch, "mobilenet_v3_")
+	if mobile {
+		tails = []bool{true, false}
+	}
+	var list []recipe
+	for _, tail := range tails {
+		h := &detector.Header{
+			Header: modelfile.Header{
+				Format: modelfile.Format, Arch: arch, Kind: modelfile.SSDLite, Input: []int{size, size},
+				Mean: []float32{127.5, 127.5, 127.5}, Std: []float32{127.5, 127.5, 127.5}, Classes: known,
+			},
+			SSD: ssd, NMS: detector.SSDLiteNMS,
+		}
+		h.SSD.ReducedTail = tail
+		params, err := detector.SSDLiteParams(h)
+		if err != nil {
+			return nil, fmt.Errorf("--arch: %w", err)
+		}
+		source := func(name string) string { return name }
+		if mobile {
+			source = ssdliteSource(params)
+		}
+		list = append(list, recipe{
+			base: &h.Header, header: h, params: params, source: source, try: "riffle detect PHOTO",
+			about: fmt.Sprintf("SSDLite on %s, %s, %dx%d pixels", arch, count(len(known), "class", "classes"), size, size),
+		})
+	}
+	return list, nil
+}
+
+var mobileBlock = regexp.MustCompile(`^backbone\.features\.(\d+)\.(.*)$`)
+
+// ssdliteSource gives torchvision's names of an SSDLite's tensors: it cuts
+// MobileNetV3 in two after the expansion layer of the last stage's first block,
+// backbone.features.0 and .1, and counts the blocks of the second part anew.
+func ssdliteSource(params []nn.Param) func(string) string {
+	// The last four rows of "features" are that block, two more and the last
+	// convolution.
+	last := 0
+	for _, p := range params {
+		if part := mobileBlock.FindStringSubmatch(p.Name); part != nil {
+			n, _ := strconv.Atoi(part[1])
+			last = max(last, n)
+		}
+	}
+	cut := last - 3
+	return func(name string) string {
+		part := mobileBlock.FindStringSubmatch(name)
+		if part == nil {
+			return name
+		}
+		block, _ := strconv.Atoi(part[1])
+		rest := part[2]
+		switch {
+		case block < cut:
+			return fmt.Sprintf("backbone.features.0.%d.%s", block, rest)
+		case block > cut:
+			return fmt.Sprintf("backbone.features.1.%d.%s", block-cut, rest)
+		case strings.HasPrefix(rest, "block.0."):
+			return fmt.Sprintf("backbone.features.0.%d.%s", cut, strings.TrimPrefix(rest, "block.0."))
+		}
+		return "backbone.features.1.0." + strings.TrimPrefix(rest, "block.")
+	}
+}
+
+// foregroundClasses names the outputs besides the background, number 0.
+func foregroundClasses(outputs int, names []string) ([]modelfile.Class, error) {
+	switch {
+	case names == nil && outputs == modelfile.COCOOutputs:
+		return modelfile.COCO(), nil
+	case names == nil:
+		return nil, fmt.Errorf("the checkpoint tells %s apart, which are not COCO's: name them with --classes", count(outputs-1, "class", "classes"))
+	case len(names) != outputs-1:
+		return nil, fmt.Errorf("--classes names %d, the checkpoint tells %d apart besides the background", len(names), outputs-1)
+	}
+	return numbered(names, 1), nil
+}
+
+func numbered(names []string, first int) []modelfile.Class {
+	list := make([]modelfile.Class, len(names))
+	for i, n := range names {
+		list[i] = modelfile.Class{ID: first + i, Name: n}
+	}
+	return list
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// best picks the recipe that the checkpoint fits best.
+func best(list []recipe, have shapes) (recipe, *checkpoint.Misfit) {
+	var chosen recipe
+	var least *checkpoint.Misfit
+	for i, r := range list {
+		m := checkpoint.Fit(have, r.params, r.source)
+		if m == nil {
+			return r, nil
+		}
+		if i == 0 || m.Count() < least.Count() {
+			chosen, least = r, m
+		}
+	}
+	return chosen, least
+}
+
+// fitting lists the architectures that the whole checkpoint fits.
+func fitting(have shapes, classes []string) []string {
+	var names []string
+	for _, arch := range importable() {
+		list, err := recipesFor(arch, have, classes)
+		if err != nil {
+			continue
+		}
+		if slices.ContainsFunc(list, func(r recipe) bool { return checkpoint.Fits(have, r.params, r.source) }) {
+			names = append(names, arch)
+		}
+	}
+	return names
+}
