@@ -35,8 +35,8 @@ func (m *Misfit) Error() string {
 	return strings.Join(parts, ", ")
 }
 
-// hinted is how many lines of a kind get a hint: when most names are wrong, the
-// nearest says nothing.
+// hinted is how many wrong names get hints: where most are wrong, the nearest
+// name says nothing.
 const hinted = 40
 
 // Fit compares a checkpoint's shapes with the tensors that a network reads.
@@ -67,16 +67,16 @@ func Fit(shapes map[string][]int, params []nn.Param, source func(string) string)
 		}
 	}
 	slices.Sort(unexpected)
-	for i, name := range missing {
+	for _, name := range missing {
 		hint := ""
-		if i < hinted {
+		if len(missing) <= hinted {
 			hint = named(nearest.Name(name, unexpected), "the checkpoint has")
 		}
 		m.Missing = append(m.Missing, fmt.Sprintf("tensor %q is missing%s", name, hint))
 	}
-	for i, name := range unexpected {
+	for _, name := range unexpected {
 		hint := ""
-		if i < hinted {
+		if len(unexpected) <= hinted {
 			hint = named(nearest.Name(name, missing), "the network wants")
 		}
 		m.Unexpected = append(m.Unexpected, fmt.Sprintf("tensor %q is unexpected%s", clip(name), hint))

@@ -42,6 +42,9 @@ func compile(w *nn.Weights, o Options) (*model, error) {
 	}
 	m := &model{header: h}
 	if h.Kind == KindSSDLite {
+		if o.FirstStageOnly {
+			return nil, fmt.Errorf("model %q has one stage: there is no second one to leave out", h.Name)
+		}
 		g, err := ssdGraph(&m.header)
 		if err != nil {
 			return nil, err

@@ -110,15 +110,14 @@ func (c *importCmd) recipe(have shapes, names []string, std stdio) (recipe, erro
 	if misfit == nil {
 		return r, nil
 	}
+	if found := fitting(have, names); len(found) > 0 {
+		return recipe{}, fmt.Errorf("%s does not fit %s: %w; it fits --arch %s", c.File, arch, misfit, strings.Join(found, " and "))
+	}
 	say := sayer{std}
 	for _, lines := range [][]string{misfit.Missing, misfit.Unexpected, misfit.Shapes} {
 		say.most("", lines, 30)
 	}
-	err = fmt.Errorf("%s does not fit %s: %w", c.File, arch, misfit)
-	if found := fitting(have, names); len(found) > 0 {
-		err = fmt.Errorf("%w; it fits --arch %s", err, strings.Join(found, " and "))
-	}
-	return recipe{}, err
+	return recipe{}, fmt.Errorf("%s does not fit %s: %w", c.File, arch, misfit)
 }
 
 // classNames reads --classes.

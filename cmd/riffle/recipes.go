@@ -46,7 +46,9 @@ func recipesFor(arch string, have shapes, classes []string) ([]recipe, error) {
 		if err != nil {
 			return nil, err
 		}
-		return ssdliteRecipes(size, part[2], have, classes)
+		if _, err := backbone.Lookup(part[2]); err == nil {
+			return ssdliteRecipes(size, part[2], have, classes)
+		}
 	}
 	return nil, fmt.Errorf("--arch: unknown architecture %q%s", arch, nearest.Hint(arch, importable()))
 }
