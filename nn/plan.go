@@ -71,7 +71,7 @@ func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkPrecision(&o); err != nil {
+	if err := checkPrecision(&o, path); err != nil {
 		return nil, err
 	}
 	sizes, err := g.shapes(o.Height, o.Width)

@@ -12,13 +12,15 @@ import (
 // float32, and all other layers work in it.
 type Precision uint8
 
-// The precisions. Int8 needs [Options.Ranges].
+// The precisions. Int8 needs [Options.Ranges]. BFloat16 needs a processor with
+// AVX512_BF16, or the generic kernel set.
 const (
 	Float32 Precision = iota
+	BFloat16
 	Int8
 )
 
-var precisionNames = [...]string{"float32", "int8"}
+var precisionNames = [...]string{"float32", "bf16", "int8"}
 
 // String returns the name that ParsePrecision understands.
 func (p Precision) String() string { return precisionNames[p] }
@@ -44,12 +46,14 @@ type Range struct{ Lo, Hi float32 }
 type Ranges map[string]Range
 
 // checkPrecision refuses options that contradict each other.
-func checkPrecision(o *Options) error {
+func checkPrecision(o *Options, path kernel.Path) error {
 	switch {
 	case int(o.Precision) >= len(precisionNames):
 		return fmt.Errorf("nn: precision %d is unknown", o.Precision)
 	case o.Precision == Int8 && len(o.Ranges) == 0:
 		return fmt.Errorf("nn: int8 needs the ranges that the layers' inputs span")
+	case o.Precision == BFloat16 && path != kernel.Generic && !kernel.BF16Fast(path):
+		return fmt.Errorf("nn: bf16 needs the instructions AVX512_BF16, which this processor or kernel set (%s) lacks", path)
 	case o.Observe != nil && (o.Threads > 1 || o.Precision != Float32):
 		return fmt.Errorf("nn: only a float32 plan of one thread can be observed")
 	}
@@ -59,12 +63,9 @@ func checkPrecision(o *Options) error {
 // compilePointwise prepares a 1x1 convolution in the precision that is asked
 // for.
 func (p *program) compilePointwise(s *step, c *compiled, in size) {
-	channels := len(p.layout.planes[s.in[0]])
-	v := s.conv
-	if r, ok := p.options.Ranges[s.name]; ok && p.options.Precision == Int8 && kernel.Int8Fits(channels/v.Groups) {
-		c.kind = "pointwise int8"
-		k := kernel.NewPointwiseInt8(p.path, s.weight, s.bias, v.Out, channels, in.area(), v.Groups, r.Lo, r.Hi)
-		c.units = k.Units()
+	if k := p.dot(s, in); k != nil {
+		c.kind = "pointwise " + p.options.Precision.String()
+		c.units, c.cost = k.Units(), k.Cost
 		c.bind = func(plan *Plan) task {
 			x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
 			return func(t, from, to int) { k.Run(y, x, res, s.act, plan.scratch[t], from, to) }
@@ -73,7 +74,8 @@ func (p *program) compilePointwise(s *step, c *compiled, in size) {
 		return
 	}
 	c.kind = "pointwise"
-	k := kernel.NewPointwise(p.path, s.weight, s.bias, v.Out, channels, in.area(), v.Groups)
+	v := s.conv
+	k := kernel.NewPointwise(p.path, s.weight, s.bias, v.Out, len(p.layout.planes[s.in[0]]), in.area(), v.Groups)
 	c.units, c.cost = k.Units(), k.Cost
 	c.bind = func(plan *Plan) task {
 		x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
@@ -87,6 +89,21 @@ func (p *program) compilePointwise(s *step, c *compiled, in size) {
 			run(t, from, to)
 		}
 	}
+}
+
+// dot returns the kernel of a 1x1 convolution of lower precision, nil if it
+// stays in float32.
+func (p *program) dot(s *step, in size) *kernel.PointwiseDot {
+	channels, v := len(p.layout.planes[s.in[0]]), s.conv
+	switch p.options.Precision {
+	case BFloat16:
+		return kernel.NewPointwiseBF16(p.path, s.weight, s.bias, v.Out, channels, in.area(), v.Groups)
+	case Int8:
+		if r, ok := p.options.Ranges[s.name]; ok && kernel.Int8Fits(channels) {
+			return kernel.NewPointwiseInt8(p.path, s.weight, s.bias, v.Out, channels, in.area(), v.Groups, r.Lo, r.Hi)
+		}
+	}
+	return nil
 }
 
 // values returns what planes of a value hold.

@@ -55,7 +55,23 @@ func TestDetectInt8(t *testing.T) {
 	if by := parsePhotos(t, riffle(t, "detect", "--json", street).out)[0].Detections; len(by) != len(got) || by[0] != got[0] {
 		t.Errorf("RIFFLE_PRECISION gives %v, --precision %v", by, got)
 	}
-	riffle(t, "detect", "--precision", "int4", street).wantError(t, 2, `must be one of "float32","int8"`)
+	riffle(t, "detect", "--precision", "int4", street).wantError(t, 2, `must be one of "float32","bf16","int8"`)
+}
+
+func TestDetectBF16(t *testing.T) {
+	t.Setenv("RIFFLE_CPU", "generic") // what every processor has
+	want := parsePhotos(t, riffle(t, "detect", "--json", street).out)[0].Detections
+	r := riffle(t, "detect", "--json", "--precision", "bf16", street)
+	if r.code != 0 {
+		t.Fatal(r.err)
+	}
+	wantAlike(t, parsePhotos(t, r.out)[0].Detections, want)
+	for _, cpu := range nn.CPUs() {
+		if cpu == "avx2" || cpu == "neon" {
+			t.Setenv("RIFFLE_CPU", cpu)
+			riffle(t, "detect", "--precision", "bf16", street).wantError(t, 1, "bf16 needs the instructions AVX512_BF16")
+		}
+	}
 }
 
 // A calibration belongs to the weights beside it.

@@ -20,7 +20,7 @@ type dotArgs struct {
 	outOff int // byte offset of the first pixel in output and residual planes
 	mask   uint64
 	slope  float32
-	_      float32
+	hswish uint32 // if not 0, slope does not count
 }
 
 // packArgs is what the kernels that lay out inputs read.
@@ -34,9 +34,9 @@ type packArgs struct {
 	_       int16
 }
 
-// dotSlope, afterSize, packInverse and packZero of the generator.
+// dotHSwish, afterSize, packInverse and packZero of the generator.
 const (
-	_ = -(unsafe.Offsetof(dotArgs{}.slope) - 72)
+	_ = -(unsafe.Offsetof(dotArgs{}.hswish) - 76)
 	_ = -(unsafe.Sizeof(dotAfterSum{}) - 12)
 	_ = -(unsafe.Offsetof(packArgs{}.inverse) - 32)
 	_ = -(unsafe.Offsetof(packArgs{}.zero) - 36)
@@ -51,16 +51,24 @@ func int8Path(path Path) Path {
 	return path
 }
 
-func inputsPerLane(path Path) int {
+// bf16Path is the same for bfloat16, which AVX2 does not do faster than float32.
+func bf16Path(path Path) Path {
+	if path == AVX512 && cpu.X86.HasAVX512BF16 {
+		return path
+	}
+	return Generic
+}
+
+func int8PerLane(path Path) int {
 	if path == AVX2 {
 		return 2
 	}
 	return 4
 }
 
-// chooseInt8Tiles cuts a product of m outputs, n pixels and a number of steps of
+// chooseDotTiles cuts a product of m outputs, n pixels and a number of steps of
 // inputs in the way that is estimated to take the least time.
-func chooseInt8Tiles(path Path, m, steps, n int) tiling {
+func chooseDotTiles(path Path, m, steps, n int) tiling {
 	switch path {
 	case AVX2:
 		return tiling{rows: evenly(m, 5), pixels: cut256(n, 2)}
@@ -89,13 +97,13 @@ func chooseInt8Tiles(path Path, m, steps, n int) tiling {
 	return ways[best]
 }
 
-func (p *PointwiseInt8) tile(out, in, res []Plane, t *pixelTile, slope float32, scratch []float32, r0, r1 int) {
+func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scratch []float32, r0, r1 int) {
 	if p.path == Generic {
-		p.tileGeneric(out, in, res, t, slope, scratch, r0, r1)
+		p.tileGeneric(out, in, res, t, e, scratch, r0, r1)
 		return
 	}
 	p.layOut(in[p.rows[r0].in:][:p.kg], t, scratch)
-	a := dotArgs{x: &scratch[0], steps: p.steps, outOff: t.off * floatSize, mask: uint64(t.mask), slope: slope}
+	a := dotArgs{x: &scratch[0], steps: p.steps, outOff: t.off * floatSize, mask: uint64(t.mask), slope: e.slope, hswish: e.flag()}
 	for r0 < r1 {
 		r := &p.rows[r0]
 		a.tiles = min(r.alike, r1-r0)
@@ -103,18 +111,21 @@ func (p *PointwiseInt8) tile(out, in, res []Plane, t *pixelTile, slope float32, 
 		if res != nil {
 			a.res = &res[r.m0]
 		}
-		if p.path == AVX512 {
-			vnni512(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
-		} else {
+		switch {
+		case p.path == AVX2:
 			madd256(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
+		case p.bf16:
+			bf16512(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
+		default:
+			vnni512(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
 		}
 		r0 += a.tiles
 	}
 }
 
-// layOut packs the inputs of a tile of pixels. A last step that lacks inputs
+// layOut rounds the inputs of a tile of pixels. A last step that lacks inputs
 // takes the last plane for them, which meets weights of 0.
-func (p *PointwiseInt8) layOut(in []Plane, t *pixelTile, scratch []float32) {
+func (p *PointwiseDot) layOut(in []Plane, t *pixelTile, scratch []float32) {
 	a := packArgs{in: &in[0], to: &scratch[0], steps: p.kg / p.perLane, inOff: t.off * floatSize,
 		inverse: p.inverse, zero: int16(p.zero)}
 	if a.steps > 0 {
@@ -132,10 +143,13 @@ func (p *PointwiseInt8) layOut(in []Plane, t *pixelTile, scratch []float32) {
 	p.pack(t.shape, &a)
 }
 
-func (p *PointwiseInt8) pack(shape int, a *packArgs) {
-	if p.path == AVX512 {
-		vnniPack512(shape, (*byte)(unsafe.Pointer(a)))
-	} else {
+func (p *PointwiseDot) pack(shape int, a *packArgs) {
+	switch {
+	case p.path == AVX2:
 		maddPack256(shape, (*byte)(unsafe.Pointer(a)))
+	case p.bf16:
+		bf16Pack512(shape, (*byte)(unsafe.Pointer(a)))
+	default:
+		vnniPack512(shape, (*byte)(unsafe.Pointer(a)))
 	}
 }

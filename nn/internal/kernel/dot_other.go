@@ -2,13 +2,16 @@
 
 package kernel
 
-// int8Path is the path whose int8 kernels run: there is only pure Go here.
+// There is only pure Go here.
+
 func int8Path(Path) Path { return Generic }
 
-func inputsPerLane(Path) int { return 4 }
+func bf16Path(Path) Path { return Generic }
 
-func chooseInt8Tiles(_ Path, m, _, n int) tiling { return genericTiles(m, n) }
+func int8PerLane(Path) int { return 4 }
 
-func (p *PointwiseInt8) tile(out, in, res []Plane, t *pixelTile, slope float32, scratch []float32, r0, r1 int) {
-	p.tileGeneric(out, in, res, t, slope, scratch, r0, r1)
+func chooseDotTiles(_ Path, m, _, n int) tiling { return genericTiles(m, n) }
+
+func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scratch []float32, r0, r1 int) {
+	p.tileGeneric(out, in, res, t, e, scratch, r0, r1)
 }

@@ -2,6 +2,46 @@
 
 #include "textflag.h"
 
+DATA hswishSixth<>+0(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+4(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+8(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+12(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+16(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+20(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+24(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+28(SB)/4, $0x3e2aaaab
+GLOBL hswishSixth<>(SB), RODATA|NOPTR, $32
+
+DATA hswishHalf<>+0(SB)/4, $0x3f000000
+DATA hswishHalf<>+4(SB)/4, $0x3f000000
+DATA hswishHalf<>+8(SB)/4, $0x3f000000
+DATA hswishHalf<>+12(SB)/4, $0x3f000000
+DATA hswishHalf<>+16(SB)/4, $0x3f000000
+DATA hswishHalf<>+20(SB)/4, $0x3f000000
+DATA hswishHalf<>+24(SB)/4, $0x3f000000
+DATA hswishHalf<>+28(SB)/4, $0x3f000000
+GLOBL hswishHalf<>(SB), RODATA|NOPTR, $32
+
+DATA hswishZero<>+0(SB)/4, $0x00000000
+DATA hswishZero<>+4(SB)/4, $0x00000000
+DATA hswishZero<>+8(SB)/4, $0x00000000
+DATA hswishZero<>+12(SB)/4, $0x00000000
+DATA hswishZero<>+16(SB)/4, $0x00000000
+DATA hswishZero<>+20(SB)/4, $0x00000000
+DATA hswishZero<>+24(SB)/4, $0x00000000
+DATA hswishZero<>+28(SB)/4, $0x00000000
+GLOBL hswishZero<>(SB), RODATA|NOPTR, $32
+
+DATA hswishOne<>+0(SB)/4, $0x3f800000
+DATA hswishOne<>+4(SB)/4, $0x3f800000
+DATA hswishOne<>+8(SB)/4, $0x3f800000
+DATA hswishOne<>+12(SB)/4, $0x3f800000
+DATA hswishOne<>+16(SB)/4, $0x3f800000
+DATA hswishOne<>+20(SB)/4, $0x3f800000
+DATA hswishOne<>+24(SB)/4, $0x3f800000
+DATA hswishOne<>+28(SB)/4, $0x3f800000
+GLOBL hswishOne<>(SB), RODATA|NOPTR, $32
+
 DATA maddTails<>+0(SB)/4, $0xffffffff
 DATA maddTails<>+4(SB)/4, $0xffffffff
 DATA maddTails<>+8(SB)/4, $0xffffffff
@@ -175,19 +215,33 @@ step:
 	ADDQ         $0x08, DX
 
 store:
-	VBROADCASTSS 72(AX), Y2
 	MOVQ         64(AX), R10
 	LEAQ         maddTails<>+0(SB), R9
 	NEGQ         R10
 	VMOVUPS      32(R9)(R10*4), Y1
+	CMPL         76(AX), $0x00
+	JNE          hswish0
+	VBROADCASTSS 72(AX), Y2
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y2, Y3
 	VMAXPS       Y0, Y3, Y0
 	VMASKMOVPS   Y0, Y1, (R9)(R8*1)
-	ADDQ         $0x08, CX
-	ADDQ         $0x0c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ       (CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y0, Y3
+	VADDPS     hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS     hswishZero<>+0(SB), Y3, Y3
+	VMINPS     hswishOne<>+0(SB), Y3, Y3
+	VMULPS     Y3, Y0, Y0
+	VMASKMOVPS Y0, Y1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x08, CX
+	ADDQ $0x0c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -239,11 +293,13 @@ step:
 	ADDQ         $0x10, DX
 
 store:
-	VBROADCASTSS 72(AX), Y3
 	MOVQ         64(AX), R10
 	LEAQ         maddTails<>+0(SB), R9
 	NEGQ         R10
 	VMOVUPS      32(R9)(R10*4), Y2
+	CMPL         76(AX), $0x00
+	JNE          hswish0
+	VBROADCASTSS 72(AX), Y3
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y3, Y4
 	VMAXPS       Y0, Y4, Y0
@@ -252,10 +308,29 @@ store:
 	VMULPS       Y1, Y3, Y4
 	VMAXPS       Y1, Y4, Y1
 	VMASKMOVPS   Y1, Y2, (R9)(R8*1)
-	ADDQ         $0x10, CX
-	ADDQ         $0x18, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ       (CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y0, Y4
+	VADDPS     hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS     hswishZero<>+0(SB), Y4, Y4
+	VMINPS     hswishOne<>+0(SB), Y4, Y4
+	VMULPS     Y4, Y0, Y0
+	VMASKMOVPS Y0, Y2, (R9)(R8*1)
+	MOVQ       8(CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y1, Y4
+	VADDPS     hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS     hswishZero<>+0(SB), Y4, Y4
+	VMINPS     hswishOne<>+0(SB), Y4, Y4
+	VMULPS     Y4, Y1, Y1
+	VMASKMOVPS Y1, Y2, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x10, CX
+	ADDQ $0x18, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -318,11 +393,13 @@ step:
 	ADDQ         $0x18, DX
 
 store:
-	VBROADCASTSS 72(AX), Y4
 	MOVQ         64(AX), R10
 	LEAQ         maddTails<>+0(SB), R9
 	NEGQ         R10
 	VMOVUPS      32(R9)(R10*4), Y3
+	CMPL         76(AX), $0x00
+	JNE          hswish0
+	VBROADCASTSS 72(AX), Y4
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y4, Y5
 	VMAXPS       Y0, Y5, Y0
@@ -335,10 +412,36 @@ store:
 	VMULPS       Y2, Y4, Y5
 	VMAXPS       Y2, Y5, Y2
 	VMASKMOVPS   Y2, Y3, (R9)(R8*1)
-	ADDQ         $0x18, CX
-	ADDQ         $0x24, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ       (CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y0, Y5
+	VADDPS     hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS     hswishZero<>+0(SB), Y5, Y5
+	VMINPS     hswishOne<>+0(SB), Y5, Y5
+	VMULPS     Y5, Y0, Y0
+	VMASKMOVPS Y0, Y3, (R9)(R8*1)
+	MOVQ       8(CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y1, Y5
+	VADDPS     hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS     hswishZero<>+0(SB), Y5, Y5
+	VMINPS     hswishOne<>+0(SB), Y5, Y5
+	VMULPS     Y5, Y1, Y1
+	VMASKMOVPS Y1, Y3, (R9)(R8*1)
+	MOVQ       16(CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y2, Y5
+	VADDPS     hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS     hswishZero<>+0(SB), Y5, Y5
+	VMINPS     hswishOne<>+0(SB), Y5, Y5
+	VMULPS     Y5, Y2, Y2
+	VMASKMOVPS Y2, Y3, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x18, CX
+	ADDQ $0x24, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -412,11 +515,13 @@ step:
 	ADDQ         $0x20, DX
 
 store:
-	VBROADCASTSS 72(AX), Y5
 	MOVQ         64(AX), R10
 	LEAQ         maddTails<>+0(SB), R9
 	NEGQ         R10
 	VMOVUPS      32(R9)(R10*4), Y4
+	CMPL         76(AX), $0x00
+	JNE          hswish0
+	VBROADCASTSS 72(AX), Y5
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y5, Y6
 	VMAXPS       Y0, Y6, Y0
@@ -433,10 +538,43 @@ store:
 	VMULPS       Y3, Y5, Y6
 	VMAXPS       Y3, Y6, Y3
 	VMASKMOVPS   Y3, Y4, (R9)(R8*1)
-	ADDQ         $0x20, CX
-	ADDQ         $0x30, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ       (CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y0, Y6
+	VADDPS     hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS     hswishZero<>+0(SB), Y6, Y6
+	VMINPS     hswishOne<>+0(SB), Y6, Y6
+	VMULPS     Y6, Y0, Y0
+	VMASKMOVPS Y0, Y4, (R9)(R8*1)
+	MOVQ       8(CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y1, Y6
+	VADDPS     hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS     hswishZero<>+0(SB), Y6, Y6
+	VMINPS     hswishOne<>+0(SB), Y6, Y6
+	VMULPS     Y6, Y1, Y1
+	VMASKMOVPS Y1, Y4, (R9)(R8*1)
+	MOVQ       16(CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y2, Y6
+	VADDPS     hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS     hswishZero<>+0(SB), Y6, Y6
+	VMINPS     hswishOne<>+0(SB), Y6, Y6
+	VMULPS     Y6, Y2, Y2
+	VMASKMOVPS Y2, Y4, (R9)(R8*1)
+	MOVQ       24(CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y3, Y6
+	VADDPS     hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS     hswishZero<>+0(SB), Y6, Y6
+	VMINPS     hswishOne<>+0(SB), Y6, Y6
+	VMULPS     Y6, Y3, Y3
+	VMASKMOVPS Y3, Y4, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x20, CX
+	ADDQ $0x30, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -521,11 +659,13 @@ step:
 	ADDQ         $0x28, DX
 
 store:
-	VBROADCASTSS 72(AX), Y6
 	MOVQ         64(AX), R10
 	LEAQ         maddTails<>+0(SB), R9
 	NEGQ         R10
 	VMOVUPS      32(R9)(R10*4), Y5
+	CMPL         76(AX), $0x00
+	JNE          hswish0
+	VBROADCASTSS 72(AX), Y6
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y6, Y7
 	VMAXPS       Y0, Y7, Y0
@@ -546,10 +686,50 @@ store:
 	VMULPS       Y4, Y6, Y7
 	VMAXPS       Y4, Y7, Y4
 	VMASKMOVPS   Y4, Y5, (R9)(R8*1)
-	ADDQ         $0x28, CX
-	ADDQ         $0x3c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ       (CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y0, Y7
+	VADDPS     hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS     hswishZero<>+0(SB), Y7, Y7
+	VMINPS     hswishOne<>+0(SB), Y7, Y7
+	VMULPS     Y7, Y0, Y0
+	VMASKMOVPS Y0, Y5, (R9)(R8*1)
+	MOVQ       8(CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y1, Y7
+	VADDPS     hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS     hswishZero<>+0(SB), Y7, Y7
+	VMINPS     hswishOne<>+0(SB), Y7, Y7
+	VMULPS     Y7, Y1, Y1
+	VMASKMOVPS Y1, Y5, (R9)(R8*1)
+	MOVQ       16(CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y2, Y7
+	VADDPS     hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS     hswishZero<>+0(SB), Y7, Y7
+	VMINPS     hswishOne<>+0(SB), Y7, Y7
+	VMULPS     Y7, Y2, Y2
+	VMASKMOVPS Y2, Y5, (R9)(R8*1)
+	MOVQ       24(CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y3, Y7
+	VADDPS     hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS     hswishZero<>+0(SB), Y7, Y7
+	VMINPS     hswishOne<>+0(SB), Y7, Y7
+	VMULPS     Y7, Y3, Y3
+	VMASKMOVPS Y3, Y5, (R9)(R8*1)
+	MOVQ       32(CX), R9
+	VMULPS     hswishSixth<>+0(SB), Y4, Y7
+	VADDPS     hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS     hswishZero<>+0(SB), Y7, Y7
+	VMINPS     hswishOne<>+0(SB), Y7, Y7
+	VMULPS     Y7, Y4, Y4
+	VMASKMOVPS Y4, Y5, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x28, CX
+	ADDQ $0x3c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -598,6 +778,8 @@ step:
 	ADDQ         $0x08, DX
 
 store:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Y4
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y4, Y5
@@ -606,10 +788,28 @@ store:
 	VMULPS       Y1, Y4, Y5
 	VMAXPS       Y1, Y5, Y1
 	VMOVUPS      Y1, 32(R9)(R8*1)
-	ADDQ         $0x08, CX
-	ADDQ         $0x0c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y0, Y5
+	VADDPS  hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS  hswishZero<>+0(SB), Y5, Y5
+	VMINPS  hswishOne<>+0(SB), Y5, Y5
+	VMULPS  Y5, Y0, Y0
+	VMOVUPS Y0, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y5
+	VADDPS  hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS  hswishZero<>+0(SB), Y5, Y5
+	VMINPS  hswishOne<>+0(SB), Y5, Y5
+	VMULPS  Y5, Y1, Y1
+	VMOVUPS Y1, 32(R9)(R8*1)
+
+activated0:
+	ADDQ $0x08, CX
+	ADDQ $0x0c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -676,6 +876,8 @@ step:
 	ADDQ         $0x10, DX
 
 store:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Y6
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y6, Y7
@@ -691,10 +893,41 @@ store:
 	VMULPS       Y3, Y6, Y7
 	VMAXPS       Y3, Y7, Y3
 	VMOVUPS      Y3, 32(R9)(R8*1)
-	ADDQ         $0x10, CX
-	ADDQ         $0x18, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y0, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y0, Y0
+	VMOVUPS Y0, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 32(R9)(R8*1)
+	MOVQ    8(CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y2, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y3, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y3, Y3
+	VMOVUPS Y3, 32(R9)(R8*1)
+
+activated0:
+	ADDQ $0x10, CX
+	ADDQ $0x18, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -779,6 +1012,8 @@ step:
 	ADDQ         $0x18, DX
 
 store:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Y8
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y8, Y9
@@ -801,10 +1036,54 @@ store:
 	VMULPS       Y5, Y8, Y9
 	VMAXPS       Y5, Y9, Y5
 	VMOVUPS      Y5, 32(R9)(R8*1)
-	ADDQ         $0x18, CX
-	ADDQ         $0x24, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y0, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y0, Y0
+	VMOVUPS Y0, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(R9)(R8*1)
+	MOVQ    8(CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y2, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y2, Y2
+	VMOVUPS Y2, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y3, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y3, Y3
+	VMOVUPS Y3, 32(R9)(R8*1)
+	MOVQ    16(CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y4, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y4, Y4
+	VMOVUPS Y4, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y5, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y5, Y5
+	VMOVUPS Y5, 32(R9)(R8*1)
+
+activated0:
+	ADDQ $0x18, CX
+	ADDQ $0x24, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -907,6 +1186,8 @@ step:
 	ADDQ         $0x20, DX
 
 store:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Y10
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y10, Y11
@@ -936,10 +1217,67 @@ store:
 	VMULPS       Y7, Y10, Y11
 	VMAXPS       Y7, Y11, Y7
 	VMOVUPS      Y7, 32(R9)(R8*1)
-	ADDQ         $0x20, CX
-	ADDQ         $0x30, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y0, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y0, Y0
+	VMOVUPS Y0, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y1, Y1
+	VMOVUPS Y1, 32(R9)(R8*1)
+	MOVQ    8(CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y2, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y2, Y2
+	VMOVUPS Y2, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y3, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y3, Y3
+	VMOVUPS Y3, 32(R9)(R8*1)
+	MOVQ    16(CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y4, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y4, Y4
+	VMOVUPS Y4, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y5, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y5, Y5
+	VMOVUPS Y5, 32(R9)(R8*1)
+	MOVQ    24(CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y6, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y6, Y6
+	VMOVUPS Y6, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y7, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y7, Y7
+	VMOVUPS Y7, 32(R9)(R8*1)
+
+activated0:
+	ADDQ $0x20, CX
+	ADDQ $0x30, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
@@ -1060,6 +1398,8 @@ step:
 	ADDQ         $0x28, DX
 
 store:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Y12
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y12, Y13
@@ -1096,9 +1436,79 @@ store:
 	VMULPS       Y9, Y12, Y13
 	VMAXPS       Y9, Y13, Y9
 	VMOVUPS      Y9, 32(R9)(R8*1)
-	ADDQ         $0x28, CX
-	ADDQ         $0x3c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y0, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y0, Y0
+	VMOVUPS Y0, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y1, Y1
+	VMOVUPS Y1, 32(R9)(R8*1)
+	MOVQ    8(CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y2, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y2, Y2
+	VMOVUPS Y2, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y3, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y3, Y3
+	VMOVUPS Y3, 32(R9)(R8*1)
+	MOVQ    16(CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y4, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y4, Y4
+	VMOVUPS Y4, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y5, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y5, Y5
+	VMOVUPS Y5, 32(R9)(R8*1)
+	MOVQ    24(CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y6, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y6, Y6
+	VMOVUPS Y6, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y7, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y7, Y7
+	VMOVUPS Y7, 32(R9)(R8*1)
+	MOVQ    32(CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y8, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y8, Y8
+	VMOVUPS Y8, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y9, Y13
+	VADDPS  hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS  hswishZero<>+0(SB), Y13, Y13
+	VMINPS  hswishOne<>+0(SB), Y13, Y13
+	VMULPS  Y13, Y9, Y9
+	VMOVUPS Y9, 32(R9)(R8*1)
+
+activated0:
+	ADDQ $0x28, CX
+	ADDQ $0x3c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET

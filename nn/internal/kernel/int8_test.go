@@ -124,8 +124,8 @@ func TestPointwiseInt8(t *testing.T) {
 	cases := []int8Case{
 		{m: 1, k: 1, n: 1, groups: 1, lo: -1, hi: 1},
 		{m: 58, k: 58, n: 28 * 28, groups: 1, act: Act{Kind: ReLU}, lo: 0, hi: 1},
-		{m: 88, k: 88, n: 44 * 44, groups: 1, lo: -0.1, hi: 0.9},
-		{m: 352, k: 352, n: 11 * 11, groups: 1, act: leaky, lo: -0.5, hi: 0.5},
+		{m: 88, k: 88, n: 600, groups: 1, lo: -0.1, hi: 0.9},
+		{m: 80, k: 352, n: 11 * 11, groups: 1, act: leaky, lo: -0.5, hi: 0.5},
 		{m: 40, k: 3148, n: 64, groups: 1, lo: -1, hi: 1},
 		{m: 240, k: 60, n: 100, groups: 3, res: 1, act: Act{Kind: ReLU}, lo: -1, hi: 1},
 		{m: 10, k: 20, n: 25, groups: 2, act: Act{Kind: Sigmoid}, res: 1, lo: -1, hi: 2},
@@ -178,7 +178,7 @@ func TestPointwiseInt8Wild(t *testing.T) {
 	}
 }
 
-func BenchmarkPointwiseInt8(b *testing.B) {
+func BenchmarkPointwiseDot(b *testing.B) {
 	for _, c := range []struct{ m, k, h int }{
 		{88, 88, 44}, {176, 176, 22}, {352, 352, 11}, {128, 176, 44}, {64, 256, 44}, {128, 128, 11}, {128, 128, 6}, {256, 3136, 8},
 	} {
@@ -192,11 +192,16 @@ func BenchmarkPointwiseInt8(b *testing.B) {
 				p := NewPointwise(path, w, bias, c.m, c.k, n, 1)
 				measure(b, float64(c.m*c.k*n), func() { p.Run(out.planes, in.planes, nil, act, 0, p.Units()) })
 			})
-			b.Run(fmt.Sprint(label(path, c.k, c.m, c.h, 1), "/int8"), func(b *testing.B) {
-				p := NewPointwiseInt8(path, w, bias, c.m, c.k, n, 1, -1, 1)
-				scratch := Floats(p.ScratchFloats())
-				measure(b, float64(c.m*c.k*n), func() { p.Run(out.planes, in.planes, nil, act, scratch, 0, p.Units()) })
-			})
+			dot := func(name string, p *PointwiseDot) {
+				b.Run(fmt.Sprint(label(path, c.k, c.m, c.h, 1), "/", name), func(b *testing.B) {
+					scratch := Floats(p.ScratchFloats())
+					measure(b, float64(c.m*c.k*n), func() { p.Run(out.planes, in.planes, nil, act, scratch, 0, p.Units()) })
+				})
+			}
+			dot("int8", NewPointwiseInt8(path, w, bias, c.m, c.k, n, 1, -1, 1))
+			if BF16Fast(path) {
+				dot("bf16", NewPointwiseBF16(path, w, bias, c.m, c.k, n, 1))
+			}
 		}
 	}
 }

@@ -2,6 +2,46 @@
 
 #include "textflag.h"
 
+DATA hswishSixth<>+0(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+4(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+8(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+12(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+16(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+20(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+24(SB)/4, $0x3e2aaaab
+DATA hswishSixth<>+28(SB)/4, $0x3e2aaaab
+GLOBL hswishSixth<>(SB), RODATA|NOPTR, $32
+
+DATA hswishHalf<>+0(SB)/4, $0x3f000000
+DATA hswishHalf<>+4(SB)/4, $0x3f000000
+DATA hswishHalf<>+8(SB)/4, $0x3f000000
+DATA hswishHalf<>+12(SB)/4, $0x3f000000
+DATA hswishHalf<>+16(SB)/4, $0x3f000000
+DATA hswishHalf<>+20(SB)/4, $0x3f000000
+DATA hswishHalf<>+24(SB)/4, $0x3f000000
+DATA hswishHalf<>+28(SB)/4, $0x3f000000
+GLOBL hswishHalf<>(SB), RODATA|NOPTR, $32
+
+DATA hswishZero<>+0(SB)/4, $0x00000000
+DATA hswishZero<>+4(SB)/4, $0x00000000
+DATA hswishZero<>+8(SB)/4, $0x00000000
+DATA hswishZero<>+12(SB)/4, $0x00000000
+DATA hswishZero<>+16(SB)/4, $0x00000000
+DATA hswishZero<>+20(SB)/4, $0x00000000
+DATA hswishZero<>+24(SB)/4, $0x00000000
+DATA hswishZero<>+28(SB)/4, $0x00000000
+GLOBL hswishZero<>(SB), RODATA|NOPTR, $32
+
+DATA hswishOne<>+0(SB)/4, $0x3f800000
+DATA hswishOne<>+4(SB)/4, $0x3f800000
+DATA hswishOne<>+8(SB)/4, $0x3f800000
+DATA hswishOne<>+12(SB)/4, $0x3f800000
+DATA hswishOne<>+16(SB)/4, $0x3f800000
+DATA hswishOne<>+20(SB)/4, $0x3f800000
+DATA hswishOne<>+24(SB)/4, $0x3f800000
+DATA hswishOne<>+28(SB)/4, $0x3f800000
+GLOBL hswishOne<>(SB), RODATA|NOPTR, $32
+
 DATA quadOrder<>+0(SB)/1, $0x00
 DATA quadOrder<>+1(SB)/1, $0x04
 DATA quadOrder<>+2(SB)/1, $0x08
@@ -641,7 +681,7 @@ quad:
 	RET
 
 // func vnni512r1w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r1w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -655,11 +695,14 @@ TEXT ·vnni512r1w0h1(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Y1
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z2
 	VPDPBUSD     Y2, Y1, Y0
 	ADDQ         $0x00000020, R9
@@ -672,26 +715,40 @@ step:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Y0, K1, Y0
 	ADDQ         $0x00000008, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z1
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y1, Y2
 	VMAXPS       Y0, Y2, Y0
 	VMOVUPS      Y0, K1, (R9)(R8*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y1
+	VADDPS.BCST hswishHalf<>+0(SB), Y1, Y1
+	VMAXPS.BCST hswishZero<>+0(SB), Y1, Y1
+	VMINPS.BCST hswishOne<>+0(SB), Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     Y0, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000008, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r2w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r2w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -705,12 +762,17 @@ TEXT ·vnni512r2w0h1(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Y2
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z3
 	VPDPBUSD     Y3, Y2, Y0
 	VPBROADCASTD 4(BX), Z4
@@ -730,14 +792,16 @@ step:
 	VMULPS       Y2, Y1, Y1
 	VADDPS       Y3, Y1, Y1
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Y0, K1, Y0
 	MOVQ         8(DX), R9
 	VADDPS.Z     (R9)(R8*1), Y1, K1, Y1
 	ADDQ         $0x00000010, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z2
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y2, Y3
@@ -747,15 +811,34 @@ store:
 	VMULPS       Y1, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
 	VMOVUPS      Y1, K1, (R9)(R8*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y2
+	VADDPS.BCST hswishHalf<>+0(SB), Y2, Y2
+	VMAXPS.BCST hswishZero<>+0(SB), Y2, Y2
+	VMINPS.BCST hswishOne<>+0(SB), Y2, Y2
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     Y0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y3
+	VADDPS.BCST hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS.BCST hswishZero<>+0(SB), Y3, Y3
+	VMINPS.BCST hswishOne<>+0(SB), Y3, Y3
+	VMULPS      Y3, Y1, Y1
+	VMOVUPS     Y1, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r3w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r3w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -769,13 +852,20 @@ TEXT ·vnni512r3w0h1(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Y3
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z4
 	VPDPBUSD     Y4, Y3, Y0
 	VPBROADCASTD 4(BX), Z5
@@ -802,7 +892,7 @@ step:
 	VMULPS       Y3, Y2, Y2
 	VADDPS       Y4, Y2, Y2
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Y0, K1, Y0
 	MOVQ         8(DX), R9
@@ -811,7 +901,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Y2, K1, Y2
 	ADDQ         $0x00000018, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z3
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y3, Y4
@@ -825,15 +917,41 @@ store:
 	VMULPS       Y2, Y3, Y4
 	VMAXPS       Y2, Y4, Y2
 	VMOVUPS      Y2, K1, (R9)(R8*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y3
+	VADDPS.BCST hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS.BCST hswishZero<>+0(SB), Y3, Y3
+	VMINPS.BCST hswishOne<>+0(SB), Y3, Y3
+	VMULPS      Y3, Y0, Y0
+	VMOVUPS     Y0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y4
+	VADDPS.BCST hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS.BCST hswishZero<>+0(SB), Y4, Y4
+	VMINPS.BCST hswishOne<>+0(SB), Y4, Y4
+	VMULPS      Y4, Y1, Y1
+	VMOVUPS     Y1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y3
+	VADDPS.BCST hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS.BCST hswishZero<>+0(SB), Y3, Y3
+	VMINPS.BCST hswishOne<>+0(SB), Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VMOVUPS     Y2, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000018, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r4w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r4w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -847,14 +965,23 @@ TEXT ·vnni512r4w0h1(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 36(SI), Z3
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Y4
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z5
 	VPDPBUSD     Y5, Y4, Y0
 	VPBROADCASTD 4(BX), Z6
@@ -888,7 +1015,7 @@ step:
 	VMULPS       Y4, Y3, Y3
 	VADDPS       Y5, Y3, Y3
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Y0, K1, Y0
 	MOVQ         8(DX), R9
@@ -899,7 +1026,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Y3, K1, Y3
 	ADDQ         $0x00000020, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z4
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y4, Y5
@@ -917,15 +1046,48 @@ store:
 	VMULPS       Y3, Y4, Y5
 	VMAXPS       Y3, Y5, Y3
 	VMOVUPS      Y3, K1, (R9)(R8*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000030, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y4
+	VADDPS.BCST hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS.BCST hswishZero<>+0(SB), Y4, Y4
+	VMINPS.BCST hswishOne<>+0(SB), Y4, Y4
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     Y0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y1, Y1
+	VMOVUPS     Y1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y4
+	VADDPS.BCST hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS.BCST hswishZero<>+0(SB), Y4, Y4
+	VMINPS.BCST hswishOne<>+0(SB), Y4, Y4
+	VMULPS      Y4, Y2, Y2
+	VMOVUPS     Y2, K1, (R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y3, Y3
+	VMOVUPS     Y3, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000030, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r5w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r5w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -939,15 +1101,26 @@ TEXT ·vnni512r5w0h1(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 36(SI), Z3
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 48(SI), Z4
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Y5
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z6
 	VPDPBUSD     Y6, Y5, Y0
 	VPBROADCASTD 4(BX), Z7
@@ -988,7 +1161,7 @@ step:
 	VMULPS       Y5, Y4, Y4
 	VADDPS       Y6, Y4, Y4
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Y0, K1, Y0
 	MOVQ         8(DX), R9
@@ -1001,7 +1174,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Y4, K1, Y4
 	ADDQ         $0x00000028, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z5
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y5, Y6
@@ -1023,15 +1198,55 @@ store:
 	VMULPS       Y4, Y5, Y6
 	VMAXPS       Y4, Y6, Y4
 	VMOVUPS      Y4, K1, (R9)(R8*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x0000003c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y0, Y0
+	VMOVUPS     Y0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y6
+	VADDPS.BCST hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS.BCST hswishZero<>+0(SB), Y6, Y6
+	VMINPS.BCST hswishOne<>+0(SB), Y6, Y6
+	VMULPS      Y6, Y1, Y1
+	VMOVUPS     Y1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y2, Y2
+	VMOVUPS     Y2, K1, (R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y6
+	VADDPS.BCST hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS.BCST hswishZero<>+0(SB), Y6, Y6
+	VMINPS.BCST hswishOne<>+0(SB), Y6, Y6
+	VMULPS      Y6, Y3, Y3
+	VMOVUPS     Y3, K1, (R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y4, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y4, Y4
+	VMOVUPS     Y4, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000028, CX
+	ADDQ $0x0000003c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r6w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r6w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1045,16 +1260,29 @@ TEXT ·vnni512r6w0h1(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 36(SI), Z3
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 48(SI), Z4
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 60(SI), Z5
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Y6
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z7
 	VPDPBUSD     Y7, Y6, Y0
 	VPBROADCASTD 4(BX), Z8
@@ -1102,7 +1330,7 @@ step:
 	VMULPS       Y6, Y5, Y5
 	VADDPS       Y7, Y5, Y5
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Y0, K1, Y0
 	MOVQ         8(DX), R9
@@ -1117,7 +1345,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Y5, K1, Y5
 	ADDQ         $0x00000030, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z6
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y6, Y7
@@ -1143,15 +1373,62 @@ store:
 	VMULPS       Y5, Y6, Y7
 	VMAXPS       Y5, Y7, Y5
 	VMOVUPS      Y5, K1, (R9)(R8*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000048, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y6
+	VADDPS.BCST hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS.BCST hswishZero<>+0(SB), Y6, Y6
+	VMINPS.BCST hswishOne<>+0(SB), Y6, Y6
+	VMULPS      Y6, Y0, Y0
+	VMOVUPS     Y0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y1, Y1
+	VMOVUPS     Y1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y6
+	VADDPS.BCST hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS.BCST hswishZero<>+0(SB), Y6, Y6
+	VMINPS.BCST hswishOne<>+0(SB), Y6, Y6
+	VMULPS      Y6, Y2, Y2
+	VMOVUPS     Y2, K1, (R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y3, Y3
+	VMOVUPS     Y3, K1, (R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y4, Y6
+	VADDPS.BCST hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS.BCST hswishZero<>+0(SB), Y6, Y6
+	VMINPS.BCST hswishOne<>+0(SB), Y6, Y6
+	VMULPS      Y6, Y4, Y4
+	VMOVUPS     Y4, K1, (R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y5, Y5
+	VMOVUPS     Y5, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000048, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r7w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r7w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1165,17 +1442,32 @@ TEXT ·vnni512r7w0h1(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 36(SI), Z3
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 48(SI), Z4
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 60(SI), Z5
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 72(SI), Z6
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Y7
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z8
 	VPDPBUSD     Y8, Y7, Y0
 	VPBROADCASTD 4(BX), Z9
@@ -1230,7 +1522,7 @@ step:
 	VMULPS       Y7, Y6, Y6
 	VADDPS       Y8, Y6, Y6
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Y0, K1, Y0
 	MOVQ         8(DX), R9
@@ -1247,7 +1539,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Y6, K1, Y6
 	ADDQ         $0x00000038, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z7
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y7, Y8
@@ -1277,15 +1571,69 @@ store:
 	VMULPS       Y6, Y7, Y8
 	VMAXPS       Y6, Y8, Y6
 	VMOVUPS      Y6, K1, (R9)(R8*1)
-	ADDQ         $0x00000038, CX
-	ADDQ         $0x00000054, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y0, Y0
+	VMOVUPS     Y0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y1, Y1
+	VMOVUPS     Y1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y2, Y2
+	VMOVUPS     Y2, K1, (R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y3, Y3
+	VMOVUPS     Y3, K1, (R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y4, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y4, Y4
+	VMOVUPS     Y4, K1, (R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y5, Y5
+	VMOVUPS     Y5, K1, (R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y6, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y6, Y6
+	VMOVUPS     Y6, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000038, CX
+	ADDQ $0x00000054, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r8w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r8w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1299,18 +1647,35 @@ TEXT ·vnni512r8w0h1(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 36(SI), Z3
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 48(SI), Z4
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 60(SI), Z5
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 72(SI), Z6
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 84(SI), Z7
+	MOVQ         56(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Y8
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z9
 	VPDPBUSD     Y9, Y8, Y0
 	VPBROADCASTD 4(BX), Z10
@@ -1372,7 +1737,7 @@ step:
 	VMULPS       Y8, Y7, Y7
 	VADDPS       Y9, Y7, Y7
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Y0, K1, Y0
 	MOVQ         8(DX), R9
@@ -1391,7 +1756,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Y7, K1, Y7
 	ADDQ         $0x00000040, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z8
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y8, Y9
@@ -1425,15 +1792,76 @@ store:
 	VMULPS       Y7, Y8, Y9
 	VMAXPS       Y7, Y9, Y7
 	VMOVUPS      Y7, K1, (R9)(R8*1)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000060, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y0, Y0
+	VMOVUPS     Y0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y1, Y1
+	VMOVUPS     Y1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y2, Y2
+	VMOVUPS     Y2, K1, (R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y3, Y3
+	VMOVUPS     Y3, K1, (R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y4, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y4, Y4
+	VMOVUPS     Y4, K1, (R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y5, Y5
+	VMOVUPS     Y5, K1, (R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y6, Y8
+	VADDPS.BCST hswishHalf<>+0(SB), Y8, Y8
+	VMAXPS.BCST hswishZero<>+0(SB), Y8, Y8
+	VMINPS.BCST hswishOne<>+0(SB), Y8, Y8
+	VMULPS      Y8, Y6, Y6
+	VMOVUPS     Y6, K1, (R9)(R8*1)
+	MOVQ        56(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y7, Y7
+	VMOVUPS     Y7, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000060, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r9w0h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r9w0h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1447,19 +1875,38 @@ TEXT ·vnni512r9w0h1(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 36(SI), Z3
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 48(SI), Z4
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 60(SI), Z5
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 72(SI), Z6
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 84(SI), Z7
+	MOVQ         56(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 96(SI), Z8
+	MOVQ         64(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Y9
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z10
 	VPDPBUSD     Y10, Y9, Y0
 	VPBROADCASTD 4(BX), Z11
@@ -1528,7 +1975,7 @@ step:
 	VMULPS       Y9, Y8, Y8
 	VADDPS       Y10, Y8, Y8
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Y0, K1, Y0
 	MOVQ         8(DX), R9
@@ -1549,7 +1996,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Y8, K1, Y8
 	ADDQ         $0x00000048, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z9
 	MOVQ         (CX), R9
 	VMULPS       Y0, Y9, Y10
@@ -1587,15 +2036,83 @@ store:
 	VMULPS       Y8, Y9, Y10
 	VMAXPS       Y8, Y10, Y8
 	VMOVUPS      Y8, K1, (R9)(R8*1)
-	ADDQ         $0x00000048, CX
-	ADDQ         $0x0000006c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y0, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y0, Y0
+	VMOVUPS     Y0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y10
+	VADDPS.BCST hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS.BCST hswishZero<>+0(SB), Y10, Y10
+	VMINPS.BCST hswishOne<>+0(SB), Y10, Y10
+	VMULPS      Y10, Y1, Y1
+	VMOVUPS     Y1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y2, Y2
+	VMOVUPS     Y2, K1, (R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y10
+	VADDPS.BCST hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS.BCST hswishZero<>+0(SB), Y10, Y10
+	VMINPS.BCST hswishOne<>+0(SB), Y10, Y10
+	VMULPS      Y10, Y3, Y3
+	VMOVUPS     Y3, K1, (R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y4, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y4, Y4
+	VMOVUPS     Y4, K1, (R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y10
+	VADDPS.BCST hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS.BCST hswishZero<>+0(SB), Y10, Y10
+	VMINPS.BCST hswishOne<>+0(SB), Y10, Y10
+	VMULPS      Y10, Y5, Y5
+	VMOVUPS     Y5, K1, (R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y6, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y6, Y6
+	VMOVUPS     Y6, K1, (R9)(R8*1)
+	MOVQ        56(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y10
+	VADDPS.BCST hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS.BCST hswishZero<>+0(SB), Y10, Y10
+	VMINPS.BCST hswishOne<>+0(SB), Y10, Y10
+	VMULPS      Y10, Y7, Y7
+	VMOVUPS     Y7, K1, (R9)(R8*1)
+	MOVQ        64(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y8, Y8
+	VMOVUPS     Y8, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000048, CX
+	ADDQ $0x0000006c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r1w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r1w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1609,11 +2126,14 @@ TEXT ·vnni512r1w1h0(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z1
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z2
 	VPDPBUSD     Z2, Z1, Z0
 	ADDQ         $0x00000040, R9
@@ -1626,26 +2146,40 @@ step:
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Z0, K1, Z0
 	ADDQ         $0x00000008, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z1
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z1, Z2
 	VMAXPS       Z0, Z2, Z0
 	VMOVUPS      Z0, K1, (R9)(R8*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z1
+	VADDPS.BCST hswishHalf<>+0(SB), Z1, Z1
+	VMAXPS.BCST hswishZero<>+0(SB), Z1, Z1
+	VMINPS.BCST hswishOne<>+0(SB), Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000008, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r2w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r2w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1659,12 +2193,17 @@ TEXT ·vnni512r2w1h0(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z2
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z3
 	VPDPBUSD     Z3, Z2, Z0
 	VPBROADCASTD 4(BX), Z4
@@ -1684,14 +2223,16 @@ step:
 	VMULPS       Z2, Z1, Z1
 	VADDPS       Z3, Z1, Z1
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Z0, K1, Z0
 	MOVQ         8(DX), R9
 	VADDPS.Z     (R9)(R8*1), Z1, K1, Z1
 	ADDQ         $0x00000010, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z2
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z2, Z3
@@ -1701,15 +2242,34 @@ store:
 	VMULPS       Z1, Z2, Z3
 	VMAXPS       Z1, Z3, Z1
 	VMOVUPS      Z1, K1, (R9)(R8*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z2
+	VADDPS.BCST hswishHalf<>+0(SB), Z2, Z2
+	VMAXPS.BCST hswishZero<>+0(SB), Z2, Z2
+	VMINPS.BCST hswishOne<>+0(SB), Z2, Z2
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     Z0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z1, Z1
+	VMOVUPS     Z1, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r3w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r3w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1723,13 +2283,20 @@ TEXT ·vnni512r3w1h0(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z3
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z4
 	VPDPBUSD     Z4, Z3, Z0
 	VPBROADCASTD 4(BX), Z5
@@ -1756,7 +2323,7 @@ step:
 	VMULPS       Z3, Z2, Z2
 	VADDPS       Z4, Z2, Z2
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Z0, K1, Z0
 	MOVQ         8(DX), R9
@@ -1765,7 +2332,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Z2, K1, Z2
 	ADDQ         $0x00000018, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z3
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z3, Z4
@@ -1779,15 +2348,41 @@ store:
 	VMULPS       Z2, Z3, Z4
 	VMAXPS       Z2, Z4, Z2
 	VMOVUPS      Z2, K1, (R9)(R8*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z0, Z0
+	VMOVUPS     Z0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z1, Z1
+	VMOVUPS     Z1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z2, Z2
+	VMOVUPS     Z2, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000018, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r4w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r4w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1801,14 +2396,23 @@ TEXT ·vnni512r4w1h0(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 36(SI), Z3
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z4
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z5
 	VPDPBUSD     Z5, Z4, Z0
 	VPBROADCASTD 4(BX), Z6
@@ -1842,7 +2446,7 @@ step:
 	VMULPS       Z4, Z3, Z3
 	VADDPS       Z5, Z3, Z3
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Z0, K1, Z0
 	MOVQ         8(DX), R9
@@ -1853,7 +2457,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Z3, K1, Z3
 	ADDQ         $0x00000020, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z4
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z4, Z5
@@ -1871,15 +2477,48 @@ store:
 	VMULPS       Z3, Z4, Z5
 	VMAXPS       Z3, Z5, Z3
 	VMOVUPS      Z3, K1, (R9)(R8*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000030, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z0, Z0
+	VMOVUPS     Z0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z1, Z1
+	VMOVUPS     Z1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z2, Z2
+	VMOVUPS     Z2, K1, (R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z3, Z3
+	VMOVUPS     Z3, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000030, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r5w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r5w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1893,15 +2532,26 @@ TEXT ·vnni512r5w1h0(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 36(SI), Z3
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 48(SI), Z4
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z5
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z6
 	VPDPBUSD     Z6, Z5, Z0
 	VPBROADCASTD 4(BX), Z7
@@ -1942,7 +2592,7 @@ step:
 	VMULPS       Z5, Z4, Z4
 	VADDPS       Z6, Z4, Z4
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Z0, K1, Z0
 	MOVQ         8(DX), R9
@@ -1955,7 +2605,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Z4, K1, Z4
 	ADDQ         $0x00000028, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z5
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z5, Z6
@@ -1977,15 +2629,55 @@ store:
 	VMULPS       Z4, Z5, Z6
 	VMAXPS       Z4, Z6, Z4
 	VMOVUPS      Z4, K1, (R9)(R8*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x0000003c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z0, Z0
+	VMOVUPS     Z0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z1, Z1
+	VMOVUPS     Z1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z2, Z2
+	VMOVUPS     Z2, K1, (R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z3, Z3
+	VMOVUPS     Z3, K1, (R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z4, Z4
+	VMOVUPS     Z4, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000028, CX
+	ADDQ $0x0000003c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r6w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r6w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -1999,16 +2691,29 @@ TEXT ·vnni512r6w1h0(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 36(SI), Z3
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 48(SI), Z4
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 60(SI), Z5
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z6
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z7
 	VPDPBUSD     Z7, Z6, Z0
 	VPBROADCASTD 4(BX), Z8
@@ -2056,7 +2761,7 @@ step:
 	VMULPS       Z6, Z5, Z5
 	VADDPS       Z7, Z5, Z5
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Z0, K1, Z0
 	MOVQ         8(DX), R9
@@ -2071,7 +2776,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Z5, K1, Z5
 	ADDQ         $0x00000030, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z6
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z6, Z7
@@ -2097,15 +2804,62 @@ store:
 	VMULPS       Z5, Z6, Z7
 	VMAXPS       Z5, Z7, Z5
 	VMOVUPS      Z5, K1, (R9)(R8*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000048, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     Z0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     Z1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z2, Z2
+	VMOVUPS     Z2, K1, (R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z3, Z3
+	VMOVUPS     Z3, K1, (R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z4, Z4
+	VMOVUPS     Z4, K1, (R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z5, Z5
+	VMOVUPS     Z5, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000048, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r7w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r7w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2119,17 +2873,32 @@ TEXT ·vnni512r7w1h0(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 36(SI), Z3
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 48(SI), Z4
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 60(SI), Z5
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 72(SI), Z6
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z7
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z8
 	VPDPBUSD     Z8, Z7, Z0
 	VPBROADCASTD 4(BX), Z9
@@ -2184,7 +2953,7 @@ step:
 	VMULPS       Z7, Z6, Z6
 	VADDPS       Z8, Z6, Z6
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Z0, K1, Z0
 	MOVQ         8(DX), R9
@@ -2201,7 +2970,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Z6, K1, Z6
 	ADDQ         $0x00000038, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z7
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z7, Z8
@@ -2231,15 +3002,69 @@ store:
 	VMULPS       Z6, Z7, Z8
 	VMAXPS       Z6, Z8, Z6
 	VMOVUPS      Z6, K1, (R9)(R8*1)
-	ADDQ         $0x00000038, CX
-	ADDQ         $0x00000054, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z0, Z0
+	VMOVUPS     Z0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z1, Z1
+	VMOVUPS     Z1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z2, Z2
+	VMOVUPS     Z2, K1, (R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z3, Z3
+	VMOVUPS     Z3, K1, (R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z4, Z4
+	VMOVUPS     Z4, K1, (R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z5, Z5
+	VMOVUPS     Z5, K1, (R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z6, Z6
+	VMOVUPS     Z6, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000038, CX
+	ADDQ $0x00000054, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r8w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r8w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2253,18 +3078,35 @@ TEXT ·vnni512r8w1h0(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 36(SI), Z3
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 48(SI), Z4
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 60(SI), Z5
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 72(SI), Z6
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 84(SI), Z7
+	MOVQ         56(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z8
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z9
 	VPDPBUSD     Z9, Z8, Z0
 	VPBROADCASTD 4(BX), Z10
@@ -2326,7 +3168,7 @@ step:
 	VMULPS       Z8, Z7, Z7
 	VADDPS       Z9, Z7, Z7
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Z0, K1, Z0
 	MOVQ         8(DX), R9
@@ -2345,7 +3187,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Z7, K1, Z7
 	ADDQ         $0x00000040, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z8
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z8, Z9
@@ -2379,15 +3223,76 @@ store:
 	VMULPS       Z7, Z8, Z9
 	VMAXPS       Z7, Z9, Z7
 	VMOVUPS      Z7, K1, (R9)(R8*1)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000060, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z0, Z0
+	VMOVUPS     Z0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z2, Z2
+	VMOVUPS     Z2, K1, (R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z3, Z3
+	VMOVUPS     Z3, K1, (R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z4, Z4
+	VMOVUPS     Z4, K1, (R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z5, Z5
+	VMOVUPS     Z5, K1, (R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z6, Z6
+	VMOVUPS     Z6, K1, (R9)(R8*1)
+	MOVQ        56(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z7, Z7
+	VMOVUPS     Z7, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000060, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r9w1h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r9w1h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2401,19 +3306,38 @@ TEXT ·vnni512r9w1h0(SB), NOSPLIT, $0-8
 
 tile:
 	VPBROADCASTD (SI), Z0
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 12(SI), Z1
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 24(SI), Z2
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 36(SI), Z3
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 48(SI), Z4
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 60(SI), Z5
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 72(SI), Z6
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 84(SI), Z7
+	MOVQ         56(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	VPBROADCASTD 96(SI), Z8
+	MOVQ         64(CX), R9
+	PREFETCHT0   (R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z9
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z10
 	VPDPBUSD     Z10, Z9, Z0
 	VPBROADCASTD 4(BX), Z11
@@ -2482,7 +3406,7 @@ step:
 	VMULPS       Z9, Z8, Z8
 	VADDPS       Z10, Z8, Z8
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS.Z     (R9)(R8*1), Z0, K1, Z0
 	MOVQ         8(DX), R9
@@ -2503,7 +3427,9 @@ step:
 	VADDPS.Z     (R9)(R8*1), Z8, K1, Z8
 	ADDQ         $0x00000048, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z9
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z9, Z10
@@ -2541,15 +3467,83 @@ store:
 	VMULPS       Z8, Z9, Z10
 	VMAXPS       Z8, Z10, Z8
 	VMOVUPS      Z8, K1, (R9)(R8*1)
-	ADDQ         $0x00000048, CX
-	ADDQ         $0x0000006c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z0, Z0
+	VMOVUPS     Z0, K1, (R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z1, Z1
+	VMOVUPS     Z1, K1, (R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z2, Z2
+	VMOVUPS     Z2, K1, (R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z3, Z3
+	VMOVUPS     Z3, K1, (R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z4, Z4
+	VMOVUPS     Z4, K1, (R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z5, Z5
+	VMOVUPS     Z5, K1, (R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z6, Z6
+	VMOVUPS     Z6, K1, (R9)(R8*1)
+	MOVQ        56(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z7, Z7
+	VMOVUPS     Z7, K1, (R9)(R8*1)
+	MOVQ        64(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z8, Z8
+	VMOVUPS     Z8, K1, (R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000048, CX
+	ADDQ $0x0000006c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r1w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r1w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2564,12 +3558,16 @@ TEXT ·vnni512r1w1h1(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z2
 	VMOVDQU32    64(R9), Y3
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z4
 	VPDPBUSD     Z4, Z2, Z0
 	VPDPBUSD     Y4, Y3, Y1
@@ -2586,13 +3584,15 @@ step:
 	VMULPS       Y2, Y1, Y1
 	VADDPS       Y3, Y1, Y1
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Y1, K1, Y1
 	ADDQ         $0x00000008, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z2
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z2, Z3
@@ -2601,15 +3601,33 @@ store:
 	VMULPS       Y1, Y2, Y3
 	VMAXPS       Y1, Y3, Y1
 	VMOVUPS      Y1, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z2
+	VADDPS.BCST hswishHalf<>+0(SB), Z2, Z2
+	VMAXPS.BCST hswishZero<>+0(SB), Z2, Z2
+	VMINPS.BCST hswishOne<>+0(SB), Z2, Z2
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y3
+	VADDPS.BCST hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS.BCST hswishZero<>+0(SB), Y3, Y3
+	VMINPS.BCST hswishOne<>+0(SB), Y3, Y3
+	VMULPS      Y3, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000008, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r2w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r2w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2624,14 +3642,21 @@ TEXT ·vnni512r2w1h1(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z4
 	VMOVDQU32    64(R9), Y5
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z6
 	VPDPBUSD     Z6, Z4, Z0
 	VPDPBUSD     Y6, Y5, Y1
@@ -2659,7 +3684,7 @@ step:
 	VMULPS       Y4, Y3, Y3
 	VADDPS       Y5, Y3, Y3
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Y1, K1, Y1
@@ -2668,7 +3693,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Y3, K1, Y3
 	ADDQ         $0x00000010, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z4
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z4, Z5
@@ -2684,15 +3711,46 @@ store:
 	VMULPS       Y3, Y4, Y5
 	VMAXPS       Y3, Y5, Y3
 	VMOVUPS      Y3, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r3w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r3w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2707,16 +3765,26 @@ TEXT ·vnni512r3w1h1(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z6
 	VMOVDQU32    64(R9), Y7
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z8
 	VPDPBUSD     Z8, Z6, Z0
 	VPDPBUSD     Y8, Y7, Y1
@@ -2755,7 +3823,7 @@ step:
 	VMULPS       Y6, Y5, Y5
 	VADDPS       Y7, Y5, Y5
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Y1, K1, Y1
@@ -2767,7 +3835,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Y5, K1, Y5
 	ADDQ         $0x00000018, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z6
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z6, Z7
@@ -2790,15 +3860,59 @@ store:
 	VMULPS       Y5, Y6, Y7
 	VMAXPS       Y5, Y7, Y5
 	VMOVUPS      Y5, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000018, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r4w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r4w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2813,18 +3927,31 @@ TEXT ·vnni512r4w1h1(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z6
 	VMOVDQA32    Z6, Z7
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z8
 	VMOVDQU32    64(R9), Y9
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z10
 	VPDPBUSD     Z10, Z8, Z0
 	VPDPBUSD     Y10, Y9, Y1
@@ -2874,7 +4001,7 @@ step:
 	VMULPS       Y8, Y7, Y7
 	VADDPS       Y9, Y7, Y7
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Y1, K1, Y1
@@ -2889,7 +4016,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Y7, K1, Y7
 	ADDQ         $0x00000020, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z8
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z8, Z9
@@ -2919,15 +4048,72 @@ store:
 	VMULPS       Y7, Y8, Y9
 	VMAXPS       Y7, Y9, Y7
 	VMOVUPS      Y7, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000030, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y7, Y7
+	VMOVUPS     Y7, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000030, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r5w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r5w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -2942,20 +4128,36 @@ TEXT ·vnni512r5w1h1(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z6
 	VMOVDQA32    Z6, Z7
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z8
 	VMOVDQA32    Z8, Z9
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z10
 	VMOVDQU32    64(R9), Y11
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z12
 	VPDPBUSD     Z12, Z10, Z0
 	VPDPBUSD     Y12, Y11, Y1
@@ -3016,7 +4218,7 @@ step:
 	VMULPS       Y10, Y9, Y9
 	VADDPS       Y11, Y9, Y9
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Y1, K1, Y1
@@ -3034,7 +4236,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Y9, K1, Y9
 	ADDQ         $0x00000028, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z10
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z10, Z11
@@ -3071,15 +4275,85 @@ store:
 	VMULPS       Y9, Y10, Y11
 	VMAXPS       Y9, Y11, Y9
 	VMOVUPS      Y9, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x0000003c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y11
+	VADDPS.BCST hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS.BCST hswishZero<>+0(SB), Y11, Y11
+	VMINPS.BCST hswishOne<>+0(SB), Y11, Y11
+	VMULPS      Y11, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y11
+	VADDPS.BCST hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS.BCST hswishZero<>+0(SB), Y11, Y11
+	VMINPS.BCST hswishOne<>+0(SB), Y11, Y11
+	VMULPS      Y11, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y11
+	VADDPS.BCST hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS.BCST hswishZero<>+0(SB), Y11, Y11
+	VMINPS.BCST hswishOne<>+0(SB), Y11, Y11
+	VMULPS      Y11, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y11
+	VADDPS.BCST hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS.BCST hswishZero<>+0(SB), Y11, Y11
+	VMINPS.BCST hswishOne<>+0(SB), Y11, Y11
+	VMULPS      Y11, Y7, Y7
+	VMOVUPS     Y7, K1, 64(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y9, Y11
+	VADDPS.BCST hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS.BCST hswishZero<>+0(SB), Y11, Y11
+	VMINPS.BCST hswishOne<>+0(SB), Y11, Y11
+	VMULPS      Y11, Y9, Y9
+	VMOVUPS     Y9, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000028, CX
+	ADDQ $0x0000003c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r6w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r6w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3094,22 +4368,41 @@ TEXT ·vnni512r6w1h1(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z6
 	VMOVDQA32    Z6, Z7
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z8
 	VMOVDQA32    Z8, Z9
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z10
 	VMOVDQA32    Z10, Z11
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z12
 	VMOVDQU32    64(R9), Y13
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z14
 	VPDPBUSD     Z14, Z12, Z0
 	VPDPBUSD     Y14, Y13, Y1
@@ -3181,7 +4474,7 @@ step:
 	VMULPS       Y12, Y11, Y11
 	VADDPS       Y13, Y11, Y11
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Y1, K1, Y1
@@ -3202,7 +4495,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Y11, K1, Y11
 	ADDQ         $0x00000030, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z12
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z12, Z13
@@ -3246,15 +4541,98 @@ store:
 	VMULPS       Y11, Y12, Y13
 	VMAXPS       Y11, Y13, Y11
 	VMOVUPS      Y11, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000048, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y7, Y7
+	VMOVUPS     Y7, K1, 64(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y9, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y9, Y9
+	VMOVUPS     Y9, K1, 64(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z10, Z10
+	VMOVUPS     Z10, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y11, Y11
+	VMOVUPS     Y11, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000048, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r7w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r7w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3269,24 +4647,46 @@ TEXT ·vnni512r7w1h1(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z6
 	VMOVDQA32    Z6, Z7
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z8
 	VMOVDQA32    Z8, Z9
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z10
 	VMOVDQA32    Z10, Z11
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 72(SI), Z12
 	VMOVDQA32    Z12, Z13
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z14
 	VMOVDQU32    64(R9), Y15
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z16
 	VPDPBUSD     Z16, Z14, Z0
 	VPDPBUSD     Y16, Y15, Y1
@@ -3369,7 +4769,7 @@ step:
 	VMULPS       Y14, Y13, Y13
 	VADDPS       Y15, Y13, Y13
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Y1, K1, Y1
@@ -3393,7 +4793,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Y13, K1, Y13
 	ADDQ         $0x00000038, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z14
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z14, Z15
@@ -3444,15 +4846,111 @@ store:
 	VMULPS       Y13, Y14, Y15
 	VMAXPS       Y13, Y15, Y13
 	VMOVUPS      Y13, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000038, CX
-	ADDQ         $0x00000054, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y7, Y7
+	VMOVUPS     Y7, K1, 64(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y9, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y9, Y9
+	VMOVUPS     Y9, K1, 64(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z10, Z10
+	VMOVUPS     Z10, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y11, Y11
+	VMOVUPS     Y11, K1, 64(R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y13, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y13, Y13
+	VMOVUPS     Y13, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000038, CX
+	ADDQ $0x00000054, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r8w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r8w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3467,26 +4965,51 @@ TEXT ·vnni512r8w1h1(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z6
 	VMOVDQA32    Z6, Z7
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z8
 	VMOVDQA32    Z8, Z9
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z10
 	VMOVDQA32    Z10, Z11
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 72(SI), Z12
 	VMOVDQA32    Z12, Z13
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 84(SI), Z14
 	VMOVDQA32    Z14, Z15
+	MOVQ         56(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z16
 	VMOVDQU32    64(R9), Y17
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z18
 	VPDPBUSD     Z18, Z16, Z0
 	VPDPBUSD     Y18, Y17, Y1
@@ -3580,7 +5103,7 @@ step:
 	VMULPS       Y16, Y15, Y15
 	VADDPS       Y17, Y15, Y15
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Y1, K1, Y1
@@ -3607,7 +5130,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Y15, K1, Y15
 	ADDQ         $0x00000040, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z16
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z16, Z17
@@ -3665,15 +5190,124 @@ store:
 	VMULPS       Y15, Y16, Y17
 	VMAXPS       Y15, Y17, Y15
 	VMOVUPS      Y15, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000060, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y7, Y7
+	VMOVUPS     Y7, K1, 64(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y9, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y9, Y9
+	VMOVUPS     Y9, K1, 64(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z10, Z10
+	VMOVUPS     Z10, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y11, Y11
+	VMOVUPS     Y11, K1, 64(R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y13, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y13, Y13
+	VMOVUPS     Y13, K1, 64(R9)(R8*1)
+	MOVQ        56(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z14, Z14
+	VMOVUPS     Z14, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y15, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y15, Y15
+	VMOVUPS     Y15, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000060, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r9w1h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r9w1h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3688,28 +5322,56 @@ TEXT ·vnni512r9w1h1(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z6
 	VMOVDQA32    Z6, Z7
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z8
 	VMOVDQA32    Z8, Z9
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z10
 	VMOVDQA32    Z10, Z11
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 72(SI), Z12
 	VMOVDQA32    Z12, Z13
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 84(SI), Z14
 	VMOVDQA32    Z14, Z15
+	MOVQ         56(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 96(SI), Z16
 	VMOVDQA32    Z16, Z17
+	MOVQ         64(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z18
 	VMOVDQU32    64(R9), Y19
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z20
 	VPDPBUSD     Z20, Z18, Z0
 	VPDPBUSD     Y20, Y19, Y1
@@ -3814,7 +5476,7 @@ step:
 	VMULPS       Y18, Y17, Y17
 	VADDPS       Y19, Y17, Y17
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Y1, K1, Y1
@@ -3844,7 +5506,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Y17, K1, Y17
 	ADDQ         $0x00000048, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z18
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z18, Z19
@@ -3909,15 +5573,137 @@ store:
 	VMULPS       Y17, Y18, Y19
 	VMAXPS       Y17, Y19, Y17
 	VMOVUPS      Y17, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000048, CX
-	ADDQ         $0x0000006c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y1, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y1, Y1
+	VMOVUPS     Y1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y3, Y3
+	VMOVUPS     Y3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y5, Y5
+	VMOVUPS     Y5, K1, 64(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y7, Y7
+	VMOVUPS     Y7, K1, 64(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y9, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y9, Y9
+	VMOVUPS     Y9, K1, 64(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z10, Z10
+	VMOVUPS     Z10, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y11, Y11
+	VMOVUPS     Y11, K1, 64(R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y13, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y13, Y13
+	VMOVUPS     Y13, K1, 64(R9)(R8*1)
+	MOVQ        56(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z14, Z14
+	VMOVUPS     Z14, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y15, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y15, Y15
+	VMOVUPS     Y15, K1, 64(R9)(R8*1)
+	MOVQ        64(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z16, Z16
+	VMOVUPS     Z16, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y17, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y17, Y17
+	VMOVUPS     Y17, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000048, CX
+	ADDQ $0x0000006c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r1w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r1w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3932,12 +5718,16 @@ TEXT ·vnni512r1w2h0(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z2
 	VMOVDQU32    64(R9), Z3
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z4
 	VPDPBUSD     Z4, Z2, Z0
 	VPDPBUSD     Z4, Z3, Z1
@@ -3954,13 +5744,15 @@ step:
 	VMULPS       Z2, Z1, Z1
 	VADDPS       Z3, Z1, Z1
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Z1, K1, Z1
 	ADDQ         $0x00000008, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z2
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z2, Z3
@@ -3969,15 +5761,33 @@ store:
 	VMULPS       Z1, Z2, Z3
 	VMAXPS       Z1, Z3, Z1
 	VMOVUPS      Z1, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z2
+	VADDPS.BCST hswishHalf<>+0(SB), Z2, Z2
+	VMAXPS.BCST hswishZero<>+0(SB), Z2, Z2
+	VMINPS.BCST hswishOne<>+0(SB), Z2, Z2
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000008, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r2w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r2w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -3992,14 +5802,21 @@ TEXT ·vnni512r2w2h0(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z4
 	VMOVDQU32    64(R9), Z5
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z6
 	VPDPBUSD     Z6, Z4, Z0
 	VPDPBUSD     Z6, Z5, Z1
@@ -4027,7 +5844,7 @@ step:
 	VMULPS       Z4, Z3, Z3
 	VADDPS       Z5, Z3, Z3
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Z1, K1, Z1
@@ -4036,7 +5853,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Z3, K1, Z3
 	ADDQ         $0x00000010, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z4
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z4, Z5
@@ -4052,15 +5871,46 @@ store:
 	VMULPS       Z3, Z4, Z5
 	VMAXPS       Z3, Z5, Z3
 	VMOVUPS      Z3, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r3w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r3w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4075,16 +5925,26 @@ TEXT ·vnni512r3w2h0(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z6
 	VMOVDQU32    64(R9), Z7
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z8
 	VPDPBUSD     Z8, Z6, Z0
 	VPDPBUSD     Z8, Z7, Z1
@@ -4123,7 +5983,7 @@ step:
 	VMULPS       Z6, Z5, Z5
 	VADDPS       Z7, Z5, Z5
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Z1, K1, Z1
@@ -4135,7 +5995,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Z5, K1, Z5
 	ADDQ         $0x00000018, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z6
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z6, Z7
@@ -4158,15 +6020,59 @@ store:
 	VMULPS       Z5, Z6, Z7
 	VMAXPS       Z5, Z7, Z5
 	VMOVUPS      Z5, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000018, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r4w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r4w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4181,18 +6087,31 @@ TEXT ·vnni512r4w2h0(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z6
 	VMOVDQA32    Z6, Z7
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z8
 	VMOVDQU32    64(R9), Z9
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z10
 	VPDPBUSD     Z10, Z8, Z0
 	VPDPBUSD     Z10, Z9, Z1
@@ -4242,7 +6161,7 @@ step:
 	VMULPS       Z8, Z7, Z7
 	VADDPS       Z9, Z7, Z7
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Z1, K1, Z1
@@ -4257,7 +6176,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Z7, K1, Z7
 	ADDQ         $0x00000020, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z8
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z8, Z9
@@ -4287,15 +6208,72 @@ store:
 	VMULPS       Z7, Z8, Z9
 	VMAXPS       Z7, Z9, Z7
 	VMOVUPS      Z7, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000030, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z7, Z7
+	VMOVUPS     Z7, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000030, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r5w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r5w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4310,20 +6288,36 @@ TEXT ·vnni512r5w2h0(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z6
 	VMOVDQA32    Z6, Z7
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z8
 	VMOVDQA32    Z8, Z9
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z10
 	VMOVDQU32    64(R9), Z11
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z12
 	VPDPBUSD     Z12, Z10, Z0
 	VPDPBUSD     Z12, Z11, Z1
@@ -4384,7 +6378,7 @@ step:
 	VMULPS       Z10, Z9, Z9
 	VADDPS       Z11, Z9, Z9
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Z1, K1, Z1
@@ -4402,7 +6396,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Z9, K1, Z9
 	ADDQ         $0x00000028, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z10
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z10, Z11
@@ -4439,15 +6435,85 @@ store:
 	VMULPS       Z9, Z10, Z11
 	VMAXPS       Z9, Z11, Z9
 	VMOVUPS      Z9, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x0000003c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z11
+	VADDPS.BCST hswishHalf<>+0(SB), Z11, Z11
+	VMAXPS.BCST hswishZero<>+0(SB), Z11, Z11
+	VMINPS.BCST hswishOne<>+0(SB), Z11, Z11
+	VMULPS      Z11, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z11
+	VADDPS.BCST hswishHalf<>+0(SB), Z11, Z11
+	VMAXPS.BCST hswishZero<>+0(SB), Z11, Z11
+	VMINPS.BCST hswishOne<>+0(SB), Z11, Z11
+	VMULPS      Z11, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z11
+	VADDPS.BCST hswishHalf<>+0(SB), Z11, Z11
+	VMAXPS.BCST hswishZero<>+0(SB), Z11, Z11
+	VMINPS.BCST hswishOne<>+0(SB), Z11, Z11
+	VMULPS      Z11, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z11
+	VADDPS.BCST hswishHalf<>+0(SB), Z11, Z11
+	VMAXPS.BCST hswishZero<>+0(SB), Z11, Z11
+	VMINPS.BCST hswishOne<>+0(SB), Z11, Z11
+	VMULPS      Z11, Z7, Z7
+	VMOVUPS     Z7, K1, 64(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z11
+	VADDPS.BCST hswishHalf<>+0(SB), Z11, Z11
+	VMAXPS.BCST hswishZero<>+0(SB), Z11, Z11
+	VMINPS.BCST hswishOne<>+0(SB), Z11, Z11
+	VMULPS      Z11, Z9, Z9
+	VMOVUPS     Z9, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000028, CX
+	ADDQ $0x0000003c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r6w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r6w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4462,22 +6528,41 @@ TEXT ·vnni512r6w2h0(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z6
 	VMOVDQA32    Z6, Z7
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z8
 	VMOVDQA32    Z8, Z9
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z10
 	VMOVDQA32    Z10, Z11
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z12
 	VMOVDQU32    64(R9), Z13
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z14
 	VPDPBUSD     Z14, Z12, Z0
 	VPDPBUSD     Z14, Z13, Z1
@@ -4549,7 +6634,7 @@ step:
 	VMULPS       Z12, Z11, Z11
 	VADDPS       Z13, Z11, Z11
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Z1, K1, Z1
@@ -4570,7 +6655,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Z11, K1, Z11
 	ADDQ         $0x00000030, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z12
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z12, Z13
@@ -4614,15 +6701,98 @@ store:
 	VMULPS       Z11, Z12, Z13
 	VMAXPS       Z11, Z13, Z11
 	VMOVUPS      Z11, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000048, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z7, Z7
+	VMOVUPS     Z7, K1, 64(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z9, Z9
+	VMOVUPS     Z9, K1, 64(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z10, Z10
+	VMOVUPS     Z10, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z11, Z11
+	VMOVUPS     Z11, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000048, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r7w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r7w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4637,24 +6807,46 @@ TEXT ·vnni512r7w2h0(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z6
 	VMOVDQA32    Z6, Z7
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z8
 	VMOVDQA32    Z8, Z9
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z10
 	VMOVDQA32    Z10, Z11
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 72(SI), Z12
 	VMOVDQA32    Z12, Z13
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z14
 	VMOVDQU32    64(R9), Z15
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z16
 	VPDPBUSD     Z16, Z14, Z0
 	VPDPBUSD     Z16, Z15, Z1
@@ -4737,7 +6929,7 @@ step:
 	VMULPS       Z14, Z13, Z13
 	VADDPS       Z15, Z13, Z13
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Z1, K1, Z1
@@ -4761,7 +6953,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Z13, K1, Z13
 	ADDQ         $0x00000038, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z14
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z14, Z15
@@ -4812,15 +7006,111 @@ store:
 	VMULPS       Z13, Z14, Z15
 	VMAXPS       Z13, Z15, Z13
 	VMOVUPS      Z13, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000038, CX
-	ADDQ         $0x00000054, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z7, Z7
+	VMOVUPS     Z7, K1, 64(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z9, Z9
+	VMOVUPS     Z9, K1, 64(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z10, Z10
+	VMOVUPS     Z10, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z11, Z11
+	VMOVUPS     Z11, K1, 64(R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z14
+	VADDPS.BCST hswishHalf<>+0(SB), Z14, Z14
+	VMAXPS.BCST hswishZero<>+0(SB), Z14, Z14
+	VMINPS.BCST hswishOne<>+0(SB), Z14, Z14
+	VMULPS      Z14, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z13, Z13
+	VMOVUPS     Z13, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000038, CX
+	ADDQ $0x00000054, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r8w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r8w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -4835,26 +7125,51 @@ TEXT ·vnni512r8w2h0(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z6
 	VMOVDQA32    Z6, Z7
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z8
 	VMOVDQA32    Z8, Z9
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z10
 	VMOVDQA32    Z10, Z11
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 72(SI), Z12
 	VMOVDQA32    Z12, Z13
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 84(SI), Z14
 	VMOVDQA32    Z14, Z15
+	MOVQ         56(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z16
 	VMOVDQU32    64(R9), Z17
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z18
 	VPDPBUSD     Z18, Z16, Z0
 	VPDPBUSD     Z18, Z17, Z1
@@ -4948,7 +7263,7 @@ step:
 	VMULPS       Z16, Z15, Z15
 	VADDPS       Z17, Z15, Z15
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Z1, K1, Z1
@@ -4975,7 +7290,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Z15, K1, Z15
 	ADDQ         $0x00000040, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z16
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z16, Z17
@@ -5033,15 +7350,124 @@ store:
 	VMULPS       Z15, Z16, Z17
 	VMAXPS       Z15, Z17, Z15
 	VMOVUPS      Z15, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000060, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z7, Z7
+	VMOVUPS     Z7, K1, 64(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z9, Z9
+	VMOVUPS     Z9, K1, 64(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z10, Z10
+	VMOVUPS     Z10, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z11, Z11
+	VMOVUPS     Z11, K1, 64(R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z13, Z13
+	VMOVUPS     Z13, K1, 64(R9)(R8*1)
+	MOVQ        56(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z14, Z14
+	VMOVUPS     Z14, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z15, Z15
+	VMOVUPS     Z15, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000060, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r9w2h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r9w2h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5056,28 +7482,56 @@ TEXT ·vnni512r9w2h0(SB), NOSPLIT, $0-8
 tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z2
 	VMOVDQA32    Z2, Z3
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z4
 	VMOVDQA32    Z4, Z5
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z6
 	VMOVDQA32    Z6, Z7
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z8
 	VMOVDQA32    Z8, Z9
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z10
 	VMOVDQA32    Z10, Z11
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 72(SI), Z12
 	VMOVDQA32    Z12, Z13
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 84(SI), Z14
 	VMOVDQA32    Z14, Z15
+	MOVQ         56(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	VPBROADCASTD 96(SI), Z16
 	VMOVDQA32    Z16, Z17
+	MOVQ         64(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
 	VMOVDQU32    (R9), Z18
 	VMOVDQU32    64(R9), Z19
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z20
 	VPDPBUSD     Z20, Z18, Z0
 	VPDPBUSD     Z20, Z19, Z1
@@ -5182,7 +7636,7 @@ step:
 	VMULPS       Z18, Z17, Z17
 	VADDPS       Z19, Z17, Z17
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS.Z     64(R9)(R8*1), Z1, K1, Z1
@@ -5212,7 +7666,9 @@ step:
 	VADDPS.Z     64(R9)(R8*1), Z17, K1, Z17
 	ADDQ         $0x00000048, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z18
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z18, Z19
@@ -5277,15 +7733,137 @@ store:
 	VMULPS       Z17, Z18, Z19
 	VMAXPS       Z17, Z19, Z17
 	VMOVUPS      Z17, K1, 64(R9)(R8*1)
-	ADDQ         $0x00000048, CX
-	ADDQ         $0x0000006c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z1, Z1
+	VMOVUPS     Z1, K1, 64(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z2, Z2
+	VMOVUPS     Z2, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z3, Z3
+	VMOVUPS     Z3, K1, 64(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z5, Z5
+	VMOVUPS     Z5, K1, 64(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z7, Z7
+	VMOVUPS     Z7, K1, 64(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z9, Z9
+	VMOVUPS     Z9, K1, 64(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z10, Z10
+	VMOVUPS     Z10, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z11, Z11
+	VMOVUPS     Z11, K1, 64(R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z13, Z13
+	VMOVUPS     Z13, K1, 64(R9)(R8*1)
+	MOVQ        56(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z14, Z14
+	VMOVUPS     Z14, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z15, Z15
+	VMOVUPS     Z15, K1, 64(R9)(R8*1)
+	MOVQ        64(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z16, Z16
+	VMOVUPS     Z16, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z17, Z17
+	VMOVUPS     Z17, K1, 64(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000048, CX
+	ADDQ $0x0000006c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r1w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r1w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5301,6 +7879,10 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -5308,6 +7890,7 @@ step:
 	VMOVDQU32    (R9), Z3
 	VMOVDQU32    64(R9), Z4
 	VMOVDQU32    128(R9), Y5
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z6
 	VPDPBUSD     Z6, Z3, Z0
 	VPDPBUSD     Z6, Z4, Z1
@@ -5328,14 +7911,16 @@ step:
 	VMULPS       Y3, Y2, Y2
 	VADDPS       Y4, Y2, Y2
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
 	VADDPS.Z     128(R9)(R8*1), Y2, K1, Y2
 	ADDQ         $0x00000008, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z3
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z3, Z4
@@ -5347,15 +7932,39 @@ store:
 	VMULPS       Y2, Y3, Y4
 	VMAXPS       Y2, Y4, Y2
 	VMOVUPS      Y2, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y3
+	VADDPS.BCST hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS.BCST hswishZero<>+0(SB), Y3, Y3
+	VMINPS.BCST hswishOne<>+0(SB), Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000008, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r2w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r2w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5371,9 +7980,17 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -5381,6 +7998,7 @@ step:
 	VMOVDQU32    (R9), Z6
 	VMOVDQU32    64(R9), Z7
 	VMOVDQU32    128(R9), Y8
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z9
 	VPDPBUSD     Z9, Z6, Z0
 	VPDPBUSD     Z9, Z7, Z1
@@ -5416,7 +8034,7 @@ step:
 	VMULPS       Y6, Y5, Y5
 	VADDPS       Y7, Y5, Y5
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -5427,7 +8045,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Y5, K1, Y5
 	ADDQ         $0x00000010, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z6
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z6, Z7
@@ -5449,15 +8069,58 @@ store:
 	VMULPS       Y5, Y6, Y7
 	VMAXPS       Y5, Y7, Y5
 	VMOVUPS      Y5, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y6
+	VADDPS.BCST hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS.BCST hswishZero<>+0(SB), Y6, Y6
+	VMINPS.BCST hswishOne<>+0(SB), Y6, Y6
+	VMULPS      Y6, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y7
+	VADDPS.BCST hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS.BCST hswishZero<>+0(SB), Y7, Y7
+	VMINPS.BCST hswishOne<>+0(SB), Y7, Y7
+	VMULPS      Y7, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r3w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r3w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5473,12 +8136,24 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -5486,6 +8161,7 @@ step:
 	VMOVDQU32    (R9), Z9
 	VMOVDQU32    64(R9), Z10
 	VMOVDQU32    128(R9), Y11
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z12
 	VPDPBUSD     Z12, Z9, Z0
 	VPDPBUSD     Z12, Z10, Z1
@@ -5536,7 +8212,7 @@ step:
 	VMULPS       Y9, Y8, Y8
 	VADDPS       Y10, Y8, Y8
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -5551,7 +8227,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Y8, K1, Y8
 	ADDQ         $0x00000018, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z9
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z9, Z10
@@ -5583,15 +8261,77 @@ store:
 	VMULPS       Y8, Y9, Y10
 	VMAXPS       Y8, Y10, Y8
 	VMOVUPS      Y8, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y10
+	VADDPS.BCST hswishHalf<>+0(SB), Y10, Y10
+	VMAXPS.BCST hswishZero<>+0(SB), Y10, Y10
+	VMINPS.BCST hswishOne<>+0(SB), Y10, Y10
+	VMULPS      Y10, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000018, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r4w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r4w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5607,15 +8347,31 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z9
 	VMOVDQA32    Z9, Z10
 	VMOVDQA32    Z9, Z11
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -5623,6 +8379,7 @@ step:
 	VMOVDQU32    (R9), Z12
 	VMOVDQU32    64(R9), Z13
 	VMOVDQU32    128(R9), Y14
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z15
 	VPDPBUSD     Z15, Z12, Z0
 	VPDPBUSD     Z15, Z13, Z1
@@ -5688,7 +8445,7 @@ step:
 	VMULPS       Y12, Y11, Y11
 	VADDPS       Y13, Y11, Y11
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -5707,7 +8464,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Y11, K1, Y11
 	ADDQ         $0x00000020, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z12
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z12, Z13
@@ -5749,15 +8508,96 @@ store:
 	VMULPS       Y11, Y12, Y13
 	VMAXPS       Y11, Y13, Y11
 	VMOVUPS      Y11, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000030, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y12
+	VADDPS.BCST hswishHalf<>+0(SB), Y12, Y12
+	VMAXPS.BCST hswishZero<>+0(SB), Y12, Y12
+	VMINPS.BCST hswishOne<>+0(SB), Y12, Y12
+	VMULPS      Y12, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y12
+	VADDPS.BCST hswishHalf<>+0(SB), Y12, Y12
+	VMAXPS.BCST hswishZero<>+0(SB), Y12, Y12
+	VMINPS.BCST hswishOne<>+0(SB), Y12, Y12
+	VMULPS      Y12, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z9, Z9
+	VMOVUPS     Z9, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z10, Z10
+	VMOVUPS     Z10, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y11, Y11
+	VMOVUPS     Y11, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000030, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r5w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r5w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5773,18 +8613,38 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z9
 	VMOVDQA32    Z9, Z10
 	VMOVDQA32    Z9, Z11
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -5792,6 +8652,7 @@ step:
 	VMOVDQU32    (R9), Z15
 	VMOVDQU32    64(R9), Z16
 	VMOVDQU32    128(R9), Y17
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z18
 	VPDPBUSD     Z18, Z15, Z0
 	VPDPBUSD     Z18, Z16, Z1
@@ -5872,7 +8733,7 @@ step:
 	VMULPS       Y15, Y14, Y14
 	VADDPS       Y16, Y14, Y14
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -5895,7 +8756,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Y14, K1, Y14
 	ADDQ         $0x00000028, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z15
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z15, Z16
@@ -5947,15 +8810,115 @@ store:
 	VMULPS       Y14, Y15, Y16
 	VMAXPS       Y14, Y16, Y14
 	VMOVUPS      Y14, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x0000003c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y16
+	VADDPS.BCST hswishHalf<>+0(SB), Y16, Y16
+	VMAXPS.BCST hswishZero<>+0(SB), Y16, Y16
+	VMINPS.BCST hswishOne<>+0(SB), Y16, Y16
+	VMULPS      Y16, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z9, Z9
+	VMOVUPS     Z9, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z10, Z10
+	VMOVUPS     Z10, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y16
+	VADDPS.BCST hswishHalf<>+0(SB), Y16, Y16
+	VMAXPS.BCST hswishZero<>+0(SB), Y16, Y16
+	VMINPS.BCST hswishOne<>+0(SB), Y16, Y16
+	VMULPS      Y16, Y11, Y11
+	VMOVUPS     Y11, K1, 128(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y14, Y15
+	VADDPS.BCST hswishHalf<>+0(SB), Y15, Y15
+	VMAXPS.BCST hswishZero<>+0(SB), Y15, Y15
+	VMINPS.BCST hswishOne<>+0(SB), Y15, Y15
+	VMULPS      Y15, Y14, Y14
+	VMOVUPS     Y14, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000028, CX
+	ADDQ $0x0000003c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r6w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r6w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -5971,21 +8934,45 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z9
 	VMOVDQA32    Z9, Z10
 	VMOVDQA32    Z9, Z11
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z15
 	VMOVDQA32    Z15, Z16
 	VMOVDQA32    Z15, Z17
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -5993,6 +8980,7 @@ step:
 	VMOVDQU32    (R9), Z18
 	VMOVDQU32    64(R9), Z19
 	VMOVDQU32    128(R9), Y20
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z21
 	VPDPBUSD     Z21, Z18, Z0
 	VPDPBUSD     Z21, Z19, Z1
@@ -6088,7 +9076,7 @@ step:
 	VMULPS       Y18, Y17, Y17
 	VADDPS       Y19, Y17, Y17
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -6115,7 +9103,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Y17, K1, Y17
 	ADDQ         $0x00000030, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z18
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z18, Z19
@@ -6177,15 +9167,134 @@ store:
 	VMULPS       Y17, Y18, Y19
 	VMAXPS       Y17, Y19, Y17
 	VMOVUPS      Y17, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000048, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y18
+	VADDPS.BCST hswishHalf<>+0(SB), Y18, Y18
+	VMAXPS.BCST hswishZero<>+0(SB), Y18, Y18
+	VMINPS.BCST hswishOne<>+0(SB), Y18, Y18
+	VMULPS      Y18, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y18
+	VADDPS.BCST hswishHalf<>+0(SB), Y18, Y18
+	VMAXPS.BCST hswishZero<>+0(SB), Y18, Y18
+	VMINPS.BCST hswishOne<>+0(SB), Y18, Y18
+	VMULPS      Y18, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z9, Z9
+	VMOVUPS     Z9, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z10, Z10
+	VMOVUPS     Z10, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y11, Y11
+	VMOVUPS     Y11, K1, 128(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y14, Y18
+	VADDPS.BCST hswishHalf<>+0(SB), Y18, Y18
+	VMAXPS.BCST hswishZero<>+0(SB), Y18, Y18
+	VMINPS.BCST hswishOne<>+0(SB), Y18, Y18
+	VMULPS      Y18, Y14, Y14
+	VMOVUPS     Y14, K1, 128(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z15, Z15
+	VMOVUPS     Z15, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z16, Z16
+	VMOVUPS     Z16, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y17, Y19
+	VADDPS.BCST hswishHalf<>+0(SB), Y19, Y19
+	VMAXPS.BCST hswishZero<>+0(SB), Y19, Y19
+	VMINPS.BCST hswishOne<>+0(SB), Y19, Y19
+	VMULPS      Y19, Y17, Y17
+	VMOVUPS     Y17, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000048, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r7w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r7w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -6201,24 +9310,52 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z9
 	VMOVDQA32    Z9, Z10
 	VMOVDQA32    Z9, Z11
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z15
 	VMOVDQA32    Z15, Z16
 	VMOVDQA32    Z15, Z17
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 72(SI), Z18
 	VMOVDQA32    Z18, Z19
 	VMOVDQA32    Z18, Z20
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -6226,6 +9363,7 @@ step:
 	VMOVDQU32    (R9), Z21
 	VMOVDQU32    64(R9), Z22
 	VMOVDQU32    128(R9), Y23
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z24
 	VPDPBUSD     Z24, Z21, Z0
 	VPDPBUSD     Z24, Z22, Z1
@@ -6336,7 +9474,7 @@ step:
 	VMULPS       Y21, Y20, Y20
 	VADDPS       Y22, Y20, Y20
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -6367,7 +9505,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Y20, K1, Y20
 	ADDQ         $0x00000038, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z21
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z21, Z22
@@ -6439,15 +9579,153 @@ store:
 	VMULPS       Y20, Y21, Y22
 	VMAXPS       Y20, Y22, Y20
 	VMOVUPS      Y20, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000038, CX
-	ADDQ         $0x00000054, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y22
+	VADDPS.BCST hswishHalf<>+0(SB), Y22, Y22
+	VMAXPS.BCST hswishZero<>+0(SB), Y22, Y22
+	VMINPS.BCST hswishOne<>+0(SB), Y22, Y22
+	VMULPS      Y22, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z9, Z9
+	VMOVUPS     Z9, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z10, Z10
+	VMOVUPS     Z10, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y22
+	VADDPS.BCST hswishHalf<>+0(SB), Y22, Y22
+	VMAXPS.BCST hswishZero<>+0(SB), Y22, Y22
+	VMINPS.BCST hswishOne<>+0(SB), Y22, Y22
+	VMULPS      Y22, Y11, Y11
+	VMOVUPS     Y11, K1, 128(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y14, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y14, Y14
+	VMOVUPS     Y14, K1, 128(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z15, Z15
+	VMOVUPS     Z15, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z16, Z16
+	VMOVUPS     Z16, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y17, Y22
+	VADDPS.BCST hswishHalf<>+0(SB), Y22, Y22
+	VMAXPS.BCST hswishZero<>+0(SB), Y22, Y22
+	VMINPS.BCST hswishOne<>+0(SB), Y22, Y22
+	VMULPS      Y22, Y17, Y17
+	VMOVUPS     Y17, K1, 128(R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z18, Z18
+	VMOVUPS     Z18, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z19, Z19
+	VMOVUPS     Z19, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y20, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y20, Y20
+	VMOVUPS     Y20, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000038, CX
+	ADDQ $0x00000054, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r8w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r8w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -6463,27 +9741,59 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z9
 	VMOVDQA32    Z9, Z10
 	VMOVDQA32    Z9, Z11
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z15
 	VMOVDQA32    Z15, Z16
 	VMOVDQA32    Z15, Z17
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 72(SI), Z18
 	VMOVDQA32    Z18, Z19
 	VMOVDQA32    Z18, Z20
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 84(SI), Z21
 	VMOVDQA32    Z21, Z22
 	VMOVDQA32    Z21, Z23
+	MOVQ         56(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -6491,6 +9801,7 @@ step:
 	VMOVDQU32    (R9), Z24
 	VMOVDQU32    64(R9), Z25
 	VMOVDQU32    128(R9), Y26
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z27
 	VPDPBUSD     Z27, Z24, Z0
 	VPDPBUSD     Z27, Z25, Z1
@@ -6616,7 +9927,7 @@ step:
 	VMULPS       Y24, Y23, Y23
 	VADDPS       Y25, Y23, Y23
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -6651,7 +9962,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Y23, K1, Y23
 	ADDQ         $0x00000040, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z24
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z24, Z25
@@ -6733,15 +10046,172 @@ store:
 	VMULPS       Y23, Y24, Y25
 	VMAXPS       Y23, Y25, Y23
 	VMOVUPS      Y23, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000060, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y24
+	VADDPS.BCST hswishHalf<>+0(SB), Y24, Y24
+	VMAXPS.BCST hswishZero<>+0(SB), Y24, Y24
+	VMINPS.BCST hswishOne<>+0(SB), Y24, Y24
+	VMULPS      Y24, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y24
+	VADDPS.BCST hswishHalf<>+0(SB), Y24, Y24
+	VMAXPS.BCST hswishZero<>+0(SB), Y24, Y24
+	VMINPS.BCST hswishOne<>+0(SB), Y24, Y24
+	VMULPS      Y24, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z9, Z9
+	VMOVUPS     Z9, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z10, Z10
+	VMOVUPS     Z10, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y11, Y11
+	VMOVUPS     Y11, K1, 128(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y14, Y24
+	VADDPS.BCST hswishHalf<>+0(SB), Y24, Y24
+	VMAXPS.BCST hswishZero<>+0(SB), Y24, Y24
+	VMINPS.BCST hswishOne<>+0(SB), Y24, Y24
+	VMULPS      Y24, Y14, Y14
+	VMOVUPS     Y14, K1, 128(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z15, Z15
+	VMOVUPS     Z15, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z16, Z16
+	VMOVUPS     Z16, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y17, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y17, Y17
+	VMOVUPS     Y17, K1, 128(R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z18, Z18
+	VMOVUPS     Z18, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z19, Z19
+	VMOVUPS     Z19, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y20, Y24
+	VADDPS.BCST hswishHalf<>+0(SB), Y24, Y24
+	VMAXPS.BCST hswishZero<>+0(SB), Y24, Y24
+	VMINPS.BCST hswishOne<>+0(SB), Y24, Y24
+	VMULPS      Y24, Y20, Y20
+	VMOVUPS     Y20, K1, 128(R9)(R8*1)
+	MOVQ        56(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z21, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z21, Z21
+	VMOVUPS     Z21, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z22, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z22, Z22
+	VMOVUPS     Z22, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y23, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y23, Y23
+	VMOVUPS     Y23, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000060, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r9w2h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r9w2h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -6757,30 +10227,66 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z9
 	VMOVDQA32    Z9, Z10
 	VMOVDQA32    Z9, Z11
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z15
 	VMOVDQA32    Z15, Z16
 	VMOVDQA32    Z15, Z17
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 72(SI), Z18
 	VMOVDQA32    Z18, Z19
 	VMOVDQA32    Z18, Z20
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 84(SI), Z21
 	VMOVDQA32    Z21, Z22
 	VMOVDQA32    Z21, Z23
+	MOVQ         56(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 96(SI), Z24
 	VMOVDQA32    Z24, Z25
 	VMOVDQA32    Z24, Z26
+	MOVQ         64(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -6788,6 +10294,7 @@ step:
 	VMOVDQU32    (R9), Z27
 	VMOVDQU32    64(R9), Z28
 	VMOVDQU32    128(R9), Y29
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z30
 	VPDPBUSD     Z30, Z27, Z0
 	VPDPBUSD     Z30, Z28, Z1
@@ -6928,7 +10435,7 @@ step:
 	VMULPS       Y27, Y26, Y26
 	VADDPS       Y28, Y26, Y26
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -6967,7 +10474,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Y26, K1, Y26
 	ADDQ         $0x00000048, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z27
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z27, Z28
@@ -7059,15 +10568,191 @@ store:
 	VMULPS       Y26, Y27, Y28
 	VMAXPS       Y26, Y28, Y26
 	VMOVUPS      Y26, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000048, CX
-	ADDQ         $0x0000006c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y2, Y27
+	VADDPS.BCST hswishHalf<>+0(SB), Y27, Y27
+	VMAXPS.BCST hswishZero<>+0(SB), Y27, Y27
+	VMINPS.BCST hswishOne<>+0(SB), Y27, Y27
+	VMULPS      Y27, Y2, Y2
+	VMOVUPS     Y2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y5, Y28
+	VADDPS.BCST hswishHalf<>+0(SB), Y28, Y28
+	VMAXPS.BCST hswishZero<>+0(SB), Y28, Y28
+	VMINPS.BCST hswishOne<>+0(SB), Y28, Y28
+	VMULPS      Y28, Y5, Y5
+	VMOVUPS     Y5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y8, Y27
+	VADDPS.BCST hswishHalf<>+0(SB), Y27, Y27
+	VMAXPS.BCST hswishZero<>+0(SB), Y27, Y27
+	VMINPS.BCST hswishOne<>+0(SB), Y27, Y27
+	VMULPS      Y27, Y8, Y8
+	VMOVUPS     Y8, K1, 128(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z9, Z9
+	VMOVUPS     Z9, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z10, Z10
+	VMOVUPS     Z10, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y28
+	VADDPS.BCST hswishHalf<>+0(SB), Y28, Y28
+	VMAXPS.BCST hswishZero<>+0(SB), Y28, Y28
+	VMINPS.BCST hswishOne<>+0(SB), Y28, Y28
+	VMULPS      Y28, Y11, Y11
+	VMOVUPS     Y11, K1, 128(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y14, Y27
+	VADDPS.BCST hswishHalf<>+0(SB), Y27, Y27
+	VMAXPS.BCST hswishZero<>+0(SB), Y27, Y27
+	VMINPS.BCST hswishOne<>+0(SB), Y27, Y27
+	VMULPS      Y27, Y14, Y14
+	VMOVUPS     Y14, K1, 128(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z15, Z15
+	VMOVUPS     Z15, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z16, Z16
+	VMOVUPS     Z16, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y17, Y28
+	VADDPS.BCST hswishHalf<>+0(SB), Y28, Y28
+	VMAXPS.BCST hswishZero<>+0(SB), Y28, Y28
+	VMINPS.BCST hswishOne<>+0(SB), Y28, Y28
+	VMULPS      Y28, Y17, Y17
+	VMOVUPS     Y17, K1, 128(R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z18, Z18
+	VMOVUPS     Z18, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z19, Z19
+	VMOVUPS     Z19, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y20, Y27
+	VADDPS.BCST hswishHalf<>+0(SB), Y27, Y27
+	VMAXPS.BCST hswishZero<>+0(SB), Y27, Y27
+	VMINPS.BCST hswishOne<>+0(SB), Y27, Y27
+	VMULPS      Y27, Y20, Y20
+	VMOVUPS     Y20, K1, 128(R9)(R8*1)
+	MOVQ        56(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z21, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z21, Z21
+	VMOVUPS     Z21, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z22, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z22, Z22
+	VMOVUPS     Z22, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y23, Y28
+	VADDPS.BCST hswishHalf<>+0(SB), Y28, Y28
+	VMAXPS.BCST hswishZero<>+0(SB), Y28, Y28
+	VMINPS.BCST hswishOne<>+0(SB), Y28, Y28
+	VMULPS      Y28, Y23, Y23
+	VMOVUPS     Y23, K1, 128(R9)(R8*1)
+	MOVQ        64(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z24, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z24, Z24
+	VMOVUPS     Z24, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z25, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z25, Z25
+	VMOVUPS     Z25, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y26, Y27
+	VADDPS.BCST hswishHalf<>+0(SB), Y27, Y27
+	VMAXPS.BCST hswishZero<>+0(SB), Y27, Y27
+	VMINPS.BCST hswishOne<>+0(SB), Y27, Y27
+	VMULPS      Y27, Y26, Y26
+	VMOVUPS     Y26, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000048, CX
+	ADDQ $0x0000006c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r1w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r1w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -7083,6 +10768,10 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -7090,6 +10779,7 @@ step:
 	VMOVDQU32    (R9), Z3
 	VMOVDQU32    64(R9), Z4
 	VMOVDQU32    128(R9), Z5
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z6
 	VPDPBUSD     Z6, Z3, Z0
 	VPDPBUSD     Z6, Z4, Z1
@@ -7110,14 +10800,16 @@ step:
 	VMULPS       Z3, Z2, Z2
 	VADDPS       Z4, Z2, Z2
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
 	VADDPS.Z     128(R9)(R8*1), Z2, K1, Z2
 	ADDQ         $0x00000008, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z3
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z3, Z4
@@ -7129,15 +10821,39 @@ store:
 	VMULPS       Z2, Z3, Z4
 	VMAXPS       Z2, Z4, Z2
 	VMOVUPS      Z2, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z3
+	VADDPS.BCST hswishHalf<>+0(SB), Z3, Z3
+	VMAXPS.BCST hswishZero<>+0(SB), Z3, Z3
+	VMINPS.BCST hswishOne<>+0(SB), Z3, Z3
+	VMULPS      Z3, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000008, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r2w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r2w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -7153,9 +10869,17 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -7163,6 +10887,7 @@ step:
 	VMOVDQU32    (R9), Z6
 	VMOVDQU32    64(R9), Z7
 	VMOVDQU32    128(R9), Z8
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z9
 	VPDPBUSD     Z9, Z6, Z0
 	VPDPBUSD     Z9, Z7, Z1
@@ -7198,7 +10923,7 @@ step:
 	VMULPS       Z6, Z5, Z5
 	VADDPS       Z7, Z5, Z5
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -7209,7 +10934,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Z5, K1, Z5
 	ADDQ         $0x00000010, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z6
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z6, Z7
@@ -7231,15 +10958,58 @@ store:
 	VMULPS       Z5, Z6, Z7
 	VMAXPS       Z5, Z7, Z5
 	VMOVUPS      Z5, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z6
+	VADDPS.BCST hswishHalf<>+0(SB), Z6, Z6
+	VMAXPS.BCST hswishZero<>+0(SB), Z6, Z6
+	VMINPS.BCST hswishOne<>+0(SB), Z6, Z6
+	VMULPS      Z6, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z7
+	VADDPS.BCST hswishHalf<>+0(SB), Z7, Z7
+	VMAXPS.BCST hswishZero<>+0(SB), Z7, Z7
+	VMINPS.BCST hswishOne<>+0(SB), Z7, Z7
+	VMULPS      Z7, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r3w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r3w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -7255,12 +11025,24 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -7268,6 +11050,7 @@ step:
 	VMOVDQU32    (R9), Z9
 	VMOVDQU32    64(R9), Z10
 	VMOVDQU32    128(R9), Z11
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z12
 	VPDPBUSD     Z12, Z9, Z0
 	VPDPBUSD     Z12, Z10, Z1
@@ -7318,7 +11101,7 @@ step:
 	VMULPS       Z9, Z8, Z8
 	VADDPS       Z10, Z8, Z8
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -7333,7 +11116,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Z8, K1, Z8
 	ADDQ         $0x00000018, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z9
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z9, Z10
@@ -7365,15 +11150,77 @@ store:
 	VMULPS       Z8, Z9, Z10
 	VMAXPS       Z8, Z10, Z8
 	VMOVUPS      Z8, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z10
+	VADDPS.BCST hswishHalf<>+0(SB), Z10, Z10
+	VMAXPS.BCST hswishZero<>+0(SB), Z10, Z10
+	VMINPS.BCST hswishOne<>+0(SB), Z10, Z10
+	VMULPS      Z10, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000018, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r4w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r4w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -7389,15 +11236,31 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z9
 	VMOVDQA32    Z9, Z10
 	VMOVDQA32    Z9, Z11
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -7405,6 +11268,7 @@ step:
 	VMOVDQU32    (R9), Z12
 	VMOVDQU32    64(R9), Z13
 	VMOVDQU32    128(R9), Z14
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z15
 	VPDPBUSD     Z15, Z12, Z0
 	VPDPBUSD     Z15, Z13, Z1
@@ -7470,7 +11334,7 @@ step:
 	VMULPS       Z12, Z11, Z11
 	VADDPS       Z13, Z11, Z11
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -7489,7 +11353,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Z11, K1, Z11
 	ADDQ         $0x00000020, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z12
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z12, Z13
@@ -7531,15 +11397,96 @@ store:
 	VMULPS       Z11, Z12, Z13
 	VMAXPS       Z11, Z13, Z11
 	VMOVUPS      Z11, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000030, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z9, Z9
+	VMOVUPS     Z9, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z10, Z10
+	VMOVUPS     Z10, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z11, Z11
+	VMOVUPS     Z11, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000030, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r5w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r5w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -7555,18 +11502,38 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z9
 	VMOVDQA32    Z9, Z10
 	VMOVDQA32    Z9, Z11
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -7574,6 +11541,7 @@ step:
 	VMOVDQU32    (R9), Z15
 	VMOVDQU32    64(R9), Z16
 	VMOVDQU32    128(R9), Z17
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z18
 	VPDPBUSD     Z18, Z15, Z0
 	VPDPBUSD     Z18, Z16, Z1
@@ -7654,7 +11622,7 @@ step:
 	VMULPS       Z15, Z14, Z14
 	VADDPS       Z16, Z14, Z14
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -7677,7 +11645,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Z14, K1, Z14
 	ADDQ         $0x00000028, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z15
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z15, Z16
@@ -7729,15 +11699,115 @@ store:
 	VMULPS       Z14, Z15, Z16
 	VMAXPS       Z14, Z16, Z14
 	VMOVUPS      Z14, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x0000003c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z9, Z9
+	VMOVUPS     Z9, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z10, Z10
+	VMOVUPS     Z10, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z11, Z11
+	VMOVUPS     Z11, K1, 128(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z15
+	VADDPS.BCST hswishHalf<>+0(SB), Z15, Z15
+	VMAXPS.BCST hswishZero<>+0(SB), Z15, Z15
+	VMINPS.BCST hswishOne<>+0(SB), Z15, Z15
+	VMULPS      Z15, Z14, Z14
+	VMOVUPS     Z14, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000028, CX
+	ADDQ $0x0000003c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r6w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r6w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -7753,21 +11823,45 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z9
 	VMOVDQA32    Z9, Z10
 	VMOVDQA32    Z9, Z11
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z15
 	VMOVDQA32    Z15, Z16
 	VMOVDQA32    Z15, Z17
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -7775,6 +11869,7 @@ step:
 	VMOVDQU32    (R9), Z18
 	VMOVDQU32    64(R9), Z19
 	VMOVDQU32    128(R9), Z20
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z21
 	VPDPBUSD     Z21, Z18, Z0
 	VPDPBUSD     Z21, Z19, Z1
@@ -7870,7 +11965,7 @@ step:
 	VMULPS       Z18, Z17, Z17
 	VADDPS       Z19, Z17, Z17
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -7897,7 +11992,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Z17, K1, Z17
 	ADDQ         $0x00000030, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z18
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z18, Z19
@@ -7959,15 +12056,134 @@ store:
 	VMULPS       Z17, Z18, Z19
 	VMAXPS       Z17, Z19, Z17
 	VMOVUPS      Z17, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000048, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z9, Z9
+	VMOVUPS     Z9, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z10, Z10
+	VMOVUPS     Z10, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z11, Z11
+	VMOVUPS     Z11, K1, 128(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z14, Z14
+	VMOVUPS     Z14, K1, 128(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z15, Z15
+	VMOVUPS     Z15, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z18
+	VADDPS.BCST hswishHalf<>+0(SB), Z18, Z18
+	VMAXPS.BCST hswishZero<>+0(SB), Z18, Z18
+	VMINPS.BCST hswishOne<>+0(SB), Z18, Z18
+	VMULPS      Z18, Z16, Z16
+	VMOVUPS     Z16, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z19
+	VADDPS.BCST hswishHalf<>+0(SB), Z19, Z19
+	VMAXPS.BCST hswishZero<>+0(SB), Z19, Z19
+	VMINPS.BCST hswishOne<>+0(SB), Z19, Z19
+	VMULPS      Z19, Z17, Z17
+	VMOVUPS     Z17, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000048, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r7w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r7w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -7983,24 +12199,52 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z9
 	VMOVDQA32    Z9, Z10
 	VMOVDQA32    Z9, Z11
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z15
 	VMOVDQA32    Z15, Z16
 	VMOVDQA32    Z15, Z17
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 72(SI), Z18
 	VMOVDQA32    Z18, Z19
 	VMOVDQA32    Z18, Z20
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -8008,6 +12252,7 @@ step:
 	VMOVDQU32    (R9), Z21
 	VMOVDQU32    64(R9), Z22
 	VMOVDQU32    128(R9), Z23
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z24
 	VPDPBUSD     Z24, Z21, Z0
 	VPDPBUSD     Z24, Z22, Z1
@@ -8118,7 +12363,7 @@ step:
 	VMULPS       Z21, Z20, Z20
 	VADDPS       Z22, Z20, Z20
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -8149,7 +12394,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Z20, K1, Z20
 	ADDQ         $0x00000038, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z21
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z21, Z22
@@ -8221,15 +12468,153 @@ store:
 	VMULPS       Z20, Z21, Z22
 	VMAXPS       Z20, Z22, Z20
 	VMOVUPS      Z20, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000038, CX
-	ADDQ         $0x00000054, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z9, Z9
+	VMOVUPS     Z9, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z10, Z10
+	VMOVUPS     Z10, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z11, Z11
+	VMOVUPS     Z11, K1, 128(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z14, Z14
+	VMOVUPS     Z14, K1, 128(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z15, Z15
+	VMOVUPS     Z15, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z16, Z16
+	VMOVUPS     Z16, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z17, Z17
+	VMOVUPS     Z17, K1, 128(R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z18, Z18
+	VMOVUPS     Z18, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z22
+	VADDPS.BCST hswishHalf<>+0(SB), Z22, Z22
+	VMAXPS.BCST hswishZero<>+0(SB), Z22, Z22
+	VMINPS.BCST hswishOne<>+0(SB), Z22, Z22
+	VMULPS      Z22, Z19, Z19
+	VMOVUPS     Z19, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z20, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z20, Z20
+	VMOVUPS     Z20, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000038, CX
+	ADDQ $0x00000054, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r8w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r8w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -8245,27 +12630,59 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z9
 	VMOVDQA32    Z9, Z10
 	VMOVDQA32    Z9, Z11
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z15
 	VMOVDQA32    Z15, Z16
 	VMOVDQA32    Z15, Z17
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 72(SI), Z18
 	VMOVDQA32    Z18, Z19
 	VMOVDQA32    Z18, Z20
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 84(SI), Z21
 	VMOVDQA32    Z21, Z22
 	VMOVDQA32    Z21, Z23
+	MOVQ         56(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -8273,6 +12690,7 @@ step:
 	VMOVDQU32    (R9), Z24
 	VMOVDQU32    64(R9), Z25
 	VMOVDQU32    128(R9), Z26
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z27
 	VPDPBUSD     Z27, Z24, Z0
 	VPDPBUSD     Z27, Z25, Z1
@@ -8398,7 +12816,7 @@ step:
 	VMULPS       Z24, Z23, Z23
 	VADDPS       Z25, Z23, Z23
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -8433,7 +12851,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Z23, K1, Z23
 	ADDQ         $0x00000040, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z24
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z24, Z25
@@ -8515,15 +12935,172 @@ store:
 	VMULPS       Z23, Z24, Z25
 	VMAXPS       Z23, Z25, Z23
 	VMOVUPS      Z23, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000060, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z9, Z9
+	VMOVUPS     Z9, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z10, Z10
+	VMOVUPS     Z10, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z11, Z11
+	VMOVUPS     Z11, K1, 128(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z14, Z14
+	VMOVUPS     Z14, K1, 128(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z15, Z15
+	VMOVUPS     Z15, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z16, Z16
+	VMOVUPS     Z16, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z17, Z17
+	VMOVUPS     Z17, K1, 128(R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z18, Z18
+	VMOVUPS     Z18, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z19, Z19
+	VMOVUPS     Z19, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z20, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z20, Z20
+	VMOVUPS     Z20, K1, 128(R9)(R8*1)
+	MOVQ        56(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z21, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z21, Z21
+	VMOVUPS     Z21, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z22, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z22, Z22
+	VMOVUPS     Z22, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z23, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z23, Z23
+	VMOVUPS     Z23, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000040, CX
+	ADDQ $0x00000060, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r9w3h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r9w3h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -8539,30 +13116,66 @@ tile:
 	VPBROADCASTD (SI), Z0
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z3
 	VMOVDQA32    Z3, Z4
 	VMOVDQA32    Z3, Z5
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z6
 	VMOVDQA32    Z6, Z7
 	VMOVDQA32    Z6, Z8
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z9
 	VMOVDQA32    Z9, Z10
 	VMOVDQA32    Z9, Z11
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z15
 	VMOVDQA32    Z15, Z16
 	VMOVDQA32    Z15, Z17
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 72(SI), Z18
 	VMOVDQA32    Z18, Z19
 	VMOVDQA32    Z18, Z20
+	MOVQ         48(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 84(SI), Z21
 	VMOVDQA32    Z21, Z22
 	VMOVDQA32    Z21, Z23
+	MOVQ         56(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	VPBROADCASTD 96(SI), Z24
 	VMOVDQA32    Z24, Z25
 	VMOVDQA32    Z24, Z26
+	MOVQ         64(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -8570,6 +13183,7 @@ step:
 	VMOVDQU32    (R9), Z27
 	VMOVDQU32    64(R9), Z28
 	VMOVDQU32    128(R9), Z29
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z30
 	VPDPBUSD     Z30, Z27, Z0
 	VPDPBUSD     Z30, Z28, Z1
@@ -8710,7 +13324,7 @@ step:
 	VMULPS       Z27, Z26, Z26
 	VADDPS       Z28, Z26, Z26
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -8749,7 +13363,9 @@ step:
 	VADDPS.Z     128(R9)(R8*1), Z26, K1, Z26
 	ADDQ         $0x00000048, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z27
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z27, Z28
@@ -8841,15 +13457,191 @@ store:
 	VMULPS       Z26, Z27, Z28
 	VMAXPS       Z26, Z28, Z26
 	VMOVUPS      Z26, K1, 128(R9)(R8*1)
-	ADDQ         $0x00000048, CX
-	ADDQ         $0x0000006c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z2, Z2
+	VMOVUPS     Z2, K1, 128(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z3, Z3
+	VMOVUPS     Z3, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z4, Z4
+	VMOVUPS     Z4, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z5, Z5
+	VMOVUPS     Z5, K1, 128(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z6, Z6
+	VMOVUPS     Z6, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z7, Z7
+	VMOVUPS     Z7, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z8, Z8
+	VMOVUPS     Z8, K1, 128(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z9, Z9
+	VMOVUPS     Z9, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z10, Z10
+	VMOVUPS     Z10, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z11, Z11
+	VMOVUPS     Z11, K1, 128(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z14, Z14
+	VMOVUPS     Z14, K1, 128(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z15, Z15
+	VMOVUPS     Z15, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z16, Z16
+	VMOVUPS     Z16, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z17, Z17
+	VMOVUPS     Z17, K1, 128(R9)(R8*1)
+	MOVQ        48(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z18, Z18
+	VMOVUPS     Z18, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z19, Z19
+	VMOVUPS     Z19, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z20, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z20, Z20
+	VMOVUPS     Z20, K1, 128(R9)(R8*1)
+	MOVQ        56(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z21, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z21, Z21
+	VMOVUPS     Z21, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z22, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z22, Z22
+	VMOVUPS     Z22, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z23, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z23, Z23
+	VMOVUPS     Z23, K1, 128(R9)(R8*1)
+	MOVQ        64(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z24, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z24, Z24
+	VMOVUPS     Z24, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z25, Z28
+	VADDPS.BCST hswishHalf<>+0(SB), Z28, Z28
+	VMAXPS.BCST hswishZero<>+0(SB), Z28, Z28
+	VMINPS.BCST hswishOne<>+0(SB), Z28, Z28
+	VMULPS      Z28, Z25, Z25
+	VMOVUPS     Z25, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z26, Z27
+	VADDPS.BCST hswishHalf<>+0(SB), Z27, Z27
+	VMAXPS.BCST hswishZero<>+0(SB), Z27, Z27
+	VMINPS.BCST hswishOne<>+0(SB), Z27, Z27
+	VMULPS      Z27, Z26, Z26
+	VMOVUPS     Z26, K1, 128(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000048, CX
+	ADDQ $0x0000006c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r1w3h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r1w3h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -8866,6 +13658,11 @@ tile:
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
 	VMOVDQA32    Z0, Z3
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -8874,6 +13671,7 @@ step:
 	VMOVDQU32    64(R9), Z5
 	VMOVDQU32    128(R9), Z6
 	VMOVDQU32    192(R9), Y7
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z8
 	VPDPBUSD     Z8, Z4, Z0
 	VPDPBUSD     Z8, Z5, Z1
@@ -8898,7 +13696,7 @@ step:
 	VMULPS       Y4, Y3, Y3
 	VADDPS       Y5, Y3, Y3
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -8906,7 +13704,9 @@ step:
 	VADDPS.Z     192(R9)(R8*1), Y3, K1, Y3
 	ADDQ         $0x00000008, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z4
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z4, Z5
@@ -8921,15 +13721,45 @@ store:
 	VMULPS       Y3, Y4, Y5
 	VMAXPS       Y3, Y5, Y3
 	VMOVUPS      Y3, K1, 192(R9)(R8*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z2, Z2
+	VMOVUPS     Z2, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y5
+	VADDPS.BCST hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS.BCST hswishZero<>+0(SB), Y5, Y5
+	VMINPS.BCST hswishOne<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y3, Y3
+	VMOVUPS     Y3, K1, 192(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000008, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r2w3h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r2w3h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -8946,10 +13776,20 @@ tile:
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
 	VMOVDQA32    Z0, Z3
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z4
 	VMOVDQA32    Z4, Z5
 	VMOVDQA32    Z4, Z6
 	VMOVDQA32    Z4, Z7
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -8958,6 +13798,7 @@ step:
 	VMOVDQU32    64(R9), Z9
 	VMOVDQU32    128(R9), Z10
 	VMOVDQU32    192(R9), Y11
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z12
 	VPDPBUSD     Z12, Z8, Z0
 	VPDPBUSD     Z12, Z9, Z1
@@ -9001,7 +13842,7 @@ step:
 	VMULPS       Y8, Y7, Y7
 	VADDPS       Y9, Y7, Y7
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -9014,7 +13855,9 @@ step:
 	VADDPS.Z     192(R9)(R8*1), Y7, K1, Y7
 	ADDQ         $0x00000010, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z8
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z8, Z9
@@ -9042,15 +13885,70 @@ store:
 	VMULPS       Y7, Y8, Y9
 	VMAXPS       Y7, Y9, Y7
 	VMOVUPS      Y7, K1, 192(R9)(R8*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z2, Z2
+	VMOVUPS     Z2, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y3, Y3
+	VMOVUPS     Y3, K1, 192(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z5, Z5
+	VMOVUPS     Z5, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z6, Z6
+	VMOVUPS     Z6, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y9
+	VADDPS.BCST hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS.BCST hswishZero<>+0(SB), Y9, Y9
+	VMINPS.BCST hswishOne<>+0(SB), Y9, Y9
+	VMULPS      Y9, Y7, Y7
+	VMOVUPS     Y7, K1, 192(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r3w3h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r3w3h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -9067,14 +13965,29 @@ tile:
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
 	VMOVDQA32    Z0, Z3
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z4
 	VMOVDQA32    Z4, Z5
 	VMOVDQA32    Z4, Z6
 	VMOVDQA32    Z4, Z7
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z8
 	VMOVDQA32    Z8, Z9
 	VMOVDQA32    Z8, Z10
 	VMOVDQA32    Z8, Z11
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -9083,6 +13996,7 @@ step:
 	VMOVDQU32    64(R9), Z13
 	VMOVDQU32    128(R9), Z14
 	VMOVDQU32    192(R9), Y15
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z16
 	VPDPBUSD     Z16, Z12, Z0
 	VPDPBUSD     Z16, Z13, Z1
@@ -9145,7 +14059,7 @@ step:
 	VMULPS       Y12, Y11, Y11
 	VADDPS       Y13, Y11, Y11
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -9163,7 +14077,9 @@ step:
 	VADDPS.Z     192(R9)(R8*1), Y11, K1, Y11
 	ADDQ         $0x00000018, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z12
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z12, Z13
@@ -9204,15 +14120,95 @@ store:
 	VMULPS       Y11, Y12, Y13
 	VMAXPS       Y11, Y13, Y11
 	VMOVUPS      Y11, K1, 192(R9)(R8*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z2, Z2
+	VMOVUPS     Z2, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y3, Y3
+	VMOVUPS     Y3, K1, 192(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z5, Z5
+	VMOVUPS     Z5, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z6, Z6
+	VMOVUPS     Z6, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y7, Y7
+	VMOVUPS     Y7, K1, 192(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z9, Z9
+	VMOVUPS     Z9, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z10, Z10
+	VMOVUPS     Z10, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y13
+	VADDPS.BCST hswishHalf<>+0(SB), Y13, Y13
+	VMAXPS.BCST hswishZero<>+0(SB), Y13, Y13
+	VMINPS.BCST hswishOne<>+0(SB), Y13, Y13
+	VMULPS      Y13, Y11, Y11
+	VMOVUPS     Y11, K1, 192(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000018, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r4w3h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r4w3h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -9229,18 +14225,38 @@ tile:
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
 	VMOVDQA32    Z0, Z3
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z4
 	VMOVDQA32    Z4, Z5
 	VMOVDQA32    Z4, Z6
 	VMOVDQA32    Z4, Z7
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z8
 	VMOVDQA32    Z8, Z9
 	VMOVDQA32    Z8, Z10
 	VMOVDQA32    Z8, Z11
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
 	VMOVDQA32    Z12, Z15
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -9249,6 +14265,7 @@ step:
 	VMOVDQU32    64(R9), Z17
 	VMOVDQU32    128(R9), Z18
 	VMOVDQU32    192(R9), Y19
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z20
 	VPDPBUSD     Z20, Z16, Z0
 	VPDPBUSD     Z20, Z17, Z1
@@ -9330,7 +14347,7 @@ step:
 	VMULPS       Y16, Y15, Y15
 	VADDPS       Y17, Y15, Y15
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -9353,7 +14370,9 @@ step:
 	VADDPS.Z     192(R9)(R8*1), Y15, K1, Y15
 	ADDQ         $0x00000020, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z16
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z16, Z17
@@ -9407,15 +14426,120 @@ store:
 	VMULPS       Y15, Y16, Y17
 	VMAXPS       Y15, Y17, Y15
 	VMOVUPS      Y15, K1, 192(R9)(R8*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000030, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z2, Z2
+	VMOVUPS     Z2, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y3, Y3
+	VMOVUPS     Y3, K1, 192(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z5, Z5
+	VMOVUPS     Z5, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z6, Z6
+	VMOVUPS     Z6, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y7, Y7
+	VMOVUPS     Y7, K1, 192(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z9, Z9
+	VMOVUPS     Z9, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z10, Z10
+	VMOVUPS     Z10, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y11, Y11
+	VMOVUPS     Y11, K1, 192(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z14, Z14
+	VMOVUPS     Z14, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y15, Y17
+	VADDPS.BCST hswishHalf<>+0(SB), Y17, Y17
+	VMAXPS.BCST hswishZero<>+0(SB), Y17, Y17
+	VMINPS.BCST hswishOne<>+0(SB), Y17, Y17
+	VMULPS      Y17, Y15, Y15
+	VMOVUPS     Y15, K1, 192(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000030, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r5w3h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r5w3h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -9432,22 +14556,47 @@ tile:
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
 	VMOVDQA32    Z0, Z3
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z4
 	VMOVDQA32    Z4, Z5
 	VMOVDQA32    Z4, Z6
 	VMOVDQA32    Z4, Z7
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z8
 	VMOVDQA32    Z8, Z9
 	VMOVDQA32    Z8, Z10
 	VMOVDQA32    Z8, Z11
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
 	VMOVDQA32    Z12, Z15
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z16
 	VMOVDQA32    Z16, Z17
 	VMOVDQA32    Z16, Z18
 	VMOVDQA32    Z16, Z19
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -9456,6 +14605,7 @@ step:
 	VMOVDQU32    64(R9), Z21
 	VMOVDQU32    128(R9), Z22
 	VMOVDQU32    192(R9), Y23
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z24
 	VPDPBUSD     Z24, Z20, Z0
 	VPDPBUSD     Z24, Z21, Z1
@@ -9556,7 +14706,7 @@ step:
 	VMULPS       Y20, Y19, Y19
 	VADDPS       Y21, Y19, Y19
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -9584,7 +14734,9 @@ step:
 	VADDPS.Z     192(R9)(R8*1), Y19, K1, Y19
 	ADDQ         $0x00000028, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z20
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z20, Z21
@@ -9651,15 +14803,145 @@ store:
 	VMULPS       Y19, Y20, Y21
 	VMAXPS       Y19, Y21, Y19
 	VMOVUPS      Y19, K1, 192(R9)(R8*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x0000003c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z2, Z2
+	VMOVUPS     Z2, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y3, Y3
+	VMOVUPS     Y3, K1, 192(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z5, Z5
+	VMOVUPS     Z5, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z6, Z6
+	VMOVUPS     Z6, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y7, Y7
+	VMOVUPS     Y7, K1, 192(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z9, Z9
+	VMOVUPS     Z9, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z10, Z10
+	VMOVUPS     Z10, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y11, Y11
+	VMOVUPS     Y11, K1, 192(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z14, Z14
+	VMOVUPS     Z14, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y15, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y15, Y15
+	VMOVUPS     Y15, K1, 192(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z16, Z16
+	VMOVUPS     Z16, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z17, Z17
+	VMOVUPS     Z17, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z18, Z18
+	VMOVUPS     Z18, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y19, Y21
+	VADDPS.BCST hswishHalf<>+0(SB), Y21, Y21
+	VMAXPS.BCST hswishZero<>+0(SB), Y21, Y21
+	VMINPS.BCST hswishOne<>+0(SB), Y21, Y21
+	VMULPS      Y21, Y19, Y19
+	VMOVUPS     Y19, K1, 192(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000028, CX
+	ADDQ $0x0000003c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r6w3h1(a *byte)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·vnni512r6w3h1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -9676,26 +14958,56 @@ tile:
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
 	VMOVDQA32    Z0, Z3
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z4
 	VMOVDQA32    Z4, Z5
 	VMOVDQA32    Z4, Z6
 	VMOVDQA32    Z4, Z7
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z8
 	VMOVDQA32    Z8, Z9
 	VMOVDQA32    Z8, Z10
 	VMOVDQA32    Z8, Z11
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
 	VMOVDQA32    Z12, Z15
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z16
 	VMOVDQA32    Z16, Z17
 	VMOVDQA32    Z16, Z18
 	VMOVDQA32    Z16, Z19
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z20
 	VMOVDQA32    Z20, Z21
 	VMOVDQA32    Z20, Z22
 	VMOVDQA32    Z20, Z23
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -9704,6 +15016,7 @@ step:
 	VMOVDQU32    64(R9), Z25
 	VMOVDQU32    128(R9), Z26
 	VMOVDQU32    192(R9), Y27
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z28
 	VPDPBUSD     Z28, Z24, Z0
 	VPDPBUSD     Z28, Z25, Z1
@@ -9823,7 +15136,7 @@ step:
 	VMULPS       Y24, Y23, Y23
 	VADDPS       Y25, Y23, Y23
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -9856,7 +15169,9 @@ step:
 	VADDPS.Z     192(R9)(R8*1), Y23, K1, Y23
 	ADDQ         $0x00000030, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z24
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z24, Z25
@@ -9936,15 +15251,170 @@ store:
 	VMULPS       Y23, Y24, Y25
 	VMAXPS       Y23, Y25, Y23
 	VMOVUPS      Y23, K1, 192(R9)(R8*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000048, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z2, Z2
+	VMOVUPS     Z2, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y3, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y3, Y3
+	VMOVUPS     Y3, K1, 192(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z5, Z5
+	VMOVUPS     Z5, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z6, Z6
+	VMOVUPS     Z6, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y7, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y7, Y7
+	VMOVUPS     Y7, K1, 192(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z9, Z9
+	VMOVUPS     Z9, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z10, Z10
+	VMOVUPS     Z10, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y11, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y11, Y11
+	VMOVUPS     Y11, K1, 192(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z14, Z14
+	VMOVUPS     Z14, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y15, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y15, Y15
+	VMOVUPS     Y15, K1, 192(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z16, Z16
+	VMOVUPS     Z16, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z17, Z17
+	VMOVUPS     Z17, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z18, Z18
+	VMOVUPS     Z18, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y19, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y19, Y19
+	VMOVUPS     Y19, K1, 192(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z20, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z20, Z20
+	VMOVUPS     Z20, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z21, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z21, Z21
+	VMOVUPS     Z21, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z22, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z22, Z22
+	VMOVUPS     Z22, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Y23, Y25
+	VADDPS.BCST hswishHalf<>+0(SB), Y25, Y25
+	VMAXPS.BCST hswishZero<>+0(SB), Y25, Y25
+	VMINPS.BCST hswishOne<>+0(SB), Y25, Y25
+	VMULPS      Y25, Y23, Y23
+	VMOVUPS     Y23, K1, 192(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000048, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r1w4h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r1w4h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -9961,6 +15431,11 @@ tile:
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
 	VMOVDQA32    Z0, Z3
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -9969,6 +15444,7 @@ step:
 	VMOVDQU32    64(R9), Z5
 	VMOVDQU32    128(R9), Z6
 	VMOVDQU32    192(R9), Z7
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z8
 	VPDPBUSD     Z8, Z4, Z0
 	VPDPBUSD     Z8, Z5, Z1
@@ -9993,7 +15469,7 @@ step:
 	VMULPS       Z4, Z3, Z3
 	VADDPS       Z5, Z3, Z3
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -10001,7 +15477,9 @@ step:
 	VADDPS.Z     192(R9)(R8*1), Z3, K1, Z3
 	ADDQ         $0x00000008, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z4
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z4, Z5
@@ -10016,15 +15494,45 @@ store:
 	VMULPS       Z3, Z4, Z5
 	VMAXPS       Z3, Z5, Z3
 	VMOVUPS      Z3, K1, 192(R9)(R8*1)
-	ADDQ         $0x00000008, CX
-	ADDQ         $0x0000000c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z4
+	VADDPS.BCST hswishHalf<>+0(SB), Z4, Z4
+	VMAXPS.BCST hswishZero<>+0(SB), Z4, Z4
+	VMINPS.BCST hswishOne<>+0(SB), Z4, Z4
+	VMULPS      Z4, Z2, Z2
+	VMOVUPS     Z2, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z5
+	VADDPS.BCST hswishHalf<>+0(SB), Z5, Z5
+	VMAXPS.BCST hswishZero<>+0(SB), Z5, Z5
+	VMINPS.BCST hswishOne<>+0(SB), Z5, Z5
+	VMULPS      Z5, Z3, Z3
+	VMOVUPS     Z3, K1, 192(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000008, CX
+	ADDQ $0x0000000c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r2w4h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r2w4h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -10041,10 +15549,20 @@ tile:
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
 	VMOVDQA32    Z0, Z3
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z4
 	VMOVDQA32    Z4, Z5
 	VMOVDQA32    Z4, Z6
 	VMOVDQA32    Z4, Z7
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -10053,6 +15571,7 @@ step:
 	VMOVDQU32    64(R9), Z9
 	VMOVDQU32    128(R9), Z10
 	VMOVDQU32    192(R9), Z11
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z12
 	VPDPBUSD     Z12, Z8, Z0
 	VPDPBUSD     Z12, Z9, Z1
@@ -10096,7 +15615,7 @@ step:
 	VMULPS       Z8, Z7, Z7
 	VADDPS       Z9, Z7, Z7
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -10109,7 +15628,9 @@ step:
 	VADDPS.Z     192(R9)(R8*1), Z7, K1, Z7
 	ADDQ         $0x00000010, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z8
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z8, Z9
@@ -10137,15 +15658,70 @@ store:
 	VMULPS       Z7, Z8, Z9
 	VMAXPS       Z7, Z9, Z7
 	VMOVUPS      Z7, K1, 192(R9)(R8*1)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000018, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z2, Z2
+	VMOVUPS     Z2, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z3, Z3
+	VMOVUPS     Z3, K1, 192(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z5, Z5
+	VMOVUPS     Z5, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z8
+	VADDPS.BCST hswishHalf<>+0(SB), Z8, Z8
+	VMAXPS.BCST hswishZero<>+0(SB), Z8, Z8
+	VMINPS.BCST hswishOne<>+0(SB), Z8, Z8
+	VMULPS      Z8, Z6, Z6
+	VMOVUPS     Z6, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z9
+	VADDPS.BCST hswishHalf<>+0(SB), Z9, Z9
+	VMAXPS.BCST hswishZero<>+0(SB), Z9, Z9
+	VMINPS.BCST hswishOne<>+0(SB), Z9, Z9
+	VMULPS      Z9, Z7, Z7
+	VMOVUPS     Z7, K1, 192(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000010, CX
+	ADDQ $0x00000018, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r3w4h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r3w4h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -10162,14 +15738,29 @@ tile:
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
 	VMOVDQA32    Z0, Z3
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z4
 	VMOVDQA32    Z4, Z5
 	VMOVDQA32    Z4, Z6
 	VMOVDQA32    Z4, Z7
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z8
 	VMOVDQA32    Z8, Z9
 	VMOVDQA32    Z8, Z10
 	VMOVDQA32    Z8, Z11
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -10178,6 +15769,7 @@ step:
 	VMOVDQU32    64(R9), Z13
 	VMOVDQU32    128(R9), Z14
 	VMOVDQU32    192(R9), Z15
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z16
 	VPDPBUSD     Z16, Z12, Z0
 	VPDPBUSD     Z16, Z13, Z1
@@ -10240,7 +15832,7 @@ step:
 	VMULPS       Z12, Z11, Z11
 	VADDPS       Z13, Z11, Z11
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -10258,7 +15850,9 @@ step:
 	VADDPS.Z     192(R9)(R8*1), Z11, K1, Z11
 	ADDQ         $0x00000018, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z12
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z12, Z13
@@ -10299,15 +15893,95 @@ store:
 	VMULPS       Z11, Z12, Z13
 	VMAXPS       Z11, Z13, Z11
 	VMOVUPS      Z11, K1, 192(R9)(R8*1)
-	ADDQ         $0x00000018, CX
-	ADDQ         $0x00000024, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z2, Z2
+	VMOVUPS     Z2, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z3, Z3
+	VMOVUPS     Z3, K1, 192(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z5, Z5
+	VMOVUPS     Z5, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z6, Z6
+	VMOVUPS     Z6, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z7, Z7
+	VMOVUPS     Z7, K1, 192(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z9, Z9
+	VMOVUPS     Z9, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z12
+	VADDPS.BCST hswishHalf<>+0(SB), Z12, Z12
+	VMAXPS.BCST hswishZero<>+0(SB), Z12, Z12
+	VMINPS.BCST hswishOne<>+0(SB), Z12, Z12
+	VMULPS      Z12, Z10, Z10
+	VMOVUPS     Z10, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z13
+	VADDPS.BCST hswishHalf<>+0(SB), Z13, Z13
+	VMAXPS.BCST hswishZero<>+0(SB), Z13, Z13
+	VMINPS.BCST hswishOne<>+0(SB), Z13, Z13
+	VMULPS      Z13, Z11, Z11
+	VMOVUPS     Z11, K1, 192(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000018, CX
+	ADDQ $0x00000024, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r4w4h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r4w4h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -10324,18 +15998,38 @@ tile:
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
 	VMOVDQA32    Z0, Z3
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z4
 	VMOVDQA32    Z4, Z5
 	VMOVDQA32    Z4, Z6
 	VMOVDQA32    Z4, Z7
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z8
 	VMOVDQA32    Z8, Z9
 	VMOVDQA32    Z8, Z10
 	VMOVDQA32    Z8, Z11
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
 	VMOVDQA32    Z12, Z15
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -10344,6 +16038,7 @@ step:
 	VMOVDQU32    64(R9), Z17
 	VMOVDQU32    128(R9), Z18
 	VMOVDQU32    192(R9), Z19
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z20
 	VPDPBUSD     Z20, Z16, Z0
 	VPDPBUSD     Z20, Z17, Z1
@@ -10425,7 +16120,7 @@ step:
 	VMULPS       Z16, Z15, Z15
 	VADDPS       Z17, Z15, Z15
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -10448,7 +16143,9 @@ step:
 	VADDPS.Z     192(R9)(R8*1), Z15, K1, Z15
 	ADDQ         $0x00000020, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z16
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z16, Z17
@@ -10502,15 +16199,120 @@ store:
 	VMULPS       Z15, Z16, Z17
 	VMAXPS       Z15, Z17, Z15
 	VMOVUPS      Z15, K1, 192(R9)(R8*1)
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000030, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z2, Z2
+	VMOVUPS     Z2, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z3, Z3
+	VMOVUPS     Z3, K1, 192(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z5, Z5
+	VMOVUPS     Z5, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z6, Z6
+	VMOVUPS     Z6, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z7, Z7
+	VMOVUPS     Z7, K1, 192(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z9, Z9
+	VMOVUPS     Z9, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z10, Z10
+	VMOVUPS     Z10, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z11, Z11
+	VMOVUPS     Z11, K1, 192(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z16
+	VADDPS.BCST hswishHalf<>+0(SB), Z16, Z16
+	VMAXPS.BCST hswishZero<>+0(SB), Z16, Z16
+	VMINPS.BCST hswishOne<>+0(SB), Z16, Z16
+	VMULPS      Z16, Z14, Z14
+	VMOVUPS     Z14, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z17
+	VADDPS.BCST hswishHalf<>+0(SB), Z17, Z17
+	VMAXPS.BCST hswishZero<>+0(SB), Z17, Z17
+	VMINPS.BCST hswishOne<>+0(SB), Z17, Z17
+	VMULPS      Z17, Z15, Z15
+	VMOVUPS     Z15, K1, 192(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000020, CX
+	ADDQ $0x00000030, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r5w4h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r5w4h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -10527,22 +16329,47 @@ tile:
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
 	VMOVDQA32    Z0, Z3
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z4
 	VMOVDQA32    Z4, Z5
 	VMOVDQA32    Z4, Z6
 	VMOVDQA32    Z4, Z7
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z8
 	VMOVDQA32    Z8, Z9
 	VMOVDQA32    Z8, Z10
 	VMOVDQA32    Z8, Z11
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
 	VMOVDQA32    Z12, Z15
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z16
 	VMOVDQA32    Z16, Z17
 	VMOVDQA32    Z16, Z18
 	VMOVDQA32    Z16, Z19
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -10551,6 +16378,7 @@ step:
 	VMOVDQU32    64(R9), Z21
 	VMOVDQU32    128(R9), Z22
 	VMOVDQU32    192(R9), Z23
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z24
 	VPDPBUSD     Z24, Z20, Z0
 	VPDPBUSD     Z24, Z21, Z1
@@ -10651,7 +16479,7 @@ step:
 	VMULPS       Z20, Z19, Z19
 	VADDPS       Z21, Z19, Z19
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -10679,7 +16507,9 @@ step:
 	VADDPS.Z     192(R9)(R8*1), Z19, K1, Z19
 	ADDQ         $0x00000028, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z20
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z20, Z21
@@ -10746,15 +16576,145 @@ store:
 	VMULPS       Z19, Z20, Z21
 	VMAXPS       Z19, Z21, Z19
 	VMOVUPS      Z19, K1, 192(R9)(R8*1)
-	ADDQ         $0x00000028, CX
-	ADDQ         $0x0000003c, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z2, Z2
+	VMOVUPS     Z2, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z3, Z3
+	VMOVUPS     Z3, K1, 192(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z5, Z5
+	VMOVUPS     Z5, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z6, Z6
+	VMOVUPS     Z6, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z7, Z7
+	VMOVUPS     Z7, K1, 192(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z9, Z9
+	VMOVUPS     Z9, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z10, Z10
+	VMOVUPS     Z10, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z11, Z11
+	VMOVUPS     Z11, K1, 192(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z14, Z14
+	VMOVUPS     Z14, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z15, Z15
+	VMOVUPS     Z15, K1, 192(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z16, Z16
+	VMOVUPS     Z16, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z17, Z17
+	VMOVUPS     Z17, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z20
+	VADDPS.BCST hswishHalf<>+0(SB), Z20, Z20
+	VMAXPS.BCST hswishZero<>+0(SB), Z20, Z20
+	VMINPS.BCST hswishOne<>+0(SB), Z20, Z20
+	VMULPS      Z20, Z18, Z18
+	VMOVUPS     Z18, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z21
+	VADDPS.BCST hswishHalf<>+0(SB), Z21, Z21
+	VMAXPS.BCST hswishZero<>+0(SB), Z21, Z21
+	VMINPS.BCST hswishOne<>+0(SB), Z21, Z21
+	VMULPS      Z21, Z19, Z19
+	VMOVUPS     Z19, K1, 192(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000028, CX
+	ADDQ $0x0000003c, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET
 
 // func vnni512r6w4h0(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·vnni512r6w4h0(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	MOVQ  8(AX), CX
@@ -10771,26 +16731,56 @@ tile:
 	VMOVDQA32    Z0, Z1
 	VMOVDQA32    Z0, Z2
 	VMOVDQA32    Z0, Z3
+	MOVQ         (CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 12(SI), Z4
 	VMOVDQA32    Z4, Z5
 	VMOVDQA32    Z4, Z6
 	VMOVDQA32    Z4, Z7
+	MOVQ         8(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 24(SI), Z8
 	VMOVDQA32    Z8, Z9
 	VMOVDQA32    Z8, Z10
 	VMOVDQA32    Z8, Z11
+	MOVQ         16(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 36(SI), Z12
 	VMOVDQA32    Z12, Z13
 	VMOVDQA32    Z12, Z14
 	VMOVDQA32    Z12, Z15
+	MOVQ         24(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 48(SI), Z16
 	VMOVDQA32    Z16, Z17
 	VMOVDQA32    Z16, Z18
 	VMOVDQA32    Z16, Z19
+	MOVQ         32(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	VPBROADCASTD 60(SI), Z20
 	VMOVDQA32    Z20, Z21
 	VMOVDQA32    Z20, Z22
 	VMOVDQA32    Z20, Z23
+	MOVQ         40(CX), R9
+	PREFETCHT0   (R9)(R8*1)
+	PREFETCHT0   64(R9)(R8*1)
+	PREFETCHT0   128(R9)(R8*1)
+	PREFETCHT0   192(R9)(R8*1)
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
@@ -10799,6 +16789,7 @@ step:
 	VMOVDQU32    64(R9), Z25
 	VMOVDQU32    128(R9), Z26
 	VMOVDQU32    192(R9), Z27
+	PREFETCHT0   1024(BX)
 	VPBROADCASTD (BX), Z28
 	VPDPBUSD     Z28, Z24, Z0
 	VPDPBUSD     Z28, Z25, Z1
@@ -10918,7 +16909,7 @@ step:
 	VMULPS       Z24, Z23, Z23
 	VADDPS       Z25, Z23, Z23
 	TESTQ        DX, DX
-	JEQ          store
+	JEQ          activate
 	MOVQ         (DX), R9
 	VADDPS       (R9)(R8*1), Z0, Z0
 	VADDPS       64(R9)(R8*1), Z1, Z1
@@ -10951,7 +16942,9 @@ step:
 	VADDPS.Z     192(R9)(R8*1), Z23, K1, Z23
 	ADDQ         $0x00000030, DX
 
-store:
+activate:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
 	VBROADCASTSS 72(AX), Z24
 	MOVQ         (CX), R9
 	VMULPS       Z0, Z24, Z25
@@ -11031,9 +17024,164 @@ store:
 	VMULPS       Z23, Z24, Z25
 	VMAXPS       Z23, Z25, Z23
 	VMOVUPS      Z23, K1, 192(R9)(R8*1)
-	ADDQ         $0x00000030, CX
-	ADDQ         $0x00000048, SI
-	DECQ         DI
-	JNE          tile
+	JMP          activated0
+
+hswish0:
+	MOVQ        (CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z0, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z0, Z0
+	VMOVUPS     Z0, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z1, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z1, Z1
+	VMOVUPS     Z1, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z2, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z2, Z2
+	VMOVUPS     Z2, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z3, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z3, Z3
+	VMOVUPS     Z3, K1, 192(R9)(R8*1)
+	MOVQ        8(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z4, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z4, Z4
+	VMOVUPS     Z4, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z5, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z5, Z5
+	VMOVUPS     Z5, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z6, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z6, Z6
+	VMOVUPS     Z6, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z7, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z7, Z7
+	VMOVUPS     Z7, K1, 192(R9)(R8*1)
+	MOVQ        16(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z8, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z8, Z8
+	VMOVUPS     Z8, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z9, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z9, Z9
+	VMOVUPS     Z9, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z10, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z10, Z10
+	VMOVUPS     Z10, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z11, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z11, Z11
+	VMOVUPS     Z11, K1, 192(R9)(R8*1)
+	MOVQ        24(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z12, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z12, Z12
+	VMOVUPS     Z12, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z13, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z13, Z13
+	VMOVUPS     Z13, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z14, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z14, Z14
+	VMOVUPS     Z14, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z15, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z15, Z15
+	VMOVUPS     Z15, K1, 192(R9)(R8*1)
+	MOVQ        32(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z16, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z16, Z16
+	VMOVUPS     Z16, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z17, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z17, Z17
+	VMOVUPS     Z17, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z18, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z18, Z18
+	VMOVUPS     Z18, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z19, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z19, Z19
+	VMOVUPS     Z19, K1, 192(R9)(R8*1)
+	MOVQ        40(CX), R9
+	VMULPS.BCST hswishSixth<>+0(SB), Z20, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z20, Z20
+	VMOVUPS     Z20, (R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z21, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z21, Z21
+	VMOVUPS     Z21, 64(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z22, Z24
+	VADDPS.BCST hswishHalf<>+0(SB), Z24, Z24
+	VMAXPS.BCST hswishZero<>+0(SB), Z24, Z24
+	VMINPS.BCST hswishOne<>+0(SB), Z24, Z24
+	VMULPS      Z24, Z22, Z22
+	VMOVUPS     Z22, 128(R9)(R8*1)
+	VMULPS.BCST hswishSixth<>+0(SB), Z23, Z25
+	VADDPS.BCST hswishHalf<>+0(SB), Z25, Z25
+	VMAXPS.BCST hswishZero<>+0(SB), Z25, Z25
+	VMINPS.BCST hswishOne<>+0(SB), Z25, Z25
+	VMULPS      Z25, Z23, Z23
+	VMOVUPS     Z23, K1, 192(R9)(R8*1)
+
+activated0:
+	ADDQ $0x00000030, CX
+	ADDQ $0x00000048, SI
+	DECQ DI
+	JNE  tile
 	VZEROUPPER
 	RET

@@ -2,7 +2,7 @@
 
 package kernel
 
-// vnni512 calls the VNNI kernel of a pixel shape and a number of rows.
+// vnni512 calls the AVX-512 kernel of a pixel shape and a number of rows.
 func vnni512(shape, rows int, a *byte) {
 	switch shape<<4 | rows {
 	case 1<<4 | 1:
@@ -161,6 +161,170 @@ func vnniPack512(shape int, a *byte) {
 		vnniPack512w3h1(a)
 	case 8:
 		vnniPack512w4h0(a)
+	default:
+		panic("kernel: no such micro-kernel")
+	}
+}
+
+// bf16512 calls the AVX-512 kernel of a pixel shape and a number of rows.
+func bf16512(shape, rows int, a *byte) {
+	switch shape<<4 | rows {
+	case 1<<4 | 1:
+		bf16512r1w0h1(a)
+	case 1<<4 | 2:
+		bf16512r2w0h1(a)
+	case 1<<4 | 3:
+		bf16512r3w0h1(a)
+	case 1<<4 | 4:
+		bf16512r4w0h1(a)
+	case 1<<4 | 5:
+		bf16512r5w0h1(a)
+	case 1<<4 | 6:
+		bf16512r6w0h1(a)
+	case 1<<4 | 7:
+		bf16512r7w0h1(a)
+	case 1<<4 | 8:
+		bf16512r8w0h1(a)
+	case 1<<4 | 9:
+		bf16512r9w0h1(a)
+	case 2<<4 | 1:
+		bf16512r1w1h0(a)
+	case 2<<4 | 2:
+		bf16512r2w1h0(a)
+	case 2<<4 | 3:
+		bf16512r3w1h0(a)
+	case 2<<4 | 4:
+		bf16512r4w1h0(a)
+	case 2<<4 | 5:
+		bf16512r5w1h0(a)
+	case 2<<4 | 6:
+		bf16512r6w1h0(a)
+	case 2<<4 | 7:
+		bf16512r7w1h0(a)
+	case 2<<4 | 8:
+		bf16512r8w1h0(a)
+	case 2<<4 | 9:
+		bf16512r9w1h0(a)
+	case 3<<4 | 1:
+		bf16512r1w1h1(a)
+	case 3<<4 | 2:
+		bf16512r2w1h1(a)
+	case 3<<4 | 3:
+		bf16512r3w1h1(a)
+	case 3<<4 | 4:
+		bf16512r4w1h1(a)
+	case 3<<4 | 5:
+		bf16512r5w1h1(a)
+	case 3<<4 | 6:
+		bf16512r6w1h1(a)
+	case 3<<4 | 7:
+		bf16512r7w1h1(a)
+	case 3<<4 | 8:
+		bf16512r8w1h1(a)
+	case 3<<4 | 9:
+		bf16512r9w1h1(a)
+	case 4<<4 | 1:
+		bf16512r1w2h0(a)
+	case 4<<4 | 2:
+		bf16512r2w2h0(a)
+	case 4<<4 | 3:
+		bf16512r3w2h0(a)
+	case 4<<4 | 4:
+		bf16512r4w2h0(a)
+	case 4<<4 | 5:
+		bf16512r5w2h0(a)
+	case 4<<4 | 6:
+		bf16512r6w2h0(a)
+	case 4<<4 | 7:
+		bf16512r7w2h0(a)
+	case 4<<4 | 8:
+		bf16512r8w2h0(a)
+	case 4<<4 | 9:
+		bf16512r9w2h0(a)
+	case 5<<4 | 1:
+		bf16512r1w2h1(a)
+	case 5<<4 | 2:
+		bf16512r2w2h1(a)
+	case 5<<4 | 3:
+		bf16512r3w2h1(a)
+	case 5<<4 | 4:
+		bf16512r4w2h1(a)
+	case 5<<4 | 5:
+		bf16512r5w2h1(a)
+	case 5<<4 | 6:
+		bf16512r6w2h1(a)
+	case 5<<4 | 7:
+		bf16512r7w2h1(a)
+	case 5<<4 | 8:
+		bf16512r8w2h1(a)
+	case 5<<4 | 9:
+		bf16512r9w2h1(a)
+	case 6<<4 | 1:
+		bf16512r1w3h0(a)
+	case 6<<4 | 2:
+		bf16512r2w3h0(a)
+	case 6<<4 | 3:
+		bf16512r3w3h0(a)
+	case 6<<4 | 4:
+		bf16512r4w3h0(a)
+	case 6<<4 | 5:
+		bf16512r5w3h0(a)
+	case 6<<4 | 6:
+		bf16512r6w3h0(a)
+	case 6<<4 | 7:
+		bf16512r7w3h0(a)
+	case 6<<4 | 8:
+		bf16512r8w3h0(a)
+	case 6<<4 | 9:
+		bf16512r9w3h0(a)
+	case 7<<4 | 1:
+		bf16512r1w3h1(a)
+	case 7<<4 | 2:
+		bf16512r2w3h1(a)
+	case 7<<4 | 3:
+		bf16512r3w3h1(a)
+	case 7<<4 | 4:
+		bf16512r4w3h1(a)
+	case 7<<4 | 5:
+		bf16512r5w3h1(a)
+	case 7<<4 | 6:
+		bf16512r6w3h1(a)
+	case 8<<4 | 1:
+		bf16512r1w4h0(a)
+	case 8<<4 | 2:
+		bf16512r2w4h0(a)
+	case 8<<4 | 3:
+		bf16512r3w4h0(a)
+	case 8<<4 | 4:
+		bf16512r4w4h0(a)
+	case 8<<4 | 5:
+		bf16512r5w4h0(a)
+	case 8<<4 | 6:
+		bf16512r6w4h0(a)
+	default:
+		panic("kernel: no such micro-kernel")
+	}
+}
+
+// bf16Pack512 calls the kernel that lays out inputs for a pixel shape.
+func bf16Pack512(shape int, a *byte) {
+	switch shape {
+	case 1:
+		bf16Pack512w0h1(a)
+	case 2:
+		bf16Pack512w1h0(a)
+	case 3:
+		bf16Pack512w1h1(a)
+	case 4:
+		bf16Pack512w2h0(a)
+	case 5:
+		bf16Pack512w2h1(a)
+	case 6:
+		bf16Pack512w3h0(a)
+	case 7:
+		bf16Pack512w3h1(a)
+	case 8:
+		bf16Pack512w4h0(a)
 	default:
 		panic("kernel: no such micro-kernel")
 	}

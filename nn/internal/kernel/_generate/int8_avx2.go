@@ -29,7 +29,7 @@ func maddKernels() []maddKernel {
 }
 
 func maddAll(c *build.Context) {
-	tails := tailMasks(c, "maddTails")
+	h, tails := newHSwish(c), tailMasks(c, "maddTails")
 	order := c.StaticGlobal("pairOrder")
 	c.DataAttributes(attrRodata)
 	for i := range 32 {
@@ -40,7 +40,7 @@ func maddAll(c *build.Context) {
 		maddKernel{1, wide}.pack(c, order)
 	}
 	for _, k := range maddKernels() {
-		k.generate(c, tails)
+		k.generate(c, tails, h)
 	}
 }
 
@@ -86,7 +86,7 @@ func (k maddKernel) pack(c *build.Context, order operand.Mem) {
 
 // generate writes the kernel. As in the float32 kernels a single vector is stored
 // under a mask, of which the field mask is the number of pixels.
-func (k maddKernel) generate(c *build.Context, tails operand.Mem) {
+func (k maddKernel) generate(c *build.Context, tails operand.Mem, h hswish) {
 	a := function(c, k.name(), fmt.Sprintf("%s does row tiles of %d outputs for %d vectors of pixels.", k.name(), k.rows, k.wide))
 	out, res, w, after := a.load(dotOut), a.load(dotRes), a.load(dotW), a.load(dotAfter)
 	tiles, outOff := a.load(dotTiles), a.load(dotOutOff)
@@ -147,27 +147,34 @@ func (k maddKernel) generate(c *build.Context, tails operand.Mem) {
 	c.ADDQ(operand.Imm(uint64(8*R)), res)
 	c.Label("store")
 	slope, scaled, mask := spare[0], spare[1], input(0)
-	c.VBROADCASTSS(a.mem(dotSlope), slope)
 	if V == 1 {
 		at, count := c.GP64(), a.load(dotMask)
 		c.LEAQ(tails, at)
 		c.NEGQ(count)
 		c.VMOVUPS(operand.Mem{Base: at, Index: count, Scale: 4, Disp: 32}, mask)
 	}
-	for m := range R {
-		q := c.GP64()
-		c.MOVQ(operand.Mem{Base: out, Disp: 8 * m}, q)
-		for v := range V {
-			c.VMULPS(sum(m, v), slope, scaled)
-			c.VMAXPS(sum(m, v), scaled, sum(m, v))
-			dst := operand.Mem{Base: q, Index: outOff, Scale: 1, Disp: 32 * v}
-			if V == 1 {
-				c.VMASKMOVPS(sum(m, v), mask, dst)
-			} else {
-				c.VMOVUPS(sum(m, v), dst)
+	store := func(activate func(x reg.VecPhysical)) {
+		for m := range R {
+			q := c.GP64()
+			c.MOVQ(operand.Mem{Base: out, Disp: 8 * m}, q)
+			for v := range V {
+				activate(sum(m, v))
+				dst := operand.Mem{Base: q, Index: outOff, Scale: 1, Disp: 32 * v}
+				if V == 1 {
+					c.VMASKMOVPS(sum(m, v), mask, dst)
+				} else {
+					c.VMOVUPS(sum(m, v), dst)
+				}
 			}
 		}
 	}
+	either(a, dotHSwish, 0, func() {
+		c.VBROADCASTSS(a.mem(dotSlope), slope)
+		store(func(x reg.VecPhysical) {
+			c.VMULPS(x, slope, scaled)
+			c.VMAXPS(x, scaled, x)
+		})
+	}, func() { store(func(x reg.VecPhysical) { h.avx2(x, scaled) }) })
 	c.ADDQ(operand.Imm(uint64(8*R)), out)
 	c.ADDQ(operand.Imm(uint64(afterSize*R)), after)
 	c.DECQ(tiles)

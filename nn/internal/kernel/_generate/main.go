@@ -30,8 +30,9 @@ var files = []struct {
 	{"vector", vectorAll},
 	{"curve", curveAll},
 	{"peak", peakAll},
-	{"int8_vnni", vnniAll},
+	{"int8_vnni", vnni.all},
 	{"int8_avx2", maddAll},
+	{"bf16_avx512", bf16.all},
 }
 
 func main() {

@@ -94,6 +94,39 @@ func TestInt8AgainstReference(t *testing.T) {
 	}
 }
 
+// In bfloat16 every operand is off by up to one part in 256.
+func TestBFloat16AgainstReference(t *testing.T) {
+	g := int8Graph(t)
+	w := RandomWeights(g, 1)
+	s := size{33, 49}
+	in := [][]float32{make([]float32, s.area()), make([]float32, s.area()), make([]float32, s.area())}
+	fill(in)
+	want := reference(g, w, in, s.h, s.w)
+	for _, cpu := range CPUs() {
+		p, err := Compile(g, w, Options{Height: s.h, Width: s.w, Threads: 2, CPU: cpu, Precision: BFloat16})
+		if err != nil {
+			if !strings.Contains(err.Error(), "AVX512_BF16") || cpu == "generic" {
+				t.Error(err)
+			}
+			continue
+		}
+		fill(p.Input("image"))
+		p.Run()
+		same := true
+		for _, o := range g.outputs {
+			compare(t, cpu+" "+o.name, p.Output(o.name), want[o.id], 0.02)
+			for c, plane := range p.Output(o.name) {
+				for i, v := range plane {
+					same = same && math.Abs(float64(v-want[o.id][c][i])) < 1e-5
+				}
+			}
+		}
+		if same {
+			t.Errorf("%s: as exact as float32", cpu)
+		}
+	}
+}
+
 func TestInt8RunAllocatesNothing(t *testing.T) {
 	g := int8Graph(t)
 	w := RandomWeights(g, 1)
