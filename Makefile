@@ -4,7 +4,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PHOTO ?= docs/street.jpg
 PYTHON ?= python3
 
-.PHONY: run test race paths lint bench bench-peers build generate train fuzz
+.PHONY: run test race paths lint bench bench-peers ablation build generate train fuzz
 
 run: ## detect objects in PHOTO, draw them into out/
 	go run ./cmd/riffle detect $(PHOTO) --out out/
@@ -42,3 +42,6 @@ train: ## needs ../shared and training/requirements.txt
 
 fuzz: ## a minute of every fuzz target
 	./.ci/fuzz 60s
+
+ablation: build ## input sizes, proposals, second stage on ../shared/data/val; writes docs/ablation.md
+	$(PYTHON) bench/ablation/ablation.py

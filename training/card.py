@@ -30,21 +30,7 @@ and the share of the box movement were chosen; the checkpoint is the last one): 
 
 ## Where the weights come from
 
-The first stage was **initialised from {begin}** (RangiLyu/nanodet, Apache-2.0; an ncnn conversion,
-int8 weights dequantised, input channels turned to RGB) and then trained here; it is not trained from scratch, and most of its quality is
-inherited. The second stage was initialised at random and trained here. Every tensor was moved by that training:
-`python -m training.check_trained` compares each with what it began as and fails on one that is only rounded or scaled.
-
-Training, {processes} processes of one CPU core each, {minutes:.0f} minutes on a shared machine, {photos:,} photo passes,
-what was tried and dropped on the way included:
-
-{phases}
-
-- Second stage: quality focal loss on soft targets, the label's score times a ramp of the refined box's IoU ({ramp}), the
-  second-best box on an object paid less; GIoU for boxes, extra weight where refinement made a box worse.
-- First stage: KL divergence of every dense point's 80 class scores and box distributions to those of the untouched
-  teacher on the same view, with each object's scores shifted towards its label; GIoU to the labels' boxes.
-- AdamW, cosine to 2 %, moving average of the weights; the first stage's rate is a share of each tensor's own size.
+{origin}
 - Views: crop, zoom out, flip, sharpen. Photos like COCO's (coco_, osie, flickr8k) come twice.
 
 ## Data and labels
@@ -73,6 +59,32 @@ terms on Flickr, many of them non-commercial; ADE20K and ImageNet photos for res
 """
 
 
+GROWN = """The first stage was **initialised from {begin}** (RangiLyu/nanodet, Apache-2.0; an ncnn conversion,
+int8 weights dequantised, input channels turned to RGB) and then trained here; it is not trained from scratch, and most of its quality is
+inherited. The second stage was initialised at random and trained here. Every tensor was moved by that training:
+`python -m training.check_trained` compares each with what it began as and fails on one that is only rounded or scaled.
+
+Training (`python -m training.run --recipe {name}`), {processes} processes of one CPU core each, {minutes:.0f} minutes of each
+core, {photos:,} photo passes:
+
+{phases}
+
+- Second stage: quality focal loss on soft targets, the label's score times a ramp of the refined box's IoU ({ramp}), the
+  second-best box on an object paid less; GIoU for boxes, extra weight where refinement made a box worse.
+- First stage: KL divergence of every dense point's 80 class scores and box distributions to those of the untouched
+  teacher on the same view, with each object's scores shifted towards its label; GIoU to the labels' boxes.
+- AdamW, cosine to 2 %, moving average of the weights; the first stage's rate is a share of each tensor's own size."""
+
+DISTILLED = """The trunk was **initialised at random** and trained here by distillation from riffle-v2-1.5x, whose neck, towers and second
+stage it began with (all of them trained further here). {photos:,} photo passes (`python -m training.distill --recipe {name}`):
+far too few for such a trunk, which has never seen ImageNet either.
+
+- Features: mean squared error to what the teacher's neck is fed and to the pyramid it makes, on the same view.
+- First stage: KL divergence of every dense point's class scores and box distributions to the teacher's; GIoU to labels.
+- Second stage, in the last part of the run: quality focal loss and GIoU as in riffle-v2-1.5x.
+- AdamW, cosine to 1 %, moving average of the weights; batch norms folded into the convolutions afterwards."""
+
+
 def _row(name, f):
     return f"| {name} | " + " | ".join(f"{100 * f[k]:.2f}" for k in ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")) + " |"
 
@@ -90,19 +102,21 @@ def _history(runs):
         if "photos" in r:
             name = r["phase"]
             passes[name] = passes.get(name, 0) + r["photos"]
-            step = r["minute"] - before.get(name, 0)
-            minutes[name] = minutes.get(name, 0) + (step if step > 0 else r["minute"])
-            before[name] = r["minute"]
+            now = r.get("minute", 0)  # a distillation counts passes only
+            step = now - before.get(name, 0)
+            minutes[name] = minutes.get(name, 0) + (step if step > 0 else now)
+            before[name] = now
     return sizes, passes, minutes
 
 
 def write(path, recipe, runs, dev, first, whole, alpha, processes=2):
     from .losses import RAMP
     sizes, passes, minutes = _history(runs)
+    origin = GROWN if recipe.begin else DISTILLED
     told = {"head": "second stage alone on the frozen first stage", "all": "every tensor, end to end",
             "last": "second stage alone again, on the trained first stage"}
     c = macs.count(recipe)
-    text = TEXT.format(
+    fields = dict(
         name=recipe.name, title=recipe.title, trunk=recipe.trunk, begin=recipe.begin, size=recipe.size, params=c["params"] / 1e6, alpha=alpha, rest=round(1 - alpha, 3),
         rows=_row("first stage alone", first) + "\n" + _row("**whole network**", whole),
         dev_first=100 * dev["first"], dev_whole=100 * dev["whole"],
@@ -111,5 +125,6 @@ def write(path, recipe, runs, dev, first, whole, alpha, processes=2):
         phases="\n".join(f"- {told[n]}: {minutes[n]:.0f} minutes, {passes[n]:,} photo passes." for n in told if n in passes),
         ramp=f"{RAMP[0]:g} to {RAMP[1]:g}", train=sizes["train"], dev=sizes["dev"], licence=export.licence(recipe),
         proposals=recipe.proposals, small=100 * whole["APs"], large=100 * whole["APl"], gain=100 * (whole["AP"] - first["AP"]))
+    text = TEXT.format(origin=origin.format(**fields), **fields)
     with open(path, "w") as f:
         f.write(text)

@@ -139,6 +139,8 @@ class Distiller:
 
     def run(self):
         rng = random.Random(self.args.seed + 1000003 * self.rank + self.passes)
+        if not self.passes:
+            self._log(train=len(self.store.train), dev=len(self.store.dev))
         sums, count, told, saved = {}, 0, time.time(), time.time()
         for x, labels in views(self.store, self.net.recipe.size, rng, self.rank, self.world):
             share, step = self.passes / self.args.passes, self.passes // (BATCH * self.world)

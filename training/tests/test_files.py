@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from training import augment, check_trained, checkpoint, classes, detector, evaluate, export, ncnn, preprocess
+from training import augment, check_trained, checkpoint, classes, detector, evaluate, export, ncnn, preprocess, recipes
 
 
 def test_export_round_trip(tmp_path):
     torch.manual_seed(1)
     net = detector.Detector()
     path = str(tmp_path / "w.safetensors")
-    export.write(path, net.state_dict(), {"data": "test", "AP": 0.25}, 0.4)
+    export.write(path, net.recipe, net.state_dict(), {"data": "test", "AP": 0.25}, 0.4)
     head = export.read_header(path)
     assert head["arch"] == "shufflenet_v2_x1.5" and head["roi"]["second_stage_weight"] == 0.4 and head["ap"]["AP"] == 0.25
     assert len(head["classes"]) == 80 and head["classes"][79] == {"id": 90, "name": "toothbrush"}
@@ -20,7 +20,7 @@ def test_export_round_trip(tmp_path):
 
 def test_export_refuses_what_float16_cannot_hold(tmp_path):
     with pytest.raises(ValueError, match="fc1"):
-        export.write(str(tmp_path / "w"), {"fc1": torch.tensor([1e6])}, {}, 0.5)
+        export.write(str(tmp_path / "w"), recipes.DEFAULT, {"fc1": torch.tensor([1e6])}, {}, 0.5)
 
 
 def test_check_trained_tells_copies_from_training():
@@ -81,6 +81,6 @@ def test_perfect_detections_score_one():
     truth = {"images": [{"id": 4, "width": 704, "height": 352}], "categories": [{"id": i, "name": n} for i, n in zip(classes.IDS, classes.NAMES)],
              "annotations": [{"id": 1, "image_id": 4, "category_id": 18, "bbox": [20, 30, 200, 100], "area": 20000, "iscrowd": 0}]}
     found = torch.tensor([[10., 30, 110, 130]]), torch.tensor([0.9]), torch.tensor([classes.INDEX[18]])
-    rows = evaluate.to_results(4, found, 704, 352)
+    rows = evaluate.to_results(4, found, 704, 352, 352)
     assert rows[0].tolist() == pytest.approx([4, 20, 30, 200, 100, 0.9, 18])
     assert evaluate.figures(truth, rows)["AP"] == pytest.approx(1)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from training import detector, macs, model, roi, teacher
+from training import detector, losses, macs, model, recipes, roi, shufflenetv1, teacher
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +17,45 @@ def test_whole_network_stays_under_its_budget():
     assert 3.3e6 < c["params"] < 3.5e6
 
 
+def test_the_small_network_stays_under_its_budget():
+    c = macs.count(recipes.RECIPES["riffle-v2-1.0x-256"])
+    assert c["first"] + c["second"] < 0.35e9
+
+
+@pytest.mark.parametrize("shuffled", (True, False))
+def test_folded_batch_norms_give_the_same_features(shuffled):
+    recipe = recipes.RECIPES["riffle-v1-1.0x-g3"]
+    torch.manual_seed(1)
+    net = detector.Detector(recipe, norm=True, shuffled=shuffled)
+    x = torch.randn(2, 3, 96, 96)
+    net.first(x)  # moves the running means
+    for m in net.modules():
+        if isinstance(m, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(m.weight, 0.5, 1.5)
+            torch.nn.init.normal_(m.bias, std=0.2)
+    net.eval()
+    folded = detector.Detector(recipe, shuffled=shuffled).eval()
+    folded.load_state_dict(shufflenetv1.fold(net.state_dict()))
+    with torch.no_grad():
+        wanted = net.backbone(x)
+        assert [tuple(c.shape[1:]) for c in wanted] == [(240, 12, 12), (480, 6, 6), (960, 3, 3)]
+        for a, b in zip(wanted, folded.backbone(x)):
+            assert torch.allclose(a, b, atol=1e-4 * float(a.abs().max()))
+        other = detector.Detector(recipe, shuffled=not shuffled).eval()
+        other.load_state_dict(folded.state_dict())
+        assert not torch.allclose(wanted[0], other.backbone(x)[0], atol=0.01)
+
+
+def test_labels_alone_name_the_points_near_an_objects_centre_on_its_level():
+    at = model.points([(32, 32), (16, 16), (8, 8), (4, 4)])
+    boxes = torch.tensor([[100., 100, 150, 150], [10, 10, 250, 240]])
+    target, to, weight = losses.label_targets(at, boxes, torch.tensor([0.8, 0.6]), torch.tensor([3, 5]))
+    small, large = target[:, 3] > 0, target[:, 5] > 0
+    assert set(at[small, 2].tolist()) == {8.0} and set(at[large, 2].tolist()) == {32.0} and small.sum() == 9
+    assert ((at[small, :2] - 125).abs() <= 12).all() and torch.equal(to[small][0], boxes[0])
+    assert torch.allclose(weight[small], torch.tensor(0.8)) and not weight[~(small | large)].any()
+
+
 def test_pyramid_and_dense_shapes(net):
     pyramid, dense, at = net.first(torch.zeros(2, 3, 352, 352))
     assert [tuple(p.shape[1:]) for p in pyramid] == [(128, n, n) for n in (44, 22, 11, 6)]
@@ -26,8 +65,9 @@ def test_pyramid_and_dense_shapes(net):
 
 def test_teacher_names_every_first_stage_tensor_once(net):
     ours = {n.rsplit(".", 1)[0] for n, _ in net.named_parameters() if not n.startswith("roi.")}
-    order = teacher.file_order()
-    assert len(order) == len(set(order)) and set(order) == ours
+    for by_depth in (False, True):
+        order = teacher.file_order(by_depth)
+        assert len(order) == len(set(order)) and set(order) == ours
 
 
 def test_channel_shuffle_interleaves_halves():
@@ -73,7 +113,7 @@ def test_untrained_second_stage_repeats_the_prior(net):
     out, other = net.predict(x)
     assert torch.allclose(other["dense"], net.predict(x[1:])[0]["dense"], atol=1e-3)
     assert torch.allclose(out["head"], out["prior"]) and not out["deltas"].any()
-    assert len(out["proposals"]) <= roi.PROPOSALS
+    assert len(out["proposals"]) <= recipes.DEFAULT.proposals
 
 
 def test_suppress_keeps_classes_apart_and_sorts():
