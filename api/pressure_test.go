@@ -153,35 +153,74 @@ func TestUnderPressure(t *testing.T) {
 	warm.clients, warm.length = workers, min(length, time.Second)
 	warm.run()
 
-	alone := *p
-	alone.clients = 1
-	unloaded := alone.run()
-	p50 := quantile(unloaded.accepted, 0.5)
-	report(t, "1 client", unloaded, length)
-	share, loads := 0.99, []int{1, 4}
-	if length < time.Minute {
+	share, loads, tries := 0.99, []int{1, 4}, 1
+	if s != nil {
 		// So few requests have no p99, it is the slowest of them: hold the median.
-		// A flood deep enough tells a queue that is kept short by that, too.
-		share, loads = 0.5, append(loads, 20)
+		// A flood deep enough tells a queue that is kept short by that, too. A
+		// machine that is busy with other things may spoil a try or two; a queue
+		// that is too long spoils all of them.
+		share, loads, tries = 0.5, append(loads, 20), 4
 	}
 	for _, times := range loads {
 		load := *p
 		load.clients = times * workers
-		if length < time.Minute {
-			// The service needs a moment to see that this is no burst; of a
-			// minute it is too small a part to matter.
-			lead := load
-			lead.length = 2 * time.Second
-			lead.run()
-		}
-		m := load.run()
-		report(t, fmt.Sprintf("%d clients, %dx capacity", load.clients, times), m, length)
-		if slow := quantile(m.accepted, share); slow > 3*p50 {
-			t.Errorf("%dx: p%.0f of the accepted is %v, over 3 times the unloaded p50 of %v", times, 100*share, slow, p50)
+		for try := range tries {
+			alone := *p
+			alone.clients = 1
+			unloaded := alone.run()
+			report(t, "1 client", unloaded, length)
+			if length < time.Minute {
+				// The service needs a moment to see that this is no burst; of a
+				// minute it is too small a part to matter.
+				lead := load
+				lead.length = 2 * time.Second
+				lead.run()
+			}
+			waiting := sampleQueue(s)
+			m := load.run()
+			report(t, fmt.Sprintf("%d clients, %dx capacity", load.clients, times), m, length)
+			if line := waiting(); line > (workers+1)/2 {
+				t.Logf("most of the time %d or more wait, want one for every two of %d workers", line, workers)
+			} else if p50, slow := quantile(unloaded.accepted, 0.5), quantile(m.accepted, share); slow > 3*p50 {
+				t.Logf("p%.0f of the accepted is %v, over 3 times the unloaded p50 of %v", 100*share, slow, p50)
+			} else {
+				break
+			}
+			if try == tries-1 {
+				t.Errorf("%dx: too slow for those who are let in, or too many of them", times)
+			}
 		}
 	}
 	if s != nil {
 		eventually(t, "nothing held", func() bool { return s.budget.used.Load() == 0 && s.models.models[0].gate.length() == 0 })
+	}
+}
+
+// sampleQueue looks at how many wait, until the function returned is called; that
+// tells the number at the median. Of a service elsewhere it knows nothing.
+func sampleQueue(s *Server) (median func() int) {
+	if s == nil {
+		return func() int { return 0 }
+	}
+	done, over := make(chan struct{}), make(chan struct{})
+	lengths := []int{s.models.models[0].gate.length()}
+	go func() {
+		defer close(over)
+		for tick := time.NewTicker(5 * time.Millisecond); ; {
+			select {
+			case <-done:
+				tick.Stop()
+				return
+			case <-tick.C:
+				lengths = append(lengths, s.models.models[0].gate.length())
+			}
+		}
+	}()
+	return func() int {
+		close(done)
+		<-over
+		slices.Sort(lengths)
+		return lengths[len(lengths)/2]
 	}
 }
 
