@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -130,5 +132,34 @@ func FuzzKServe(f *testing.F) {
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, r)
 		unfailing(t, s, w)
+	})
+}
+
+// FuzzURL gives addresses of pictures: what passes the list is, as sent, of the
+// one host and folder on it.
+func FuzzURL(f *testing.F) {
+	fetcher, err := newFetcher([]string{"http://a.example/cam"}, time.Second)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{
+		"http://a.example/cam/1.jpg", "http://a.example:80/cam", "HTTP://A.EXAMPLE/cam/%2e%2e/x", "http://a.example/cam/../x", `http://a.example\@b/cam`,
+		"http://a.example/cam%2f..%2fx", "http://a.example#@b/cam", "http://b@a.example/cam", "http://a.example/cam?x=/../..", "http://[::1]/cam", "http://a.example/cam//b/cam",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, address string) {
+		u, err := url.Parse(address)
+		if err != nil || fetcher.allows(u) != nil {
+			return
+		}
+		r, err := http.NewRequest(http.MethodGet, u.String(), nil)
+		if err != nil {
+			return
+		}
+		host, p := strings.ToLower(r.URL.Hostname()), r.URL.Path
+		if host != "a.example" || portOf(r.URL) != "80" || p != "/cam" && !strings.HasPrefix(p, "/cam/") || strings.Contains(p+"/", "/../") || r.URL.User != nil {
+			t.Errorf("%q is allowed and asks %s for %s", address, r.URL.Host, r.URL.RequestURI())
+		}
 	})
 }

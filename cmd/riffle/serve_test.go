@@ -197,6 +197,41 @@ func TestServeFinishesWhatIsInFlight(t *testing.T) {
 	}
 }
 
+// A service that is killed in the middle of its work leaves nothing to repair:
+// the next one takes its place at the same address.
+func TestServeAfterAKill(t *testing.T) {
+	s := serve(t)
+	photo := jpegBytes(t, picture(64, 48))
+	body, feed := io.Pipe()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		if resp, err := http.Post(s.url+"/detect", "image/jpeg", body); err == nil {
+			resp.Body.Close()
+			t.Errorf("a killed service answers %d", resp.StatusCode)
+		}
+	}()
+	if _, err := feed.Write(photo[:10]); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-s.done
+	feed.CloseWithError(io.ErrUnexpectedEOF)
+	<-over
+	again := serve(t, "--addr", strings.TrimPrefix(s.url, "http://"))
+	if again.url != s.url {
+		t.Errorf("it listens on %s, want %s", again.url, s.url)
+	}
+	if status, answer := post(t, again.url+"/detect", "image/jpeg", bytes.NewReader(photo)); status != http.StatusOK {
+		t.Errorf("%d %s", status, answer)
+	}
+	if code := again.stop(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
 // waitUntilRefused returns when the service takes no new connections.
 func waitUntilRefused(t *testing.T, url string) {
 	t.Helper()
