@@ -64,7 +64,7 @@ func cut(units, n int, cost func(unit int) int) []int {
 			c = cost(u)
 		}
 		// A piece ends before the unit whose greater part belongs to the next.
-		if last := cuts[len(cuts)-1]; u > last && 2*(sum+c/2)*n >= 2*len(cuts)*total {
+		if last := cuts[len(cuts)-1]; u > last && (2*sum+c)*n >= 2*len(cuts)*total {
 			cuts = append(cuts, u)
 		}
 		sum += c
