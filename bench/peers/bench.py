@@ -3,6 +3,8 @@
 
     python3 bench/peers/bench.py                       # everything, about six minutes; writes docs/benchmarks.md and .svg
     python3 bench/peers/bench.py --only v2_x1.0 --rounds 3 --seconds 0.5 --out OUT
+    python3 bench/peers/bench.py --prepare             # piece by piece, where a machine is quiet for half a minute at a time
+    python3 bench/peers/bench.py --add --only v2_x1.0@224 --threads 1
 
 Needs Go, a C compiler and taskset. The peers are installed on the first run (install.py).
 """
@@ -30,6 +32,9 @@ def arguments():
     p.add_argument("--threads", default="1,2")
     p.add_argument("--cores", default="0,1", help="cores to pin to; one thread takes the first")
     p.add_argument("--only", default="", help="cases whose name holds this, NETWORK@SIZE")
+    p.add_argument("--prepare", action="store_true", help="install, build and write everything, but measure nothing")
+    p.add_argument("--add", action="store_true",
+                   help="measure with what is prepared and add to the results there are; the page shows all of them")
     p.add_argument("--photo", default=os.path.join(ROOT, "docs", "street.jpg"), help="what the detector looks at")
     p.add_argument("--out", default=os.path.join(ROOT, "docs"), help="where benchmarks.md and benchmarks.svg go")
     a = p.parse_args()
@@ -119,33 +124,70 @@ def main():
         except install.Missing as e:
             sys.exit(f"bench: the environment could not be made: {e}")
         os.execv(install.PYTHON, [install.PYTHON, os.path.abspath(__file__), *sys.argv[1:]])
-    have, missing = prepare_peers()
     import machine
     import report
-    import write
 
-    install.compile_c("peak", WORK, "-lpthread")
-    cases = [c for c in prepare_networks(a.photo) if a.only in f"{c['network']}@{c['size']}"]
+    prepared = load("prepared.json") if a.add else prepare(a)
+    if a.prepare:
+        return
+    have, missing = prepared["have"], prepared["missing"]
+    cases = [c for c in prepared["cases"] if a.only in f"{c['network']}@{c['size']}"]
     if not cases:
         sys.exit(f"bench: no case's name holds {a.only!r}")
-    for case in cases:
-        write.all_formats(folder(case), case["size"], case["network"] == DETECTOR)
-    rows, versions, started = [], {}, time.time()
+    result = load("results.json", {}) if a.add else {}
+    rows, versions = [], result.get("versions", {})
     for threads in a.threads:
         for case in cases:
-            rows.append(measure_case(case, have, versions, a, threads))
-    result = {"rows": rows, "versions": versions, "missing": missing, "machine": machine.describe(),
-              "commit": machine.commit(ROOT), "date": time.strftime("%Y-%m-%d", time.gmtime(started)),
-              "rounds": a.rounds, "seconds": a.seconds, "minutes": (time.time() - started) / 60, "tolerance": TOLERANCE,
-              "photo": os.path.relpath(a.photo, ROOT) if a.photo.startswith(ROOT) else os.path.basename(a.photo)}
-    with open(os.path.join(WORK, "results.json"), "w", encoding="ascii") as f:
-        json.dump(result, f, indent=1)
+            started = time.time()
+            row = measure_case(case, have, versions, a, threads)
+            rows.append({**row, "commit": prepared["commit"], "date": time.strftime("%Y-%m-%d", time.gmtime(started)),
+                         "minutes": (time.time() - started) / 60, "rounds": a.rounds, "seconds": a.seconds})
+    result = {"rows": merged(result.get("rows", []), rows), "versions": versions, "missing": missing,
+              "machine": machine.describe(), "tolerance": TOLERANCE}
+    save("results.json", result)
     os.makedirs(a.out, exist_ok=True)
     report.write(result, a.out)
     apart = [f"{r['network']}@{r['size']}: {n} by {d:.1e}" for r in rows for n, d in r["differences"].items()
              if not d <= TOLERANCE]
     if apart:
         sys.exit("bench: outputs differ: " + "; ".join(apart))
+
+
+def prepare(a):
+    """-> peers, cases and the commit they were built from; for later runs with --add, too."""
+    import machine
+    import write
+
+    have, missing = prepare_peers()
+    install.compile_c("peak", WORK, "-lpthread")
+    cases = prepare_networks(a.photo)
+    for case in cases:
+        write.all_formats(folder(case), case["size"], case["network"] == DETECTOR)
+    prepared = {"have": have, "missing": missing, "cases": cases, "commit": machine.commit(ROOT)}
+    save("prepared.json", prepared)
+    return prepared
+
+
+def merged(old, new):
+    """New rows in the place of old ones of the same case, in the order of a whole run."""
+    order = [n.split(":")[0] for n in NETWORKS]
+    by_case = {(r["threads"], order.index(r["network"]), r["size"]): r for r in [*old, *new]}
+    return [by_case[k] for k in sorted(by_case)]
+
+
+def save(name, what):
+    with open(os.path.join(WORK, name), "w", encoding="ascii") as f:
+        json.dump(what, f, indent=1)
+
+
+def load(name, otherwise=None):
+    try:
+        with open(os.path.join(WORK, name), encoding="ascii") as f:
+            return json.load(f)
+    except FileNotFoundError:
+        if otherwise is None:
+            sys.exit("bench: nothing is prepared: run it with --prepare first")
+        return otherwise
 
 
 if __name__ == "__main__":

@@ -68,6 +68,22 @@ def threads_text(n):
     return "one thread" if n == 1 else "two threads" if n == 2 else f"{n} threads"
 
 
+def built(rows):
+    """-> dates, and the commits that riffle was built from; with the cases where there are several."""
+    commits = {}
+    for r in rows:
+        commits.setdefault(r["commit"], []).append(f"{title(r)} {threads_text(r['threads'])}")
+    dates = sorted({r["date"] for r in rows})
+    if len(commits) == 1:
+        return [*dates, f"commit {rows[0]['commit']}"]
+    return [*dates, *(f"commit {c} ({'; '.join(cases)})" for c, cases in commits.items())]
+
+
+def span(values):
+    low, *_, high = sorted([*(values := list(values)), values[0]])
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 def write(result, out):
     rows = result["rows"]
     counts = sorted({r["threads"] for r in rows})
@@ -86,15 +102,15 @@ def write(result, out):
         text += [f"## {threads_text(n).capitalize()}", "", *table(mine), "",
                  f"Peak in this run: {max(r['peak_gflops'] for r in mine):.1f} GFLOP/s.", ""]
     text += ["![Time relative to the fastest peer](benchmarks.svg)", "",
-             "## How it was measured", "", f"- {result['date']}, commit {result['commit']}."]
+             "## How it was measured", "", f"- {', '.join(built(rows))}."]
     text += [f"- {k}: {v}." for k, v in result["machine"]]
     text += [f"- {NAMES[n]} {v}." for n, v in result["versions"].items()]
     text += [f"- **{NAMES[n]} is missing here**: {v}." for n, v in result["missing"].items()]
-    text += [f"- {result['rounds']} rounds; in each every program has a turn of "
-             f"{1000 * result['seconds'] / result['rounds']:.0f} ms, a different one first each time. Processes persist and wait "
+    text += [f"- {span(r['rounds'] for r in rows)} rounds; in each every program has a turn of "
+             f"{span(round(1000 * r['seconds'] / r['rounds']) for r in rows)} ms, a different one first each time. Processes persist and wait "
              "between their turns; three inferences warm each turn up. One thread: all pinned to the same core. Two: one core a "
-             f"thread for the peers; riffle's threads are left to the scheduler on these two cores. {result['minutes']:.1f} "
-             "minutes in all.",
+             f"thread for the peers; riffle's threads are left to the scheduler on these two cores. "
+             f"{sum(r['minutes'] for r in rows):.1f} minutes in all.",
              f"- {dropped(rows)}",
              f"- Other processes took {100 * min(others):.0f} to {100 * max(others):.0f} % of the machine's processor time "
              f"during a case, other guests of the host at most {100 * max(stolen):.1f} %.",

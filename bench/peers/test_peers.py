@@ -1,6 +1,7 @@
 """Tests of what a run itself would not notice: bench/peers/.venv/bin/python bench/peers/test_peers.py"""
 import unittest
 
+import bench
 import check
 import measure
 import numpy as np
@@ -85,6 +86,28 @@ class Statistics(unittest.TestCase):
         row = {"times": {n: {"median": v} for n, v in (("riffle", 3), ("xnnpack", 4), ("ncnn", 6))}}
         self.assertEqual(report.ratio(row), 0.75)
         self.assertEqual(report.ratio(row, without="xnnpack"), 0.5)
+
+
+class Pieces(unittest.TestCase):
+    @staticmethod
+    def row(network, size, threads, commit="a"):
+        return {"network": network, "size": size, "threads": threads, "commit": commit, "date": "2026-01-02"}
+
+    def test_a_new_row_takes_the_place_of_the_old_one(self):
+        old = [self.row("shufflenet_v2_x1.0", 224, 1), self.row("shufflenet_v2_x1.0", 224, 2)]
+        new = [self.row("shufflenet_v2_x0.5", 224, 1, "b"), self.row("shufflenet_v2_x1.0", 224, 1, "b")]
+        rows = bench.merged(old, new)
+        self.assertEqual([(r["threads"], r["network"], r["commit"]) for r in rows],
+                         [(1, "shufflenet_v2_x1.0", "b"), (1, "shufflenet_v2_x0.5", "b"), (2, "shufflenet_v2_x1.0", "a")])
+
+    def test_the_page_names_every_commit(self):
+        rows = [self.row("shufflenet_v2_x1.0", 224, 1), self.row("shufflenet_v2_x1.0", 224, 2, "b")]
+        self.assertEqual(report.built(rows[:1]), ["2026-01-02", "commit a"])
+        self.assertEqual(report.built(rows), ["2026-01-02", "commit a (shufflenet_v2_x1.0 @ 224 one thread)",
+                                              "commit b (shufflenet_v2_x1.0 @ 224 two threads)"])
+
+    def test_spans(self):
+        self.assertEqual((report.span([3]), report.span([4, 2, 3])), ("3", "2 to 4"))
 
 
 class Boxes(unittest.TestCase):
