@@ -16,6 +16,8 @@ type Config struct {
 	Addr string
 	// Models on offer; requests that name none get the first.
 	Models []Model
+	// Classifiers are the models that /classify answers with.
+	Classifiers []Model
 	// Preload opens the first model in New, so that a broken file is an error
 	// there and the first request is not slower than the next.
 	Preload bool

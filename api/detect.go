@@ -131,7 +131,7 @@ func (s *Server) answerBatch(ctx context.Context, w http.ResponseWriter, r *http
 	if form != formJSON {
 		return failf(kindNotAcceptable, "a request of several pictures is answered as application/json only")
 	}
-	results, err := s.lookAtAll(ctx, m, pictures, f.apply)
+	results, err := s.lookAtAll(ctx, m, pictures, task{filter: f.apply})
 	if err != nil {
 		return err
 	}
@@ -161,13 +161,13 @@ type lookResult struct {
 
 // lookAtAll looks at pictures side by side. A picture that cannot be read spoils
 // only its own result; anything else, such as a full queue, is the error of all.
-func (s *Server) lookAtAll(ctx context.Context, m *served, pictures []picture,
-	filter func([]Detection, int, int) []Detection,
-) ([]lookResult, error) {
+func (s *Server) lookAtAll(ctx context.Context, m *served, pictures []picture, t task) ([]lookResult, error) {
 	results := make([]lookResult, len(pictures))
 	errs := make([]error, len(pictures))
 	lookAt := func(i int) {
-		results[i].seen, errs[i] = s.look(ctx, m, task{data: pictures[i].data, filter: filter, admitted: i > 0})
+		one := t
+		one.data, one.admitted = pictures[i].data, i > 0
+		results[i].seen, errs[i] = s.look(ctx, m, one)
 	}
 	// The first picture alone decides whether the queue lets the request in.
 	lookAt(0)

@@ -54,7 +54,7 @@ func (s *Server) handleKServeInfer(w http.ResponseWriter, r *http.Request) error
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
-	results, err := s.lookAtAll(ctx, m, pictures, f.apply)
+	results, err := s.lookAtAll(ctx, m, pictures, task{filter: f.apply})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -117,7 +118,7 @@ func (c *liveCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	gauge(descBodies, float64(c.s.budget.used.Load()))
-	for _, m := range c.s.models.models {
+	for _, m := range slices.Concat(c.s.models.models, c.s.classifiers.models) {
 		gauge(descQueue, float64(m.gate.length()), m.Name)
 		gauge(descLimit, float64(m.gate.burst), m.Name)
 		gauge(descBusy, float64(len(m.gate.slots)), m.Name)

@@ -1,10 +1,13 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // ModelList is the answer to GET /models.
 type ModelList struct {
-	Models []ModelEntry `json:"models" doc:"the first is the default"`
+	Models []ModelEntry `json:"models" doc:"the first of a task is its default"`
 }
 
 // ModelEntry is one model on offer.
@@ -15,15 +18,19 @@ type ModelEntry struct {
 	Height  int     `json:"height" doc:"of the network's input, pixels"`
 	AP      float64 `json:"ap" doc:"COCO AP of its weights, a fraction, 0 if unknown"`
 	Classes []Class `json:"classes" doc:"what it knows"`
+	Task    string  `json:"task" doc:"detect or classify: the route that answers with it"`
 }
 
 func (s *Server) handleModels(w http.ResponseWriter, r *http.Request) error {
 	list := ModelList{Models: []ModelEntry{}}
-	for _, m := range s.models.models {
-		if err := m.open(); err != nil {
-			return err
+	for _, reg := range []*registry{s.models, s.classifiers} {
+		for _, m := range reg.models {
+			if err := m.open(); err != nil {
+				return err
+			}
+			task := strings.TrimPrefix(reg.route, "/")
+			list.Models = append(list.Models, ModelEntry{m.Name, m.info.Name, m.info.Width, m.info.Height, m.info.AP, m.info.Classes, task})
 		}
-		list.Models = append(list.Models, ModelEntry{m.Name, m.info.Name, m.info.Width, m.info.Height, m.info.AP, m.info.Classes})
 	}
 	writeJSON(w, r, http.StatusOK, "application/json", list)
 	return nil

@@ -101,24 +101,27 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 	}
 	photo := jpegOf(t, 80, 40)
 	form, formType := formOf(t, formPart{"image", "a", string(photo)}, formPart{"image", "b", "text"})
+	classify := newTestServer(t, &fake{}, withClassifier)
 	deep, deepType := formOf(t, formPart{"image", "a", string(photo)})
 	infer, _ := kserveBody(t, false, nil, photo)
 	for name, body := range map[string]string{
-		"Result":          post(s, "/detect", photo).Body.String(),
-		"Batch":           post(s, "/detect", form.Bytes(), "Content-Type", formType).Body.String(),
-		"Problem":         post(s, "/detect", nil).Body.String(),
-		"ModelList":       call(s, "GET", "/models", nil).Body.String(),
-		"Health":          call(s, "GET", "/healthz", nil).Body.String(),
-		"DeepStackAnswer": post(s, "/v1/vision/detection", deep.Bytes(), "Content-Type", deepType).Body.String(),
-		"DeepStackError":  post(s, "/v1/vision/detection", nil).Body.String(),
-		"DeepStackModels": call(s, "GET", "/v1/vision/custom/list", nil).Body.String(),
-		"DeepStackPing":   call(s, "GET", "/v1/status/ping", nil).Body.String(),
-		"DoodsDetectors":  call(s, "GET", "/doods/detectors", nil).Body.String(),
-		"DoodsResponse":   post(s, "/doods/detect", jsonBody(t, map[string]any{"data": b64(photo), "image": "png"})).Body.String(),
-		"KServeModel":     call(s, "GET", "/v2/models/fake", nil).Body.String(),
-		"KServeResponse":  post(s, "/v2/models/fake/infer", infer).Body.String(),
-		"KServeError":     post(s, "/v2/models/fake/infer", nil).Body.String(),
-		"KServeServer":    call(s, "GET", "/v2", nil).Body.String(),
+		"Result":              post(s, "/detect", photo).Body.String(),
+		"Batch":               post(s, "/detect", form.Bytes(), "Content-Type", formType).Body.String(),
+		"Classification":      post(classify, "/classify", photo).Body.String(),
+		"ClassificationBatch": post(classify, "/classify", form.Bytes(), "Content-Type", formType).Body.String(),
+		"Problem":             post(s, "/detect", nil).Body.String(),
+		"ModelList":           call(classify, "GET", "/models", nil).Body.String(),
+		"Health":              call(s, "GET", "/healthz", nil).Body.String(),
+		"DeepStackAnswer":     post(s, "/v1/vision/detection", deep.Bytes(), "Content-Type", deepType).Body.String(),
+		"DeepStackError":      post(s, "/v1/vision/detection", nil).Body.String(),
+		"DeepStackModels":     call(s, "GET", "/v1/vision/custom/list", nil).Body.String(),
+		"DeepStackPing":       call(s, "GET", "/v1/status/ping", nil).Body.String(),
+		"DoodsDetectors":      call(s, "GET", "/doods/detectors", nil).Body.String(),
+		"DoodsResponse":       post(s, "/doods/detect", jsonBody(t, map[string]any{"data": b64(photo), "image": "png"})).Body.String(),
+		"KServeModel":         call(s, "GET", "/v2/models/fake", nil).Body.String(),
+		"KServeResponse":      post(s, "/v2/models/fake/infer", infer).Body.String(),
+		"KServeError":         post(s, "/v2/models/fake/infer", nil).Body.String(),
+		"KServeServer":        call(s, "GET", "/v2", nil).Body.String(),
 	} {
 		var v any
 		if err := json.Unmarshal([]byte(body), &v); err != nil {

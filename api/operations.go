@@ -55,6 +55,13 @@ var queryDetect = []parameter{
 	{"url", "the picture's address instead of the picture, if the service allows it", map[string]any{"type": "string", "format": "uri"}},
 }
 
+// queryClassify are the parameters of /classify, in the order of classifyParams.
+var queryClassify = []parameter{
+	{"top", "how many classes, 5 if not given", map[string]any{"type": "integer", "minimum": 1}},
+	{"model", "which classifier, the first one if not given", map[string]any{"type": "string"}},
+	{"url", "the picture's address instead of the picture, if the service allows it", map[string]any{"type": "string", "format": "uri"}},
+}
+
 var aPicture = map[string]any{"type": "string", "format": "binary"}
 
 // pictureProblems are what can be wrong with a request that brings a picture.
@@ -93,6 +100,20 @@ func operations() []operation {
 				"curl --data-binary @street.jpg 'localhost:8080/detect?threshold=0.5&labels=person,dog'\n" +
 				"curl -H 'Accept: image/jpeg' --data-binary @street.jpg localhost:8080/detect -o drawn.jpg\n" +
 				"curl -F image=@a.jpg -F image=@b.jpg localhost:8080/detect",
+		},
+		{
+			method: http.MethodPost, path: "/classify", tag: tagRiffle, summary: "Tell what a picture shows as a whole",
+			about: "The picture comes as to /detect; several are answered as a ClassificationBatch. The service must offer a classifier: riffle serve --model FILE, FILE being one that riffle models import made of a checkpoint. The picture is prepared as torchvision does it for ImageNet.",
+			query: queryClassify,
+			bodies: []content{
+				{media: "multipart/form-data", form: append([]parameter{{"image", "the picture; may be repeated", aPicture}, {"file", "the same by another name", aPicture}}, queryClassify...)},
+				{media: "application/json", of: reflect.TypeFor[ClassifyRequest]()},
+				{media: "image/*"}, {media: "application/octet-stream"},
+			},
+			answers:  []content{jsonOf[Classification](), jsonOf[ClassificationBatch]()},
+			problems: append([]*problemKind{kindUnknownModel, kindURLNotAllowed, kindNotFetched}, pictureProblems...),
+			example: "curl -F image=@street.jpg localhost:8080/classify\n" +
+				"curl --data-binary @street.jpg 'localhost:8080/classify?top=3'",
 		},
 		{method: http.MethodGet, path: "/models", tag: tagRiffle, summary: "List the models on offer, with their labels", answers: []content{jsonOf[ModelList]()}, problems: []*problemKind{kindModelBroken}, example: "curl localhost:8080/models"},
 		{method: http.MethodGet, path: "/healthz", tag: tagWatch, open: true, summary: "Tell that the process answers", answers: []content{jsonOf[Health]()}, example: "curl localhost:8080/healthz"},

@@ -20,6 +20,9 @@ type params struct {
 	labels        []labelRule
 	regions       []Region
 	url           string // of the picture, if it does not come with the request
+	top           *int   // of /classify
+
+	names []string // that may be set; nil means paramNames
 }
 
 // labelRule is a wanted label, with a threshold of its own or nil.
@@ -28,7 +31,8 @@ type labelRule struct {
 	threshold *float64
 }
 
-// paramNames are the names that query and form fields may have.
+// paramNames are the names that query and form fields may have, but for
+// /classify.
 var paramNames = []string{"threshold", "max_detections", "labels", "regions", "model", "url"}
 
 // setQuery reads the query; anything unknown is refused, for a misspelt
@@ -51,6 +55,13 @@ func (p *params) setQuery(rawQuery string) error {
 // set reads one parameter from its text.
 func (p *params) set(name, value string) error {
 	value = strings.TrimSpace(value)
+	names := p.names
+	if names == nil {
+		names = paramNames
+	}
+	if !slices.Contains(names, name) {
+		return failf(kindBadParameter, "unknown parameter %q%s", clip(name), nearest.Hint(clip(name), names))
+	}
 	switch name {
 	case "model":
 		p.model = value
@@ -80,8 +91,20 @@ func (p *params) set(name, value string) error {
 			return failf(kindBadParameter, "regions must be a JSON list of regions: %v", err)
 		}
 		p.regions = append(p.regions, regions...)
-	default:
-		return failf(kindBadParameter, "unknown parameter %q%s", clip(name), nearest.Hint(clip(name), paramNames))
+	case "top":
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return failf(kindBadParameter, "top must be a whole number of at least 1, not %q", clip(value))
+		}
+		p.top = &n
+		return checkTop(n)
+	}
+	return nil
+}
+
+func checkTop(n int) error {
+	if n < 1 {
+		return failf(kindBadParameter, "top must be at least 1, not %d", n)
 	}
 	return nil
 }

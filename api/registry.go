@@ -15,30 +15,52 @@ type served struct {
 	Model
 	gate *gate
 
-	mu       sync.Mutex // held while opening
-	detector Detector
-	info     Info
-	labels   *labelIndex
+	mu         sync.Mutex // held while opening
+	detector   Detector   // of a detector's model
+	classifier Classifier // of a classifier's
+	info       Info
+	labels     *labelIndex
 }
 
-// registry holds the models by name; the first is the default.
+// registry holds the models of one kind by name; the first is the default.
 type registry struct {
 	models []*served
 	byName map[string]*served
+	noun   string    // what they are
+	other  *registry // the models of the other kind
+	route  string    // what answers with them
 }
 
-func newRegistry(models []Model) (*registry, error) {
-	reg := &registry{byName: map[string]*served{}}
+// newRegistries checks the models of a server.
+func newRegistries(detectors, classifiers []Model) (d, c *registry, err error) {
+	d, c = &registry{noun: "detector", route: "/detect"}, &registry{noun: "classifier", route: "/classify"}
+	d.other, c.other = c, d
+	if err := d.fill(detectors); err != nil {
+		return nil, nil, err
+	}
+	return d, c, c.fill(classifiers)
+}
+
+// holds tells that a model is of this registry's kind.
+func (reg *registry) holds(m Model) bool {
+	if reg.noun == "classifier" {
+		return m.OpenClassifier != nil && m.Open == nil
+	}
+	return m.Open != nil && m.OpenClassifier == nil
+}
+
+func (reg *registry) fill(models []Model) error {
+	reg.byName = map[string]*served{}
 	for i, m := range models {
 		switch {
 		case m.Name == "" || strings.ContainsAny(m.Name, "/?# ") || m.Name == "list":
-			return nil, fmt.Errorf("model %d: %q cannot be a model's name: it stands in paths", i+1, m.Name)
-		case m.Open == nil:
-			return nil, fmt.Errorf("model %q: nothing to open it with", m.Name)
-		case reg.byName[m.Name] != nil:
-			return nil, fmt.Errorf("model %q is given twice", m.Name)
+			return fmt.Errorf("model %d: %q cannot be a model's name: it stands in paths", i+1, m.Name)
+		case !reg.holds(m):
+			return fmt.Errorf("model %q: nothing to open it with as a %s", m.Name, reg.noun)
+		case reg.byName[m.Name] != nil || reg.other.byName[m.Name] != nil:
+			return fmt.Errorf("model %q is given twice", m.Name)
 		case m.Workers < 0 || m.Threads < 0 || m.Queue < -1 || m.MaxWait < 0:
-			return nil, fmt.Errorf("model %q: workers, threads, queue and wait cannot be negative", m.Name)
+			return fmt.Errorf("model %q: workers, threads, queue and wait cannot be negative", m.Name)
 		}
 		if m.Threads == 0 {
 			m.Threads = 1
@@ -56,16 +78,22 @@ func newRegistry(models []Model) (*registry, error) {
 		reg.models = append(reg.models, s)
 		reg.byName[m.Name] = s
 	}
-	return reg, nil
+	return nil
 }
 
 // find is the model of a name, the first one for the empty name.
 func (reg *registry) find(name string) (*served, error) {
+	if len(reg.models) == 0 {
+		return nil, failf(kindUnknownModel, "this service offers no %s", reg.noun)
+	}
 	if name == "" {
 		return reg.models[0], nil
 	}
 	if m := reg.byName[name]; m != nil {
 		return m, nil
+	}
+	if reg.other.byName[name] != nil {
+		return nil, failf(kindUnknownModel, "model %q is a %s: use %s", clip(name), reg.other.noun, reg.other.route)
 	}
 	return nil, failf(kindUnknownModel, "no model %q here%s", clip(name), nearest.Hint(clip(name), reg.names()))
 }
@@ -101,18 +129,32 @@ func (reg *registry) names() []string {
 func (m *served) open() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.detector != nil {
+	if m.opened() {
 		return nil
 	}
-	d, err := m.Open()
+	var d Detector
+	var c Classifier
+	var err error
+	if m.OpenClassifier != nil {
+		c, err = m.OpenClassifier()
+	} else {
+		d, err = m.Open()
+	}
 	if err != nil {
 		return &failure{kind: kindModelBroken, detail: fmt.Sprintf("model %q cannot be loaded", m.Name), cause: err}
 	}
-	m.info = d.Info()
+	if c != nil {
+		m.info = c.Info()
+	} else {
+		m.info = d.Info()
+	}
 	m.labels = newLabelIndex(m.info.Classes)
-	m.detector = d
+	m.detector, m.classifier = d, c
 	return nil
 }
+
+// opened is for who holds m.mu.
+func (m *served) opened() bool { return m.detector != nil || m.classifier != nil }
 
 // loaded tells whether the model is open, without waiting for one who opens it.
 func (m *served) loaded() bool {
@@ -120,7 +162,7 @@ func (m *served) loaded() bool {
 		return false
 	}
 	defer m.mu.Unlock()
-	return m.detector != nil
+	return m.opened()
 }
 
 // clip shortens what a stranger wrote to what fits an error line.

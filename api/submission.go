@@ -40,41 +40,46 @@ type DetectRequest struct {
 // picture itself. A body that starts with { under no content type, or under the
 // one that curl -d gives it, is JSON too.
 func readSubmission(r *http.Request, in *intake, maxPictures int) (*submission, error) {
-	sub, err := (&submission{}).read(r, in, maxPictures)
-	if err == nil && sub.params.url != "" && !in.fetches {
-		return nil, failf(kindBadParameter, "url: pictures by address are for /detect")
-	}
-	return sub, err
+	sub := &submission{}
+	return sub, sub.read(r, in, maxPictures)
 }
 
-func (sub *submission) read(r *http.Request, in *intake, maxPictures int) (*submission, error) {
+func (sub *submission) read(r *http.Request, in *intake, maxPictures int) error {
+	err := sub.readBody(r, in, maxPictures)
+	if err == nil && sub.params.url != "" && !in.fetches {
+		return failf(kindBadParameter, "url: pictures by address are for /detect and /classify")
+	}
+	return err
+}
+
+func (sub *submission) readBody(r *http.Request, in *intake, maxPictures int) error {
 	contentType := r.Header.Get("Content-Type")
 	kind, typeParams, err := mime.ParseMediaType(contentType)
 	if err != nil && contentType != "" && kind == "" {
-		return nil, failf(kindWrongContent, "content type %q cannot be read", clip(contentType))
+		return failf(kindWrongContent, "content type %q cannot be read", clip(contentType))
 	}
 	switch {
 	case kind == "multipart/form-data":
-		return sub, sub.readForm(in, typeParams["boundary"], ownForm, maxPictures)
+		return sub.readForm(in, typeParams["boundary"], ownForm, maxPictures)
 	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
-		return sub, sub.readJSON(accounted{in, in.body}, maxPictures)
+		return sub.readJSON(accounted{in, in.body}, maxPictures)
 	}
 	data, err := in.readAll(in.body)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	plain := kind == "" || kind == "application/x-www-form-urlencoded" || kind == "text/plain"
 	if plain && bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
-		return sub, sub.readJSON(bytes.NewReader(data), maxPictures)
+		return sub.readJSON(bytes.NewReader(data), maxPictures)
 	}
 	if len(data) == 0 {
-		return nil, failf(kindEmptyBody, "no picture: the body is empty")
+		return failf(kindEmptyBody, "no picture: the body is empty")
 	}
 	if !plain && kind != "application/octet-stream" && !strings.HasPrefix(kind, "image/") && !looksLikePicture(data) {
-		return nil, failf(kindWrongContent, "content type %q is none of multipart/form-data, application/json and image/*", clip(kind))
+		return failf(kindWrongContent, "content type %q is none of multipart/form-data, application/json and image/*", clip(kind))
 	}
 	sub.pictures = []picture{{data: data}}
-	return sub, nil
+	return nil
 }
 
 // looksLikePicture knows the first bytes of the formats that are read.
@@ -168,6 +173,9 @@ func (in *intake) formError(err error) error {
 
 // readJSON reads the JSON form.
 func (sub *submission) readJSON(r io.Reader, maxPictures int) error {
+	if sub.params.names != nil {
+		return sub.readClassifyJSON(r, maxPictures)
+	}
 	var req DetectRequest
 	if err := decodeStrict(r, &req); err != nil {
 		return err
@@ -180,19 +188,38 @@ func (sub *submission) readJSON(r io.Reader, maxPictures int) error {
 	if req.MaxDetections != nil && *req.MaxDetections < 1 {
 		return failf(kindBadParameter, "max_detections must be at least 1, not %d", *req.MaxDetections)
 	}
-	if req.Image != nil {
-		sub.pictures = append(sub.pictures, picture{data: req.Image})
-	}
-	for _, data := range req.Images {
-		sub.pictures = append(sub.pictures, picture{data: data})
-	}
-	sub.batch = req.Images != nil
-	if len(sub.pictures) > maxPictures {
-		return failf(kindBadJSON, "more than %d pictures in one request", maxPictures)
-	}
 	sub.params = params{
 		model: req.Model, threshold: req.Threshold, maxDetections: req.MaxDetections,
 		labels: req.Labels, regions: req.Regions, url: req.URL,
+	}
+	return sub.takePictures(req.Image, req.Images, maxPictures)
+}
+
+func (sub *submission) readClassifyJSON(r io.Reader, maxPictures int) error {
+	var req ClassifyRequest
+	if err := decodeStrict(r, &req); err != nil {
+		return err
+	}
+	if req.Top != nil {
+		if err := checkTop(*req.Top); err != nil {
+			return err
+		}
+	}
+	sub.params = params{model: req.Model, top: req.Top, url: req.URL, names: sub.params.names}
+	return sub.takePictures(req.Image, req.Images, maxPictures)
+}
+
+// takePictures takes those of a JSON request: one, or a list.
+func (sub *submission) takePictures(one base64Picture, list []base64Picture, maxPictures int) error {
+	if one != nil {
+		sub.pictures = append(sub.pictures, picture{data: one})
+	}
+	for _, data := range list {
+		sub.pictures = append(sub.pictures, picture{data: data})
+	}
+	sub.batch = list != nil
+	if len(sub.pictures) > maxPictures {
+		return failf(kindBadJSON, "more than %d pictures in one request", maxPictures)
 	}
 	return sub.checkPictures(`no picture in the JSON: want {"image": "base64..."}`)
 }
@@ -235,5 +262,8 @@ func (p *params) overlay(body params) {
 	}
 	if body.url != "" {
 		p.url = body.url
+	}
+	if body.top != nil {
+		p.top = body.top
 	}
 }

@@ -22,6 +22,7 @@ const busyPause = time.Second
 type seen struct {
 	width, height int // of the upright picture
 	found         []Detection
+	classes       []ClassScore // of a classifier
 	stages        []Stage
 	drawn         []byte // the encoded picture with boxes, if one was wanted
 }
@@ -31,6 +32,7 @@ type task struct {
 	data    []byte
 	form    answerForm // formJPEG or formPNG want the drawn picture
 	filter  func(found []Detection, width, height int) []Detection
+	top     int           // how many classes a classifier tells
 	fetched time.Duration // how long it took to get the picture, if it was an address
 	// admitted tells that this request was let into the queue before.
 	admitted bool
@@ -82,7 +84,15 @@ func (s *Server) work(ctx context.Context, m *served, t task, out *seen, clock *
 	if err := ctx.Err(); err != nil {
 		return s.refusal(ctx, m, err)
 	}
-	found, stages, err := m.detector.Detect(ctx, photo)
+	size := photo.Bounds().Size()
+	out.width, out.height = size.X, size.Y
+	var found []Detection
+	var stages []Stage
+	if m.classifier != nil {
+		out.classes, stages, err = m.classifier.Classify(ctx, photo, t.top)
+	} else {
+		found, stages, err = m.detector.Detect(ctx, photo)
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return s.refusal(ctx, m, ctx.Err())
@@ -91,8 +101,9 @@ func (s *Server) work(ctx context.Context, m *served, t task, out *seen, clock *
 	}
 	out.stages = append(out.stages, stages...)
 	clock.skip()
-	size := photo.Bounds().Size()
-	out.width, out.height = size.X, size.Y
+	if m.classifier != nil {
+		return nil
+	}
 	out.found = t.filter(found, size.X, size.Y)
 	if t.form != formJSON {
 		if out.drawn, err = encode(s.draw(photo, out.found), t.form); err != nil {

@@ -16,8 +16,8 @@ type Header struct {
 	Resize int `json:"resize"` // shorter side of the resized picture, pixels
 }
 
-// maxResize bounds the resized picture.
-const maxResize = 4096
+// MaxResize bounds the shorter side of the resized picture.
+const MaxResize = 4096
 
 // ImageNet is the header of torchvision's weights of an architecture, but for
 // name and licence: 1000 classes, pictures of 224 x 224 pixels cut out of ones
@@ -46,8 +46,8 @@ func ReadHeader(w *nn.Weights) (Header, error) {
 	if err := h.Check(); err != nil {
 		return h, fmt.Errorf("model header: %w", err)
 	}
-	if least := max(h.Input[0], h.Input[1]); h.Resize < least || h.Resize > maxResize {
-		return h, fmt.Errorf("model header: resize: %d is not from %d, the input's size, to %d", h.Resize, least, maxResize)
+	if least := max(h.Input[0], h.Input[1]); h.Resize < least || h.Resize > MaxResize {
+		return h, fmt.Errorf("model header: resize: %d is not from %d, the input's size, to %d", h.Resize, least, MaxResize)
 	}
 	return h, nil
 }

@@ -52,7 +52,9 @@ func valueFlags(node *kong.Node) map[string]bool {
 	takes := map[string]bool{}
 	for _, group := range node.AllFlags(false) {
 		for _, f := range group {
-			takes["--"+f.Name] = !f.IsBool()
+			for _, name := range append([]string{f.Name}, f.Aliases...) {
+				takes["--"+name] = !f.IsBool()
+			}
 			if f.Short != 0 {
 				takes["-"+string(f.Short)] = !f.IsBool()
 			}

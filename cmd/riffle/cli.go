@@ -17,14 +17,15 @@ import (
 
 // cli is the command line. Kong reads it out of the struct tags.
 type cli struct {
-	Detect  detectCmd  `cmd:"" help:"Find objects in photos."`
-	Serve   serveCmd   `cmd:"" help:"Answer HTTP requests with the objects in their photos."`
-	Video   videoCmd   `cmd:"" help:"Follow objects before cameras and in video files."`
-	Health  healthCmd  `cmd:"" help:"Ask a running service whether it takes requests."`
-	Eval    evalCmd    `cmd:"" help:"Score a model on labelled photos: COCO's twelve numbers."`
-	Bench   benchCmd   `cmd:"" help:"Time a network on this machine."`
-	Models  modelsCmd  `cmd:"" help:"List the models in this binary, or import one from PyTorch."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Detect   detectCmd   `cmd:"" help:"Find objects in photos."`
+	Classify classifyCmd `cmd:"" help:"Tell what photos show as a whole."`
+	Serve    serveCmd    `cmd:"" help:"Answer HTTP requests with the objects in their photos."`
+	Video    videoCmd    `cmd:"" help:"Follow objects before cameras and in video files."`
+	Health   healthCmd   `cmd:"" help:"Ask a running service whether it takes requests."`
+	Eval     evalCmd     `cmd:"" help:"Score a model on labelled photos: COCO's twelve numbers."`
+	Bench    benchCmd    `cmd:"" help:"Time a network on this machine."`
+	Models   modelsCmd   `cmd:"" help:"List the models in this binary, or import one from PyTorch."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 
 	ShowVersion versionFlag `name:"version" short:"V" help:"Print the version and exit."`
 }

@@ -46,8 +46,12 @@ func (c *detectCmd) Validate() error {
 	case c.Threads < 0:
 		return errors.New("--threads must not be negative")
 	}
+	return checkStdin(c.Photos)
+}
+
+func checkStdin(photos []string) error {
 	stdins := 0
-	for _, p := range c.Photos {
+	for _, p := range photos {
 		if p == stdinName {
 			stdins++
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"riffle/checkpoint"
+	"riffle/classifier"
 	"riffle/modelfile"
 	"riffle/models"
 	"riffle/nn"
@@ -19,6 +20,7 @@ type importCmd struct {
 	Arch    string `placeholder:"NAME" help:"Architecture, such as ssdlite320_mobilenet_v3_large; without it the one that all tensors fit."`
 	Out     string `short:"o" placeholder:"FILE" help:"Where the model goes; beside the checkpoint, with the ending .safetensors, if not given."`
 	Classes string `placeholder:"NAME,...|FILE" help:"Names of the classes in the order of the network's outputs, or a file with one a line; needed for weights of your own data."`
+	Resize  int    `placeholder:"PIXELS" help:"For classifiers: the shorter side that pictures are resized to before the middle is cut out; 256 if not given, 232 for torchvision's IMAGENET1K_V2 weights."`
 	Name    string `placeholder:"NAME" help:"What the model calls itself; the file's name if not given."`
 	Licence string `default:"that of the imported checkpoint" placeholder:"TEXT" help:"Licence of the weights, for riffle models and its like."`
 	Half    bool   `help:"Store the weights as float16: half the size, rounded to 11 bits."`
@@ -52,6 +54,15 @@ func (c *importCmd) Run(std stdio) error {
 	out, err := c.outFile()
 	if err != nil {
 		return err
+	}
+	if c.Resize != 0 {
+		if r.resize == nil {
+			return usagef("--resize is for classifiers, this is %s", r.about)
+		}
+		if least := max(r.base.Input[0], r.base.Input[1]); c.Resize < least || c.Resize > classifier.MaxResize {
+			return usagef("--resize must be from %d, what is cut out, to %d", least, classifier.MaxResize)
+		}
+		*r.resize = c.Resize
 	}
 	r.base.Name, r.base.Licence = c.Name, c.Licence
 	if c.Name == "" {

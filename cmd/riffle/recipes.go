@@ -9,6 +9,7 @@ import (
 
 	"riffle/backbone"
 	"riffle/checkpoint"
+	"riffle/classifier"
 	"riffle/detector"
 	"riffle/internal/nearest"
 	"riffle/modelfile"
@@ -19,7 +20,8 @@ import (
 // called in the checkpoint, and the header that goes with them.
 type recipe struct {
 	base   *modelfile.Header
-	header any // what base is part of
+	header any  // what base is part of
+	resize *int // of a classifier's header
 	params []nn.Param
 	source func(string) string
 	about  string // what it is, for people
@@ -50,6 +52,9 @@ func recipesFor(arch string, have shapes, classes []string) ([]recipe, error) {
 			return ssdliteRecipes(size, part[2], have, classes)
 		}
 	}
+	if _, err := backbone.Lookup(arch); err == nil {
+		return classifierRecipe(arch, have, classes)
+	}
 	return nil, fmt.Errorf("--arch: unknown architecture %q%s", arch, nearest.Hint(arch, importable()))
 }
 
@@ -57,9 +62,45 @@ func recipesFor(arch string, have shapes, classes []string) ([]recipe, error) {
 func importable() []string {
 	var names []string
 	for _, n := range backbone.Names() {
-		names = append(names, "ssdlite320_"+n)
+		names = append(names, n, "ssdlite320_"+n)
 	}
 	return names
+}
+
+// classifierRecipe reads torchvision's classifiers. Which of its two recipes
+// trained them, and so the size that pictures are resized to, cannot be told
+// from the tensors: --resize says so.
+func classifierRecipe(arch string, have shapes, classes []string) ([]recipe, error) {
+	outputs := max(have.first("classifier.3.weight"), have.first("fc.weight"))
+	if outputs == 0 {
+		outputs = backbone.ImageNetClasses
+	}
+	h := classifier.ImageNet(arch, torchvisionResize(arch))
+	switch {
+	case classes == nil && outputs != backbone.ImageNetClasses:
+		return nil, fmt.Errorf("the checkpoint tells %s apart, which are not ImageNet's: name them with --classes", countClasses(outputs))
+	case classes != nil && len(classes) != outputs:
+		return nil, fmt.Errorf("--classes names %d, the checkpoint tells %d apart", len(classes), outputs)
+	case classes != nil:
+		h.Classes = numbered(classes, 0)
+	}
+	g, err := classifier.Graph(&h)
+	if err != nil {
+		return nil, fmt.Errorf("--arch: %w", err)
+	}
+	return []recipe{{
+		base: &h.Header, resize: &h.Resize, header: &h, params: g.Params(), source: func(name string) string { return name }, try: "riffle classify PHOTO",
+		about: fmt.Sprintf("classifier %s, %s, %dx%d pixels", arch, countClasses(outputs), h.Input[1], h.Input[0]),
+	}}, nil
+}
+
+// torchvisionResize is the size of torchvision's default weights' pictures.
+func torchvisionResize(arch string) int {
+	switch arch {
+	case "shufflenet_v2_x1.5", "shufflenet_v2_x2.0":
+		return 232
+	}
+	return 256
 }
 
 // ssdliteName is torchvision's: the side of the input, and the backbone.
@@ -103,7 +144,7 @@ func ssdliteRecipes(size int, arch string, have shapes, classes []string) ([]rec
 		}
 		list = append(list, recipe{
 			base: &h.Header, header: h, params: params, source: source, try: "riffle detect PHOTO",
-			about: fmt.Sprintf("SSDLite on %s, %s, %dx%d pixels", arch, count(len(known), "class", "classes"), size, size),
+			about: fmt.Sprintf("SSDLite on %s, %s, %dx%d pixels", arch, countClasses(len(known)), size, size),
 		})
 	}
 	return list, nil
@@ -150,7 +191,7 @@ func foregroundClasses(outputs int, names []string) ([]modelfile.Class, error) {
 	case names == nil && outputs == modelfile.COCOOutputs:
 		return modelfile.COCO(), nil
 	case names == nil:
-		return nil, fmt.Errorf("the checkpoint tells %s apart, which are not COCO's: name them with --classes", count(outputs-1, "class", "classes"))
+		return nil, fmt.Errorf("the checkpoint tells %s apart, which are not COCO's: name them with --classes", countClasses(outputs-1))
 	case len(names) != outputs-1:
 		return nil, fmt.Errorf("--classes names %d, the checkpoint tells %d apart besides the background", len(names), outputs-1)
 	}
@@ -165,11 +206,11 @@ func numbered(names []string, first int) []modelfile.Class {
 	return list
 }
 
-func count(n int, one, many string) string {
+func countClasses(n int) string {
 	if n == 1 {
-		return "1 " + one
+		return "1 class"
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return fmt.Sprintf("%d classes", n)
 }
 
 // best picks the recipe that the checkpoint fits best.

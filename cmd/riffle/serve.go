@@ -15,8 +15,11 @@ import (
 	"github.com/alecthomas/kong"
 
 	"riffle/api"
+	"riffle/classifier"
 	"riffle/detector"
+	"riffle/modelfile"
 	"riffle/models"
+	"riffle/nn"
 )
 
 // serveCmd's flags are also the keys of its configuration file and, upper case
@@ -126,7 +129,7 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 	if c.PrintConfig {
 		return printConfig(std.out, parsed)
 	}
-	offered, err := c.models()
+	offered, classifiers, err := c.models()
 	if err != nil {
 		return err
 	}
@@ -135,7 +138,7 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 		log.Warn().Msg(s)
 	}
 	server, err := api.New(api.Config{
-		Addr: c.Addr, Models: offered, Preload: true, Log: log, Version: shortVersion(),
+		Addr: c.Addr, Models: offered, Classifiers: classifiers, Preload: true, Log: log, Version: shortVersion(),
 		MaxBody: int64(c.MaxBody), MaxPixels: c.MaxPixels, MaxHeader: int(c.MaxHeader),
 		MaxMemory: int64(c.MaxMemory), MaxBatch: c.MaxBatch,
 		Threshold: c.Threshold, MaxDetections: c.MaxDetections,
@@ -165,40 +168,72 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 
 // models makes the service's list of what --model names; broken names are found
 // here, broken files when they are first needed.
-func (c *serveCmd) models() ([]api.Model, error) {
-	var list []api.Model
+// The default model answers /detect if all that are named are classifiers.
+func (c *serveCmd) models() (detectors, classifiers []api.Model, err error) {
 	var names []string
 	seen := map[string]bool{}
 	for _, named := range c.Model {
 		alias, name := cutAlias(named)
 		file, err := models.Find(name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if alias == "" {
 			alias = file.Name
 		}
 		if seen[alias] {
-			return nil, usagef("two models are called %q", alias)
+			return nil, nil, usagef("two models are called %q", alias)
 		}
 		seen[alias] = true
 		names = append(names, alias)
-		o := detector.Options{Threads: c.Threads.of(alias), Workers: c.Workers.of(alias), Precision: c.precision()}
-		list = append(list, api.Model{
-			Name: alias, Workers: o.Workers, Threads: o.Threads, Queue: c.Queue.of(alias), MaxWait: c.MaxWait.of(alias),
-			Open: func() (api.Detector, error) {
-				d, err := openDetector(name, o)
-				if err != nil {
-					return nil, err
-				}
-				return api.FromDetector(d), nil
-			},
-		})
+		if file.Embedded || modelfile.PeekKind(name) != modelfile.Classifier {
+			detectors = append(detectors, c.detector(alias, name))
+			continue
+		}
+		if c.precision() != nn.Float32 {
+			return nil, nil, usagef("--precision %s: %s is a classifier, which runs in float32", c.Precision, name)
+		}
+		classifiers = append(classifiers, c.classifier(alias, name))
 	}
-	if err := cmp.Or(c.Threads.known("threads", names), c.Workers.known("workers", names), c.Queue.known("queue", names), c.MaxWait.known("max-wait", names)); err != nil {
-		return nil, err
+	if len(detectors) == 0 && !seen[models.Default] {
+		detectors = append(detectors, c.detector(models.Default, models.Default))
 	}
-	return list, nil
+	err = cmp.Or(c.Threads.known("threads", names), c.Workers.known("workers", names), c.Queue.known("queue", names), c.MaxWait.known("max-wait", names))
+	return detectors, classifiers, err
+}
+
+// offer is a model under a name, with the settings for that name.
+func (c *serveCmd) offer(alias string) api.Model {
+	return api.Model{
+		Name: alias, Workers: c.Workers.of(alias), Threads: c.Threads.of(alias),
+		Queue: c.Queue.of(alias), MaxWait: c.MaxWait.of(alias),
+	}
+}
+
+func (c *serveCmd) detector(alias, name string) api.Model {
+	m := c.offer(alias)
+	o := detector.Options{Threads: m.Threads, Workers: m.Workers, Precision: c.precision()}
+	m.Open = func() (api.Detector, error) {
+		d, err := openDetector(name, o)
+		if err != nil {
+			return nil, err
+		}
+		return api.FromDetector(d), nil
+	}
+	return m
+}
+
+func (c *serveCmd) classifier(alias, name string) api.Model {
+	m := c.offer(alias)
+	o := classifier.Options{Threads: m.Threads, Workers: m.Workers}
+	m.OpenClassifier = func() (api.Classifier, error) {
+		k, err := openClassifier(name, o)
+		if err != nil {
+			return nil, err
+		}
+		return api.FromClassifier(k), nil
+	}
+	return m
 }
 
 // cutAlias splits OTHER=NAME. What has a path separator before its "=" is a
