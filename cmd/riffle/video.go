@@ -22,12 +22,13 @@ type videoCmd struct {
 	MotionHold time.Duration `group:"Frames:" default:"3s" placeholder:"TIME" help:"Go on looking so long after the last motion (${default})."`
 	Stall      time.Duration `group:"Frames:" default:"10s" placeholder:"TIME" help:"A camera that sends nothing for so long is opened anew (${default})."`
 
-	Threshold float64       `group:"Objects:" short:"t" default:"0.4" env:"RIFFLE_VIDEO_THRESHOLD" help:"Score from which something is a new object, more than 0 to 1 (${default}); one that is followed may score less."`
-	Labels    []string      `group:"Objects:" short:"l" placeholder:"NAME,..." help:"Follow only these kinds of objects."`
-	After     time.Duration `group:"Objects:" default:"0s" placeholder:"TIME" help:"An object must have been followed so long before it is told (${default})."`
-	Model     string        `group:"Objects:" short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
-	Threads   int           `group:"Objects:" default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one frame; 0 for what suits processors and cameras."`
-	Workers   int           `group:"Objects:" default:"0" env:"RIFFLE_WORKERS" help:"Frames worked on at a time, over all cameras; 0 for one a camera, as far as processors allow."`
+	Threshold     float64       `group:"Objects:" short:"t" default:"0.4" env:"RIFFLE_VIDEO_THRESHOLD" help:"Score from which something is a new object, more than 0 to 1 (${default}); one that is followed may score less."`
+	Labels        []string      `group:"Objects:" short:"l" placeholder:"NAME,..." help:"Follow only these kinds of objects."`
+	After         time.Duration `group:"Objects:" default:"0s" placeholder:"TIME" help:"An object must have been followed so long before it is told (${default})."`
+	Model         string        `group:"Objects:" short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
+	precisionFlag `group:"Objects:"`
+	Threads       int `group:"Objects:" default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one frame; 0 for what suits processors and cameras."`
+	Workers       int `group:"Objects:" default:"0" env:"RIFFLE_WORKERS" help:"Frames worked on at a time, over all cameras; 0 for one a camera, as far as processors allow."`
 
 	MQTT          string `group:"MQTT:" name:"mqtt" env:"RIFFLE_MQTT" placeholder:"URL" help:"Broker that events and states go to, such as tcp://localhost:1883 or ssl://host:8883."`
 	MQTTUsername  string `group:"MQTT:" name:"mqtt-username" env:"RIFFLE_MQTT_USERNAME" placeholder:"NAME" help:"User name for the broker."`

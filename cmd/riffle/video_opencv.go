@@ -207,7 +207,7 @@ func (c *videoCmd) detector(cameras []video.Camera) (*detector.Detector, error) 
 		q.Labels = nil
 	}
 	procs := runtime.GOMAXPROCS(0)
-	o := detector.Options{Threads: c.Threads, Workers: c.Workers, Query: q}
+	o := detector.Options{Threads: c.Threads, Workers: c.Workers, Query: q, Precision: c.precision()}
 	if o.Workers == 0 {
 		o.Workers = min(len(cameras), procs)
 	}
