@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"riffle/internal/parity"
 	"riffle/nn"
 )
 
@@ -88,7 +89,7 @@ func compareMaps(t *testing.T, key string, g *nn.Graph, w, want *nn.Weights, out
 		if !ok {
 			t.Fatalf("no vectors for %s at %dx%d", output, o.Height, o.Width)
 		}
-		x := digest(slices.Concat(p.Output(output)...))
+		x := parity.Digest(slices.Concat(p.Output(output)...))
 		// Without anything that dampens them values grow beyond what the
 		// tolerance is for.
 		bound := tolerance * max(1, peak(ref.Data)/20)

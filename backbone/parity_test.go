@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"riffle/internal/parity"
 	"riffle/nn"
 )
 
@@ -62,7 +63,7 @@ func testParity(t *testing.T, key string, want *nn.Weights) {
 					t.Fatalf("no vectors for %s at %dx%d", output, size.h, size.w)
 				}
 				if len(ref.Data) != len(x) {
-					x = digest(x)
+					x = parity.Digest(x)
 				}
 				d := maxDifference(t, x, ref.Data)
 				t.Logf("%dx%d %s %s: max abs difference %.2g", size.h, size.w, cpu, output, d)

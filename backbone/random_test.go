@@ -31,24 +31,6 @@ func randomImage(planes [][]float32, height, width int) {
 	}
 }
 
-// digest is what parity.safetensors stores of an output.
-func digest(x []float32) []float32 {
-	const samples, chunks = 96, 32
-	var d []float32
-	for i := range samples {
-		d = append(d, x[i*len(x)/samples])
-	}
-	for i := range chunks {
-		run := x[i*len(x)/chunks : (i+1)*len(x)/chunks]
-		sum := 0.0
-		for _, v := range run {
-			sum += float64(v)
-		}
-		d = append(d, float32(sum/float64(len(run))))
-	}
-	return d
-}
-
 func product(shape []int) int {
 	n := 1
 	for _, d := range shape {

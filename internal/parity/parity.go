@@ -81,3 +81,22 @@ func Picture(width, height int) *image.NRGBA {
 	}
 	return img
 }
+
+// Digest is what is stored of an output: 96 elements spread over it, then the
+// mean of each of 32 equal runs of it, which no element escapes.
+func Digest(x []float32) []float32 {
+	const samples, chunks = 96, 32
+	var d []float32
+	for i := range samples {
+		d = append(d, x[i*len(x)/samples])
+	}
+	for i := range chunks {
+		run := x[i*len(x)/chunks : (i+1)*len(x)/chunks]
+		sum := 0.0
+		for _, v := range run {
+			sum += float64(v)
+		}
+		d = append(d, float32(sum/float64(len(run))))
+	}
+	return d
+}

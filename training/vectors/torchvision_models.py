@@ -1,4 +1,5 @@
-"""Makes cmd/riffle/testdata/torchvision_*.json: what torchvision's models say of one picture.
+"""Makes torchvision_* in cmd/riffle/testdata and segmenter/testdata: what
+torchvision's models say of one picture.
 
     python training/vectors/torchvision_models.py
 
@@ -15,16 +16,21 @@ from functools import partial
 import numpy as np
 import torch
 import torchvision
+from PIL import Image
 from torch import nn
+from torch.nn import functional as F
 from torchvision.models.detection import _utils, ssdlite
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 from torchvision.models.segmentation.lraspp import _lraspp_mobilenetv3
 
+from torchvision.transforms._presets import SemanticSegmentation
+
 import backbone_random as rnd
 
-OUT = pathlib.Path(__file__).resolve().parents[2] / "cmd" / "riffle" / "testdata"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DETECTORS, SEGMENTERS = ROOT / "cmd" / "riffle" / "testdata", ROOT / "segmenter" / "testdata"
 PICTURE = (300, 410)  # height, width
 
 
@@ -90,17 +96,38 @@ def detections(name, model):
         {"label": label, "score": score, "box": box}
         for label, score, box in zip(d["labels"].tolist(), d["scores"].tolist(), d["boxes"].tolist())
     ]
-    write(name, {"shapes": shapes(model), "detections": found})
+    write(DETECTORS, name, {"shapes": shapes(model), "detections": found})
 
 
-def write(name, what):
-    (OUT / f"torchvision_{name}.json").write_text(json.dumps(what, separators=(",", ":")) + "\n")
+def segmentation(name, model):
+    """The class of every pixel, at the size of the network's input and at the
+    picture's, and a digest of the scores at stride 8."""
+    fill(model)
+    image = Image.fromarray(picture(*PICTURE).transpose(1, 2, 0))
+    x = SemanticSegmentation(resize_size=520)(image)[None]
+    out = model(x)["out"]
+    scores = model.classifier(model.backbone(x))
+    assert torch.equal(out, F.interpolate(scores, size=x.shape[-2:], mode="bilinear", align_corners=False))
+    whole = F.interpolate(scores, size=PICTURE, mode="bilinear", align_corners=False)
+    for size, logits in (("network", out), ("picture", whole)):
+        classes = logits[0].argmax(0).byte().numpy()
+        print(name, size, classes.shape, "classes", len(np.unique(classes)))
+        Image.fromarray(classes).save(SEGMENTERS / f"torchvision_{name}_{size}.png", optimize=True)
+    write(SEGMENTERS, name, {"shapes": shapes(model), "scores": [float(v) for v in rnd.digest(scores[0].numpy())]})
+
+
+def write(folder, name, what):
+    (folder / f"torchvision_{name}.json").write_text(json.dumps(what, separators=(",", ":")) + "\n")
 
 
 def main():
-    OUT.mkdir(exist_ok=True)
+    DETECTORS.mkdir(exist_ok=True)
+    SEGMENTERS.mkdir(exist_ok=True)
     torch.set_grad_enabled(False)
     detections("ssdlite320_mobilenet_v3_large", ssdlite.ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None))
+    segmentation("lraspp_mobilenet_v3_large", lraspp_mobilenet_v3_large(weights=None, weights_backbone=None))
+    small = torchvision.models.mobilenet_v3_small(weights=None)  # stride 32
+    segmentation("lraspp_mobilenet_v3_small", _lraspp_mobilenetv3(small, 5))
     detections("ssdlite320_shufflenet_v2_x1.0", ssdlite_shufflenet(torchvision.models.shufflenet_v2_x1_0(), 21))
 
 
