@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"riffle/backbone"
+	"riffle/internal/pillow"
 	"riffle/modelfile"
 	"riffle/nn"
 )
@@ -62,7 +63,7 @@ type Info struct {
 type Classifier struct {
 	header  Header
 	info    Info
-	sampler sampler
+	sampler pillow.Sampler
 	first   *nn.Plan
 	free    chan *worker
 	unmade  chan struct{} // one for each worker that may still be made
@@ -103,7 +104,7 @@ func New(weights []byte, o Options) (*Classifier, error) {
 		o.Workers = max(1, runtime.GOMAXPROCS(0)/max(1, o.Threads))
 	}
 	c := &Classifier{
-		header: h, sampler: sampler{h.Resize, width, height}, first: plan,
+		header: h, sampler: pillow.Sampler{Resize: h.Resize, Width: width, Height: height}, first: plan,
 		free: make(chan *worker, o.Workers), unmade: make(chan struct{}, o.Workers),
 		info: Info{
 			Name: h.Name, Arch: h.Arch, Licence: h.Licence, Width: width, Height: height, Resize: h.Resize,
@@ -161,7 +162,7 @@ func (c *Classifier) Classify(ctx context.Context, img image.Image, top int) (Re
 
 // fill prepares the network's input.
 func (c *Classifier) fill(planes [][]float32, img image.Image) {
-	rgb := c.sampler.sample(img)
+	rgb := c.sampler.Sample(img)
 	for ch, plane := range planes {
 		mean, std := c.header.Mean[ch], c.header.Std[ch]
 		for i := range plane {

@@ -19,6 +19,7 @@ import (
 type cli struct {
 	Detect   detectCmd   `cmd:"" help:"Find objects in photos."`
 	Classify classifyCmd `cmd:"" help:"Tell what photos show as a whole."`
+	Segment  segmentCmd  `cmd:"" help:"Tell for every pixel of photos what it shows."`
 	Serve    serveCmd    `cmd:"" help:"Answer HTTP requests with the objects in their photos."`
 	Video    videoCmd    `cmd:"" help:"Follow objects before cameras and in video files."`
 	Health   healthCmd   `cmd:"" help:"Ask a running service whether it takes requests."`

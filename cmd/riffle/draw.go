@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"image"
 	"image/jpeg"
 	"image/png"
 	"strings"
@@ -22,7 +23,11 @@ func drawnEnding(photo *detector.Photo) string {
 
 // writeDrawn writes a copy of the photo with boxes and labels to path.
 func writeDrawn(photo *detector.Photo, found []detector.Detection, path string) error {
-	picture := detector.Draw(photo, found)
+	return writePicture(detector.Draw(photo, found), path)
+}
+
+// writePicture writes a picture in the format that the path's ending says.
+func writePicture(picture image.Image, path string) error {
 	var b bytes.Buffer
 	var err error
 	if strings.HasSuffix(path, ".png") {

@@ -59,7 +59,7 @@ func checkpointOf(t *testing.T, shapes map[string][]int, path string, change fun
 	}
 }
 
-func writePicture(t *testing.T, path string) {
+func putPicture(t *testing.T, path string) {
 	t.Helper()
 	var b bytes.Buffer
 	if err := png.Encode(&b, parity.Picture(410, 300)); err != nil {
@@ -82,7 +82,7 @@ func TestSSDLiteAgainstTorchvision(t *testing.T) {
 			dir := t.TempDir()
 			from, to, photo := filepath.Join(dir, "from.safetensors"), filepath.Join(dir, "to.safetensors"), filepath.Join(dir, "p.png")
 			checkpointOf(t, want.Shapes, from, nil)
-			writePicture(t, photo)
+			putPicture(t, photo)
 			args := []string{"models", "import", from, "--out", to}
 			if classes != "" {
 				args = append(args, "--classes", classes)

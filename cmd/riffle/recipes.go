@@ -14,6 +14,7 @@ import (
 	"riffle/internal/nearest"
 	"riffle/modelfile"
 	"riffle/nn"
+	"riffle/segmenter"
 )
 
 // recipe makes a model of a checkpoint: which tensors it reads, what they are
@@ -55,6 +56,13 @@ func recipesFor(arch string, have shapes, classes []string) ([]recipe, error) {
 	if _, err := backbone.Lookup(arch); err == nil {
 		return classifierRecipe(arch, have, classes)
 	}
+	if part := lrasppName.FindStringSubmatch(arch); part != nil {
+		if a, err := backbone.Lookup(part[1]); err == nil {
+			if _, ok := a.Network.(backbone.MobileNetV3); ok {
+				return lrasppRecipe(part[1], part[2] == "", have, classes)
+			}
+		}
+	}
 	return nil, fmt.Errorf("--arch: unknown architecture %q%s", arch, nearest.Hint(arch, importable()))
 }
 
@@ -63,6 +71,9 @@ func importable() []string {
 	var names []string
 	for _, n := range backbone.Names() {
 		names = append(names, n, "ssdlite320_"+n)
+		if strings.HasPrefix(n, "mobilenet_v3_") {
+			names = append(names, "lraspp_"+n)
+		}
 	}
 	return names
 }
@@ -183,6 +194,42 @@ func ssdliteSource(params []nn.Param) func(string) string {
 		}
 		return "backbone.features.1.0." + strings.TrimPrefix(rest, "block.")
 	}
+}
+
+// lrasppName is torchvision's, with what says that the last stage is not dilated:
+// nothing in the weights does.
+var lrasppName = regexp.MustCompile(`^lraspp_(.+?)(_stride32)?$`)
+
+// lrasppRecipe reads torchvision's lraspp_mobilenet_v3_large and its like.
+func lrasppRecipe(arch string, dilated bool, have shapes, classes []string) ([]recipe, error) {
+	h := segmenter.Torchvision(arch)
+	if !dilated {
+		h.OutputStride = 32
+	}
+	if n := have.first("classifier.cbr.0.weight"); n > 0 {
+		h.Hidden = n
+	}
+	outputs := have.first("classifier.low_classifier.weight")
+	switch {
+	case classes != nil && len(classes) == outputs-1: // the background is every network's number 0
+		classes = append([]string{"background"}, classes...)
+		fallthrough
+	case classes != nil && len(classes) == outputs:
+		h.Classes = numbered(classes, 0)
+	case classes != nil && outputs > 0:
+		return nil, fmt.Errorf("--classes names %d, the checkpoint tells %d apart, the background included", len(classes), outputs)
+	case outputs > 0 && outputs != len(h.Classes):
+		return nil, fmt.Errorf("the checkpoint tells %s apart, which are not Pascal VOC's: name them with --classes", countClasses(outputs))
+	}
+	g, err := segmenter.Graph(&h)
+	if err != nil {
+		return nil, fmt.Errorf("--arch: %w", err)
+	}
+	return []recipe{{
+		base: &h.Header, header: &h, params: g.Params(), try: "riffle segment PHOTO --out DIR",
+		source: func(name string) string { return strings.Replace(name, "backbone.features.", "backbone.", 1) },
+		about:  fmt.Sprintf("LR-ASPP on %s at output stride %d, %s", arch, h.OutputStride, countClasses(len(h.Classes))),
+	}}, nil
 }
 
 // foregroundClasses names the outputs besides the background, number 0.

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image/png"
+	"io"
+	"runtime"
+	"time"
+
+	"riffle/models"
+	"riffle/segmenter"
+)
+
+type segmentCmd struct {
+	Photos []string `arg:"" name:"photo" help:"Photos (JPEG, PNG, GIF, WebP, BMP, TIFF), folders of photos, patterns such as '*.jpg', or - for standard input."`
+
+	Model     string `short:"m" aliases:"weights" required:"" env:"RIFFLE_SEGMENTER" placeholder:"FILE" help:"Segmenter, a safetensors file that riffle models import made."`
+	Out       string `short:"o" placeholder:"DIR" help:"Write two pictures of each photo into this folder: PHOTO-classes.png, whose pixels are the numbers of classes, and PHOTO-overlay, the photo under their colours."`
+	JSON      bool   `name:"json" short:"j" help:"Print one JSON object a photo and line."`
+	Recursive bool   `short:"r" help:"Also look into the folders of folders."`
+	Threads   int    `default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one photo; 0 for as many as there are processors, at most ${maxThreads}."`
+}
+
+// Help is shown below the flags.
+func (*segmentCmd) Help() string {
+	return `Tells for every pixel what it shows, and how much of the photo each class takes. Both pictures have the photo's size, as it is looked at; the colours are Pascal VOC's. riffle has no segmenter of its own; torchvision's can be imported. A photo that cannot be read is reported on standard error, the others are looked at all the same, and the exit code is 1.
+
+    riffle models import lraspp_mobilenet_v3_large-d234d4ea.pth --out lraspp.safetensors
+    riffle segment street.jpg --model lraspp.safetensors --out segmented/
+    riffle segment photos/ --model lraspp.safetensors --json | jq -r '[.file, .classes[0].label] | @tsv'`
+}
+
+// Validate is called by kong after parsing.
+func (c *segmentCmd) Validate() error {
+	if c.Threads < 0 {
+		return errors.New("--threads must not be negative")
+	}
+	return checkStdin(c.Photos)
+}
+
+// segmented is what --json prints of a photo. These names are a contract.
+type segmented struct {
+	File    string             `json:"file"`
+	Width   int                `json:"width"`
+	Height  int                `json:"height"`
+	Model   string             `json:"model"`
+	Classes []classShare       `json:"classes"` // the largest first
+	Map     string             `json:"map,omitempty"`
+	Overlay string             `json:"overlay,omitempty"`
+	Timing  map[string]float64 `json:"timing_ms"`
+}
+
+// classShare is one class. These names are a contract.
+type classShare struct {
+	Label  string  `json:"label"`
+	ID     int     `json:"id"` // of its pixels in the map
+	Pixels int     `json:"pixels"`
+	Share  float64 `json:"share"`
+}
+
+// Run is called by kong.
+func (c *segmentCmd) Run(std stdio) error {
+	inputs := findInputs(c.Photos, c.Recursive)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	photos := decodeAhead(ctx, inputs, std.in) // the first while the model is opened
+	s, err := openSegmenter(c.Model, segmenter.Options{Threads: c.Threads, Workers: 1})
+	if err != nil {
+		return err
+	}
+	var out *outDir
+	if c.Out != "" {
+		if out, err = newOutDir(c.Out, inputs); err != nil {
+			return err
+		}
+	}
+	failed := false
+	for in := range photos {
+		err := in.err
+		if err == nil {
+			err = c.one(s, in, out, std.out)
+		}
+		if w, ok := std.out.(*watchedWriter); ok && w.err != nil {
+			return w.err // nobody reads on, or the disk is full: the rest is in vain
+		}
+		if err != nil {
+			failed = true
+			fmt.Fprintf(std.err, "riffle: %s: %s\n", in.path, oneLine(err.Error()))
+		}
+	}
+	if failed {
+		return errTold
+	}
+	return nil
+}
+
+// openSegmenter makes a segmenter of a file. Zero threads mean as many as there
+// are processors, at most maxThreads.
+func openSegmenter(name string, o segmenter.Options) (*segmenter.Segmenter, error) {
+	file, err := models.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if o.Threads == 0 {
+		o.Threads = min(runtime.GOMAXPROCS(0), maxThreads)
+	}
+	s, err := segmenter.New(file.Data, o)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", name, err)
+	}
+	return s, nil
+}
+
+// one looks at a photo, writes the pictures if asked to and prints the shares.
+func (c *segmentCmd) one(s *segmenter.Segmenter, in decoded, out *outDir, w io.Writer) error {
+	found, err := s.Segment(context.Background(), in.photo)
+	if err != nil {
+		return err
+	}
+	r := segmented{
+		File: in.path, Width: found.Width, Height: found.Height, Model: s.Info().Name, Classes: []classShare{},
+		Timing: map[string]float64{
+			"decode": ms(in.took), "preprocess": ms(found.Timing.Preprocess),
+			"network": ms(found.Timing.Network), "postprocess": ms(found.Timing.Postprocess),
+		},
+	}
+	for _, f := range found.Shares {
+		r.Classes = append(r.Classes, classShare{f.Label, f.ID, f.Pixels, f.Share})
+	}
+	if out != nil {
+		start := time.Now()
+		r.Map, r.Overlay = out.path(in.path, "-classes.png"), out.path(in.path, "-overlay"+drawnEnding(in.photo))
+		if err := writeSegmented(in, &found, r.Map, r.Overlay); err != nil {
+			return err
+		}
+		r.Timing["draw"] = ms(time.Since(start))
+	}
+	total := 0.0
+	for _, v := range r.Timing {
+		total += v
+	}
+	r.Timing["total"] = total
+	if c.JSON {
+		return json.NewEncoder(w).Encode(r)
+	}
+	return r.print(w)
+}
+
+func writeSegmented(in decoded, found *segmenter.Result, classes, overlay string) error {
+	var b bytes.Buffer
+	if err := png.Encode(&b, found.Map); err != nil {
+		return err
+	}
+	if err := writeFile(classes, b.Bytes()); err != nil {
+		return err
+	}
+	return writePicture(segmenter.Overlay(in.photo, found.Map), overlay)
+}
+
+func (r *segmented) print(w io.Writer) error {
+	fmt.Fprintf(w, "%s: %dx%d, %s, %.0f ms\n", r.File, r.Width, r.Height, countClasses(len(r.Classes)), r.Timing["total"])
+	t := table{right: "1"}
+	for _, c := range r.Classes {
+		t.row(c.Label, fmt.Sprintf("%.1f %%", 100*c.Share))
+	}
+	return t.print(w)
+}
