@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -16,6 +17,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -114,7 +116,8 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 // It takes seconds. RIFFLE_LOAD_SECONDS makes it longer; RIFFLE_LOAD_URL loads a
 // service that runs already, on this machine only, with the photos that match
 // RIFFLE_LOAD_PHOTOS; its answers under load are then held against its own
-// answers without.
+// answers without, and its memory, goroutines and open files against those from
+// before. RIFFLE_LOAD_TIMES is one load, in times the capacity, instead of all.
 func TestUnderPressure(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -161,14 +164,17 @@ func TestUnderPressure(t *testing.T) {
 		// that is too long spoils all of them.
 		share, loads, tries = 0.5, append(loads, 20), 4
 	}
+	if n, err := strconv.Atoi(os.Getenv("RIFFLE_LOAD_TIMES")); err == nil {
+		loads = []int{n}
+	}
 	for _, times := range loads {
 		load := *p
 		load.clients = times * workers
 		for try := range tries {
 			alone := *p
-			alone.clients = 1
+			alone.clients, alone.length = 1, min(length, 5*time.Second)
 			unloaded := alone.run()
-			report(t, "1 client", unloaded, length)
+			report(t, "1 client", unloaded, alone.length)
 			if length < time.Minute {
 				// The service needs a moment to see that this is no burst; of a
 				// minute it is too small a part to matter.
@@ -177,7 +183,9 @@ func TestUnderPressure(t *testing.T) {
 				lead.run()
 			}
 			waiting := sampleQueue(s)
+			before := vitalsAt(t, p.url)
 			m := load.run()
+			before.hold(t, p.url)
 			report(t, fmt.Sprintf("%d clients, %dx capacity", load.clients, times), m, length)
 			if line := waiting(); line > (workers+1)/2 {
 				t.Logf("most of the time %d or more wait, want one for every two of %d workers", line, workers)
@@ -221,6 +229,50 @@ func sampleQueue(s *Server) (median func() int) {
 		<-over
 		slices.Sort(lengths)
 		return lengths[len(lengths)/2]
+	}
+}
+
+// vitals are what a service holds, as it says itself.
+type vitals struct{ goroutines, files, memory float64 }
+
+func vitalsAt(t *testing.T, detect string) *vitals {
+	t.Helper()
+	resp, err := http.Get(strings.TrimSuffix(detect, "/detect") + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	v := &vitals{}
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		number, _ := strconv.ParseFloat(value, 64)
+		switch name {
+		case "go_goroutines":
+			v.goroutines = number
+		case "process_open_fds":
+			v.files = number
+		case "process_resident_memory_bytes":
+			v.memory = number
+		}
+	}
+	return v
+}
+
+// hold compares with what the service holds after a load: connections are gone
+// with their goroutines, and memory is about what it was.
+func (v *vitals) hold(t *testing.T, detect string) {
+	t.Helper()
+	if os.Getenv("RIFFLE_LOAD_URL") == "" {
+		return // the test's own are among them
+	}
+	now := vitalsAt(t, detect)
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end) && (now.goroutines > v.goroutines || now.files > v.files); time.Sleep(100 * time.Millisecond) {
+		now = vitalsAt(t, detect)
+	}
+	t.Logf("goroutines %.0f, then %.0f; files %.0f, then %.0f; memory %.1f MB, then %.1f MB",
+		v.goroutines, now.goroutines, v.files, now.files, v.memory/1e6, now.memory/1e6)
+	if now.goroutines > v.goroutines || now.files > v.files || now.memory > 1.1*v.memory+5e6 {
+		t.Error("it holds more than before")
 	}
 }
 
