@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -13,6 +12,7 @@ import (
 // picture: entries of large arrays, and all of small ones.
 type trainedVector struct {
 	Weights    string `json:"weights"`
+	Picture    string `json:"picture"`
 	Input      picked `json:"input"`
 	Classes3   picked `json:"classes3"`
 	Classes4   picked `json:"classes4"`
@@ -54,7 +54,7 @@ func (p picked) check(t *testing.T, what string, tol float64, value func(at int)
 }
 
 // TestTrainedModelMatchesPyTorch follows pictures through the shipped weights.
-// The vectors belong to one set of weights: make them anew when those change.
+// The vectors belong to those weights: make them anew when these change.
 func TestTrainedModelMatchesPyTorch(t *testing.T) {
 	files, err := filepath.Glob("testdata/trained_*.json")
 	if err != nil {
@@ -81,7 +81,7 @@ func TestTrainedModelMatchesPyTorch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			data, err := os.ReadFile(strings.TrimSuffix(file, ".json") + ".png")
+			data, err := os.ReadFile(filepath.Join("testdata", v.Picture))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,13 +1,14 @@
-"""Parity vectors of the whole trained detector on self-drawn pictures -> detector/testdata/trained_*.
+"""Parity vectors of the trained detectors on self-drawn pictures -> detector/testdata/trained_*.
 
-    python training/vectors/detector_trained.py [--weights models/riffle-v2-1.5x.safetensors]
+    python training/vectors/detector_trained.py [--weights models/riffle-v2-1.5x.safetensors ...]
 
-Run it again whenever the weights change. trained_scene.png and trained_tall.png are drawn here; trained_NAME.json holds,
-for each, flat indices into and values of: the network's input [3, H, W], P3..P6 (each [128, h, w]), the dense class logits
+Run it again whenever weights change. trained_scene.png and trained_tall.png are drawn here; trained_PICTURE_MODEL.json holds,
+for each of a recipe's models, flat indices into and values of: the network's input [3, H, W], P3..P6 (each [128, h, w]), the dense class logits
 and box distances by level ([80, h, w] and [4, h, w], distances in pixels: left, top, right, bottom), the proposals with
 objectness, head logits and deltas, and all detections over a score of 0.05 in the picture's own pixels.
 """
 import argparse
+import glob
 import json
 import os
 import sys
@@ -72,11 +73,11 @@ def rows(values):
     return [[float(f"{v:.7g}") for v in r] for r in np.asarray(values, np.float32).reshape(len(values), -1)]
 
 
-def describe(net, image, alpha):
+def describe(net, picture, image, alpha):
     size, rng = net.recipe.size, np.random.default_rng(7)
     rgb = np.asarray(image)
     ((*_, out),) = evaluate.look(net, [(0, rgb)])
-    vector = {"weights": net.recipe.name, "width": image.width, "height": image.height,
+    vector = {"weights": net.recipe.name, "picture": picture, "width": image.width, "height": image.height,
               "input": pick(preprocess.tensor(rgb, size, size), rng)}
     at = 0
     for level, p in enumerate(out["pyramid"], 3):
@@ -101,22 +102,23 @@ def describe(net, image, alpha):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("--weights", default="models/riffle-v2-1.5x.safetensors")
+    p.add_argument("--weights", nargs="*", default=sorted(glob.glob("models/*.safetensors")))
     p.add_argument("--out", default="detector/testdata")
     a = p.parse_args()
     torch.set_num_threads(1)
-    net = checkpoint.load_any(a.weights)
-    alpha = export.read_header(a.weights)["roi"]["second_stage_weight"]
     os.makedirs(a.out, exist_ok=True)
-    for name, size in (("scene", (500, 375)), ("tall", (720, 1100))):
-        image = scene(*size)
-        path = os.path.join(a.out, f"trained_{name}.png")
-        image.quantize(64, dither=Image.Dither.NONE).convert("RGB").save(path, optimize=True)
+    for picture, size in (("scene", (500, 375)), ("tall", (720, 1100))):
+        file = f"trained_{picture}.png"
+        path = os.path.join(a.out, file)
+        scene(*size).quantize(64, dither=Image.Dither.NONE).convert("RGB").save(path, optimize=True)
         with Image.open(path) as stored:
-            vector = describe(net, stored.convert("RGB"), alpha)
-        with open(os.path.join(a.out, f"trained_{name}.json"), "w") as f:
-            json.dump(vector, f, separators=(",", ":"))
-        print(name, [(d["label"], round(d["score"], 2)) for d in vector["detections"][:8]])
+            image = stored.convert("RGB")
+        for weights in a.weights:
+            net, header = checkpoint.load_any(weights), export.read_header(weights)
+            vector = describe(net, file, image, header["roi"]["second_stage_weight"])
+            with open(os.path.join(a.out, f"trained_{picture}_{header['name']}.json"), "w") as f:
+                json.dump(vector, f, separators=(",", ":"))
+            print(picture, header["name"], [(d["label"], round(d["score"], 2)) for d in vector["detections"][:8]])
 
 
 if __name__ == "__main__":
