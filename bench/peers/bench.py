@@ -21,7 +21,8 @@ HERE = install.HERE
 ROOT = os.path.dirname(os.path.dirname(HERE))
 WORK = os.path.join(HERE, ".work")
 DETECTOR = "riffle-v2-1.5x"
-NETWORKS = ["shufflenet_v2_x1.0:224,320", "shufflenet_v2_x0.5:224,320", "shufflenet_v1_x1.0_g3:224,320", DETECTOR]
+NETWORKS = ["shufflenet_v2_x1.0:224,320", "shufflenet_v2_x0.5:224,320", "shufflenet_v1_x1.0_g3:224,320",
+            "mobilenet_v3_large:224", DETECTOR]
 TOLERANCE = 1e-3
 
 
@@ -70,12 +71,12 @@ def folder(case):
 
 
 def commands(case, have, photo, threads, cores):
-    """-> command line by program, riffle first. The detector has only ONNX Runtime beside it."""
+    """-> command line by program, riffle first. The detector has only ONNX Runtime beside it; XNNPACK has what was written."""
     where, placed = folder(case), [str(threads), ",".join(map(str, cores))]
     out = {"riffle": [os.path.join(WORK, "run"), "--network", case["network"], "--dir", where, "--threads", str(threads),
                       "--photo", photo]}
     for peer, program in have.items():
-        if peer == "xnnpack" and case["network"] != DETECTOR:
+        if peer == "xnnpack" and os.path.exists(os.path.join(where, "xnnpack.plan")):
             for plan in ("xnnpack", "xnnpack-apart"):
                 out[plan] = [program, plan, where, *placed]
         elif peer == "onnxruntime" or (peer == "ncnn" and case["network"] != DETECTOR):

@@ -35,7 +35,7 @@ class Graph:
         return outs[0] if len(outs) == 1 else outs
 
     def conv(self, x, params, stride=1, act=None):
-        """params: weight [O, I/g, k, k] and bias [O]; act None, "relu" or the slope of a leaky one."""
+        """params: weight [O, I/g, k, k] and bias [O]; act None, "relu", "hswish" or the slope of a leaky one."""
         weight, bias = params
         out, per_group, k = weight.shape[:3]
         shape = (out, (x.h - 1) // stride + 1, (x.w - 1) // stride + 1)
@@ -65,8 +65,13 @@ class Graph:
     def mean(self, x):
         return self._add("mean", [x], [(x.c, 1, 1)])
 
-    def linear(self, x, weight, bias):
-        return self._add("linear", [x], [(len(bias), 1, 1)], weight=weight, bias=bias)
+    def linear(self, x, weight, bias, act=None):
+        """act as of conv, or "hsigmoid"."""
+        return self._add("linear", [x], [(len(bias), 1, 1)], weight=weight, bias=bias, act=act)
+
+    def scale(self, x, s):
+        """Every channel of x times its value in s, one pixel."""
+        return self._add("scale", [x, s], [(x.c, x.h, x.w)])
 
     def uses(self):
         """-> how many operations and outputs read each value, by name."""

@@ -29,12 +29,12 @@ class Tensors:
     def __getitem__(self, name):
         return self._arrays[name]
 
-    def conv(self, name, norm=None):
+    def conv(self, name, norm=None, epsilon=EPSILON):
         """-> weight [O, I/g, k, k] and bias [O] of a convolution, the batch norm after it folded in."""
         weight = self[name + ".weight"].astype(np.float64)
         bias = self[name + ".bias"].astype(np.float64) if name + ".bias" in self else np.zeros(len(weight))
         if norm is not None and norm + ".running_var" in self:
-            scale = self[norm + ".weight"] / np.sqrt(self[norm + ".running_var"].astype(np.float64) + EPSILON)
+            scale = self[norm + ".weight"] / np.sqrt(self[norm + ".running_var"].astype(np.float64) + epsilon)
             weight = weight * scale[:, None, None, None]
             bias = (bias - self[norm + ".running_mean"]) * scale + self[norm + ".bias"]
         return weight.astype(np.float32), bias.astype(np.float32)

@@ -52,6 +52,26 @@ class Memory(unittest.TestCase):
         self.assertEqual(kinds, ["conv", "conv", "conv", "copy", "shuffle", "mean", "linear"])
 
 
+def squeezed():
+    """A convolution with h-swish and squeeze-and-excite behind it."""
+    g = Graph(3, 8)
+    x = g.conv(g.input, (np.ones((8, 3, 1, 1), np.float32), np.zeros(8, np.float32)), act="hswish")
+    s = g.linear(g.mean(x), np.ones((8, 8), np.float32), np.zeros(8, np.float32), "hsigmoid")
+    g.outputs = [g.linear(g.mean(g.scale(x, s)), np.ones((5, 8), np.float32), np.zeros(5, np.float32))]
+    return g
+
+
+class Squeeze(unittest.TestCase):
+    def test_ncnn_multiplies_what_it_pooled(self):
+        kinds = [line.split()[0] for line in write_ncnn._Writer(squeezed()).lines]
+        self.assertEqual(kinds, ["Input", "Convolution", "Split", "Pooling", "InnerProduct", "HardSigmoid", "BinaryOp", "Pooling",
+                                 "InnerProduct"])
+
+    def test_xnnpack_is_left_out(self):
+        with self.assertRaises(write_xnnpack.Unwritten):
+            write_xnnpack._Writer(squeezed())
+
+
 class Ncnn(unittest.TestCase):
     def test_a_blob_has_one_reader(self):
         g = Graph(4, 4)

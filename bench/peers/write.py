@@ -19,6 +19,13 @@ def all_formats(case, size, whole_detector):
     g = networks.classifier(tensors, size)
     write_onnx.write(g, model)
     write_ncnn.write(g, os.path.join(case, "ncnn.param"), os.path.join(case, "ncnn.bin"))
-    write_xnnpack.write(g, *(os.path.join(case, "xnnpack" + e) for e in (".plan", "-apart.plan", ".bin")))
+    plans = [os.path.join(case, "xnnpack" + e) for e in (".plan", "-apart.plan", ".bin")]
+    try:
+        write_xnnpack.write(g, *plans)
+    except write_xnnpack.Unwritten:
+        for plan in plans:
+            if os.path.exists(plan):
+                os.remove(plan)
+        return
     planes = np.fromfile(os.path.join(case, "input.bin"), "<f4").reshape(3, size, size)
     np.ascontiguousarray(planes.transpose(1, 2, 0)).tofile(os.path.join(case, "xnnpack.in.bin"))

@@ -49,12 +49,20 @@ class _Writer:
         options = {0: len(op.bias), 1: a["kernel"], 3: a["stride"], 4: a["kernel"] // 2, 5: 1, 6: op.weight.size}
         if a["groups"] > 1:
             options[7] = a["groups"]
-        if a["act"] == "relu":
-            options[9] = 1
-        elif a["act"] is not None:
-            raise ValueError("ncnn: only ReLU is written")
+        options |= self.act(a["act"])
         self.put(op)
         self.layer("ConvolutionDepthWise" if a["groups"] > 1 else "Convolution", op.ins, op.outs, options)
+
+    @staticmethod
+    def act(act):
+        """-> options of a layer that activates its own result."""
+        if act is None:
+            return {}
+        if act == "relu":
+            return {9: 1}
+        if act == "hswish":
+            return {9: 6, -23310: f"2,{1 / 6:.8f},0.5"}
+        raise ValueError(f"ncnn: {act} is not written")
 
     def _maxpool(self, op):
         self.layer("Pooling", op.ins, op.outs, {0: 0, 1: 3, 2: 2, 3: 1, 5: 1})
@@ -73,6 +81,9 @@ class _Writer:
 
     def _add(self, op):
         v = op.outs[0]
+        if op.attr["act"] is None:
+            self.layer("Eltwise", op.ins, [v], {0: 1})
+            return
         total = Value(v.name + "_sum", v.c, v.h, v.w)
         self.layer("Eltwise", op.ins, [total], {0: 1})
         self.layer("ReLU", [total], op.outs, {})
@@ -82,7 +93,17 @@ class _Writer:
 
     def _linear(self, op):
         self.put(op)
-        self.layer("InnerProduct", op.ins, op.outs, {0: len(op.bias), 1: 1, 2: op.weight.size})
+        v, act = op.outs[0], op.attr["act"]
+        options = {0: len(op.bias), 1: 1, 2: op.weight.size}
+        if act != "hsigmoid":
+            self.layer("InnerProduct", op.ins, [v], options | self.act(act))
+            return
+        plain = Value(v.name + "_linear", v.c, v.h, v.w)
+        self.layer("InnerProduct", op.ins, [plain], options)
+        self.layer("HardSigmoid", [plain], [v], {0: f"{1 / 6:.8f}", 1: 0.5})
+
+    def _scale(self, op):
+        self.layer("BinaryOp", op.ins, op.outs, {0: 2})
 
 
 def write(g, param, binary):

@@ -33,6 +33,10 @@ class Writer:
     def act(self, x, act, out):
         if act == "relu":
             self.op("Relu", [x], [out])
+        elif act == "hswish":
+            self.op("HardSwish", [x], [out])
+        elif act == "hsigmoid":
+            self.op("HardSigmoid", [x], [out], alpha=1 / 6, beta=0.5)
         else:
             self.op("LeakyRelu", [x], [out], alpha=act)
 
@@ -92,8 +96,16 @@ class Writer:
         self.op("GlobalAveragePool", ins, outs)
 
     def _linear(self, op, ins, outs):
+        act = op.attr.get("act")
+        made = outs if act is None else [outs[0] + "_linear"]
         x = self.op("Flatten", ins, axis=1)
-        self.op("Gemm", [x, self.const(op.weight), self.const(op.bias)], outs, transB=1)
+        self.op("Gemm", [x, self.const(op.weight), self.const(op.bias)], made, transB=1)
+        if act is not None:
+            self.act(made[0], act, outs[0])
+
+    def _scale(self, op, ins, outs):
+        s = self.op("Reshape", [ins[1], self.const([1, op.outs[0].c, 1, 1], np.int64)])
+        self.op("Mul", [ins[0], s], outs)
 
 
 def write(g, path):

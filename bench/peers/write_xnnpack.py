@@ -1,7 +1,7 @@
 """Graph -> a list of XNNPACK operators for xnnpack.c: one line an operator, memory settled, weights in a file beside it.
 
 XNNPACK keeps channels last, so half of the channels is a pointer and a stride, and what is only concatenated is written to
-its place at once. A half that passes a unit untouched is copied; the shuffle is XNNPACK's own operator. Memory is either reused
+its place at once. Only what ShuffleNets need is written. A half that passes a unit untouched is copied; the shuffle is XNNPACK's own operator. Memory is either reused
 as soon as its last reader is done, as XNNPACK's own runtime does, or every map has its own, as operators called by hand often
 have: the first keeps more in the caches.
 """
@@ -10,6 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 LINE = 16  # floats
+
+
+class Unwritten(Exception):
+    """A network has operations that xnnpack.c does not know."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class _Writer:
 
     def _conv(self, op):
         if op.attr["act"] not in (None, "relu"):
-            raise ValueError("xnnpack: only ReLU is written")
+            raise Unwritten("xnnpack: only ReLU is written")
         self.conv(op.ins[0], self.places[op.outs[0].name], op.weight, op.bias, op.attr["stride"], op.attr["groups"],
                   int(op.attr["act"] == "relu"))
 
