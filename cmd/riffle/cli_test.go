@@ -14,7 +14,7 @@ func TestWrongUsage(t *testing.T) {
 		args string
 		want string
 	}{
-		{"camera 0", `unknown command "camera" (known: bench, classify, detect, eval, health, models, serve, version, video)`},
+		{"camera 0", `unknown command "camera" (known: bench, classify, detect, eval, health, models, segment, serve, version, video)`},
 		{"video", "give a camera, file or address, or a --config with cameras"},
 		{"video 0 --threshold 0", "--threshold must be more than 0"},
 		{"video 0 --motion-share 1", "--motion-share must be more than 0"},
