@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// answerForm is what /detect answers with.
+// answerForm is what /detect and /segment answer with.
 type answerForm int
 
 const (
@@ -60,8 +60,8 @@ func negotiate(r *http.Request) (answerForm, error) {
 		}
 	}
 	if bestQ == 0 {
-		return 0, failf(kindNotAcceptable, "cannot answer with %q: /detect answers application/json, image/jpeg or image/png",
-			strings.Join(lines, ", "))
+		return 0, failf(kindNotAcceptable, "cannot answer with %q: %s answers application/json, image/jpeg or image/png",
+			strings.Join(lines, ", "), r.URL.Path)
 	}
 	return best, nil
 }

@@ -18,6 +18,8 @@ type Config struct {
 	Models []Model
 	// Classifiers are the models that /classify answers with.
 	Classifiers []Model
+	// Segmenters are the models that /segment answers with.
+	Segmenters []Model
 	// Preload opens the first model in New, so that a broken file is an error
 	// there and the first request is not slower than the next.
 	Preload bool

@@ -118,7 +118,7 @@ func (c *liveCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	gauge(descBodies, float64(c.s.budget.used.Load()))
-	for _, m := range slices.Concat(c.s.models.models, c.s.classifiers.models) {
+	for _, m := range slices.Concat(c.s.models.models, c.s.classifiers.models, c.s.segmenters.models) {
 		gauge(descQueue, float64(m.gate.length()), m.Name)
 		gauge(descLimit, float64(m.gate.burst), m.Name)
 		gauge(descBusy, float64(len(m.gate.slots)), m.Name)

@@ -52,13 +52,15 @@ type Detector interface {
 // Model is one model that a server offers.
 type Model struct {
 	// Name is what requests choose it by, in the query "model" or in the path
-	// of a compatible route. Detectors and classifiers share no names.
+	// of a compatible route. Models of all kinds share no names.
 	Name string
 	// Open loads it. It is called once, on the first request that needs it,
 	// and again on the next one after it failed.
 	Open func() (Detector, error)
 	// OpenClassifier loads it instead, if it is one of Config.Classifiers.
 	OpenClassifier func() (Classifier, error)
+	// OpenSegmenter loads it instead, if it is one of Config.Segmenters.
+	OpenSegmenter func() (Segmenter, error)
 	// Workers is how many pictures are worked on at a time, default
 	// GOMAXPROCS divided by Threads.
 	Workers int

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strings"
 )
 
 // ModelList is the answer to GET /models.
@@ -18,18 +17,17 @@ type ModelEntry struct {
 	Height  int     `json:"height" doc:"of the network's input, pixels"`
 	AP      float64 `json:"ap" doc:"COCO AP of its weights, a fraction, 0 if unknown"`
 	Classes []Class `json:"classes" doc:"what it knows"`
-	Task    string  `json:"task" doc:"detect or classify: the route that answers with it"`
+	Task    string  `json:"task" doc:"detect, classify or segment: the route that answers with it"`
 }
 
 func (s *Server) handleModels(w http.ResponseWriter, r *http.Request) error {
 	list := ModelList{Models: []ModelEntry{}}
-	for _, reg := range []*registry{s.models, s.classifiers} {
+	for _, reg := range s.registries.all() {
 		for _, m := range reg.models {
 			if err := m.open(); err != nil {
 				return err
 			}
-			task := strings.TrimPrefix(reg.route, "/")
-			list.Models = append(list.Models, ModelEntry{m.Name, m.info.Name, m.info.Width, m.info.Height, m.info.AP, m.info.Classes, task})
+			list.Models = append(list.Models, ModelEntry{m.Name, m.info.Name, m.info.Width, m.info.Height, m.info.AP, m.info.Classes, reg.task})
 		}
 	}
 	writeJSON(w, r, http.StatusOK, "application/json", list)

@@ -102,6 +102,7 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 	photo := jpegOf(t, 80, 40)
 	form, formType := formOf(t, formPart{"image", "a", string(photo)}, formPart{"image", "b", "text"})
 	classify := newTestServer(t, &fake{}, withClassifier)
+	segment := newTestServer(t, &fake{}, withSegmenter)
 	deep, deepType := formOf(t, formPart{"image", "a", string(photo)})
 	infer, _ := kserveBody(t, false, nil, photo)
 	for name, body := range map[string]string{
@@ -109,6 +110,7 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 		"Batch":               post(s, "/detect", form.Bytes(), "Content-Type", formType).Body.String(),
 		"Classification":      post(classify, "/classify", photo).Body.String(),
 		"ClassificationBatch": post(classify, "/classify", form.Bytes(), "Content-Type", formType).Body.String(),
+		"Segmentation":        post(segment, "/segment?map=true", photo).Body.String(),
 		"Problem":             post(s, "/detect", nil).Body.String(),
 		"ModelList":           call(classify, "GET", "/models", nil).Body.String(),
 		"Health":              call(s, "GET", "/healthz", nil).Body.String(),

@@ -62,6 +62,14 @@ var queryClassify = []parameter{
 	{"url", "the picture's address instead of the picture, if the service allows it", map[string]any{"type": "string", "format": "uri"}},
 }
 
+// querySegment are the parameters of /segment, in the order of segmentParams.
+var querySegment = []parameter{
+	{"map", "whether the JSON answer holds the class map", map[string]any{"type": "boolean"}},
+	{"show", "what an answer that is a picture shows; classes for PNG and overlay for JPEG if not given", map[string]any{"type": "string", "enum": []string{showClasses, showOverlay}}},
+	{"model", "which segmenter, the first one if not given", map[string]any{"type": "string"}},
+	{"url", "the picture's address instead of the picture, if the service allows it", map[string]any{"type": "string", "format": "uri"}},
+}
+
 var aPicture = map[string]any{"type": "string", "format": "binary"}
 
 // pictureProblems are what can be wrong with a request that brings a picture.
@@ -114,6 +122,21 @@ func operations() []operation {
 			problems: append([]*problemKind{kindUnknownModel, kindURLNotAllowed, kindNotFetched}, pictureProblems...),
 			example: "curl -F image=@street.jpg localhost:8080/classify\n" +
 				"curl --data-binary @street.jpg 'localhost:8080/classify?top=3'",
+		},
+		{
+			method: http.MethodPost, path: "/segment", tag: tagRiffle, summary: "Tell for every pixel of a picture what it shows",
+			about: "The picture comes as to /detect, one to a request. The JSON answer tells how much of the picture each class takes. With Accept: image/png the answer is the class map: a PNG with a palette, of the picture's size, whose pixels are the numbers of classes; with Accept: image/jpeg the picture under the classes' colours. The service must offer a segmenter: riffle serve --model FILE, FILE being one that riffle models import made of a checkpoint.",
+			query: querySegment,
+			bodies: []content{
+				{media: "multipart/form-data", form: append([]parameter{{"image", "the picture", aPicture}, {"file", "the same by another name", aPicture}}, querySegment...)},
+				{media: "application/json", of: reflect.TypeFor[SegmentRequest]()},
+				{media: "image/*"}, {media: "application/octet-stream"},
+			},
+			answers:  []content{jsonOf[Segmentation](), bare("image/png"), bare("image/jpeg")},
+			problems: append([]*problemKind{kindUnknownModel, kindNotAcceptable, kindURLNotAllowed, kindNotFetched}, pictureProblems...),
+			example: "curl -F image=@street.jpg localhost:8080/segment\n" +
+				"curl -H 'Accept: image/png' --data-binary @street.jpg localhost:8080/segment -o classes.png\n" +
+				"curl -H 'Accept: image/jpeg' --data-binary @street.jpg localhost:8080/segment -o overlay.jpg",
 		},
 		{method: http.MethodGet, path: "/models", tag: tagRiffle, summary: "List the models on offer, with their labels", answers: []content{jsonOf[ModelList]()}, problems: []*problemKind{kindModelBroken}, example: "curl localhost:8080/models"},
 		{method: http.MethodGet, path: "/healthz", tag: tagWatch, open: true, summary: "Tell that the process answers", answers: []content{jsonOf[Health]()}, example: "curl localhost:8080/healthz"},

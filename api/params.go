@@ -21,6 +21,8 @@ type params struct {
 	regions       []Region
 	url           string // of the picture, if it does not come with the request
 	top           *int   // of /classify
+	show          string // of /segment
+	classMap      bool   // of /segment
 
 	names []string // that may be set; nil means paramNames
 }
@@ -32,7 +34,7 @@ type labelRule struct {
 }
 
 // paramNames are the names that query and form fields may have, but for
-// /classify.
+// /classify and /segment.
 var paramNames = []string{"threshold", "max_detections", "labels", "regions", "model", "url"}
 
 // setQuery reads the query; anything unknown is refused, for a misspelt
@@ -98,6 +100,15 @@ func (p *params) set(name, value string) error {
 		}
 		p.top = &n
 		return checkTop(n)
+	case "show":
+		p.show = value
+		return checkShow(value)
+	case "map":
+		v, err := strconv.ParseBool(value)
+		if err != nil {
+			return failf(kindBadParameter, "map must be true or false, not %q", clip(value))
+		}
+		p.classMap = v
 	}
 	return nil
 }
@@ -105,6 +116,13 @@ func (p *params) set(name, value string) error {
 func checkTop(n int) error {
 	if n < 1 {
 		return failf(kindBadParameter, "top must be at least 1, not %d", n)
+	}
+	return nil
+}
+
+func checkShow(what string) error {
+	if what != showClasses && what != showOverlay {
+		return failf(kindBadParameter, "show must be classes or overlay, not %q", clip(what))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,6 +19,7 @@ type served struct {
 	mu         sync.Mutex // held while opening
 	detector   Detector   // of a detector's model
 	classifier Classifier // of a classifier's
+	segmenter  Segmenter  // of a segmenter's
 	info       Info
 	labels     *labelIndex
 }
@@ -26,27 +28,53 @@ type served struct {
 type registry struct {
 	models []*served
 	byName map[string]*served
-	noun   string    // what they are
-	other  *registry // the models of the other kind
-	route  string    // what answers with them
+	noun   string      // what they are
+	task   string      // what they do: the route that answers with them
+	others []*registry // the models of the other kinds
+}
+
+// registries are the models of a server by what they do.
+type registries struct {
+	models, classifiers, segmenters *registry // models are the detectors
 }
 
 // newRegistries checks the models of a server.
-func newRegistries(detectors, classifiers []Model) (d, c *registry, err error) {
-	d, c = &registry{noun: "detector", route: "/detect"}, &registry{noun: "classifier", route: "/classify"}
-	d.other, c.other = c, d
-	if err := d.fill(detectors); err != nil {
-		return nil, nil, err
+func newRegistries(c *Config) (registries, error) {
+	r := registries{
+		&registry{noun: "detector", task: "detect"},
+		&registry{noun: "classifier", task: "classify"},
+		&registry{noun: "segmenter", task: "segment"},
 	}
-	return d, c, c.fill(classifiers)
+	all := r.all()
+	for i, models := range [][]Model{c.Models, c.Classifiers, c.Segmenters} {
+		reg := all[i]
+		reg.others = append(slices.Clone(all[:i]), all[i+1:]...)
+		if err := reg.fill(models); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
 }
 
-// holds tells that a model is of this registry's kind.
+func (r *registries) all() []*registry {
+	return []*registry{r.models, r.classifiers, r.segmenters}
+}
+
+// holds tells that a model is of this registry's kind, and of no other.
 func (reg *registry) holds(m Model) bool {
-	if reg.noun == "classifier" {
-		return m.OpenClassifier != nil && m.Open == nil
+	return (m.Open != nil) == (reg.task == "detect") &&
+		(m.OpenClassifier != nil) == (reg.task == "classify") &&
+		(m.OpenSegmenter != nil) == (reg.task == "segment")
+}
+
+// elsewhere is the registry of another kind that has a model of the name.
+func (reg *registry) elsewhere(name string) *registry {
+	for _, other := range reg.others {
+		if other.byName[name] != nil {
+			return other
+		}
 	}
-	return m.Open != nil && m.OpenClassifier == nil
+	return nil
 }
 
 func (reg *registry) fill(models []Model) error {
@@ -57,7 +85,7 @@ func (reg *registry) fill(models []Model) error {
 			return fmt.Errorf("model %d: %q cannot be a model's name: it stands in paths", i+1, m.Name)
 		case !reg.holds(m):
 			return fmt.Errorf("model %q: nothing to open it with as a %s", m.Name, reg.noun)
-		case reg.byName[m.Name] != nil || reg.other.byName[m.Name] != nil:
+		case reg.byName[m.Name] != nil || reg.elsewhere(m.Name) != nil:
 			return fmt.Errorf("model %q is given twice", m.Name)
 		case m.Workers < 0 || m.Threads < 0 || m.Queue < -1 || m.MaxWait < 0:
 			return fmt.Errorf("model %q: workers, threads, queue and wait cannot be negative", m.Name)
@@ -92,8 +120,8 @@ func (reg *registry) find(name string) (*served, error) {
 	if m := reg.byName[name]; m != nil {
 		return m, nil
 	}
-	if reg.other.byName[name] != nil {
-		return nil, failf(kindUnknownModel, "model %q is a %s: use %s", clip(name), reg.other.noun, reg.other.route)
+	if other := reg.elsewhere(name); other != nil {
+		return nil, failf(kindUnknownModel, "model %q is a %s: use /%s", clip(name), other.noun, other.task)
 	}
 	return nil, failf(kindUnknownModel, "no model %q here%s", clip(name), nearest.Hint(clip(name), reg.names()))
 }
@@ -132,29 +160,30 @@ func (m *served) open() error {
 	if m.opened() {
 		return nil
 	}
-	var d Detector
-	var c Classifier
+	var opened interface{ Info() Info }
 	var err error
-	if m.OpenClassifier != nil {
-		c, err = m.OpenClassifier()
-	} else {
-		d, err = m.Open()
+	switch {
+	case m.OpenClassifier != nil:
+		m.classifier, err = m.OpenClassifier()
+		opened = m.classifier
+	case m.OpenSegmenter != nil:
+		m.segmenter, err = m.OpenSegmenter()
+		opened = m.segmenter
+	default:
+		m.detector, err = m.Open()
+		opened = m.detector
 	}
 	if err != nil {
+		m.classifier, m.segmenter, m.detector = nil, nil, nil
 		return &failure{kind: kindModelBroken, detail: fmt.Sprintf("model %q cannot be loaded", m.Name), cause: err}
 	}
-	if c != nil {
-		m.info = c.Info()
-	} else {
-		m.info = d.Info()
-	}
+	m.info = opened.Info()
 	m.labels = newLabelIndex(m.info.Classes)
-	m.detector, m.classifier = d, c
 	return nil
 }
 
 // opened is for who holds m.mu.
-func (m *served) opened() bool { return m.detector != nil || m.classifier != nil }
+func (m *served) opened() bool { return m.detector != nil || m.classifier != nil || m.segmenter != nil }
 
 // loaded tells whether the model is open, without waiting for one who opens it.
 func (m *served) loaded() bool {

@@ -24,6 +24,7 @@ func (s *Server) routes() http.Handler {
 	r.Get("/metrics", s.handle(writeProblem, s.locked(s.handleMetrics)))
 	r.Post("/detect", s.handle(writeProblem, s.locked(s.handleDetect)))
 	r.Post("/classify", s.handle(writeProblem, s.locked(s.handleClassify)))
+	r.Post("/segment", s.handle(writeProblem, s.locked(s.handleSegment)))
 	r.Get("/models", s.handle(writeProblem, s.locked(s.handleModels)))
 	r.Get("/openapi.json", s.handle(writeProblem, s.handleOpenAPI))
 	r.Get("/", s.handle(writeProblem, s.handlePage))

@@ -8,22 +8,21 @@ import (
 
 // Server answers HTTP requests with what its models see. Create it with [New].
 type Server struct {
-	cfg         Config
-	models      *registry // detectors
-	classifiers *registry
-	keys        keyring
-	origins     *origins
-	budget      budget
-	large       *largeGate
-	metrics     *metrics
-	openAPI     []byte
-	docs        []byte
-	handler     http.Handler
-	stopping    atomic.Bool
-	streams     streams
-	tracer      *tracer
-	fetcher     *fetcher
-	draw        func(photo image.Image, found []Detection) image.Image
+	cfg Config
+	registries
+	keys     keyring
+	origins  *origins
+	budget   budget
+	large    *largeGate
+	metrics  *metrics
+	openAPI  []byte
+	docs     []byte
+	handler  http.Handler
+	stopping atomic.Bool
+	streams  streams
+	tracer   *tracer
+	fetcher  *fetcher
+	draw     func(photo image.Image, found []Detection) image.Image
 }
 
 // New checks the configuration and makes a server of it. It listens nowhere yet.
@@ -34,7 +33,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, keys: newKeyring(cfg.APIKeys), draw: drawDetections, large: newLargeGate(largeBytes)}
 	s.budget.limit = cfg.MaxMemory
-	if s.models, s.classifiers, err = newRegistries(cfg.Models, cfg.Classifiers); err != nil {
+	if s.registries, err = newRegistries(&cfg); err != nil {
 		return nil, err
 	}
 	if s.origins, err = newOrigins(cfg.AllowedOrigins); err != nil {

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -173,8 +174,11 @@ func (in *intake) formError(err error) error {
 
 // readJSON reads the JSON form.
 func (sub *submission) readJSON(r io.Reader, maxPictures int) error {
-	if sub.params.names != nil {
+	switch {
+	case slices.Contains(sub.params.names, "top"):
 		return sub.readClassifyJSON(r, maxPictures)
+	case slices.Contains(sub.params.names, "show"):
+		return sub.readSegmentJSON(r, maxPictures)
 	}
 	var req DetectRequest
 	if err := decodeStrict(r, &req); err != nil {
@@ -207,6 +211,20 @@ func (sub *submission) readClassifyJSON(r io.Reader, maxPictures int) error {
 	}
 	sub.params = params{model: req.Model, top: req.Top, url: req.URL, names: sub.params.names}
 	return sub.takePictures(req.Image, req.Images, maxPictures)
+}
+
+func (sub *submission) readSegmentJSON(r io.Reader, maxPictures int) error {
+	var req SegmentRequest
+	if err := decodeStrict(r, &req); err != nil {
+		return err
+	}
+	if req.Show != "" {
+		if err := checkShow(req.Show); err != nil {
+			return err
+		}
+	}
+	sub.params = params{model: req.Model, show: req.Show, classMap: req.Map, url: req.URL, names: sub.params.names}
+	return sub.takePictures(req.Image, nil, maxPictures)
 }
 
 // takePictures takes those of a JSON request: one, or a list.
@@ -266,4 +284,8 @@ func (p *params) overlay(body params) {
 	if body.top != nil {
 		p.top = body.top
 	}
+	if body.show != "" {
+		p.show = body.show
+	}
+	p.classMap = p.classMap || body.classMap
 }

@@ -23,17 +23,21 @@ type seen struct {
 	width, height int // of the upright picture
 	found         []Detection
 	classes       []ClassScore // of a classifier
+	shares        []ClassShare // of a segmenter
 	stages        []Stage
-	drawn         []byte // the encoded picture with boxes, if one was wanted
+	drawn         []byte // the encoded picture with boxes or classes, if one was wanted
 }
 
 // task is one picture to look at.
 type task struct {
-	data    []byte
-	form    answerForm // formJPEG or formPNG want the drawn picture
-	filter  func(found []Detection, width, height int) []Detection
-	top     int           // how many classes a classifier tells
-	fetched time.Duration // how long it took to get the picture, if it was an address
+	data   []byte
+	form   answerForm // formJPEG or formPNG want the drawn picture
+	filter func(found []Detection, width, height int) []Detection
+	top    int    // how many classes a classifier tells
+	show   string // what the picture of a segmenter shows
+	// classMap asks for a segmenter's class map beside JSON.
+	classMap bool
+	fetched  time.Duration // how long it took to get the picture, if it was an address
 	// admitted tells that this request was let into the queue before.
 	admitted bool
 }
@@ -88,9 +92,12 @@ func (s *Server) work(ctx context.Context, m *served, t task, out *seen, clock *
 	out.width, out.height = size.X, size.Y
 	var found []Detection
 	var stages []Stage
-	if m.classifier != nil {
+	switch {
+	case m.classifier != nil:
 		out.classes, stages, err = m.classifier.Classify(ctx, photo, t.top)
-	} else {
+	case m.segmenter != nil:
+		err = s.segment(ctx, m, photo, t, out, clock)
+	default:
 		found, stages, err = m.detector.Detect(ctx, photo)
 	}
 	if err != nil {
@@ -100,10 +107,10 @@ func (s *Server) work(ctx context.Context, m *served, t task, out *seen, clock *
 		return fmt.Errorf("model %q: %w", m.Name, err)
 	}
 	out.stages = append(out.stages, stages...)
-	clock.skip()
-	if m.classifier != nil {
+	if m.detector == nil {
 		return nil
 	}
+	clock.skip()
 	out.found = t.filter(found, size.X, size.Y)
 	if t.form != formJSON {
 		if out.drawn, err = encode(s.draw(photo, out.found), t.form); err != nil {

@@ -20,6 +20,7 @@ import (
 	"riffle/modelfile"
 	"riffle/models"
 	"riffle/nn"
+	"riffle/segmenter"
 )
 
 // serveCmd's flags are also the keys of its configuration file and, upper case
@@ -129,7 +130,7 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 	if c.PrintConfig {
 		return printConfig(std.out, parsed)
 	}
-	offered, classifiers, err := c.models()
+	offered, err := c.models()
 	if err != nil {
 		return err
 	}
@@ -138,7 +139,7 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 		log.Warn().Msg(s)
 	}
 	server, err := api.New(api.Config{
-		Addr: c.Addr, Models: offered, Classifiers: classifiers, Preload: true, Log: log, Version: shortVersion(),
+		Addr: c.Addr, Models: offered.detectors, Classifiers: offered.classifiers, Segmenters: offered.segmenters, Preload: true, Log: log, Version: shortVersion(),
 		MaxBody: int64(c.MaxBody), MaxPixels: c.MaxPixels, MaxHeader: int(c.MaxHeader),
 		MaxMemory: int64(c.MaxMemory), MaxBatch: c.MaxBatch,
 		Threshold: c.Threshold, MaxDetections: c.MaxDetections,
@@ -167,39 +168,52 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 }
 
 // models makes the service's list of what --model names; broken names are found
-// here, broken files when they are first needed.
-// The default model answers /detect if all that are named are classifiers.
-func (c *serveCmd) models() (detectors, classifiers []api.Model, err error) {
+// here, broken files when they are first needed. The default model answers
+// /detect if none that are named do.
+func (c *serveCmd) models() (offered, error) {
+	var o offered
 	var names []string
 	seen := map[string]bool{}
 	for _, named := range c.Model {
 		alias, name := cutAlias(named)
 		file, err := models.Find(name)
 		if err != nil {
-			return nil, nil, err
+			return o, err
 		}
 		if alias == "" {
 			alias = file.Name
 		}
 		if seen[alias] {
-			return nil, nil, usagef("two models are called %q", alias)
+			return o, usagef("two models are called %q", alias)
 		}
 		seen[alias] = true
 		names = append(names, alias)
-		if file.Embedded || modelfile.PeekKind(name) != modelfile.Classifier {
-			detectors = append(detectors, c.detector(alias, name))
+		kind := ""
+		if !file.Embedded {
+			kind = modelfile.PeekKind(name)
+		}
+		switch kind {
+		case modelfile.Classifier:
+			o.classifiers = append(o.classifiers, c.classifier(alias, name))
+		case modelfile.Segmenter:
+			o.segmenters = append(o.segmenters, c.segmenter(alias, name))
+		default:
+			o.detectors = append(o.detectors, c.detector(alias, name))
 			continue
 		}
 		if c.precision() != nn.Float32 {
-			return nil, nil, usagef("--precision %s: %s is a classifier, which runs in float32", c.Precision, name)
+			return o, usagef("--precision %s: %s is a %s, which runs in float32", c.Precision, name, kind)
 		}
-		classifiers = append(classifiers, c.classifier(alias, name))
 	}
-	if len(detectors) == 0 && !seen[models.Default] {
-		detectors = append(detectors, c.detector(models.Default, models.Default))
+	if len(o.detectors) == 0 && !seen[models.Default] {
+		o.detectors = append(o.detectors, c.detector(models.Default, models.Default))
 	}
-	err = cmp.Or(c.Threads.known("threads", names), c.Workers.known("workers", names), c.Queue.known("queue", names), c.MaxWait.known("max-wait", names))
-	return detectors, classifiers, err
+	return o, cmp.Or(c.Threads.known("threads", names), c.Workers.known("workers", names), c.Queue.known("queue", names), c.MaxWait.known("max-wait", names))
+}
+
+// offered are the models of a service by what they do.
+type offered struct {
+	detectors, classifiers, segmenters []api.Model
 }
 
 // offer is a model under a name, with the settings for that name.
@@ -232,6 +246,19 @@ func (c *serveCmd) classifier(alias, name string) api.Model {
 			return nil, err
 		}
 		return api.FromClassifier(k), nil
+	}
+	return m
+}
+
+func (c *serveCmd) segmenter(alias, name string) api.Model {
+	m := c.offer(alias)
+	o := segmenter.Options{Threads: m.Threads, Workers: m.Workers}
+	m.OpenSegmenter = func() (api.Segmenter, error) {
+		s, err := openSegmenter(name, o)
+		if err != nil {
+			return nil, err
+		}
+		return api.FromSegmenter(s), nil
 	}
 	return m
 }
