@@ -2,7 +2,6 @@
 
 package vec
 
-
 const haveAVX2 = false
 
 // The assembly's functions, which are never called here.
@@ -20,3 +19,7 @@ func maxInto(_, _ *float32, _ int) { panic(missing) }
 func atLeast(_ *byte, _ *float32, _ int, _ float32) { panic(missing) }
 
 func meanBin(_, _ *float32, _ int) { panic(missing) }
+
+func idct8(_ *byte, _ int, _ *int16, _ *float32) { panic(missing) }
+
+func idct4(_ *byte, _ int, _ *int16, _ *float32) { panic(missing) }

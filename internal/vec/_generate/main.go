@@ -22,6 +22,7 @@ var files = []struct {
 	fill func(*build.Context)
 }{
 	{"features", featuresAll},
+	{"idct", idctAll},
 }
 
 func main() {
