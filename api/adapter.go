@@ -24,6 +24,8 @@ type adapter struct {
 
 func (a *adapter) Info() Info { return a.info }
 
+func (a *adapter) DecodeSize() image.Point { return a.detector.DecodeSize() }
+
 // Detect asks for everything the model reports: requests filter by themselves.
 func (a *adapter) Detect(ctx context.Context, photo image.Image) ([]Detection, []Stage, error) {
 	r, err := a.detector.DetectQuery(ctx, photo, detector.Query{})

@@ -80,7 +80,11 @@ func (s *Server) look(ctx context.Context, m *served, t task) (*seen, error) {
 
 // work is look without the waiting. The decoded picture does not outlive it.
 func (s *Server) work(ctx context.Context, m *served, t task, out *seen, clock *stopwatch) error {
-	photo, err := detector.Decode(t.data, detector.Limits{MaxPixels: s.cfg.MaxPixels, MaxBytes: s.cfg.MaxBody})
+	var wanted image.Point
+	if m, ok := m.detector.(reducer); ok {
+		wanted = m.DecodeSize()
+	}
+	photo, err := detector.DecodeFor(t.data, detector.Limits{MaxPixels: s.cfg.MaxPixels, MaxBytes: s.cfg.MaxBody}, wanted)
 	if err != nil {
 		return decodeFailure(err)
 	}
@@ -88,7 +92,7 @@ func (s *Server) work(ctx context.Context, m *served, t task, out *seen, clock *
 	if err := ctx.Err(); err != nil {
 		return s.refusal(ctx, m, err)
 	}
-	size := photo.Bounds().Size()
+	size := photo.Size()
 	out.width, out.height = size.X, size.Y
 	var found []Detection
 	var stages []Stage
@@ -113,6 +117,9 @@ func (s *Server) work(ctx context.Context, m *served, t task, out *seen, clock *
 	clock.skip()
 	out.found = t.filter(found, size.X, size.Y)
 	if t.form != formJSON {
+		if photo, err = photo.Full(); err != nil {
+			return decodeFailure(err)
+		}
 		if out.drawn, err = encode(s.draw(photo, out.found), t.form); err != nil {
 			return err
 		}
@@ -120,6 +127,10 @@ func (s *Server) work(ctx context.Context, m *served, t task, out *seen, clock *
 	}
 	return nil
 }
+
+// reducer is a [Detector] to which photos may come reduced, see
+// [detector.DecodeFor].
+type reducer interface{ DecodeSize() image.Point }
 
 // stopwatch adds the time since its last lap as a stage.
 type stopwatch struct {

@@ -4,6 +4,7 @@ package detector
 // boxes of a whole number of pixels, then neighbouring boxes are interpolated.
 type axis struct {
 	src, dst int // length in pixels
+	extent   float64
 	plain    bool
 	factor   int // pixels in a box: the whole part of src/dst, at least 1
 	boxes    int // the last box may be cut short by the end of the picture
@@ -19,19 +20,22 @@ type axis struct {
 // lies outside repeats the edge. A box has its centre at its middle, so that
 // averaging moves nothing.
 // Plain sampling makes every pixel a box of its own.
-func (a *axis) set(src, dst int, plain bool) {
-	if a.src == src && a.dst == dst && a.plain == plain {
+//
+// extent is the length of the picture in source pixels, the last of which may
+// reach a part beyond its end if the picture was reduced.
+func (a *axis) set(src int, extent float64, dst int, plain bool) {
+	if a.src == src && a.extent == extent && a.dst == dst && a.plain == plain {
 		return
 	}
-	a.src, a.dst, a.plain = src, dst, plain
-	a.factor = max(1, src/dst)
+	a.src, a.extent, a.dst, a.plain = src, extent, dst, plain
+	a.factor = max(1, int(extent/float64(dst)))
 	if plain {
 		a.factor = 1
 	}
 	a.boxes = (src + a.factor - 1) / a.factor
 	a.first, a.second = grow(a.first, dst), grow(a.second, dst)
 	a.wa, a.wb = grow(a.wa, dst), grow(a.wb, dst)
-	scale := float64(src) / float64(dst) / float64(a.factor)
+	scale := extent / float64(dst) / float64(a.factor)
 	for i := range dst {
 		c := float32((float64(i)+0.5)*scale - 0.5)
 		lo := int(c)

@@ -109,7 +109,12 @@ func TestPhotosDoNotAllocate(t *testing.T) {
 		if len(w.proposer.chosen) == 0 {
 			t.Fatal("no proposals to look at")
 		}
-		if n := testing.AllocsPerRun(1, look); n > 0 {
+		// Other goroutines' allocations are counted too: one quiet try is enough.
+		n := 1.0
+		for try := 0; n > 0 && try < 5; try++ {
+			n = testing.AllocsPerRun(1, look)
+		}
+		if n > 0 {
 			t.Errorf("%d threads: %v allocations a photo", threads, n)
 		}
 	}

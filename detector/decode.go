@@ -7,7 +7,7 @@ import (
 	"image"
 	"image/draw"
 	"image/gif"
-	"image/jpeg"
+	stdjpeg "image/jpeg"
 	"image/png"
 	"io"
 	"strings"
@@ -15,6 +15,8 @@ import (
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
+
+	"riffle/internal/jpeg"
 )
 
 // Limits bound what [Decode] accepts. A zero field takes its default.
@@ -56,7 +58,7 @@ type codec struct {
 }
 
 var (
-	codecJPEG = &codec{"jpeg", jpeg.DecodeConfig, jpeg.Decode, func(b []byte) []byte { return scanJPEG(b).exif }}
+	codecJPEG = &codec{"jpeg", stdjpeg.DecodeConfig, stdjpeg.Decode, func(b []byte) []byte { return scanJPEG(b).exif }}
 	codecPNG  = &codec{"png", png.DecodeConfig, png.Decode, pngExif}
 	codecGIF  = &codec{"gif", gif.DecodeConfig, gif.Decode, nil}
 	codecWebP = &codec{"webp", webp.DecodeConfig, webp.Decode, webpExif}
@@ -114,7 +116,11 @@ func animatedWebP(data []byte) bool {
 //
 // The error wraps [ErrNotImage], [ErrTooLarge], [ErrTruncated], [ErrCorrupt] or
 // [ErrUnsupported].
-func Decode(data []byte, limits Limits) (photo *Photo, err error) {
+func Decode(data []byte, limits Limits) (*Photo, error) {
+	return decode(data, limits, image.Point{})
+}
+
+func decode(data []byte, limits Limits, size image.Point) (photo *Photo, err error) {
 	limits = limits.withDefaults()
 	if int64(len(data)) > limits.MaxBytes {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limits.MaxBytes)
@@ -139,13 +145,25 @@ func Decode(data []byte, limits Limits) (photo *Photo, err error) {
 	if err := limits.check(cfg.Width, cfg.Height); err != nil {
 		return nil, err
 	}
-	img, err := c.read(data, cfg)
-	if err != nil {
-		return nil, decodeError(c, err)
-	}
-	photo = &Photo{Stored: img, Orientation: 1, Format: c.name}
+	photo = &Photo{Orientation: 1, Format: c.name}
 	if c.exif != nil {
 		photo.Orientation = exifOrientation(c.exif(data))
+	}
+	if c == codecJPEG {
+		if photo.Orientation.Swaps() {
+			size.X, size.Y = size.Y, size.X
+		}
+		photo.shift = shiftFor(cfg.Width, cfg.Height, size)
+		photo.file, photo.data, photo.limits = image.Pt(cfg.Width, cfg.Height), data, limits
+		photo.Stored, photo.shift, err = readJPEG(data, photo.shift)
+		if photo.shift == 0 {
+			photo.data = nil
+		}
+	} else {
+		photo.Stored, err = c.read(data, cfg)
+	}
+	if err != nil {
+		return nil, decodeError(c, err)
 	}
 	return photo, nil
 }
@@ -153,12 +171,17 @@ func Decode(data []byte, limits Limits) (photo *Photo, err error) {
 // DecodeReader is [Decode] of everything r holds; it reads no more than the
 // limit of bytes. An error of r itself is returned as it is.
 func DecodeReader(r io.Reader, limits Limits) (*Photo, error) {
+	return DecodeReaderFor(r, limits, image.Point{})
+}
+
+// DecodeReaderFor is [DecodeFor] of everything r holds, as [DecodeReader].
+func DecodeReaderFor(r io.Reader, limits Limits, size image.Point) (*Photo, error) {
 	limits = limits.withDefaults()
 	data, err := io.ReadAll(io.LimitReader(r, limits.MaxBytes+1))
 	if err != nil {
 		return nil, err
 	}
-	return Decode(data, limits)
+	return decode(data, limits, size)
 }
 
 // check holds a picture's size against the limits.
@@ -176,10 +199,7 @@ func (l Limits) check(w, h int) error {
 
 // read decodes the pixels, minding what the standard decoders leave to us.
 func (c *codec) read(data []byte, cfg image.Config) (image.Image, error) {
-	switch c {
-	case codecJPEG:
-		return readJPEG(data)
-	case codecPNG:
+	if c == codecPNG {
 		// Deflate packs at most 1032 bytes into one: a tiny file that announces
 		// a huge picture is refused before the picture is allocated.
 		if int64(cfg.Width)*int64(cfg.Height)/8 > 1032*int64(len(data)) {
@@ -212,25 +232,34 @@ func onScreen(frame image.Image, screen image.Rectangle) image.Image {
 // adobeCMYK is the APP14 segment that says "four components, ink inverted".
 var adobeCMYK = []byte{0xFF, markerAPP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0}
 
-// readJPEG decodes a JPEG. Four components without Adobe's segment are read as
-// CMYK with inverted ink, as every common viewer reads them; Go's decoder would
-// refuse them.
-func readJPEG(data []byte) (image.Image, error) {
+// readJPEG decodes a JPEG, reduced to 1 / 2^shift if it is of a kind that package
+// jpeg knows, and returns the shift that came of it; all else is left to the
+// standard library. Four components without Adobe's segment are read as CMYK with
+// inverted ink, as every common viewer reads them; Go's decoder would refuse them.
+func readJPEG(data []byte, shift int) (image.Image, int, error) {
 	info := scanJPEG(data)
 	if info.scans > maxScans {
-		return nil, fmt.Errorf("%w: JPEG of %d scans, at most %d allowed", ErrTooLarge, info.scans, maxScans)
+		return nil, 0, fmt.Errorf("%w: JPEG of %d scans, at most %d allowed", ErrTooLarge, info.scans, maxScans)
+	}
+	img, err := jpeg.Decode(data, shift)
+	if err == nil {
+		return img, shift, nil
+	}
+	if errors.Is(err, jpeg.ErrTooShort) {
+		return nil, 0, io.ErrUnexpectedEOF
 	}
 	var r io.Reader = bytes.NewReader(data)
 	if info.components == 4 && !info.adobe {
 		r = io.MultiReader(bytes.NewReader(data[:info.sof]), bytes.NewReader(adobeCMYK), bytes.NewReader(data[info.sof:]))
 	}
-	return jpeg.Decode(r)
+	img, err = stdjpeg.Decode(r)
+	return img, 0, err
 }
 
 // decodeError files a decoder's error under one of ours, without losing its text.
 func decodeError(c *codec, err error) error {
 	text := strings.TrimPrefix(err.Error(), c.name+": ")
-	var unsupportedJPEG jpeg.UnsupportedError
+	var unsupportedJPEG stdjpeg.UnsupportedError
 	var unsupportedPNG png.UnsupportedError
 	var unsupportedTIFF tiff.UnsupportedError
 	switch {

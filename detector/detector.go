@@ -167,6 +167,9 @@ func (d *Detector) DetectQuery(ctx context.Context, img image.Image, q Query) (R
 
 func (d *Detector) detect(ctx context.Context, img image.Image, q *query) (Result, error) {
 	size := img.Bounds().Size()
+	if photo, ok := img.(*Photo); ok {
+		size = photo.Size()
+	}
 	if size.X < 1 || size.Y < 1 {
 		return Result{}, errors.New("detect: picture without pixels")
 	}

@@ -35,7 +35,7 @@ func (p *Preprocessor) FillFrame(dst [][]float32, f Frame) error {
 		return fmt.Errorf("preprocess: %w", err)
 	}
 	p.frame = bgrRows{f.Pix, f.Stride, f.Width}
-	err := p.fill(dst, &p.frame, f.Width, f.Height, 1)
+	err := p.fill(dst, &p.frame, stored{f.Width, f.Height, float64(f.Width), float64(f.Height), 1})
 	p.frame.pix = nil // the memory is the caller's
 	return err
 }

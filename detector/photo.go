@@ -13,6 +13,12 @@ type Photo struct {
 	Stored      image.Image
 	Orientation Orientation
 	Format      string // "jpeg", "png", "gif", "webp", "bmp" or "tiff"
+
+	// Of a photo that DecodeFor reduced to 1 / 2^shift:
+	shift  int
+	file   image.Point // size in the file, as stored
+	data   []byte      // the file, and what it was held against
+	limits Limits
 }
 
 // ColorModel is the stored picture's.

@@ -45,30 +45,42 @@ func NewPreprocessor(width, height int, mean, std [3]float32) (*Preprocessor, er
 // INTER_LINEAR without its rounding to bytes. A [Photo] is sampled upright, and
 // what is transparent is laid over white.
 func (p *Preprocessor) Fill(dst [][]float32, img image.Image) error {
-	o := Orientation(1)
-	if photo, ok := img.(*Photo); ok {
-		img, o = photo.Stored, photo.Orientation
+	photo, ok := img.(*Photo)
+	if ok {
+		img = photo.Stored
 	}
 	size := img.Bounds().Size()
 	if size.X < 1 || size.Y < 1 {
 		return fmt.Errorf("preprocess: picture of %d x %d pixels", size.X, size.Y)
 	}
-	return p.fill(dst, rowsOf(img), size.X, size.Y, o)
+	from := stored{size.X, size.Y, float64(size.X), float64(size.Y), 1}
+	if ok {
+		from.orientation = photo.Orientation
+		from.extentX, from.extentY = photo.extent()
+	}
+	return p.fill(dst, rowsOf(img), from)
 }
 
-// fill samples a stored picture of width x height pixels.
-func (p *Preprocessor) fill(dst [][]float32, source rowAdder, width, height int, o Orientation) error {
+// stored is the shape of a stored picture.
+type stored struct {
+	width, height    int     // pixels
+	extentX, extentY float64 // the same, but for a reduced photo: see Photo.extent
+	orientation      Orientation
+}
+
+// fill samples a stored picture.
+func (p *Preprocessor) fill(dst [][]float32, source rowAdder, from stored) error {
 	if len(dst) != 3 || len(dst[0]) != p.width*p.height || len(dst[1]) != len(dst[0]) || len(dst[2]) != len(dst[0]) {
 		return fmt.Errorf("preprocess: want 3 planes of %d x %d values", p.width, p.height)
 	}
 	// Sampling commutes with turning: the stored picture is sampled to the turned
 	// size, and each value is written to its upright place.
-	w, h := p.width, p.height
+	w, h, o := p.width, p.height, from.orientation
 	if o.Swaps() {
 		w, h = h, w
 	}
-	p.x.set(width, w, p.Plain)
-	p.y.set(height, h, p.Plain)
+	p.x.set(from.width, from.extentX, w, p.Plain)
+	p.y.set(from.height, from.extentY, h, p.Plain)
 	p.sums = grow(p.sums, 3*p.x.boxes)
 	for i := range p.rows {
 		p.rows[i] = grow(p.rows[i], 3*w)

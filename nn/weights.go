@@ -70,31 +70,11 @@ type tensorEntry struct {
 // about its shapes or asks for too much memory gives an error that names the
 // tensor, before anything is allocated for it.
 func ReadWeights(data []byte) (*Weights, error) {
-	if len(data) < 8 {
-		return nil, errors.New("weights: file is cut short: no header length")
+	raw, metadata, body, err := readHeader(data)
+	if err != nil {
+		return nil, err
 	}
-	n := binary.LittleEndian.Uint64(data)
-	if n > maxHeaderBytes {
-		return nil, fmt.Errorf("weights: not a safetensors file: header of %d bytes", n)
-	}
-	if n > uint64(len(data)-8) {
-		return nil, fmt.Errorf("weights: file is cut short: header of %d bytes in %d", n, len(data)-8)
-	}
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(data[8:8+n], &raw); err != nil {
-		return nil, fmt.Errorf("weights: header is not JSON: %w", err)
-	}
-	body := data[8+n:]
-	w := &Weights{Tensors: make(map[string]Tensor, min(len(raw), maxTensors))}
-	if m, ok := raw["__metadata__"]; ok {
-		if err := json.Unmarshal(m, &w.Metadata); err != nil {
-			return nil, fmt.Errorf("weights: __metadata__: %w", err)
-		}
-		delete(raw, "__metadata__")
-	}
-	if len(raw) > maxTensors {
-		return nil, fmt.Errorf("weights: %d tensors, more than %d", len(raw), maxTensors)
-	}
+	w := &Weights{Metadata: metadata, Tensors: make(map[string]Tensor, len(raw))}
 	entries := make(map[string]tensorEntry, len(raw))
 	names := make([]string, 0, len(raw))
 	var total int64
@@ -126,6 +106,41 @@ func ReadWeights(data []byte) (*Weights, error) {
 		w.Tensors[name] = t
 	}
 	return w, nil
+}
+
+// ReadMetadata reads no more of a safetensors file than its header's
+// __metadata__, which may be nil.
+func ReadMetadata(data []byte) (map[string]string, error) {
+	_, metadata, _, err := readHeader(data)
+	return metadata, err
+}
+
+// readHeader returns the entries of a safetensors file's tensors, its metadata
+// and the tensors' bytes.
+func readHeader(data []byte) (raw map[string]json.RawMessage, metadata map[string]string, body []byte, err error) {
+	if len(data) < 8 {
+		return nil, nil, nil, errors.New("weights: file is cut short: no header length")
+	}
+	n := binary.LittleEndian.Uint64(data)
+	if n > maxHeaderBytes {
+		return nil, nil, nil, fmt.Errorf("weights: not a safetensors file: header of %d bytes", n)
+	}
+	if n > uint64(len(data)-8) {
+		return nil, nil, nil, fmt.Errorf("weights: file is cut short: header of %d bytes in %d", n, len(data)-8)
+	}
+	if err := json.Unmarshal(data[8:8+n], &raw); err != nil {
+		return nil, nil, nil, fmt.Errorf("weights: header is not JSON: %w", err)
+	}
+	if m, ok := raw["__metadata__"]; ok {
+		if err := json.Unmarshal(m, &metadata); err != nil {
+			return nil, nil, nil, fmt.Errorf("weights: __metadata__: %w", err)
+		}
+		delete(raw, "__metadata__")
+	}
+	if len(raw) > maxTensors {
+		return nil, nil, nil, fmt.Errorf("weights: %d tensors, more than %d", len(raw), maxTensors)
+	}
+	return raw, metadata, data[8+n:], nil
 }
 
 var dtypeBytes = map[string]int64{"F32": 4, "F16": 2, "BF16": 2, "F64": 8, "I64": 8, "I32": 4, "U8": 1, "I8": 1}

@@ -47,6 +47,10 @@ func (c *calibrateCmd) Run(std stdio) error {
 	if err != nil {
 		return fmt.Errorf("model %s: %w", c.Model, err)
 	}
+	size, err := detector.ModelDecodeSize(file.Data)
+	if err != nil {
+		return fmt.Errorf("model %s: %w", c.Model, err)
+	}
 	photos, err := folder(c.Images, c.Recursive)
 	if err != nil {
 		return fmt.Errorf("--images %s: %w", c.Images, err)
@@ -54,7 +58,7 @@ func (c *calibrateCmd) Run(std stdio) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	for _, path := range spread(photos, c.Photos) {
-		photo, err := readPhoto(path, nil)
+		photo, err := readPhotoFor(path, nil, size)
 		if err == nil {
 			err = calibrator.See(ctx, photo)
 		}

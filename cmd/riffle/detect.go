@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"os"
 	"time"
 
 	"riffle/detector"
+	"riffle/models"
 )
 
 type detectCmd struct {
@@ -89,7 +91,15 @@ func (c *detectCmd) Run(std stdio) error {
 	inputs := findInputs(c.Photos, c.Recursive)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	photos := decodeAhead(ctx, inputs, std.in) // the first while the model is opened
+	file, err := models.Open(c.Model)
+	if err != nil {
+		return err
+	}
+	size, err := detector.ModelDecodeSize(file.Data)
+	if err != nil {
+		return fmt.Errorf("model %s: %w", c.Model, err)
+	}
+	photos := decodeAhead(ctx, inputs, std.in, size) // the first while the model is opened
 	d, err := openDetector(c.Model, detector.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
 	if err != nil {
 		return err
@@ -131,9 +141,10 @@ type decoded struct {
 	took  time.Duration
 }
 
-// decodeAhead reads and decodes the photos in order, the next one while the
-// last is looked at, until ctx ends.
-func decodeAhead(ctx context.Context, inputs []input, stdin io.Reader) <-chan decoded {
+// decodeAhead reads and decodes the photos in order, for a network that looks at
+// pictures of the given size, the next one while the last is looked at, until ctx
+// ends.
+func decodeAhead(ctx context.Context, inputs []input, stdin io.Reader, size image.Point) <-chan decoded {
 	ch := make(chan decoded)
 	go func() {
 		defer close(ch)
@@ -141,7 +152,7 @@ func decodeAhead(ctx context.Context, inputs []input, stdin io.Reader) <-chan de
 			d := decoded{input: in}
 			if d.err == nil {
 				start := time.Now()
-				d.photo, d.err = readPhoto(in.path, stdin)
+				d.photo, d.err = readPhotoFor(in.path, stdin, size)
 				d.took = time.Since(start)
 			}
 			select {
@@ -154,16 +165,22 @@ func decodeAhead(ctx context.Context, inputs []input, stdin io.Reader) <-chan de
 	return ch
 }
 
+// readPhoto reads a photo with all its pixels.
 func readPhoto(path string, stdin io.Reader) (*detector.Photo, error) {
+	return readPhotoFor(path, stdin, image.Point{})
+}
+
+// readPhotoFor reads a photo for a network, see [detector.DecodeFor].
+func readPhotoFor(path string, stdin io.Reader, size image.Point) (*detector.Photo, error) {
 	if path == stdinName {
-		return detector.DecodeReader(stdin, detector.Limits{})
+		return detector.DecodeReaderFor(stdin, detector.Limits{}, size)
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fileError(err)
 	}
 	defer f.Close()
-	photo, err := detector.DecodeReader(f, detector.Limits{})
+	photo, err := detector.DecodeReaderFor(f, detector.Limits{}, size)
 	return photo, fileError(err)
 }
 
@@ -182,7 +199,11 @@ func (c *detectCmd) one(d *detector.Detector, in decoded, wanted labelFilter, ou
 	total := in.took + found.Timing.Total()
 	if out != nil {
 		start := time.Now()
-		if err := writeDrawn(in.photo, found.Detections, out.path(in.path, drawnEnding(in.photo))); err != nil {
+		full, err := in.photo.Full()
+		if err != nil {
+			return err
+		}
+		if err := writeDrawn(full, found.Detections, out.path(in.path, drawnEnding(in.photo))); err != nil {
 			return err
 		}
 		r.Timing["draw"] = ms(time.Since(start))

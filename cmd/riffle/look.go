@@ -41,7 +41,7 @@ func newLook(d *detector.Detector, set *eval.Dataset) (l *look, without []eval.C
 
 // photo finds the objects of one photo.
 func (l *look) photo(ctx context.Context, path string) ([]eval.Detection, error) {
-	photo, err := readPhoto(path, nil)
+	photo, err := readPhotoFor(path, nil, l.detector.DecodeSize())
 	if err != nil {
 		return nil, err
 	}
