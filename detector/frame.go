@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"riffle/internal/vec"
 )
 
 // Frame is a picture in memory as video libraries hold it: rows of blue, green
@@ -35,7 +37,7 @@ func (p *Preprocessor) FillFrame(dst [][]float32, f Frame) error {
 		return fmt.Errorf("preprocess: %w", err)
 	}
 	p.frame = bgrRows{f.Pix, f.Stride, f.Width}
-	err := p.fill(dst, &p.frame, stored{f.Width, f.Height, float64(f.Width), float64(f.Height), 1})
+	err := p.fill(dst, &p.frame, storedAs(f.Width, f.Height))
 	p.frame.pix = nil // the memory is the caller's
 	return err
 }
@@ -82,6 +84,10 @@ func (r *bgrRows) addRow(sums []uint32, y, factor int) {
 		s[2] += blue
 		row, sums = row[n:], sums[3:]
 	}
+}
+
+func (r *bgrRows) floatRow(path vec.Path, red, green, blue []float32, y int) {
+	path.BGR(red, green, blue, r.pix[y*r.stride:][:3*r.width])
 }
 
 // DetectFrame is [Detector.Detect] for a frame. Detections are appended to dst,

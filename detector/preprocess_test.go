@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"image/draw"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"riffle/nn"
@@ -56,14 +57,16 @@ func TestPreprocessNormalises(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img := image.NewRGBA(image.Rect(0, 0, 3, 3))
-	draw.Draw(img, img.Rect, image.NewUniform(color.RGBA{110, 120, 130, 255}), image.Point{}, draw.Src)
-	planes := makePlanes(3, 4)
-	if err := p.Fill(planes, img); err != nil {
-		t.Fatal(err)
-	}
-	for c, want := range []float32{50, 25, 20} {
-		near(t, fmt.Sprintf("channel %d", c), planes[c], []float32{want, want, want, want}, 1e-5)
+	for _, size := range []image.Point{{1, 1}, {3, 3}, {5, 9}, {40, 13}} {
+		img := image.NewRGBA(image.Rectangle{Max: size})
+		draw.Draw(img, img.Rect, image.NewUniform(color.RGBA{110, 120, 130, 255}), image.Point{}, draw.Src)
+		planes := makePlanes(3, 4)
+		if err := p.Fill(planes, img); err != nil {
+			t.Fatal(err)
+		}
+		for c, want := range []float32{50, 25, 20} {
+			near(t, fmt.Sprintf("channel %d of %v", c, size), planes[c], []float32{want, want, want, want}, 1e-4)
+		}
 	}
 }
 
@@ -138,6 +141,32 @@ func TestPreprocessTurns(t *testing.T) {
 		for _, size := range [][2]int{{4, 4}, {13, 9}, {30, 20}} {
 			got, want := sample(t, photo, size[0], size[1]), sample(t, Upright(photo), size[0], size[1])
 			near(t, fmt.Sprintf("orientation %d to %v", o, size), got, want, 1e-3)
+		}
+	}
+}
+
+// TestPreprocessThreads: the result does not depend on who samples which band.
+func TestPreprocessThreads(t *testing.T) {
+	p, err := NewPreprocessor(21, 37, [3]float32{}, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.shareAmong(3, func(n int, f func(thread, from, to int)) {
+		var wait sync.WaitGroup
+		for thread := range 3 {
+			wait.Go(func() { f(thread, thread*n/3, (thread+1)*n/3) })
+		}
+		wait.Wait()
+	})
+	for _, size := range []image.Point{{30, 40}, {99, 200}, {20, 11}} {
+		img := noise(size.X, size.Y)
+		got := makePlanes(3, 21*37)
+		if err := p.Fill(got, img); err != nil {
+			t.Fatal(err)
+		}
+		want := sample(t, img, 21, 37)
+		for c := range got {
+			near(t, fmt.Sprintf("plane %d of %v", c, size), got[c], want[c*21*37:(c+1)*21*37], 0)
 		}
 	}
 }

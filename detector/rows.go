@@ -3,6 +3,8 @@ package detector
 import (
 	"image"
 	"image/color"
+
+	"riffle/internal/vec"
 )
 
 // rowAdder adds the red, green and blue of row y of a picture to sums: pixel x
@@ -77,6 +79,19 @@ func (r rgbaRows) addRow(sums []uint32, y, factor int) {
 			s[2] += uint32(p[2*r.bytes]) + white
 		}
 	})
+}
+
+func (r rgbaRows) floatRow(_ vec.Path, red, green, blue []float32, y int) {
+	step := 4 * r.bytes
+	row := r.pix[y*r.stride : y*r.stride+r.width*step]
+	green, blue = green[:len(red)], blue[:len(red)]
+	for x := range red {
+		p := row[x*step:][:step]
+		white := 255 - uint32(p[3*r.bytes])
+		red[x] = float32(uint32(p[0]) + white)
+		green[x] = float32(uint32(p[r.bytes]) + white)
+		blue[x] = float32(uint32(p[2*r.bytes]) + white)
+	}
 }
 
 // nrgbaRows reads pixels that are not premultiplied; bytes as in rgbaRows.

@@ -118,6 +118,8 @@ func (m *model) worker(first, second *nn.Plan) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
+	pre.path = vec.Named(first.CPU())
+	pre.shareAmong(first.Threads(), first.Share)
 	w := &worker{pre: pre, first: first}
 	if second != nil {
 		second.JoinThreads(first)

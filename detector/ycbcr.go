@@ -1,6 +1,10 @@
 package detector
 
-import "image"
+import (
+	"image"
+
+	"riffle/internal/vec"
+)
 
 // ycbcrRows reads what a JPEG or WebP decodes to, with any chroma subsampling.
 // Pixel by pixel it adds red, green and blue; in boxes of several it adds luma
@@ -9,16 +13,7 @@ import "image"
 type ycbcrRows struct{ m *image.YCbCr }
 
 func (r ycbcrRows) addRow(sums []uint32, y, factor int) {
-	m := r.m
-	x0, y0, w := m.Rect.Min.X, m.Rect.Min.Y+y, m.Rect.Dx()
-	shift := chromaShift(m.SubsampleRatio)
-	phase := x0 & (1<<shift - 1)
-	chroma, samples := m.COffset(x0, y0), (w-1+phase)>>shift+1
-	row := ycbcrRow{
-		luma: m.Y[m.YOffset(x0, y0):][:w],
-		cb:   m.Cb[chroma:][:samples], cr: m.Cr[chroma:][:samples],
-		shift: shift, phase: phase,
-	}
+	row := r.row(y)
 	if factor == 1 {
 		row.addPixels(sums)
 		return
@@ -26,12 +21,38 @@ func (r ycbcrRows) addRow(sums []uint32, y, factor int) {
 	row.addBoxes(sums, factor)
 }
 
+// row finds the samples of row y.
+func (r ycbcrRows) row(y int) ycbcrRow {
+	m := r.m
+	x0, y0, w := m.Rect.Min.X, m.Rect.Min.Y+y, m.Rect.Dx()
+	shift := chromaShift(m.SubsampleRatio)
+	phase := x0 & (1<<shift - 1)
+	chroma, samples := m.COffset(x0, y0), (w-1+phase)>>shift+1
+	return ycbcrRow{
+		luma: m.Y[m.YOffset(x0, y0):][:w],
+		cb:   m.Cb[chroma:][:samples], cr: m.Cr[chroma:][:samples],
+		shift: shift, phase: phase,
+	}
+}
+
+func (r ycbcrRows) floatRow(path vec.Path, red, green, blue []float32, y int) {
+	row := r.row(y)
+	if row.shift <= 1 && row.phase == 0 {
+		path.RGB(red, green, blue, row.luma, row.cb, row.cr, row.shift)
+		return
+	}
+	for x := range row.luma { // a window into a picture, or four pixels a sample
+		c := (x + row.phase) >> row.shift
+		path.RGB(red[x:x+1], green[x:x+1], blue[x:x+1], row.luma[x:x+1], row.cb[c:c+1], row.cr[c:c+1], 0)
+	}
+}
+
 // finish converts boxes of luma and chroma.
 func (r ycbcrRows) finish(sums []uint32, x *axis, rows int) {
 	if x.factor == 1 {
 		return
 	}
-	for b := range x.boxes {
+	for b := range x.values {
 		convertSums((*[3]uint32)(sums[3*b:]), int64(x.pixels(b)*rows))
 	}
 }

@@ -18,7 +18,7 @@ output:
 
 wide:
 	CMPQ   R9, $0x40
-	JLT    narrow
+	JLT    three
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -56,6 +56,32 @@ wideTap:
 	ADDQ         $0x00000100, R8
 	SUBQ         $0x00000040, R9
 	JMP          wide
+
+three:
+	CMPQ   R9, $0x18
+	JLT    narrow
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   DX, R10
+	MOVQ   BX, R11
+
+threeTap:
+	MOVLQSX      (R10), R12
+	VBROADCASTSS 4(R10), Y15
+	VFMADD231PS  (R8)(R12*4), Y15, Y0
+	VFMADD231PS  32(R8)(R12*4), Y15, Y1
+	VFMADD231PS  64(R8)(R12*4), Y15, Y2
+	ADDQ         $0x08, R10
+	DECQ         R11
+	JNE          threeTap
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, 64(AX)
+	ADDQ         $0x00000060, AX
+	ADDQ         $0x00000060, R8
+	SUBQ         $0x00000018, R9
+	JMP          three
 
 narrow:
 	TESTQ  R9, R9

@@ -23,3 +23,9 @@ func meanBin(_, _ *float32, _ int) { panic(missing) }
 func idct8(_ *byte, _ int, _ *int16, _ *float32) { panic(missing) }
 
 func idct4(_ *byte, _ int, _ *int16, _ *float32) { panic(missing) }
+
+func rgb444(_, _, _ *float32, _, _, _ *byte, _ int) { panic(missing) }
+
+func rgb422(_, _, _ *float32, _, _, _ *byte, _ int) { panic(missing) }
+
+func bgr(_, _, _ *float32, _ *byte, _ int) { panic(missing) }

@@ -18,8 +18,8 @@ func featuresAll(c *build.Context) {
 	meanBin(c)
 }
 
-// weigh keeps 64 floats of an output in registers, and 8 at a time of what is
-// left over, and runs over the taps for each.
+// weigh keeps 64 floats of an output in registers, and 24 or 8 at a time of
+// what is left over, and runs over the taps for each.
 func weigh(c *build.Context) {
 	start(c, "weigh", "func(dst, src *float32, taps *byte, per, outs, n int)",
 		"weigh sets outs outputs of n floats to weighted sums of per runs each; n is a multiple of eight.")
@@ -54,9 +54,14 @@ func weigh(c *build.Context) {
 	c.MOVQ(n, left)
 	c.Label("wide")
 	c.CMPQ(left, operand.Imm(64))
-	c.JLT(operand.LabelRef("narrow"))
+	c.JLT(operand.LabelRef("three"))
 	block(8, "wideTap")
 	c.JMP(operand.LabelRef("wide"))
+	c.Label("three") // eight rows of three colours
+	c.CMPQ(left, operand.Imm(24))
+	c.JLT(operand.LabelRef("narrow"))
+	block(3, "threeTap")
+	c.JMP(operand.LabelRef("three"))
 	c.Label("narrow")
 	c.TESTQ(left, left)
 	c.JEQ(operand.LabelRef("next"))

@@ -23,6 +23,7 @@ var files = []struct {
 }{
 	{"features", featuresAll},
 	{"idct", idctAll},
+	{"colour", colourAll},
 }
 
 func main() {
