@@ -99,7 +99,7 @@ func (c *detectCmd) Run(std stdio) error {
 	if err != nil {
 		return fmt.Errorf("model %s: %w", c.Model, err)
 	}
-	photos := decodeAhead(ctx, inputs, std.in, size) // the first while the model is opened
+	photos := decodeAheadFor(ctx, inputs, std.in, size) // the first while the model is opened
 	d, err := openDetector(c.Model, detector.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
 	if err != nil {
 		return err
@@ -141,10 +141,15 @@ type decoded struct {
 	took  time.Duration
 }
 
-// decodeAhead reads and decodes the photos in order, for a network that looks at
-// pictures of the given size, the next one while the last is looked at, until ctx
-// ends.
-func decodeAhead(ctx context.Context, inputs []input, stdin io.Reader, size image.Point) <-chan decoded {
+// decodeAhead reads and decodes the photos in order, the next one while the
+// last is looked at, until ctx ends.
+func decodeAhead(ctx context.Context, inputs []input, stdin io.Reader) <-chan decoded {
+	return decodeAheadFor(ctx, inputs, stdin, image.Point{})
+}
+
+// decodeAheadFor is decodeAhead for a network that looks at pictures of the given
+// size, see [detector.DecodeFor].
+func decodeAheadFor(ctx context.Context, inputs []input, stdin io.Reader, size image.Point) <-chan decoded {
 	ch := make(chan decoded)
 	go func() {
 		defer close(ch)
