@@ -54,6 +54,60 @@ type Sink interface {
 	Snapshot(camera, label string, jpeg []byte)
 }
 
+// FrameSink is a Sink that wants all objects of every frame.
+type FrameSink interface {
+	Frame(f *Frame) error
+}
+
+// Frame is what a frame shows, one JSON object a line. These names are a contract.
+type Frame struct {
+	Camera   string        `json:"camera"`
+	Frame    int           `json:"frame"`
+	Position float64       `json:"position"`
+	Time     time.Time     `json:"time"`
+	Still    bool          `json:"still,omitempty"` // the detector did not look
+	Objects  []FrameObject `json:"objects"`
+}
+
+// FrameObject is an object in a frame.
+type FrameObject struct {
+	ID    int        `json:"id"`
+	Label string     `json:"label"`
+	Score float64    `json:"score"`
+	Box   [4]float64 `json:"box"`  // x_min, y_min, x_max, y_max in pixels
+	Seen  bool       `json:"seen"` // or else where it should be
+}
+
+// Tracks is a Sink that writes all objects of every frame as lines of JSON.
+type Tracks struct{ Lines }
+
+// NewTracks makes one.
+func NewTracks(w io.Writer) *Tracks { return &Tracks{Lines{enc: json.NewEncoder(w)}} }
+
+// Event does nothing.
+func (*Tracks) Event(*Event) error { return nil }
+
+// Frame writes a line.
+func (t *Tracks) Frame(f *Frame) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.enc.Encode(f)
+}
+
+// framed is a result as a Frame.
+func framed(r *result, camera string) *Frame {
+	f := &Frame{Camera: camera, Frame: r.frame.number, Position: seconds(r.frame.at), Time: r.frame.wall, Still: !r.looked, Objects: []FrameObject{}}
+	for i := range r.objects {
+		o := &r.objects[i]
+		out := FrameObject{ID: o.ID, Label: o.Label, Score: round(o.Score, 1e3), Seen: o.Seen}
+		for k, v := range o.Box {
+			out.Box[k] = round(v, 10)
+		}
+		f.Objects = append(f.Objects, out)
+	}
+	return f
+}
+
 // Lines is a Sink that writes events as lines of JSON.
 type Lines struct {
 	mu  sync.Mutex

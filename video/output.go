@@ -67,6 +67,15 @@ func (o *output) one(r *result) error {
 		}
 	}
 	start := time.Now()
+	if r.frame != nil {
+		for _, s := range o.sinks {
+			if f, ok := s.(FrameSink); ok {
+				if err := f.Frame(framed(r, c.name)); err != nil {
+					return err
+				}
+			}
+		}
+	}
 	if err := o.tell(r); err != nil {
 		return err
 	}

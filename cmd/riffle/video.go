@@ -13,6 +13,7 @@ type videoCmd struct {
 	Out       string `short:"o" placeholder:"FILE" help:"Write a video with boxes, numbers and zones: .mp4, .mkv, .avi, .mov or .webm."`
 	Codec     string `placeholder:"FOURCC" help:"Codec of that video, such as avc1 for H.264; plain MPEG-4 if none is given."`
 	Events    string `short:"e" placeholder:"FILE" help:"Append events to this file as lines of JSON; - for standard output."`
+	Tracks    string `placeholder:"FILE" help:"Write all objects of every frame to this file as lines of JSON; - for standard output."`
 	HTTP      string `name:"http" env:"RIFFLE_VIDEO_HTTP" placeholder:"HOST:PORT" help:"Live pictures, events and metrics for browsers at this address. Everyone who reaches it may watch."`
 	Snapshots string `placeholder:"DIR" help:"Write the best picture of every object that has gone into this folder."`
 

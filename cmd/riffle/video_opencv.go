@@ -52,13 +52,26 @@ func (c *videoCmd) Run(std stdio, parsed *kong.Context) (err error) {
 	if c.Benchmark {
 		cfg.Benchmark = std.err
 	}
-	if c.Events != "" {
-		w, closeEvents, err := c.events(std.out)
-		if err != nil {
-			return err
+	for _, to := range []struct {
+		flag, path string
+		mode       int
+		sink       func(io.Writer) video.Sink
+	}{
+		{"events", c.Events, os.O_APPEND, func(w io.Writer) video.Sink { return video.NewLines(w) }},
+		{"tracks", c.Tracks, os.O_TRUNC, func(w io.Writer) video.Sink { return video.NewTracks(w) }},
+	} {
+		switch to.path {
+		case "":
+		case "-":
+			cfg.Sinks = append(cfg.Sinks, to.sink(std.out))
+		default:
+			f, openErr := os.OpenFile(to.path, os.O_WRONLY|os.O_CREATE|to.mode, 0o666)
+			if openErr != nil {
+				return fmt.Errorf("--%s %s: %w", to.flag, to.path, fileError(openErr))
+			}
+			defer func() { err = errors.Join(err, f.Close()) }()
+			cfg.Sinks = append(cfg.Sinks, to.sink(f))
 		}
-		defer func() { err = errors.Join(err, closeEvents()) }()
-		cfg.Sinks = append(cfg.Sinks, video.NewLines(w))
 	}
 	if c.MQTT != "" {
 		broker, err := mqtt.New(mqtt.Config{
@@ -219,18 +232,6 @@ func (c *videoCmd) detector(cameras []video.Camera) (*detector.Detector, error) 
 		return nil, err
 	}
 	return d, nil
-}
-
-// events opens what --events names.
-func (c *videoCmd) events(stdout io.Writer) (io.Writer, func() error, error) {
-	if c.Events == "-" {
-		return stdout, func() error { return nil }, nil
-	}
-	f, err := os.OpenFile(c.Events, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
-	if err != nil {
-		return nil, nil, fmt.Errorf("--events %s: %w", c.Events, fileError(err))
-	}
-	return f, f.Close, nil
 }
 
 // knownLabels holds all labels against the model's.
