@@ -63,8 +63,9 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
+		at := uint32(time.Since(start).Seconds() * 90000) // of all packets of the frame
 		for _, p := range packets {
-			p.Timestamp = uint32(time.Since(start).Seconds() * 90000)
+			p.Timestamp = at
 			if err := h.stream.WritePacketRTP(media, p); err != nil {
 				log.Fatal(err)
 			}

@@ -1,0 +1,158 @@
+//go:build opencv
+
+package opencv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"gocv.io/x/gocv"
+
+	"riffle/video"
+)
+
+// mjpeg reads a camera that sends JPEGs as parts of an endless HTTP answer. FFmpeg
+// could, too, but takes seconds to begin and does not follow when the camera
+// changes its resolution (see freezeWatch).
+type mjpeg struct {
+	body   io.ReadCloser
+	parts  *multipart.Reader
+	cancel context.CancelFunc
+	data   []byte
+	source video.Source
+}
+
+const (
+	answerLimit = 15 * time.Second // for the header
+	silentLimit = 20 * time.Second // for the next byte: the loop gives up sooner
+	maxJPEG     = 32 << 20
+)
+
+// openMJPEG asks an HTTP address. If the answer is no MJPEG it returns nothing,
+// and the address is FFmpeg's; an answer that is an error is one.
+func openMJPEG(s video.Source) (video.Capture, error) {
+	if !strings.HasPrefix(strings.ToLower(s.Target), "http") {
+		return nil, nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m := &mjpeg{cancel: cancel, source: s}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Target, nil)
+	if err != nil {
+		cancel()
+		return nil, errors.New("the address is wrong")
+	}
+	dialer := &net.Dialer{Timeout: answerLimit}
+	client := &http.Client{Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: answerLimit, TLSHandshakeTimeout: answerLimit, DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return patientConn{c}, nil
+		},
+	}}
+	resp, err := client.Do(req)
+	if err != nil {
+		cancel()
+		for errors.Unwrap(err) != nil { // the address, with its password, is in the outer ones
+			err = errors.Unwrap(err)
+		}
+		return nil, err
+	}
+	m.body = resp.Body
+	kind, params, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		m.Close()
+		return nil, fmt.Errorf("it answers %s", resp.Status)
+	case err != nil || kind != "multipart/x-mixed-replace" || params["boundary"] == "":
+		m.Close()
+		return nil, nil
+	}
+	// Some cameras name the boundary with the dashes that are not part of it.
+	m.parts = multipart.NewReader(resp.Body, strings.TrimPrefix(params["boundary"], "--"))
+	return m, nil
+}
+
+// patientConn is a connection whose reads end at some time.
+type patientConn struct{ net.Conn }
+
+func (c patientConn) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(silentLimit)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+// Read takes the next part that is a picture.
+func (m *mjpeg) Read(into video.Picture) error {
+	p := into.(*picture)
+	for damaged := 0; ; damaged++ {
+		part, err := m.parts.NextRawPart()
+		if err != nil {
+			return plainEnd(err)
+		}
+		if m.data, err = readAll(m.data[:0], part); err != nil {
+			return plainEnd(err)
+		}
+		if len(m.data) > 0 {
+			mat, err := gocv.IMDecode(m.data, gocv.IMReadColor)
+			if err == nil && !mat.Empty() {
+				p.mat.Close()
+				p.mat = mat
+				return usable(p)
+			}
+			mat.Close()
+		}
+		if damaged >= 50 {
+			return errors.New("its parts are no pictures")
+		}
+	}
+}
+
+// readAll is io.ReadAll into memory that is there, up to maxJPEG.
+func readAll(dst []byte, r io.Reader) ([]byte, error) {
+	for {
+		if len(dst) == cap(dst) {
+			dst = append(dst, 0)[:len(dst)]
+		}
+		n, err := r.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return dst, nil
+		case err != nil:
+			return dst, err
+		case len(dst) > maxJPEG:
+			return dst, errors.New("a part is larger than any picture")
+		}
+	}
+}
+
+func plainEnd(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || strings.HasSuffix(err.Error(), "EOF") {
+		return io.EOF
+	}
+	return err
+}
+
+// FPS is not told by MJPEG.
+func (*mjpeg) FPS() float64 { return 0 }
+
+// Frames are without end.
+func (*mjpeg) Frames() int { return 0 }
+
+// Close hangs up.
+func (m *mjpeg) Close() {
+	m.cancel()
+	m.body.Close()
+}
