@@ -139,6 +139,13 @@ func TestRTSPCamera(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
+		for range 500 { // until it listens
+			if c, err := net.Dial("tcp", addr); err == nil {
+				c.Close()
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
 		return cmd
 	}
 	server := serve()
