@@ -348,7 +348,6 @@ func linear(c *build.Context, name string, parts int) {
 		c.VMOVUPS(operand.Mem{Base: x, Disp: width * p}, r[8+p])
 	}
 	for i := range 8 {
-		c.PREFETCHT0(operand.Mem{Base: w, Disp: 64*i + 2048})
 		for p := range parts {
 			c.VFMADD231PS(operand.Mem{Base: w, Disp: 64*i + width*p}, r[8+p], r[i])
 		}
