@@ -60,7 +60,7 @@ func openMJPEG(s video.Source) (video.Capture, error) {
 			return patientConn{c}, nil
 		},
 	}}
-	resp, err := client.Do(req)
+	resp, err := client.Do(req) //nolint:bodyclose // Close does, when the camera is given up
 	if err != nil {
 		cancel()
 		for errors.Unwrap(err) != nil { // the address, with its password, is in the outer ones

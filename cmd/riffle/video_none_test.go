@@ -1,0 +1,9 @@
+//go:build !opencv
+
+package main
+
+import "testing"
+
+func TestVideoWithoutOpenCVSaysHowToGetIt(t *testing.T) {
+	riffle(t, "video", "street.mp4").wantError(t, 1, "go build -tags opencv ./cmd/riffle")
+}
