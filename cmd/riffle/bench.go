@@ -281,26 +281,25 @@ func (r *benchResult) print(w io.Writer) error {
 	if len(r.Layers) == 0 {
 		return nil
 	}
-	t := table{head: []string{"layer", "kind", "result", "ms", "share", "MMACs", "GMAC/s", "of peak"}, right: "34567"}
 	total := 0.0
 	for _, l := range r.Layers {
 		total += l.MedianMs
 	}
+	t := table{head: append([]string{"layer", "kind", "result"}, speedHead...), right: "34567"}
 	for _, l := range r.Layers {
-		macs, speed, share := "", "", ""
-		if l.MACs > 0 {
-			g := gmacs(l.MACs, l.MedianMs)
-			macs, speed = fmt.Sprintf("%.2f", float64(l.MACs)/1e6), fmt.Sprintf("%.1f", g)
-			if r.Peak > 0 {
-				share = fmt.Sprintf("%.0f%%", 100*g/r.Peak)
-			}
-		}
 		shape := ""
 		if l.Shape[0] > 0 {
 			shape = fmt.Sprintf("%dx%dx%d", l.Shape[0], l.Shape[1], l.Shape[2])
 		}
-		t.row(l.Name, l.Kind, shape,
-			fmt.Sprintf("%.3f", l.MedianMs), fmt.Sprintf("%.1f%%", 100*l.MedianMs/total), macs, speed, share)
+		t.row(append([]string{l.Name, l.Kind, shape}, r.speed(l, total)...)...)
+	}
+	fmt.Fprintln(w)
+	if err := t.print(w); err != nil {
+		return err
+	}
+	t = table{head: append([]string{"class", "layers"}, speedHead...), right: "123456"}
+	for _, c := range classes(r.Layers) {
+		t.row(append([]string{c.Name, fmt.Sprint(c.layers)}, r.speed(c.benchLayer, total)...)...)
 	}
 	fmt.Fprintln(w)
 	if err := t.print(w); err != nil || r.Peak == 0 {
@@ -308,6 +307,44 @@ func (r *benchResult) print(w io.Writer) error {
 	}
 	_, err := fmt.Fprintf(w, "\none core does %.1f GMAC/s in float32 in registers\n", r.Peak)
 	return err
+}
+
+var speedHead = []string{"ms", "share", "MMACs", "GMAC/s", "of peak"}
+
+// speed is a layer's columns below speedHead.
+func (r *benchResult) speed(l benchLayer, total float64) []string {
+	macs, speed, share := "", "", ""
+	if l.MACs > 0 {
+		g := gmacs(l.MACs, l.MedianMs)
+		macs, speed = fmt.Sprintf("%.2f", float64(l.MACs)/1e6), fmt.Sprintf("%.1f", g)
+		if r.Peak > 0 {
+			share = fmt.Sprintf("%.0f%%", 100*g/r.Peak)
+		}
+	}
+	return []string{fmt.Sprintf("%.3f", l.MedianMs), fmt.Sprintf("%.1f%%", 100*l.MedianMs/total), macs, speed, share}
+}
+
+// class is the layers of one kind whose results have one size.
+type class struct {
+	benchLayer
+	layers int
+}
+
+// classes sums layers up, in the order in which their classes first appear.
+func classes(layers []benchLayer) []class {
+	var all []class
+	for _, l := range layers {
+		name := l.Kind
+		if l.Shape[0] > 0 {
+			name = fmt.Sprintf("%s %dx%d", l.Kind, l.Shape[1], l.Shape[2])
+		}
+		i := slices.IndexFunc(all, func(c class) bool { return c.Name == name })
+		if i < 0 {
+			i, all = len(all), append(all, class{benchLayer: benchLayer{Name: name, Kind: l.Kind}})
+		}
+		all[i].MACs, all[i].MedianMs, all[i].layers = all[i].MACs+l.MACs, all[i].MedianMs+l.MedianMs, all[i].layers+1
+	}
+	return all
 }
 
 func gmacs(macs int64, ms float64) float64 {

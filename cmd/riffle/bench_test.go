@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -58,7 +59,7 @@ func TestBenchLayers(t *testing.T) {
 	if r.code != 0 {
 		t.Fatal(r.err)
 	}
-	for _, want := range []string{"shufflenet_v2_x0.5 at 64x64, 1 thread", "conv1.0", "stage4.0.branch2.0", "fc", "GMAC/s", "of peak"} {
+	for _, want := range []string{"shufflenet_v2_x0.5 at 64x64, 1 thread", "conv1.0", "stage4.0.branch2.0", "fc", "GMAC/s", "of peak", "class", "pointwise 4x4"} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("%q is missing:\n%s", want, r.out)
 		}
@@ -74,6 +75,24 @@ func TestBenchLayers(t *testing.T) {
 	}
 	if sum != got.MACs {
 		t.Errorf("layers have %d multiply-adds, the network %d", sum, got.MACs)
+	}
+}
+
+func TestClasses(t *testing.T) {
+	layers := []benchLayer{
+		{Kind: "pointwise", Shape: [3]int{8, 7, 7}, MACs: 10, MedianMs: 1},
+		{Kind: "depthwise", Shape: [3]int{8, 7, 7}, MACs: 2, MedianMs: 0.5},
+		{Kind: "pointwise", Shape: [3]int{16, 7, 7}, MACs: 20, MedianMs: 2},
+		{Kind: "pointwise", Shape: [3]int{16, 14, 14}, MACs: 40, MedianMs: 4},
+		{Kind: "boxes", MedianMs: 3},
+	}
+	var got []string
+	for _, c := range classes(layers) {
+		got = append(got, fmt.Sprint(c.Name, " ", c.layers, " ", c.MACs, " ", c.MedianMs))
+	}
+	want := []string{"pointwise 7x7 2 30 3", "depthwise 7x7 1 2 0.5", "pointwise 14x14 1 40 4", "boxes 1 0 3"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -7,9 +7,22 @@ import (
 	"time"
 )
 
-// measure reports the speed of the fastest of many short runs, which is the
-// least disturbed by other programs, beside the mean that testing reports.
+// measure reports the speed of a kernel that does so many multiply-adds. One is
+// two floating-point operations; the GMAC/s are what `riffle bench` shows.
 func measure(b *testing.B, macs float64, f func()) {
+	best := fastest(b, f)
+	b.ReportMetric(2*macs/best/1e9, "GFLOP/s")
+	b.ReportMetric(macs/best/1e9, "GMAC/s")
+}
+
+// measureValues reports the speed of a kernel that streams through memory.
+func measureValues(b *testing.B, values float64, f func()) {
+	b.ReportMetric(values/fastest(b, f)/1e9, "Gvalues/s")
+}
+
+// fastest returns the seconds of the fastest of many short runs, which is the
+// least disturbed by other programs, and reports them instead of the mean.
+func fastest(b *testing.B, f func()) float64 {
 	f()
 	start := time.Now()
 	f()
@@ -22,9 +35,9 @@ func measure(b *testing.B, macs float64, f func()) {
 		}
 		best = min(best, time.Since(start).Seconds()/float64(repeat))
 	}
-	b.ReportMetric(macs/best/1e9, "GMAC/s")
 	b.ReportMetric(best*1e6, "us-min")
 	b.ReportMetric(0, "ns/op")
+	return best
 }
 
 func label(path Path, k, m, h, groups int) string {

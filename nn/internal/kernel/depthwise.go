@@ -12,7 +12,6 @@ type Depthwise struct {
 	oh, ow    int
 	weights   []float32 // [c][k*k]
 	bias      []float32
-	bands     []int     // rows of the output that a thread does at a time
 	strips    []strip   // how the assembly cuts a row; none: pure Go does it
 	taps      []float32 // weights as the assembly reads them
 	tapFloats int       // of one plane
@@ -32,7 +31,6 @@ func NewDepthwise(path Path, weights, bias []float32, c, k, stride, h, w int) *D
 		oh: (h-1)/stride + 1, ow: (w-1)/stride + 1,
 		weights: append([]float32(nil), weights...), bias: make([]float32, c)}
 	copy(d.bias, bias)
-	d.bands = []int{d.oh}
 	d.prepare()
 	return d
 }
@@ -40,43 +38,25 @@ func NewDepthwise(path Path, weights, bias []float32, c, k, stride, h, w int) *D
 // Out returns the size of the output planes.
 func (d *Depthwise) Out() (h, w int) { return d.oh, d.ow }
 
-// Split cuts the rows of all planes into n bands for as many threads: those that
-// share the pixels of the steps before and behind, too, then find their rows in
-// their own caches. A path that cannot do it keeps whole planes. It is to be
-// called before Units and Run, if at all.
-func (d *Depthwise) Split(n int) {
-	if n = min(n, d.oh/2); n > 1 && d.path != NEON {
-		d.bands = evenly(d.oh, (d.oh+n-1)/n)
-	}
-}
+// Units returns the number of independent pieces of work: one for each plane.
+func (d *Depthwise) Units() int { return d.c }
 
-// Units returns the number of independent pieces of work: one for each plane of
-// each band of rows, bands from top to bottom.
-func (d *Depthwise) Units() int { return len(d.bands) * d.c }
-
-// Run computes units u0 to u1-1 of out from in.
+// Run computes planes u0 to u1-1 of out from those of in.
 func (d *Depthwise) Run(out, in []Plane, act Act, u0, u1 int) {
 	e, rest := act.fused()
-	y := 0
-	for _, rows := range d.bands {
-		if c0, c1 := max(u0, 0), min(u1, d.c); c0 < c1 {
-			d.planes(out, in, e, c0, c1, y, y+rows)
-			if rest != None {
-				curveRows(d.path, out[c0:c1], y*d.ow, rows*d.ow, rest)
-			}
-		}
-		u0, u1, y = u0-d.c, u1-d.c, y+rows
+	d.planes(out, in, e, u0, u1)
+	if rest != None {
+		curveRows(d.path, out[u0:u1], 0, d.oh*d.ow, rest)
 	}
 }
 
-// planesGeneric is the pure Go form of rows y0 to y1-1 of planes c0 to c1-1. It
-// reads no guards.
-func (d *Depthwise) planesGeneric(out, in []Plane, e epilogue, c0, c1, y0, y1 int) {
+// planesGeneric is the pure Go form. It reads no guards.
+func (d *Depthwise) planesGeneric(out, in []Plane, e epilogue, u0, u1 int) {
 	k, pad := d.k, d.k/2
-	for c := c0; c < c1; c++ {
+	for c := u0; c < u1; c++ {
 		src, dst := floats(in[c], d.h*d.w), floats(out[c], d.oh*d.ow)
 		w := d.weights[c*k*k : (c+1)*k*k]
-		for y := y0; y < y1; y++ {
+		for y := range d.oh {
 			line := dst[y*d.ow : (y+1)*d.ow]
 			for x := range line {
 				line[x] = d.bias[c]

@@ -8,7 +8,7 @@ type depthwiseArgs struct {
 	in, out *Plane // first of planes
 	w, bias *float32
 	planes  int
-	rows    int // stride 1: input rows, stride 2: pairs of them
+	rows    int // stride 1: input rows, stride 2: output rows
 	row     int // bytes of an input row
 	outRow  int // bytes of an output row
 	inOff   int // byte offset of the strip in the input planes
@@ -17,17 +17,13 @@ type depthwiseArgs struct {
 	hswish  uint32
 	bits    [8]uint16     // masks of AVX-512
 	lanes   *[5][8]uint32 // masks of AVX2
-	wait    int           // stride 1, or 5x5: rows that come out before those that are wanted; 3x3 with stride 2: 1 if there is a row above
-	end     int           // stride 1: minus the rows that come out below the last input row; stride 2: 0 if none does
 }
 
-// dwHSwish, dwMasks, dwMaskTable, dwWait and dwEnd of the generator.
+// dwHSwish, dwMasks and dwMaskTable of the generator.
 const (
 	_ = -(unsafe.Offsetof(depthwiseArgs{}.hswish) - 84)
 	_ = -(unsafe.Offsetof(depthwiseArgs{}.bits) - 88)
 	_ = -(unsafe.Offsetof(depthwiseArgs{}.lanes) - 104)
-	_ = -(unsafe.Offsetof(depthwiseArgs{}.wait) - 112)
-	_ = -(unsafe.Offsetof(depthwiseArgs{}.end) - 120)
 )
 
 // strip is a column of vectors of the output plane that one kernel call does.
@@ -177,51 +173,27 @@ func (d *Depthwise) maskLanes(s strip, n int) strip {
 	return s
 }
 
-// band sets which input rows are read for output rows y0 to y1-1, and returns
-// the first. The assembly begins with the rows that reach into the band, and
-// drops what comes out above it.
-func (d *Depthwise) band(a *depthwiseArgs, y0, y1 int) int {
-	pad := d.k / 2
-	switch {
-	case d.stride == 1:
-		first := max(0, y0-pad)
-		a.rows = min(d.h, y1+pad) - first
-		a.wait = y0 - first + pad
-		a.end = a.rows - a.wait - (y1 - y0)
-		return first
-	case d.k == 3:
-		a.rows, a.wait = y1-y0, min(y0, 1)
-		return 2 * y0
-	}
-	// A turn of two input rows completes the output row before its own.
-	first, last := max(0, y0-1), y1
-	if y1 == d.oh {
-		last, a.end = y1-1, -1
-	}
-	a.rows, a.wait = last-first+1, y0-first+1
-	return 2 * first
-}
-
-func (d *Depthwise) planes(out, in []Plane, e epilogue, c0, c1, y0, y1 int) {
-	if len(d.strips) == 0 || c0 >= c1 {
-		d.planesGeneric(out, in, e, c0, c1, y0, y1)
+func (d *Depthwise) planes(out, in []Plane, e epilogue, u0, u1 int) {
+	if len(d.strips) == 0 || u0 >= u1 {
+		d.planesGeneric(out, in, e, u0, u1)
 		return
 	}
-	a := depthwiseArgs{row: d.w * floatSize, outRow: d.ow * floatSize, slope: e.slope, hswish: e.flag()}
-	inOff, outOff := d.band(&a, y0, y1)*a.row, y0*a.outRow
+	a := depthwiseArgs{rows: d.h, row: d.w * floatSize, outRow: d.ow * floatSize, slope: e.slope, hswish: e.flag()}
+	if d.stride == 2 {
+		a.rows = d.oh
+	}
 	// With several strips, all of a plane are done while it is in the first
 	// level cache.
-	step := c1 - c0
+	step := u1 - u0
 	if len(d.strips) > 1 {
 		step = 1
 	}
-	for ; c0 < c1; c0 += step {
-		a.in, a.out, a.planes = &in[c0], &out[c0], step
-		a.w, a.bias = &d.taps[c0*d.tapFloats], &d.bias[c0]
+	for ; u0 < u1; u0 += step {
+		a.in, a.out, a.planes = &in[u0], &out[u0], step
+		a.w, a.bias = &d.taps[u0*d.tapFloats], &d.bias[u0]
 		for i := range d.strips {
 			s := &d.strips[i]
-			a.inOff, a.outOff = inOff+s.x*d.stride*floatSize, outOff+s.x*floatSize
-			a.bits, a.lanes = s.bits, &s.lanes
+			a.inOff, a.outOff, a.bits, a.lanes = s.x*d.stride*floatSize, s.x*floatSize, s.bits, &s.lanes
 			if d.path == AVX512 {
 				depthwise512(d.k, d.stride, s.shape, (*byte)(unsafe.Pointer(&a)))
 			} else {

@@ -77,9 +77,9 @@ func (d *Depthwise) mask(s *strip) {
 	}
 }
 
-func (d *Depthwise) planes(out, in []Plane, e epilogue, u0, u1, y0, y1 int) {
+func (d *Depthwise) planes(out, in []Plane, e epilogue, u0, u1 int) {
 	if len(d.strips) == 0 || u0 >= u1 {
-		d.planesGeneric(out, in, e, u0, u1, y0, y1)
+		d.planesGeneric(out, in, e, u0, u1)
 		return
 	}
 	a := depthwiseArgs{rows: d.oh, row: d.w * floatSize, outRow: d.ow * floatSize, slope: e.slope, hswish: e.flag()}

@@ -68,7 +68,7 @@ plane:
 	VMOVUPS      128(BX), Y13
 	VMOVUPS      160(BX), Y14
 	VMOVUPS      192(BX), Y15
-	MOVQ         112(AX), R14
+	MOVQ         $0x00000001, R14
 	VBROADCASTSS (SI), Y0
 	VXORPS       Y3, Y3, Y3
 	VBROADCASTSS (SI), Y1
@@ -124,7 +124,7 @@ shift:
 	VBROADCASTSS (SI), Y2
 	DECQ         R13
 	JG           row
-	CMPQ         R13, 120(AX)
+	CMPQ         R13, $-1
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -161,7 +161,7 @@ plane:
 	VMOVUPS      128(BX), Y13
 	VMOVUPS      160(BX), Y14
 	VMOVUPS      192(BX), Y15
-	MOVQ         112(AX), R14
+	MOVQ         $0x00000001, R14
 	VBROADCASTSS (SI), Y0
 	VXORPS       Y3, Y3, Y3
 	VBROADCASTSS (SI), Y1
@@ -219,7 +219,7 @@ shift:
 	VBROADCASTSS (SI), Y2
 	DECQ         R13
 	JG           row
-	CMPQ         R13, 120(AX)
+	CMPQ         R13, $-1
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -256,7 +256,7 @@ plane:
 	VMOVUPS      128(BX), Y13
 	VMOVUPS      160(BX), Y14
 	VMOVUPS      192(BX), Y15
-	MOVQ         112(AX), R14
+	MOVQ         $0x00000001, R14
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS (SI), Y2
 	VBROADCASTSS (SI), Y4
@@ -336,7 +336,7 @@ shift:
 	VBROADCASTSS (SI), Y5
 	DECQ         R13
 	JG           row
-	CMPQ         R13, 120(AX)
+	CMPQ         R13, $-1
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -376,22 +376,6 @@ plane:
 	VMOVUPS      224(BX), Y12
 	VMOVUPS      256(BX), Y13
 	VBROADCASTSS (SI), Y0
-	CMPQ         112(AX), $0x00
-	JEQ          row
-	MOVQ         R11, R14
-	SUBQ         R8, R14
-	VMOVUPS      -4(R14), Y2
-	VMOVUPS      28(R14), Y3
-	VSHUFPS      $0x88, Y3, Y2, Y4
-	VANDPS       32(R10), Y4, Y4
-	VFMADD231PS  Y5, Y4, Y0
-	VSHUFPS      $0xdd, Y3, Y2, Y4
-	VFMADD231PS  Y6, Y4, Y0
-	VMOVUPS      4(R14), Y2
-	VMOVUPS      36(R14), Y3
-	VSHUFPS      $0x88, Y3, Y2, Y4
-	VANDPS       96(R10), Y4, Y4
-	VFMADD231PS  Y7, Y4, Y0
 
 row:
 	VMOVUPS      -4(R11), Y2
@@ -483,22 +467,6 @@ plane:
 	VMOVUPS      224(BX), Y12
 	VMOVUPS      256(BX), Y13
 	VBROADCASTSS (SI), Y0
-	CMPQ         112(AX), $0x00
-	JEQ          row
-	MOVQ         R11, R14
-	SUBQ         R8, R14
-	VMOVUPS      -4(R14), Y2
-	VMOVUPS      28(R14), Y3
-	VSHUFPS      $0x88, Y3, Y2, Y4
-	VANDPS       32(R10), Y4, Y4
-	VFMADD231PS  Y5, Y4, Y0
-	VSHUFPS      $0xdd, Y3, Y2, Y4
-	VFMADD231PS  Y6, Y4, Y0
-	VMOVUPS      4(R14), Y2
-	VMOVUPS      36(R14), Y3
-	VSHUFPS      $0x88, Y3, Y2, Y4
-	VANDPS       96(R10), Y4, Y4
-	VFMADD231PS  Y7, Y4, Y0
 
 row:
 	VMOVUPS      -4(R11), Y2
@@ -585,7 +553,7 @@ plane:
 	VMOVUPS      (BX), Y13
 	VMOVUPS      32(BX), Y14
 	VMOVUPS      64(BX), Y15
-	MOVQ         112(AX), R14
+	MOVQ         $0x00000002, R14
 	VBROADCASTSS (SI), Y0
 	VXORPS       Y5, Y5, Y5
 	VBROADCASTSS (SI), Y1
@@ -669,7 +637,7 @@ shift:
 	VBROADCASTSS (SI), Y4
 	DECQ         R13
 	JG           row
-	CMPQ         R13, 120(AX)
+	CMPQ         R13, $-2
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -702,7 +670,7 @@ plane:
 	VMOVUPS      (BX), Y13
 	VMOVUPS      32(BX), Y14
 	VMOVUPS      64(BX), Y15
-	MOVQ         112(AX), R14
+	MOVQ         $0x00000002, R14
 	VBROADCASTSS (SI), Y0
 	VXORPS       Y5, Y5, Y5
 	VBROADCASTSS (SI), Y1
@@ -788,7 +756,7 @@ shift:
 	VBROADCASTSS (SI), Y4
 	DECQ         R13
 	JG           row
-	CMPQ         R13, 120(AX)
+	CMPQ         R13, $-2
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -821,7 +789,7 @@ plane:
 	VMOVUPS      (BX), Y13
 	VMOVUPS      32(BX), Y14
 	VMOVUPS      64(BX), Y15
-	MOVQ         112(AX), R14
+	MOVQ         $0x00000002, R14
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS (SI), Y2
 	VBROADCASTSS (SI), Y4
@@ -967,7 +935,7 @@ shift:
 	VBROADCASTSS (SI), Y9
 	DECQ         R13
 	JG           row
-	CMPQ         R13, 120(AX)
+	CMPQ         R13, $-2
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -1010,7 +978,7 @@ plane:
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS (SI), Y1
 	VBROADCASTSS (SI), Y2
-	MOVQ         112(AX), R14
+	MOVQ         $0x00000001, R14
 
 row:
 	VMOVUPS      -8(R11), Y3
@@ -1097,8 +1065,6 @@ odd:
 	LEAQ         (R11)(R8*2), R11
 	DECQ         R13
 	JNE          row
-	CMPQ         120(AX), $0x00
-	JEQ          done
 	VPERMPD      $0xd8, Y0, Y0
 	CMPL         84(AX), $0x00
 	JNE          hswish2
@@ -1118,8 +1084,6 @@ hswish2:
 
 activated2:
 	ADDQ R9, R12
-
-done:
 	ADDQ $0x08, CX
 	ADDQ $0x08, DX
 	ADDQ $0x00000320, BX
@@ -1161,7 +1125,7 @@ plane:
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS (SI), Y1
 	VBROADCASTSS (SI), Y2
-	MOVQ         112(AX), R14
+	MOVQ         $0x00000001, R14
 
 row:
 	VMOVUPS      -8(R11), Y3
@@ -1250,8 +1214,6 @@ odd:
 	LEAQ         (R11)(R8*2), R11
 	DECQ         R13
 	JNE          row
-	CMPQ         120(AX), $0x00
-	JEQ          done
 	VPERMPD      $0xd8, Y0, Y0
 	CMPL         84(AX), $0x00
 	JNE          hswish2
@@ -1273,8 +1235,6 @@ hswish2:
 
 activated2:
 	ADDQ R9, R12
-
-done:
 	ADDQ $0x08, CX
 	ADDQ $0x08, DX
 	ADDQ $0x00000320, BX

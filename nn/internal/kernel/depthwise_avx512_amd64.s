@@ -111,7 +111,7 @@ plane:
 	VBROADCASTSS 24(BX), Z14
 	VBROADCASTSS 28(BX), Z15
 	VBROADCASTSS 32(BX), Z16
-	MOVQ         112(AX), R13
+	MOVQ         $0x00000001, R13
 	VBROADCASTSS (SI), Y0
 	VPXORD       Z3, Z3, Z3
 	VBROADCASTSS (SI), Y1
@@ -164,7 +164,7 @@ shift:
 	VBROADCASTSS (SI), Y2
 	DECQ         R12
 	JG           row
-	CMPQ         R12, 120(AX)
+	CMPQ         R12, $-1
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -208,7 +208,7 @@ plane:
 	VBROADCASTSS 24(BX), Z14
 	VBROADCASTSS 28(BX), Z15
 	VBROADCASTSS 32(BX), Z16
-	MOVQ         112(AX), R13
+	MOVQ         $0x00000001, R13
 	VBROADCASTSS (SI), Z0
 	VPXORD       Z3, Z3, Z3
 	VBROADCASTSS (SI), Z1
@@ -261,7 +261,7 @@ shift:
 	VBROADCASTSS (SI), Z2
 	DECQ         R12
 	JG           row
-	CMPQ         R12, 120(AX)
+	CMPQ         R12, $-1
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -305,7 +305,7 @@ plane:
 	VBROADCASTSS 24(BX), Z15
 	VBROADCASTSS 28(BX), Z16
 	VBROADCASTSS 32(BX), Z17
-	MOVQ         112(AX), R13
+	MOVQ         $0x00000001, R13
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS (SI), Z2
 	VBROADCASTSS (SI), Z4
@@ -379,7 +379,7 @@ shift:
 	VBROADCASTSS (SI), Y5
 	DECQ         R12
 	JG           row
-	CMPQ         R12, 120(AX)
+	CMPQ         R12, $-1
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -423,7 +423,7 @@ plane:
 	VBROADCASTSS 24(BX), Z15
 	VBROADCASTSS 28(BX), Z16
 	VBROADCASTSS 32(BX), Z17
-	MOVQ         112(AX), R13
+	MOVQ         $0x00000001, R13
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS (SI), Z2
 	VBROADCASTSS (SI), Z4
@@ -497,7 +497,7 @@ shift:
 	VBROADCASTSS (SI), Z5
 	DECQ         R12
 	JG           row
-	CMPQ         R12, 120(AX)
+	CMPQ         R12, $-1
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -541,7 +541,7 @@ plane:
 	VBROADCASTSS 24(BX), Z18
 	VBROADCASTSS 28(BX), Z19
 	VBROADCASTSS 32(BX), Z20
-	MOVQ         112(AX), R13
+	MOVQ         $0x00000001, R13
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS (SI), Z3
 	VBROADCASTSS (SI), Z6
@@ -642,7 +642,7 @@ shift:
 	VBROADCASTSS (SI), Y8
 	DECQ         R12
 	JG           row
-	CMPQ         R12, 120(AX)
+	CMPQ         R12, $-1
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -686,7 +686,7 @@ plane:
 	VBROADCASTSS 24(BX), Z18
 	VBROADCASTSS 28(BX), Z19
 	VBROADCASTSS 32(BX), Z20
-	MOVQ         112(AX), R13
+	MOVQ         $0x00000001, R13
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS (SI), Z3
 	VBROADCASTSS (SI), Z6
@@ -787,7 +787,7 @@ shift:
 	VBROADCASTSS (SI), Z8
 	DECQ         R12
 	JG           row
-	CMPQ         R12, 120(AX)
+	CMPQ         R12, $-1
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -842,7 +842,7 @@ plane:
 	VBROADCASTSS 68(BX), Z29
 	VBROADCASTSS 72(BX), Z30
 	VBROADCASTSS 76(BX), Z31
-	MOVQ         112(AX), R13
+	MOVQ         $0x00000002, R13
 	VBROADCASTSS (SI), Y0
 	VPXORD       Z5, Z5, Z5
 	VBROADCASTSS (SI), Y1
@@ -921,7 +921,7 @@ shift:
 	VBROADCASTSS (SI), Y4
 	DECQ         R12
 	JG           row
-	CMPQ         R12, 120(AX)
+	CMPQ         R12, $-2
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -981,7 +981,7 @@ plane:
 	VBROADCASTSS 88(BX), Z29
 	VBROADCASTSS 92(BX), Z30
 	VBROADCASTSS 96(BX), Z31
-	MOVQ         112(AX), R13
+	MOVQ         $0x00000002, R13
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS (SI), Z1
 	VBROADCASTSS (SI), Z2
@@ -1050,7 +1050,7 @@ shift:
 	VBROADCASTSS (SI), Z4
 	DECQ         R12
 	JG           row
-	CMPQ         R12, 120(AX)
+	CMPQ         R12, $-2
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -1104,7 +1104,7 @@ plane:
 	VBROADCASTSS 64(BX), Z29
 	VBROADCASTSS 68(BX), Z30
 	VBROADCASTSS 72(BX), Z31
-	MOVQ         112(AX), R13
+	MOVQ         $0x00000002, R13
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS (SI), Z2
 	VBROADCASTSS (SI), Z4
@@ -1222,7 +1222,7 @@ shift:
 	VBROADCASTSS (SI), Y9
 	DECQ         R12
 	JG           row
-	CMPQ         R12, 120(AX)
+	CMPQ         R12, $-2
 	JG           complete
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, DX
@@ -1252,37 +1252,23 @@ TEXT ·depthwise512k3s2w0h1(SB), NOSPLIT, $0-8
 	KMOVW 98(AX), K6
 
 plane:
-	MOVQ           (CX), R10
-	ADDQ           64(AX), R10
-	MOVQ           (DX), R11
-	ADDQ           72(AX), R11
-	MOVQ           40(AX), R12
-	VMOVUPS        evenLanes<>+0(SB), Y5
-	VMOVUPS        oddLanes<>+0(SB), Y6
-	VBROADCASTSS   (BX), Z8
-	VBROADCASTSS   4(BX), Z9
-	VBROADCASTSS   8(BX), Z10
-	VBROADCASTSS   12(BX), Z11
-	VBROADCASTSS   16(BX), Z12
-	VBROADCASTSS   20(BX), Z13
-	VBROADCASTSS   24(BX), Z14
-	VBROADCASTSS   28(BX), Z15
-	VBROADCASTSS   32(BX), Z16
-	VBROADCASTSS   (SI), Y0
-	CMPQ           112(AX), $0x00
-	JEQ            row
-	MOVQ           R10, R13
-	SUBQ           R8, R13
-	VMOVUPS        (R13), Y3
-	VMOVUPS        32(R13), Y7
-	VMOVAPS        Y3, Y4
-	VPERMT2PS      Y7, Y5, Y3
-	VPERMT2PS.Z    Y7, Y6, K4, Y4
-	VFMADD231PS    Y9, Y3, Y0
-	VFMADD231PS    Y10, Y4, Y0
-	VBROADCASTSS.Z -4(R13), K2, Y7
-	VALIGND        $0x07, Y7, Y4, Y7
-	VFMADD231PS    Y8, Y7, Y0
+	MOVQ         (CX), R10
+	ADDQ         64(AX), R10
+	MOVQ         (DX), R11
+	ADDQ         72(AX), R11
+	MOVQ         40(AX), R12
+	VMOVUPS      evenLanes<>+0(SB), Y5
+	VMOVUPS      oddLanes<>+0(SB), Y6
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z9
+	VBROADCASTSS 8(BX), Z10
+	VBROADCASTSS 12(BX), Z11
+	VBROADCASTSS 16(BX), Z12
+	VBROADCASTSS 20(BX), Z13
+	VBROADCASTSS 24(BX), Z14
+	VBROADCASTSS 28(BX), Z15
+	VBROADCASTSS 32(BX), Z16
+	VBROADCASTSS (SI), Y0
 
 row:
 	VMOVUPS        (R10), Y3
@@ -1358,37 +1344,23 @@ TEXT ·depthwise512k3s2w1h0(SB), NOSPLIT, $0-8
 	KMOVW 98(AX), K6
 
 plane:
-	MOVQ           (CX), R10
-	ADDQ           64(AX), R10
-	MOVQ           (DX), R11
-	ADDQ           72(AX), R11
-	MOVQ           40(AX), R12
-	VMOVUPS        evenLanes<>+0(SB), Z5
-	VMOVUPS        oddLanes<>+0(SB), Z6
-	VBROADCASTSS   (BX), Z8
-	VBROADCASTSS   4(BX), Z9
-	VBROADCASTSS   8(BX), Z10
-	VBROADCASTSS   12(BX), Z11
-	VBROADCASTSS   16(BX), Z12
-	VBROADCASTSS   20(BX), Z13
-	VBROADCASTSS   24(BX), Z14
-	VBROADCASTSS   28(BX), Z15
-	VBROADCASTSS   32(BX), Z16
-	VBROADCASTSS   (SI), Z0
-	CMPQ           112(AX), $0x00
-	JEQ            row
-	MOVQ           R10, R13
-	SUBQ           R8, R13
-	VMOVUPS        (R13), Z3
-	VMOVUPS        64(R13), Z7
-	VMOVAPS        Z3, Z4
-	VPERMT2PS      Z7, Z5, Z3
-	VPERMT2PS.Z    Z7, Z6, K4, Z4
-	VFMADD231PS    Z9, Z3, Z0
-	VFMADD231PS    Z10, Z4, Z0
-	VBROADCASTSS.Z -4(R13), K2, Z7
-	VALIGND        $0x0f, Z7, Z4, Z7
-	VFMADD231PS    Z8, Z7, Z0
+	MOVQ         (CX), R10
+	ADDQ         64(AX), R10
+	MOVQ         (DX), R11
+	ADDQ         72(AX), R11
+	MOVQ         40(AX), R12
+	VMOVUPS      evenLanes<>+0(SB), Z5
+	VMOVUPS      oddLanes<>+0(SB), Z6
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z9
+	VBROADCASTSS 8(BX), Z10
+	VBROADCASTSS 12(BX), Z11
+	VBROADCASTSS 16(BX), Z12
+	VBROADCASTSS 20(BX), Z13
+	VBROADCASTSS 24(BX), Z14
+	VBROADCASTSS 28(BX), Z15
+	VBROADCASTSS 32(BX), Z16
+	VBROADCASTSS (SI), Z0
 
 row:
 	VMOVUPS        (R10), Z3
@@ -1498,7 +1470,7 @@ plane:
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS (SI), Y1
 	VBROADCASTSS (SI), Y2
-	MOVQ         112(AX), R13
+	MOVQ         $0x00000001, R13
 
 row:
 	VMOVUPS          (R10), Y3
@@ -1575,8 +1547,6 @@ odd:
 	LEAQ           (R10)(R8*2), R10
 	DECQ           R12
 	JNE            row
-	CMPQ           120(AX), $0x00
-	JEQ            done
 	CMPL           84(AX), $0x00
 	JNE            hswish2
 	VMULPS.BCST    80(AX), Y0, Y7
@@ -1593,7 +1563,6 @@ hswish2:
 	VMOVUPS     Y0, K3, (R11)
 
 activated2:
-done:
 	ADDQ $0x08, CX
 	ADDQ $0x08, DX
 	ADDQ $0x00000064, BX
@@ -1656,7 +1625,7 @@ plane:
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS (SI), Z1
 	VBROADCASTSS (SI), Z2
-	MOVQ         112(AX), R13
+	MOVQ         $0x00000001, R13
 
 row:
 	VMOVUPS          (R10), Z3
@@ -1733,8 +1702,6 @@ odd:
 	LEAQ           (R10)(R8*2), R10
 	DECQ           R12
 	JNE            row
-	CMPQ           120(AX), $0x00
-	JEQ            done
 	CMPL           84(AX), $0x00
 	JNE            hswish2
 	VMULPS.BCST    80(AX), Z0, Z7
@@ -1751,7 +1718,6 @@ hswish2:
 	VMOVUPS     Z0, K3, (R11)
 
 activated2:
-done:
 	ADDQ $0x08, CX
 	ADDQ $0x08, DX
 	ADDQ $0x00000064, BX

@@ -11,7 +11,6 @@ type depthwiseCase struct {
 	act                Act
 	noBias             bool
 	dilation           int // 0 means 1
-	bands              int // 0 means 1
 }
 
 func (d depthwiseCase) check(t testing.TB, path Path, seed uint64) {
@@ -24,21 +23,19 @@ func (d depthwiseCase) check(t testing.TB, path Path, seed uint64) {
 	}
 	in := newArena(t, d.c, d.h, d.w, seed%2 == 0, s.fill)
 	dw := NewDepthwise(path, w, bias, d.c, d.k, d.stride, d.h, d.w)
-	dw.Split(d.bands)
 	oh, ow := dw.Out()
 	run := func(out *arena, u0, u1 int) { dw.Run(out.planes, in.planes, d.act, u0, u1) }
-	dilation, units := max(1, d.dilation), dw.Units()
+	dilation := max(1, d.dilation)
 	if dilation > 1 {
 		k := NewDilated(path, w, bias, d.c, d.k, dilation, d.h, d.w)
 		scratch := k.NewScratch()
-		units = k.Units()
 		run = func(out *arena, u0, u1 int) { k.Run(out.planes, in.planes, d.act, scratch, u0, u1) }
 	}
 	if oh != (d.h-1)/d.stride+1 || ow != (d.w-1)/d.stride+1 {
 		t.Fatalf("%s: output is %dx%d", what, oh, ow)
 	}
 	fresh := func() *arena { return newArena(t, d.c, oh, ow, seed%3 == 0, unset) }
-	out := forEachSplit(t, what, units, s, fresh, run)
+	out := forEachSplit(t, what, dw.Units(), s, fresh, run)
 	in.check(t, what, true)
 	out.compare(t, what, func(c, i int) (float64, float64) {
 		sum, scale := 0.0, 1.0
@@ -76,12 +73,6 @@ func TestDepthwise(t *testing.T) {
 			}
 		}
 	}
-	// Rows in bands, down to two each, with an even and an odd last one.
-	for bands := 2; bands <= 7; bands++ {
-		for i := range 24 {
-			cases = append(cases, depthwiseCase{c: 2, k: 3 + i/2%2*2, stride: 1 + i%2, h: 2*bands + 3*i/4, w: 1 + 7*i%50, act: testActs[i%len(testActs)], bands: bands})
-		}
-	}
 	for w := 1; w <= 45; w++ {
 		cases = append(cases, depthwiseCase{c: 1 + w%3, k: 3 + w/2%2*2, stride: 1, h: 1 + w%11, w: w, act: testActs[w%len(testActs)], dilation: 2 + w%3})
 	}
@@ -98,7 +89,7 @@ func FuzzDepthwise(f *testing.F) {
 	f.Add(uint8(1), uint8(1), uint8(0), uint8(0), uint8(40), uint8(0), uint64(3))
 	f.Fuzz(func(t *testing.T, c, k, stride, h, w, act uint8, seed uint64) {
 		d := depthwiseCase{c: int(c%5) + 1, k: 3 + 2*int(k%2), stride: int(stride%2) + 1, h: int(h%60) + 1, w: int(w%120) + 1,
-			act: testActs[int(act)%len(testActs)], noBias: seed%5 == 0, dilation: 1 + int(seed%7/5)*(1-int(stride%2)), bands: int(seed % 11)}
+			act: testActs[int(act)%len(testActs)], noBias: seed%5 == 0, dilation: 1 + int(seed%7/5)*(1-int(stride%2))}
 		for _, p := range Available() {
 			d.check(t, p, seed)
 		}
@@ -124,5 +115,16 @@ func BenchmarkDepthwise(b *testing.B) {
 				})
 			})
 		}
+	}
+}
+
+func BenchmarkDilated(b *testing.B) {
+	for _, path := range Available()[1:] {
+		b.Run(path.String()+"/k3d2c128@22", func(b *testing.B) {
+			s := random(1)
+			d := NewDilated(path, s.slice(128*9), s.slice(128), 128, 3, 2, 22, 22)
+			in, out, scratch := newFastArena(128, 22, 22, s.fill), newFastArena(128, 22, 22, unset), d.NewScratch()
+			measure(b, 128*9*22*22, func() { d.Run(out.planes, in.planes, Act{}, scratch, 0, d.Units()) })
+		})
 	}
 }

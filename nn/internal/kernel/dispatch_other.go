@@ -14,8 +14,8 @@ type strip struct{}
 
 func (d *Depthwise) prepare() {}
 
-func (d *Depthwise) planes(out, in []Plane, e epilogue, c0, c1, y0, y1 int) {
-	d.planesGeneric(out, in, e, c0, c1, y0, y1)
+func (d *Depthwise) planes(out, in []Plane, e epilogue, u0, u1 int) {
+	d.planesGeneric(out, in, e, u0, u1)
 }
 
 func (c *Conv) splitRow([]float32, Plane) bool { return false }

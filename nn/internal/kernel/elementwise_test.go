@@ -159,7 +159,7 @@ func BenchmarkAdd(b *testing.B) {
 		b.Run(path.String()+"/128@22", func(b *testing.B) {
 			s := random(1)
 			x, y, out := newFastArena(128, 22, 22, s.fill), newFastArena(128, 22, 22, s.fill), newFastArena(128, 22, 22, unset)
-			measure(b, 128*22*22, func() { Add(path, out.planes, x.planes, y.planes, 22*22, Act{}) })
+			measureValues(b, 128*22*22, func() { Add(path, out.planes, x.planes, y.planes, 22*22, Act{}) })
 		})
 	}
 }
@@ -169,8 +169,27 @@ func BenchmarkCurve(b *testing.B) {
 		for _, path := range Available() {
 			b.Run(fmt.Sprintf("%s/%s", path, kind), func(b *testing.B) {
 				x := newFastArena(100, 14, 14, random(1).fill)
-				measure(b, 100*14*14, func() { Act{Kind: kind}.Apply(path, x.planes, 14*14) })
+				measureValues(b, 100*14*14, func() { Act{Kind: kind}.Apply(path, x.planes, 14*14) })
 			})
 		}
+	}
+}
+
+func BenchmarkScale(b *testing.B) {
+	for _, path := range Available() {
+		b.Run(path.String()+"/128@22", func(b *testing.B) {
+			s := random(1)
+			x, f, out := newFastArena(128, 22, 22, s.fill), newFastArena(128, 1, 1, s.fill), newFastArena(128, 22, 22, unset)
+			measureValues(b, 128*22*22, func() { Scale(path, out.planes, x.planes, f.planes, 22*22) })
+		})
+	}
+}
+
+func BenchmarkLeaky(b *testing.B) {
+	for _, path := range Available() {
+		b.Run(path.String()+"/100@14", func(b *testing.B) {
+			x := newFastArena(100, 14, 14, random(1).fill)
+			measureValues(b, 100*14*14, func() { Act{Kind: LeakyReLU, Slope: 0.1}.Apply(path, x.planes, 14*14) })
+		})
 	}
 }

@@ -50,7 +50,7 @@ func (p *Pool) Out() (h, w int) { return p.oh, p.ow }
 func (p *Pool) Run(out, in []Plane) {
 	for i := range out {
 		if p.filter != nil {
-			p.filter.planes(out[i:i+1], in[i:i+1], epilogue{slope: 1}, 0, 1, 0, p.oh)
+			p.filter.planes(out[i:i+1], in[i:i+1], epilogue{slope: 1}, 0, 1)
 			continue
 		}
 		p.plane(out[i], in[i])

@@ -97,8 +97,17 @@ func BenchmarkPool(b *testing.B) {
 				s := random(1)
 				p := newPool(path, average, 3, 2, 1, 176, 176)
 				in, out := newFastArena(24, 176, 176, s.fill), newFastArena(24, 88, 88, unset)
-				measure(b, 24*9*88*88, func() { p.Run(out.planes, in.planes) })
+				measureValues(b, 24*9*88*88, func() { p.Run(out.planes, in.planes) })
 			})
 		}
+	}
+}
+
+func BenchmarkGlobalAvgPool(b *testing.B) {
+	for _, path := range Available() {
+		b.Run(path.String()+"/1024@7", func(b *testing.B) {
+			in, out := newFastArena(1024, 7, 7, random(1).fill), newFastArena(1024, 1, 1, unset)
+			measureValues(b, 1024*7*7, func() { GlobalAvgPool(path, out.planes, in.planes, 7*7) })
+		})
 	}
 }

@@ -87,7 +87,7 @@ func BenchmarkResize(b *testing.B) {
 			s := random(1)
 			r := NewResizeBilinear(path, 22, 22, 44, 44)
 			in, out := newFastArena(128, 22, 22, s.fill), newFastArena(128, 44, 44, unset)
-			measure(b, 128*44*44, func() { r.Run(out.planes, in.planes) })
+			measureValues(b, 128*44*44, func() { r.Run(out.planes, in.planes) })
 		})
 	}
 }

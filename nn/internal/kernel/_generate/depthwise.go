@@ -23,8 +23,6 @@ const (
 	dwSlope  = 80
 	dwHSwish = 84
 	dwMasks  = 88
-	dwWait   = 112
-	dwEnd    = 120
 )
 
 // Masks of a strip, by their index in depthwiseArgs and their register. The
@@ -247,7 +245,8 @@ func (g *depthwiseGen) stride1() {
 	tempCount := g.next - temps
 	g.keepWeights()
 
-	wait := g.a.load(dwWait) // input rows until the first output row is complete, less one
+	wait := c.GP64() // input rows until the first output row is complete, less one
+	c.MOVQ(operand.U32(uint32(pad)), wait)
 	for v := range V {
 		for i := range k {
 			g.setBias(sum(0, i, v), v)
@@ -292,10 +291,10 @@ func (g *depthwiseGen) stride1() {
 		}
 		g.setBias(sum(0, k-1, v), v)
 	}
-	// Below the last row of a plane, what is left of the sums is stored.
+	// Below the last input row, what is left of the sums is stored.
 	c.DECQ(g.rows)
 	c.JG(operand.LabelRef("row"))
-	c.CMPQ(g.rows, g.a.mem(dwEnd))
+	c.CMPQ(g.rows, operand.I8(-pad))
 	c.JG(operand.LabelRef("complete"))
 }
 
@@ -361,12 +360,6 @@ func (g *depthwiseGen) stride2(index [2]operand.Mem) {
 
 	if k == 3 {
 		g.setBias(here, 0)
-		c.CMPQ(g.a.mem(dwWait), operand.Imm(0))
-		c.JEQ(operand.LabelRef("row"))
-		above := c.GP64()
-		c.MOVQ(g.src, above)
-		c.SUBQ(g.row, above)
-		walk(operand.Mem{Base: above}, func(j, x int) { g.fma(j, x, here, 0, false) })
 		c.Label("row")
 		walk(first, func(j, x int) { g.fma(3+j, x, here, 0, false) })
 		g.setBias(after, 0)
@@ -385,7 +378,8 @@ func (g *depthwiseGen) stride2(index [2]operand.Mem) {
 	for _, s := range []int{before, here, after} {
 		g.setBias(s, 0)
 	}
-	wait := g.a.load(dwWait)
+	wait := c.GP64()
+	c.MOVQ(operand.U32(1), wait)
 	c.Label("row")
 	walk(first, func(j, x int) {
 		g.fma(20+j, x, before, 0, false)
@@ -407,8 +401,5 @@ func (g *depthwiseGen) stride2(index [2]operand.Mem) {
 	c.LEAQ(operand.Mem{Base: g.src, Index: g.row, Scale: 2}, g.src)
 	c.DECQ(g.rows)
 	c.JNE(operand.LabelRef("row"))
-	c.CMPQ(g.a.mem(dwEnd), operand.Imm(0))
-	c.JEQ(operand.LabelRef("done"))
 	store(before)
-	c.Label("done")
 }

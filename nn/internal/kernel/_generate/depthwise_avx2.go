@@ -195,7 +195,8 @@ func (g *depthwise2Gen) stride1() {
 	temp := g.take(1)
 	g.keepWeights()
 
-	wait := g.a.load(dwWait)
+	wait := c.GP64()
+	c.MOVQ(operand.U32(uint32(pad)), wait)
 	for v := range V {
 		for i := range k {
 			g.setBias(sum(0, i, v))
@@ -256,7 +257,7 @@ func (g *depthwise2Gen) stride1() {
 	}
 	c.DECQ(g.rows)
 	c.JG(operand.LabelRef("row"))
-	c.CMPQ(g.rows, g.a.mem(dwEnd))
+	c.CMPQ(g.rows, operand.I8(-pad))
 	c.JG(operand.LabelRef("complete"))
 }
 
@@ -300,12 +301,6 @@ func (g *depthwise2Gen) stride2() {
 	second := operand.Mem{Base: g.src, Index: g.row, Scale: 1}
 	if k == 3 {
 		g.setBias(here)
-		c.CMPQ(g.a.mem(dwWait), operand.Imm(0))
-		c.JEQ(operand.LabelRef("row"))
-		above := c.GP64()
-		c.MOVQ(g.src, above)
-		c.SUBQ(g.row, above)
-		walk(operand.Mem{Base: above}, func(j, x int) { fma(j, x, here) })
 		c.Label("row")
 		walk(first, func(j, x int) { fma(3+j, x, here) })
 		g.setBias(after)
@@ -323,7 +318,8 @@ func (g *depthwise2Gen) stride2() {
 	for _, s := range []int{before, here, after} {
 		g.setBias(s)
 	}
-	wait := g.a.load(dwWait)
+	wait := c.GP64()
+	c.MOVQ(operand.U32(1), wait)
 	c.Label("row")
 	walk(first, func(j, x int) {
 		fma(20+j, x, before)
@@ -344,8 +340,5 @@ func (g *depthwise2Gen) stride2() {
 	c.LEAQ(operand.Mem{Base: g.src, Index: g.row, Scale: 2}, g.src)
 	c.DECQ(g.rows)
 	c.JNE(operand.LabelRef("row"))
-	c.CMPQ(g.a.mem(dwEnd), operand.Imm(0))
-	c.JEQ(operand.LabelRef("done"))
 	store(before)
-	c.Label("done")
 }
