@@ -40,7 +40,8 @@ func TestDocumentedRequests(t *testing.T) {
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 
-	s := serve(t, "--model", "riffle-v2-1.5x,ipcam-combined=riffle-v2-1.5x")
+	classifies := filepath.Join("..", "..", "classifier", "testdata", "tiny.safetensors")
+	s := serve(t, "--model", "riffle-v2-1.5x,ipcam-combined=riffle-v2-1.5x,"+classifies+","+importSegmenter(t, t.TempDir()))
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
