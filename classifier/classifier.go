@@ -22,6 +22,10 @@ type Options struct {
 	Threads int    // threads of one picture; 0 means 1
 	Workers int    // pictures at a time; 0 means GOMAXPROCS / Threads
 	CPU     string // forces a kernel set, see nn.Options
+	// Precision is that of the 1x1 convolutions. Int8 needs Calibration.
+	Precision   nn.Precision
+	Calibration *modelfile.Calibration
+	Observe     func(layer string, input [][]float32) // see nn.Options
 }
 
 // Score is one class with what the network thinks of it.
@@ -96,7 +100,16 @@ func New(weights []byte, o Options) (*Classifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := nn.Compile(g, w, nn.Options{Height: height, Width: width, Threads: o.Threads, CPU: o.CPU})
+	p := nn.Options{
+		Height: height, Width: width, Threads: o.Threads, CPU: o.CPU,
+		Precision: o.Precision, Observe: o.Observe,
+	}
+	if o.Precision == nn.Int8 {
+		if p.Ranges, err = o.Calibration.For(weights); err != nil {
+			return nil, err
+		}
+	}
+	plan, err := nn.Compile(g, w, p)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"riffle/internal/nearest"
+	"riffle/modelfile"
 	"riffle/nn"
 )
 
@@ -28,19 +29,19 @@ type Options struct {
 	CPU             string // forces a kernel set, see nn.Options
 	// Precision is that of the 1x1 convolutions. Int8 needs Calibration.
 	Precision   nn.Precision
-	Calibration *Calibration
-	Query       Query // of Detect
+	Calibration *modelfile.Calibration
+	Observe     func(layer string, input [][]float32) // see nn.Options
+	Query       Query                                 // of Detect
 
-	observe func(layer string, input [][]float32) // see nn.Options
+	ranges nn.Ranges // of the calibration
 }
 
 // plan is how the networks are compiled.
 func (o *Options) plan(height, width int) nn.Options {
-	p := nn.Options{Height: height, Width: width, Threads: o.Threads, CPU: o.CPU, Precision: o.Precision, Observe: o.observe}
-	if o.Precision == nn.Int8 && o.Calibration != nil {
-		p.Ranges = o.Calibration.nn()
+	return nn.Options{
+		Height: height, Width: width, Threads: o.Threads, CPU: o.CPU,
+		Precision: o.Precision, Ranges: o.ranges, Observe: o.Observe,
 	}
-	return p
 }
 
 // Query says which detections are wanted of a picture.
@@ -105,10 +106,7 @@ func New(weights []byte, o Options) (*Detector, error) {
 		return nil, err
 	}
 	if o.Precision == nn.Int8 {
-		if o.Calibration == nil {
-			return nil, errors.New("int8 needs a calibration; riffle models calibrate makes one")
-		}
-		if err := o.Calibration.checkFor(weights); err != nil {
+		if o.ranges, err = o.Calibration.For(weights); err != nil {
 			return nil, err
 		}
 	}

@@ -25,6 +25,12 @@ type Options struct {
 	Threads int    // threads of one photo; 0 means 1
 	Workers int    // photos at a time; 0 means GOMAXPROCS / Threads
 	CPU     string // forces a kernel set, see nn.Options
+	// Precision is that of the 1x1 convolutions. Int8 needs Calibration.
+	Precision   nn.Precision
+	Calibration *modelfile.Calibration
+	Observe     func(layer string, input [][]float32) // see nn.Options
+
+	ranges nn.Ranges // of the calibration
 }
 
 // Share is how much of a photo shows a class.
@@ -109,6 +115,11 @@ func New(weights []byte, o Options) (*Segmenter, error) {
 	g, err := Graph(&h)
 	if err != nil {
 		return nil, err
+	}
+	if o.Precision == nn.Int8 {
+		if o.ranges, err = o.Calibration.For(weights); err != nil {
+			return nil, err
+		}
 	}
 	if o.Workers <= 0 {
 		o.Workers = max(1, runtime.GOMAXPROCS(0)/max(1, o.Threads))
@@ -268,7 +279,10 @@ func (s *Segmenter) plan(width, height int) (*nn.Plan, error) {
 			return p.plan.Clone(), nil
 		}
 	}
-	plan, err := nn.Compile(s.graph, s.weights, nn.Options{Height: height, Width: width, Threads: s.options.Threads, CPU: s.options.CPU})
+	plan, err := nn.Compile(s.graph, s.weights, nn.Options{
+		Height: height, Width: width, Threads: s.options.Threads, CPU: s.options.CPU,
+		Precision: s.options.Precision, Ranges: s.options.ranges, Observe: s.options.Observe,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("photo as %dx%d pixels for the network: %w", width, height, err)
 	}

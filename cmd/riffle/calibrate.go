@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"riffle/classifier"
 	"riffle/detector"
+	"riffle/modelfile"
 	"riffle/models"
+	"riffle/nn"
+	"riffle/segmenter"
 )
 
 type calibrateCmd struct {
@@ -43,7 +48,8 @@ func (c *calibrateCmd) Run(std stdio) error {
 	if err != nil {
 		return err
 	}
-	calibrator, err := detector.NewCalibrator(file.Data)
+	seen := nn.NewCalibrator()
+	look, err := observed(file.Data, seen.See)
 	if err != nil {
 		return fmt.Errorf("model %s: %w", c.Model, err)
 	}
@@ -57,19 +63,22 @@ func (c *calibrateCmd) Run(std stdio) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	looked := 0
 	for _, path := range spread(photos, c.Photos) {
 		photo, err := readPhotoFor(path, nil, size)
 		if err == nil {
-			err = calibrator.See(ctx, photo)
+			err = look(ctx, photo)
 		}
 		if ctx.Err() != nil {
 			return errors.New("interrupted, nothing is written")
 		}
 		if err != nil {
 			sayer{std}.one("%s: %s", path, oneLine(err.Error()))
+			continue
 		}
+		looked++
 	}
-	calibration, err := calibrator.Calibration()
+	calibration, err := modelfile.NewCalibration(file.Data, seen.Ranges(), looked)
 	if err != nil {
 		return err
 	}
@@ -82,6 +91,43 @@ func (c *calibrateCmd) Run(std stdio) error {
 	}
 	_, err = fmt.Fprintf(std.out, "%s: %d layers, %d photos\n", out, len(calibration.Ranges), calibration.Photos)
 	return err
+}
+
+// observed makes a model of any kind of which see is shown what its layers are
+// given when it looks at a photo.
+func observed(weights []byte, see func(layer string, input [][]float32)) (func(context.Context, image.Image) error, error) {
+	w, err := nn.ReadWeights(weights)
+	if err != nil {
+		return nil, err
+	}
+	switch modelfile.Kind(w) {
+	case modelfile.Classifier:
+		k, err := classifier.New(weights, classifier.Options{Workers: 1, Observe: see})
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, photo image.Image) error {
+			_, err := k.Classify(ctx, photo, 1)
+			return err
+		}, nil
+	case modelfile.Segmenter:
+		s, err := segmenter.New(weights, segmenter.Options{Workers: 1, Observe: see})
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, photo image.Image) error {
+			_, err := s.Segment(ctx, photo)
+			return err
+		}, nil
+	}
+	d, err := detector.New(weights, detector.Options{Workers: 1, Observe: see})
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, photo image.Image) error {
+		_, err := d.Detect(ctx, photo)
+		return err
+	}, nil
 }
 
 // spread picks n of the names at equal distances.

@@ -20,7 +20,8 @@ type classifyCmd struct {
 	Top       int    `short:"n" default:"5" help:"How many classes to show of a photo, the likeliest (${default})."`
 	JSON      bool   `name:"json" short:"j" help:"Print one JSON object a photo and line."`
 	Recursive bool   `short:"r" help:"Also look into the folders of folders."`
-	Threads   int    `default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one photo; 0 for as many as there are processors, at most ${maxThreads}."`
+	precisionFlag
+	Threads int `default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one photo; 0 for as many as there are processors, at most ${maxThreads}."`
 }
 
 // Help is shown below the flags.
@@ -65,7 +66,7 @@ func (c *classifyCmd) Run(std stdio) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	photos := decodeAhead(ctx, findInputs(c.Photos, c.Recursive), std.in) // the first while the model is opened
-	k, err := openClassifier(c.Model, classifier.Options{Threads: c.Threads, Workers: 1})
+	k, err := openClassifier(c.Model, classifier.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
 	if err != nil {
 		return err
 	}
@@ -98,6 +99,9 @@ func openClassifier(name string, o classifier.Options) (*classifier.Classifier, 
 	}
 	if o.Threads == 0 {
 		o.Threads = min(runtime.GOMAXPROCS(0), maxThreads)
+	}
+	if o.Calibration, err = calibrationOf(file, o.Precision); err != nil {
+		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
 	k, err := classifier.New(file.Data, o)
 	if err != nil {

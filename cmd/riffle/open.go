@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"riffle/detector"
+	"riffle/modelfile"
 	"riffle/models"
 	"riffle/nn"
 )
@@ -26,18 +27,28 @@ func openDetector(name string, o detector.Options) (*detector.Detector, error) {
 	return newDetector(name, file, o)
 }
 
-// newDetector makes a detector of a model that was called name. Int8 takes the
-// calibration that lies beside it.
+// newDetector makes a detector of a model that was called name.
 func newDetector(name string, file models.File, o detector.Options) (*detector.Detector, error) {
-	if o.Precision == nn.Int8 && file.Calibration != nil {
-		var err error
-		if o.Calibration, err = detector.ReadCalibration(file.Calibration); err != nil {
-			return nil, fmt.Errorf("model %s: %s: %w", name, models.CalibrationPath(file), err)
-		}
+	var err error
+	if o.Calibration, err = calibrationOf(file, o.Precision); err != nil {
+		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
 	d, err := detector.New(file.Data, o)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
 	return d, nil
+}
+
+// calibrationOf reads the calibration that lies beside a model, if int8 wants
+// it; nil if there is none.
+func calibrationOf(file models.File, p nn.Precision) (*modelfile.Calibration, error) {
+	if p != nn.Int8 || file.Calibration == nil {
+		return nil, nil
+	}
+	c, err := modelfile.ReadCalibration(file.Calibration)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", models.CalibrationPath(file), err)
+	}
+	return c, nil
 }

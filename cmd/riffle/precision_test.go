@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"riffle/detector"
+	"riffle/modelfile"
 	"riffle/models"
 	"riffle/nn"
 )
@@ -120,7 +123,7 @@ func TestCalibrate(t *testing.T) {
 	}
 	wantAlike(t, parsePhotos(t, r.out)[0].Detections, want)
 
-	var c detector.Calibration
+	var c modelfile.Calibration
 	text, err := os.ReadFile("mine.int8.json")
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +131,7 @@ func TestCalibrate(t *testing.T) {
 	if err := json.Unmarshal(text, &c); err != nil || c.Photos != 2 || len(c.Ranges) < 60 {
 		t.Errorf("%d photos, %d layers, %v", c.Photos, len(c.Ranges), err)
 	}
-	if err := os.WriteFile("mine.int8.json", []byte(strings.Replace(string(text), c.Weights, "00", 1)), 0o600); err != nil {
+	if err := os.WriteFile("mine.int8.json", []byte(strings.Replace(string(text), c.Tensors, "00", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	detect().wantError(t, 1, "made for other weights")
@@ -141,6 +144,34 @@ func TestCalibrate(t *testing.T) {
 	riffle(t, "models", "calibrate", "--images", "gone").wantError(t, 1, "--images gone: no such file")
 	riffle(t, "models", "calibrate", "--images", "photos", "--photos", "0").wantError(t, 2, "--photos must be positive")
 	riffle(t, "models", "calibrate").wantError(t, 2, "--images")
+}
+
+func TestClassifyInt8(t *testing.T) {
+	weights, err := os.ReadFile(tinyClassifier)
+	if err != nil {
+		t.Fatal(err)
+	}
+	photo, err := os.ReadFile(tinyPhoto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(put(t, map[string][]byte{"tiny.safetensors": weights, "photos/a.png": photo}))
+	classify := []string{"classify", "photos/a.png", "--model", "tiny.safetensors", "--json"}
+	int8s := append(slices.Clone(classify), "--precision", "int8")
+	riffle(t, int8s...).wantError(t, 1, "int8 needs a calibration")
+	if r := riffle(t, "models", "calibrate", "tiny.safetensors", "--images", "photos"); r.code != 0 {
+		t.Fatal(r.err)
+	}
+	var want, got classified
+	for into, args := range map[*classified][]string{&want: classify, &got: int8s} {
+		r := riffle(t, args...)
+		if err := json.Unmarshal([]byte(r.out), into); err != nil {
+			t.Fatal(err, r.err)
+		}
+	}
+	if got.Classes[0].Label != want.Classes[0].Label || math.Abs(got.Classes[0].Score-want.Classes[0].Score) > 0.1 || got.Classes[0].Score == want.Classes[0].Score {
+		t.Errorf("int8: %+v, float32: %+v", got.Classes, want.Classes)
+	}
 }
 
 func TestSpread(t *testing.T) {

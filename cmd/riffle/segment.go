@@ -22,7 +22,8 @@ type segmentCmd struct {
 	Out       string `short:"o" placeholder:"DIR" help:"Write two pictures of each photo into this folder: PHOTO-classes.png, whose pixels are the numbers of classes, and PHOTO-overlay, the photo under their colours."`
 	JSON      bool   `name:"json" short:"j" help:"Print one JSON object a photo and line."`
 	Recursive bool   `short:"r" help:"Also look into the folders of folders."`
-	Threads   int    `default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one photo; 0 for as many as there are processors, at most ${maxThreads}."`
+	precisionFlag
+	Threads int `default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one photo; 0 for as many as there are processors, at most ${maxThreads}."`
 }
 
 // Help is shown below the flags.
@@ -68,7 +69,7 @@ func (c *segmentCmd) Run(std stdio) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	photos := decodeAhead(ctx, inputs, std.in) // the first while the model is opened
-	s, err := openSegmenter(c.Model, segmenter.Options{Threads: c.Threads, Workers: 1})
+	s, err := openSegmenter(c.Model, segmenter.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
 	if err != nil {
 		return err
 	}
@@ -107,6 +108,9 @@ func openSegmenter(name string, o segmenter.Options) (*segmenter.Segmenter, erro
 	}
 	if o.Threads == 0 {
 		o.Threads = min(runtime.GOMAXPROCS(0), maxThreads)
+	}
+	if o.Calibration, err = calibrationOf(file, o.Precision); err != nil {
+		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
 	s, err := segmenter.New(file.Data, o)
 	if err != nil {

@@ -19,7 +19,6 @@ import (
 	"riffle/detector"
 	"riffle/modelfile"
 	"riffle/models"
-	"riffle/nn"
 	"riffle/segmenter"
 )
 
@@ -199,10 +198,6 @@ func (c *serveCmd) models() (offered, error) {
 			o.segmenters = append(o.segmenters, c.segmenter(alias, name))
 		default:
 			o.detectors = append(o.detectors, c.detector(alias, name))
-			continue
-		}
-		if c.precision() != nn.Float32 {
-			return o, usagef("--precision %s: %s is a %s, which runs in float32", c.Precision, name, kind)
 		}
 	}
 	if len(o.detectors) == 0 && !seen[models.Default] {
@@ -239,7 +234,7 @@ func (c *serveCmd) detector(alias, name string) api.Model {
 
 func (c *serveCmd) classifier(alias, name string) api.Model {
 	m := c.offer(alias)
-	o := classifier.Options{Threads: m.Threads, Workers: m.Workers}
+	o := classifier.Options{Threads: m.Threads, Workers: m.Workers, Precision: c.precision()}
 	m.OpenClassifier = func() (api.Classifier, error) {
 		k, err := openClassifier(name, o)
 		if err != nil {
@@ -252,7 +247,7 @@ func (c *serveCmd) classifier(alias, name string) api.Model {
 
 func (c *serveCmd) segmenter(alias, name string) api.Model {
 	m := c.offer(alias)
-	o := segmenter.Options{Threads: m.Threads, Workers: m.Workers}
+	o := segmenter.Options{Threads: m.Threads, Workers: m.Workers, Precision: c.precision()}
 	m.OpenSegmenter = func() (api.Segmenter, error) {
 		s, err := openSegmenter(name, o)
 		if err != nil {

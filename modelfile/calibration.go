@@ -1,24 +1,23 @@
-package detector
+package modelfile
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"image"
 	"math"
 
 	"riffle/nn"
 )
 
 // Calibration says which values the inputs of a model's layers hold when it
-// looks at photos. A detector of int8 precision needs the one of its weights.
+// looks at photos. A model of int8 precision needs the one of its weights.
 type Calibration struct {
 	Format  int    `json:"format"`         // 1
-	Weights string `json:"weights_sha256"` // of the weights' file
+	Tensors string `json:"tensors_sha256"` // of the weights' file behind its header
 	Photos  int    `json:"photos"`         // looked at
 	// Ranges are the lowest and highest value worth telling apart of the input
 	// of the layer of that name. Layers without one stay in float32.
@@ -27,6 +26,19 @@ type Calibration struct {
 
 // calibrationFormat is what this program reads and writes.
 const calibrationFormat = 1
+
+// NewCalibration makes the calibration of a safetensors file from what was seen
+// of its layers on photos.
+func NewCalibration(weights []byte, seen nn.Ranges, photos int) (*Calibration, error) {
+	if photos == 0 || len(seen) == 0 {
+		return nil, errors.New("calibration: no photo was seen")
+	}
+	c := &Calibration{Format: calibrationFormat, Tensors: fingerprint(weights), Photos: photos, Ranges: map[string][2]float32{}}
+	for name, r := range seen {
+		c.Ranges[name] = [2]float32{r.Lo, r.Hi}
+	}
+	return c, nil
+}
 
 // ReadCalibration reads what [Calibration.JSON] wrote. The error names the field
 // that is wrong.
@@ -64,67 +76,30 @@ func (c *Calibration) JSON() []byte {
 	return b.Bytes()
 }
 
-// nn returns the ranges as the engine takes them.
-func (c *Calibration) nn() nn.Ranges {
+// For returns the ranges as the engine takes them, if the calibration is there
+// and belongs to these weights.
+func (c *Calibration) For(weights []byte) (nn.Ranges, error) {
+	if c == nil {
+		return nil, errors.New("int8 needs a calibration; riffle models calibrate makes one")
+	}
+	if c.Tensors != fingerprint(weights) {
+		return nil, errors.New("calibration: it was made for other weights; riffle models calibrate makes one for these")
+	}
 	r := make(nn.Ranges, len(c.Ranges))
 	for name, v := range c.Ranges {
 		r[name] = nn.Range{Lo: v[0], Hi: v[1]}
 	}
-	return r
+	return r, nil
 }
 
+// fingerprint tells tensors apart. The header in front of them does not count:
+// it may get another name or input size.
 func fingerprint(weights []byte) string {
+	if len(weights) >= 8 {
+		if n := binary.LittleEndian.Uint64(weights); n <= uint64(len(weights)-8) {
+			weights = weights[8+n:]
+		}
+	}
 	sum := sha256.Sum256(weights)
 	return hex.EncodeToString(sum[:])
-}
-
-// checkFor tells whether the calibration belongs to a model's weights.
-func (c *Calibration) checkFor(weights []byte) error {
-	if c.Weights != fingerprint(weights) {
-		return errors.New("calibration: it was made for other weights; riffle models calibrate makes one for these")
-	}
-	return nil
-}
-
-// Calibrator makes a model's calibration. It is not safe for concurrent use.
-type Calibrator struct {
-	weights  []byte
-	detector *Detector
-	seen     *nn.Calibrator
-	photos   int
-}
-
-// NewCalibrator prepares the model of a safetensors file for calibration.
-func NewCalibrator(weights []byte) (*Calibrator, error) {
-	c := &Calibrator{weights: weights, seen: nn.NewCalibrator()}
-	var err error
-	c.detector, err = New(weights, Options{Threads: 1, Workers: 1, observe: c.seen.See})
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-// See looks at a photo and notes what the network's layers are given. The more
-// photos, and the more like those that the model is for, the better; some
-// hundred are enough.
-func (c *Calibrator) See(ctx context.Context, photo image.Image) error {
-	if _, err := c.detector.Detect(ctx, photo); err != nil {
-		return err
-	}
-	c.photos++
-	return nil
-}
-
-// Calibration is the result. It needs at least one photo.
-func (c *Calibrator) Calibration() (*Calibration, error) {
-	if c.photos == 0 {
-		return nil, errors.New("calibration: no photo was seen")
-	}
-	out := &Calibration{Format: calibrationFormat, Weights: fingerprint(c.weights), Photos: c.photos,
-		Ranges: map[string][2]float32{}}
-	for name, r := range c.seen.Ranges() {
-		out.Ranges[name] = [2]float32{r.Lo, r.Hi}
-	}
-	return out, nil
 }
