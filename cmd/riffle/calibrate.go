@@ -49,11 +49,7 @@ func (c *calibrateCmd) Run(std stdio) error {
 		return err
 	}
 	seen := nn.NewCalibrator()
-	look, err := observed(file.Data, seen.See)
-	if err != nil {
-		return fmt.Errorf("model %s: %w", c.Model, err)
-	}
-	size, err := detector.ModelDecodeSize(file.Data)
+	look, size, err := observed(file.Data, seen.See)
 	if err != nil {
 		return fmt.Errorf("model %s: %w", c.Model, err)
 	}
@@ -94,40 +90,35 @@ func (c *calibrateCmd) Run(std stdio) error {
 }
 
 // observed makes a model of any kind of which see is shown what its layers are
-// given when it looks at a photo.
-func observed(weights []byte, see func(layer string, input [][]float32)) (func(context.Context, image.Image) error, error) {
+// given when it looks at a photo, decoded for the returned size.
+func observed(weights []byte, see func(layer string, input [][]float32)) (look func(context.Context, image.Image) error, size image.Point, err error) {
 	w, err := nn.ReadWeights(weights)
 	if err != nil {
-		return nil, err
+		return nil, size, err
 	}
 	switch modelfile.Kind(w) {
 	case modelfile.Classifier:
 		k, err := classifier.New(weights, classifier.Options{Workers: 1, Observe: see})
-		if err != nil {
-			return nil, err
-		}
 		return func(ctx context.Context, photo image.Image) error {
 			_, err := k.Classify(ctx, photo, 1)
 			return err
-		}, nil
+		}, size, err
 	case modelfile.Segmenter:
 		s, err := segmenter.New(weights, segmenter.Options{Workers: 1, Observe: see})
-		if err != nil {
-			return nil, err
-		}
 		return func(ctx context.Context, photo image.Image) error {
 			_, err := s.Segment(ctx, photo)
 			return err
-		}, nil
+		}, size, err
 	}
 	d, err := detector.New(weights, detector.Options{Workers: 1, Observe: see})
 	if err != nil {
-		return nil, err
+		return nil, size, err
 	}
+	size, err = detector.ModelDecodeSize(weights)
 	return func(ctx context.Context, photo image.Image) error {
 		_, err := d.Detect(ctx, photo)
 		return err
-	}, nil
+	}, size, err
 }
 
 // spread picks n of the names at equal distances.
