@@ -118,10 +118,10 @@ func (d *decoder) refineAC(r *reader, coef *[64]int16, h *huffman, s spectrum) b
 		if d.eobRun > 0 {
 			break
 		}
-		if k = r.correct(coef, k, s.last, run, bit); fresh != 0 {
-			if k > s.last {
-				return false
-			}
+		if k = r.correct(coef, k, s.last, run, bit); k > s.last {
+			return false
+		}
+		if fresh != 0 {
 			coef[zigzag[k]] = fresh
 		}
 		k++

@@ -1,0 +1,198 @@
+package jpeg
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"image"
+	stdjpeg "image/jpeg"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// turboVector is what training/vectors/jpeg.py wrote: by shift, the planes that
+// libjpeg-turbo decodes.
+type turboVector struct {
+	Size   [2]int
+	Planes [][]string
+}
+
+func unpack(t *testing.T, text string) []byte {
+	t.Helper()
+	packed, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := zlib.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestDecodeMatchesLibjpegTurbo, whose reduced transforms are means as well, in
+// integers. Both may round by one; samples that clamping changes are few.
+func TestDecodeMatchesLibjpegTurbo(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d vectors: %v", len(files), err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v turboVector
+		if err := json.Unmarshal(text, &v); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(strings.TrimSuffix(name, "json") + "jpg")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(v.Planes) != MaxShift+1 {
+			t.Fatalf("%s: %d reductions", name, len(v.Planes))
+		}
+		for shift, planes := range v.Planes {
+			img, err := Decode(data, shift)
+			if err != nil {
+				t.Fatalf("%s at 1/%d: %v", name, 1<<shift, err)
+			}
+			got := planesOf(t, img)
+			for i, text := range planes {
+				compareSamples(t, fmt.Sprintf("%s at 1/%d, plane %d", name, 1<<shift, i), got[i], unpack(t, text))
+			}
+		}
+	}
+}
+
+func compareSamples(t *testing.T, what string, got plane, want []byte) {
+	t.Helper()
+	if len(want) != got.w*got.h {
+		t.Fatalf("%s: %d x %d samples, want %d", what, got.w, got.h, len(want))
+	}
+	for y := range got.h {
+		for x := range got.w {
+			g, w := int(got.pix[y*got.stride+x]), int(want[y*got.w+x])
+			if d := g - w; d < -1 || d > 1 {
+				t.Fatalf("%s: sample (%d, %d) is %d, want %d", what, x, y, g, w)
+			}
+		}
+	}
+}
+
+func TestDecodeLeavesTheUnusual(t *testing.T) {
+	data, err := os.ReadFile("testdata/411.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Decode(data, 0); err == nil {
+		t.Error("4:1:1 was decoded")
+	}
+	arithmetic := bytes.Replace(data, []byte{0xff, 0xc0}, []byte{0xff, 0xc9}, 1) // arithmetic coding
+	if _, err := Decode(arithmetic, 0); err == nil {
+		t.Error("arithmetic coding was decoded")
+	}
+}
+
+// FuzzDecode: no bytes make the decoder panic or hang, and what it reads has the
+// size that the header says.
+func FuzzDecode(f *testing.F) {
+	files, _ := filepath.Glob("testdata/*.jpg")
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, uint8(len(name)))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, shift uint8) {
+		cfg, err := stdjpeg.DecodeConfig(bytes.NewReader(data))
+		if err != nil || cfg.Width*cfg.Height > 1<<18 {
+			return
+		}
+		s := int(shift % (MaxShift + 1))
+		img, err := Decode(data, s)
+		if err != nil {
+			return
+		}
+		want := image.Pt(ceil(cfg.Width, 1<<s), ceil(cfg.Height, 1<<s))
+		if got := img.Bounds().Size(); got != want {
+			t.Fatalf("decoded to %v, want %v", got, want)
+		}
+	})
+}
+
+// TestDecodeSurvivesDamage flips bytes of every vector. What is decoded all the
+// same image/jpeg nearly always decodes to the same samples: it looks at some
+// tables more closely, and absurd coefficients overflow its integers.
+func TestDecodeSurvivesDamage(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 9))
+	decoded, same := 0, 0
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			broken := bytes.Clone(data)
+			for range 1 + rng.IntN(3) {
+				broken[rng.IntN(len(broken))] = byte(rng.Uint32())
+			}
+			cfg, err := stdjpeg.DecodeConfig(bytes.NewReader(broken))
+			if err != nil || cfg.Width*cfg.Height > 1<<16 {
+				continue
+			}
+			for shift := 1; shift <= MaxShift; shift++ {
+				_, _ = Decode(broken, shift)
+			}
+			img, err := Decode(broken, 0)
+			if err != nil {
+				continue
+			}
+			decoded++
+			want, err := stdjpeg.Decode(bytes.NewReader(broken))
+			if err != nil {
+				continue
+			}
+			if _, ok := want.(*image.RGBA); ok {
+				t.Fatalf("%s: RGB was decoded as %T", name, img)
+			}
+			if equalPlanes(planesOf(t, img), planesOf(t, want)) {
+				same++
+			}
+		}
+	}
+	t.Logf("%d damaged files were decoded, %d as image/jpeg does it", decoded, same)
+	if decoded < 100 || same < decoded*9/10 {
+		t.Error("too few, or too many otherwise")
+	}
+}
+
+// equalPlanes reports whether no sample differs by more than rounding.
+func equalPlanes(a, b []plane) bool {
+	for i, p := range a {
+		for y := range p.h {
+			for x := range p.w {
+				if d := int(p.pix[y*p.stride+x]) - int(b[i].pix[y*b[i].stride+x]); d < -1 || d > 1 {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
