@@ -27,8 +27,9 @@ type benchCmd struct {
 	Runs      int    `default:"50" help:"Runs to time, after a warm-up."`
 	CPU       string `name:"cpu" placeholder:"SET" env:"RIFFLE_CPU" help:"Kernel set: generic, avx2, avx512 or neon; the best of this processor by default."`
 	precisionFlag
-	Layers bool `help:"Also show every layer's time on one thread, multiply-adds, speed and share of what the core can do in float32."`
-	JSON   bool `name:"json" help:"Print one JSON object."`
+	Photo  []string `type:"path" sep:"none" placeholder:"FILE" help:"Time a model on this photo instead, stage by stage from the file's bytes to the JSON; may be given several times."`
+	Layers bool     `help:"Also show every layer's time on one thread, multiply-adds, speed and share of what the core can do in float32."`
+	JSON   bool     `name:"json" help:"Print one JSON object."`
 }
 
 // Help is shown below the flags.
@@ -38,7 +39,8 @@ func (*benchCmd) Help() string {
     riffle bench --arch shufflenet_v2_x1.0 --size 224
     riffle bench --arch shufflenet_v1_x1.0_g3 --threads 2 --cpu avx2 --layers
     riffle bench --arch ` + models.Default + ` --json
-    riffle bench --arch ` + models.Default + ` --precision int8`
+    riffle bench --arch ` + models.Default + ` --precision int8
+    riffle bench --arch ` + models.Default + ` --photo FILE.jpg`
 }
 
 // Validate is called by kong after parsing.
@@ -89,6 +91,9 @@ type benchLayer struct {
 
 // Run is called by kong.
 func (c *benchCmd) Run(std stdio) error {
+	if len(c.Photo) > 0 {
+		return c.photos(std)
+	}
 	net, err := c.network()
 	if err != nil {
 		return err
@@ -268,10 +273,7 @@ func ms(d time.Duration) float64 {
 }
 
 func (r *benchResult) print(w io.Writer) error {
-	threads := "1 thread"
-	if r.Threads > 1 {
-		threads = fmt.Sprintf("%d threads", r.Threads)
-	}
+	threads := threadCount(r.Threads)
 	if r.Precision != "" {
 		threads += ", " + r.Precision
 	}

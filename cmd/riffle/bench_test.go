@@ -112,3 +112,39 @@ func TestMedian(t *testing.T) {
 		}
 	}
 }
+
+func TestBenchPhoto(t *testing.T) {
+	args := []string{"bench", "--arch", "riffle-v2-1.5x", "--photo", "../../docs/street.jpg", "--runs", "2"}
+	r := riffle(t, append(args, "--json")...)
+	if r.code != 0 {
+		t.Fatal(r.err)
+	}
+	var got struct {
+		Runs   int
+		Photos []photoBench
+	}
+	if err := json.Unmarshal([]byte(r.out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Runs != 2 || len(got.Photos) != 1 {
+		t.Fatalf("%+v", got)
+	}
+	p := got.Photos[0]
+	if p.Width != 768 || p.Height != 576 || p.Bytes == 0 || p.Found == 0 || len(p.Stages) != len(photoStages) {
+		t.Errorf("%+v", p)
+	}
+	sum := 0.0
+	for _, stage := range photoStages {
+		sum += p.Stages[stage]
+	}
+	if !(p.Stages["decode"] > 0 && p.Stages["network"] > 0 && sum > p.TotalMs/2) {
+		t.Errorf("stages of %.2f ms in all, total %.2f: %v", sum, p.TotalMs, p.Stages)
+	}
+	if r = riffle(t, args...); r.code != 0 || !strings.Contains(r.out, "768x576") || !strings.Contains(r.out, "second_stage") {
+		t.Errorf("code %d: %s%s", r.code, r.out, r.err)
+	}
+	r = riffle(t, "bench", "--arch", "shufflenet_v2_x1.0", "--photo", "../../docs/street.jpg")
+	r.wantError(t, 2, "trained model")
+	r = riffle(t, "bench", "--arch", "riffle-v2-1.5x", "--photo", "missing.jpg")
+	r.wantError(t, 1, "missing.jpg")
+}
