@@ -82,7 +82,8 @@ func (g *gate) queue(limited bool) bool {
 // room tells whether one more may wait.
 func (g *gate) room() bool {
 	now := g.now()
-	if g.waiting > 0 && now.Sub(g.standing) > g.patience() && now.After(g.flood) {
+	// Before the first picture is done nobody knows how long a burst takes.
+	if g.waiting > 0 && g.mean > 0 && now.Sub(g.standing) > g.patience() && now.After(g.flood) {
 		g.flood = now.Add(calm)
 	}
 	if now.After(g.flood) {

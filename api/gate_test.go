@@ -15,6 +15,12 @@ func clocked(workers, queue int) (g *gate, pass func(time.Duration)) {
 	return g, func(d time.Duration) { now = now.Add(d) }
 }
 
+// warm lets one picture through, in no time.
+func warm(g *gate) {
+	leave, _ := g.enter(context.Background())
+	leave()
+}
+
 // crowdAt lets n wait at a gate and returns how many were let in; leave ends
 // the waiting of all of them.
 func crowdAt(t *testing.T, g *gate, n int) (in int, leave func()) {
@@ -54,6 +60,7 @@ func crowdAt(t *testing.T, g *gate, n int) (in int, leave func()) {
 
 func TestGateTakesABurstAndShortensItsQueueInAFlood(t *testing.T) {
 	g, pass := clocked(4, 10)
+	warm(g)
 	busy := context.Background()
 	for range 4 {
 		leave, _ := g.enter(busy)
@@ -143,6 +150,20 @@ func TestGateIsPatientWithSlowWork(t *testing.T) {
 		t.Errorf("ten pictures of half a second take %v", got)
 	}
 	go1()
+	leave()
+}
+
+func TestGateIsPatientBeforeTheFirstPictureIsDone(t *testing.T) {
+	g, pass := clocked(1, 10)
+	leave, _ := g.enter(context.Background())
+	first, go1 := crowdAt(t, g, 5)
+	pass(20 * time.Second) // a slow machine, or one that loads its model
+	second, go2 := crowdAt(t, g, 6)
+	if first+second != 10 {
+		t.Errorf("%d and %d were let in, want 10 together", first, second)
+	}
+	go1()
+	go2()
 	leave()
 }
 
