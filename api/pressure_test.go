@@ -31,6 +31,7 @@ type pressure struct {
 	want    [][]Detection // by photo
 	clients int
 	length  time.Duration
+	pause   time.Duration // after a refusal
 }
 
 // measured is what a load saw.
@@ -59,7 +60,7 @@ func (p *pressure) run() *measured {
 		clients.Go(func() {
 			for i := c; time.Now().Before(end); i++ {
 				if !p.ask(client, i%len(p.photos), m) {
-					time.Sleep(20 * time.Millisecond)
+					time.Sleep(p.pause)
 				}
 			}
 		})
@@ -117,7 +118,8 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 // service that runs already, on this machine only, with the photos that match
 // RIFFLE_LOAD_PHOTOS; its answers under load are then held against its own
 // answers without, and its memory, goroutines and open files against those from
-// before. RIFFLE_LOAD_TIMES is one load, in times the capacity, instead of all.
+// before. RIFFLE_LOAD_TIMES is one load, in times the capacity, instead of all;
+// RIFFLE_LOAD_PAUSE how long a client waits that was refused, 20ms.
 func TestUnderPressure(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -127,7 +129,10 @@ func TestUnderPressure(t *testing.T) {
 		length = time.Duration(n) * time.Second
 	}
 	workers := runtime.GOMAXPROCS(0)
-	p := &pressure{length: length}
+	p := &pressure{length: length, pause: 20 * time.Millisecond}
+	if pause, err := time.ParseDuration(os.Getenv("RIFFLE_LOAD_PAUSE")); err == nil {
+		p.pause = pause
+	}
 	var s *Server
 	if target := os.Getenv("RIFFLE_LOAD_URL"); target != "" {
 		p.url, p.photos = loopbackTarget(t, target), photosAt(t, os.Getenv("RIFFLE_LOAD_PHOTOS"))
