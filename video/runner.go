@@ -183,8 +183,10 @@ func (r *Runner) Run(ctx context.Context) error {
 	all.Wait()
 	took := time.Since(start)
 	for _, c := range r.cameras {
-		c.log.Info().Int64("frames", c.stages.looked.Load()).Int64("dropped", c.stages.dropped.Load()).
-			Int64("still", c.stages.still.Load()).Msg("camera is done")
+		if c.everUp {
+			c.log.Info().Int64("frames", c.stages.looked.Load()).Int64("dropped", c.stages.dropped.Load()).
+				Int64("still", c.stages.still.Load()).Msg("camera is done")
+		}
 		if r.cfg.Benchmark != nil {
 			c.stages.report(r.cfg.Benchmark, c.name, took)
 		}

@@ -206,18 +206,8 @@ func (c *videoCmd) choose(cam *video.Camera, asked video.Asked) {
 // detector is shared by all cameras: it is asked for what any of them wants.
 func (c *videoCmd) detector(cameras []video.Camera) (*detector.Detector, error) {
 	q := detector.Query{Threshold: 1}
-	all := false
 	for _, cam := range cameras {
 		q.Threshold = min(q.Threshold, video.LowestScore(cam.Threshold))
-		all = all || len(cam.Labels) == 0
-		for _, l := range cam.Labels {
-			if !slices.Contains(q.Labels, l) {
-				q.Labels = append(q.Labels, l)
-			}
-		}
-	}
-	if all {
-		q.Labels = nil
 	}
 	procs := runtime.GOMAXPROCS(0)
 	o := detector.Options{Threads: c.Threads, Workers: c.Workers, Query: q, Precision: c.precision()}
