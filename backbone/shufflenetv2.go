@@ -1,6 +1,10 @@
 package backbone
 
-import "riffle/nn"
+import (
+	"fmt"
+
+	"riffle/nn"
+)
 
 // ShuffleNetV2 is the network of arXiv 1807.11164, table 5. Its tensors are
 // named as in torchvision's shufflenetv2, so torchvision's checkpoints load
@@ -16,14 +20,43 @@ type ShuffleNetV2 struct {
 	// shortcut of a stride-2 unit starts with a depthwise convolution as it
 	// is and stays.
 	Star bool
+	// Branches are the inner widths of the units' second branches, one a unit
+	// in order: the channels between its two pointwise convolutions. What a
+	// unit takes and gives does not change, so splits and shuffles stay. Nil
+	// means the paper's, half of what the unit gives.
+	Branches []int
 }
+
+// WithBranches returns the network with other inner widths, see Branches; an
+// error says which one is wrong.
+func (n ShuffleNetV2) WithBranches(widths []int) (ShuffleNetV2, error) {
+	if want := n.Repeats[0] + n.Repeats[1] + n.Repeats[2]; len(widths) != want {
+		return n, fmt.Errorf("%d widths, the network has %d units", len(widths), want)
+	}
+	for i, w := range widths {
+		if w < 1 || w > maxBranch {
+			return n, fmt.Errorf("width %d is %d, not from 1 to %d", i, w, maxBranch)
+		}
+	}
+	n.Branches = widths
+	return n, nil
+}
+
+// maxBranch bounds inner widths: eight times the widest of the paper.
+const maxBranch = 4096
 
 // Features implements Network.
 func (n ShuffleNetV2) Features(b *nn.Builder, x nn.Value, o Options) Features {
 	l := layers{b, o, epsilon}
+	next := 0 // unit
 	return stages(l.stem(x, n.Stem), n.Repeats, n.Channels,
 		func(x nn.Value, name string, out, stride int) nn.Value {
-			return n.unit(l, x, name, out, stride)
+			inner := out / 2
+			if n.Branches != nil {
+				inner = n.Branches[next]
+			}
+			next++
+			return n.unit(l, x, name, out, inner, stride)
 		})
 }
 
@@ -36,8 +69,9 @@ func (n ShuffleNetV2) Logits(b *nn.Builder, x nn.Value, classes int, o Options) 
 }
 
 // unit is the paper's figure 3: (c) at stride 1, where half of the channels
-// pass untouched, and (d) at stride 2, where both halves are computed.
-func (n ShuffleNetV2) unit(l layers, x nn.Value, name string, out, stride int) nn.Value {
+// pass untouched, and (d) at stride 2, where both halves are computed. inner is
+// the width between the pointwise convolutions, in the paper half of out.
+func (n ShuffleNetV2) unit(l layers, x nn.Value, name string, out, inner, stride int) nn.Value {
 	left, right := x, x
 	if stride == 1 {
 		left, right = l.Split2(x)
@@ -52,7 +86,7 @@ func (n ShuffleNetV2) unit(l layers, x nn.Value, name string, out, stride int) n
 		right = l.depthwise3x3(right, branch, 0, 1)
 		i = 2 // what follows moves up by a convolution and its batch norm
 	}
-	right = l.act(l.pointwise(right, branch, i, out/2, 1))
+	right = l.act(l.pointwise(right, branch, i, inner, 1))
 	right = l.depthwise3x3(right, branch, i+3, stride)
 	right = l.act(l.pointwise(right, branch, i+5, out/2, 1))
 

@@ -27,12 +27,12 @@ const distanceBins = 8
 // dense towers, which give for every point one logit a class and four times the
 // logits of distanceBins. With thin it also has the second stage's features.
 func firstGraph(h *Header, thin bool) (*nn.Graph, error) {
-	arch, err := backbone.Lookup(h.Arch)
+	network, err := h.trunk()
 	if err != nil {
-		return nil, fmt.Errorf("model header: arch: %w", err)
+		return nil, fmt.Errorf("model header: %w", err)
 	}
 	b := nn.NewBuilder()
-	features := arch.Features(b, b.Input(portImage, 3), backbone.Options{
+	features := network.Features(b, b.Input(portImage, 3), backbone.Options{
 		Act: nn.LeakyReLU(slope), NoBatchNorm: true, Prefix: "backbone.",
 	})
 	neck := ghostPAN{b, h.NeckChannels}
@@ -46,6 +46,25 @@ func firstGraph(h *Header, thin bool) (*nn.Graph, error) {
 		}
 	}
 	return b.Graph()
+}
+
+// trunk is the backbone that the header describes.
+func (h *Header) trunk() (backbone.Network, error) {
+	arch, err := backbone.Lookup(h.Arch)
+	if err != nil {
+		return nil, fmt.Errorf("arch: %w", err)
+	}
+	if h.BranchWidths == nil {
+		return arch.Network, nil
+	}
+	v2, ok := arch.Network.(backbone.ShuffleNetV2)
+	if !ok {
+		return nil, fmt.Errorf("branch_widths: %s has none, only ShuffleNet v2 has", h.Arch)
+	}
+	if v2, err = v2.WithBranches(h.BranchWidths); err != nil {
+		return nil, fmt.Errorf("branch_widths: %w", err)
+	}
+	return v2, nil
 }
 
 // secondGraph is the network that sees pooled regions. A region is a pixel of

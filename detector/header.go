@@ -14,6 +14,9 @@ type Class = modelfile.Class
 // of its safetensors metadata.
 type Header struct {
 	modelfile.Header
+	// BranchWidths are the inner widths of the units of a ShuffleNet v2 that was
+	// shrunk, in order; none means the architecture's own. Of KindTwoStage.
+	BranchWidths []int     `json:"branch_widths,omitempty"`
 	NeckChannels int       `json:"neck_channels,omitempty"` // of KindTwoStage
 	RoI          RoIHeader `json:"roi,omitzero"`            // of KindTwoStage
 	SSD          SSDHeader `json:"ssd,omitzero"`            // of KindSSDLite
@@ -77,7 +80,15 @@ func (h *Header) check() error {
 		return err
 	}
 	if h.Kind == KindSSDLite {
+		if h.BranchWidths != nil {
+			return fmt.Errorf("branch_widths: a %s has none", h.Kind)
+		}
 		return h.SSD.check(h.Classes)
+	}
+	if h.BranchWidths != nil {
+		if _, err := h.trunk(); err != nil {
+			return err
+		}
 	}
 	if h.NeckChannels%2 != 0 {
 		return fmt.Errorf("neck_channels: %d is odd", h.NeckChannels)

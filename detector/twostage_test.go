@@ -34,10 +34,29 @@ func tinyDetector(t testing.TB, o Options) *Detector {
 	return d
 }
 
+// unevenDetector is tinyFile's network with another inner width in every unit,
+// as training/netadapt.py makes them, and its own weights and vectors.
+func unevenDetector(t testing.TB) *Detector {
+	t.Helper()
+	data, err := os.ReadFile("testdata/uneven_model.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(data, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
 // TestTwoStageMatchesPyTorch follows one picture through every step.
 func TestTwoStageMatchesPyTorch(t *testing.T) {
-	v := vectors(t, "two_stage")
-	d := tinyDetector(t, Options{})
+	t.Run("tiny", func(t *testing.T) { testTwoStage(t, tinyDetector(t, Options{}), "two_stage") })
+	t.Run("uneven widths", func(t *testing.T) { testTwoStage(t, unevenDetector(t), "uneven") })
+}
+
+func testTwoStage(t *testing.T, d *Detector, name string) {
+	v := vectors(t, name)
 	w, err := d.model.clone()
 	if err != nil {
 		t.Fatal(err)
@@ -296,6 +315,11 @@ func TestModelErrorsNameTheFault(t *testing.T) {
 		{`"id":18`, `"id":17`, "id 17"},
 		{`{"id":17,"name":"cat"},`, ``, "rpn.pred.0"},
 		{`"std":[`, `"std":[0,`, "std"},
+		{`"neck_channels"`, `"branch_widths":[24,24],"neck_channels"`, "branch_widths: 2 widths, the network has 16 units"},
+		{`"neck_channels"`, `"branch_widths":[24,24,24,24,48,48,48,48,48,48,48,48,96,96,96,-1],"neck_channels"`, "branch_widths: width 15 is -1"},
+		{`"neck_channels"`, `"branch_widths":[23,24,24,24,48,48,48,48,48,48,48,48,96,96,96,96],"neck_channels"`, "backbone.stage2.0.branch2.0"},
+		{`shufflenet_v2_x0.5","kind"`, `shufflenet_v1_x0.5_g3","branch_widths":[1],"kind"`, "branch_widths: shufflenet_v1_x0.5_g3 has none"},
+		{`"kind":"two_stage"`, `"kind":"ssdlite","branch_widths":[1]`, "branch_widths: a ssdlite has none"},
 	} {
 		changed := strings.Replace(good, c.old, c.new, 1)
 		if changed == good {

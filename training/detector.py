@@ -10,11 +10,11 @@ ALPHA = 0.5            # weight of the second stage in the score
 SCORE, IOU, TOP = 0.01, 0.6, 100
 
 
-def trunk(arch, norm, shuffled=True):
+def trunk(arch, norm, shuffled=True, branches=()):
     stem, widths, _ = model.ARCHS[arch]
     if arch.startswith("shufflenet_v1"):
         return shufflenetv1.ShuffleNetV1(stem, widths, int(arch.rsplit("_g", 1)[1]), norm, shuffled)
-    return model.ShuffleNetV2(stem, widths)
+    return model.ShuffleNetV2(stem, widths, branches)
 
 
 class Detector(nn.Module):
@@ -24,10 +24,11 @@ class Detector(nn.Module):
         super().__init__()
         self.recipe = recipe
         _, widths, neck = model.ARCHS[recipe.arch]
-        self.backbone = trunk(recipe.arch, norm, shuffled)
+        neck = recipe.neck or neck
+        self.backbone = trunk(recipe.arch, norm, shuffled, recipe.branches)
         self.neck = model.GhostPAN(widths, neck)
         self.rpn = model.Towers(neck)
-        self.roi = roi.RoIHead(neck)
+        self.roi = roi.RoIHead(neck, recipe.thin or roi.CHANNELS, recipe.hidden or roi.HIDDEN)
 
     def first(self, x):
         """[N, 3, H, W] -> pyramid P3..P6, dense predictions [N, A, 112], points [A, 3]."""

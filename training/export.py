@@ -17,13 +17,14 @@ def licence(recipe):
 
 
 def header(recipe, ap, alpha):
+    shrunk = {"branch_widths": list(recipe.branches)} if recipe.branches else {}
     return {
         "format": 1, "name": recipe.name, "arch": recipe.arch, "kind": "two_stage",
         "input": [recipe.size, recipe.size],
         "mean": [float(f"{v:.6g}") for v in preprocess.MEAN], "std": [float(f"{v:.6g}") for v in preprocess.STD],
         "classes": [{"id": i, "name": n} for i, n in zip(classes.IDS, classes.NAMES)],
-        "licence": licence(recipe), "neck_channels": model.ARCHS[recipe.arch][2],
-        "roi": {"channels": roi.CHANNELS, "size": roi.SIZE, "sampling": roi.SAMPLING, "hidden": roi.HIDDEN,
+        "licence": licence(recipe), **shrunk, "neck_channels": recipe.neck or model.ARCHS[recipe.arch][2],
+        "roi": {"channels": recipe.thin or roi.CHANNELS, "size": roi.SIZE, "sampling": roi.SAMPLING, "hidden": recipe.hidden or roi.HIDDEN,
                 "proposals": recipe.proposals, "pre_nms": roi.PRE_NMS, "nms": roi.PROPOSAL_IOU, "second_stage_weight": alpha},
         "nms": detector.IOU, "ap": ap,
     }

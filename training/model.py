@@ -37,18 +37,20 @@ def channel_shuffle(x):
 
 
 class Unit(nn.Module):
-    """A ShuffleNet v2 unit; stride 2 doubles the branches, stride 1 leaves half of the channels untouched."""
+    """A ShuffleNet v2 unit; stride 2 doubles the branches, stride 1 leaves half of the channels untouched. inner: width between
+    the pointwise convolutions of branch2, in the paper that of its result."""
 
-    def __init__(self, i, o, stride):
+    def __init__(self, i, o, stride, inner=0):
         super().__init__()
         half, fold = o // 2, nn.Identity
+        inner = inner or half
         self.branch1 = None
         if stride == 2:
             self.branch1 = nn.Sequential(depthwise(i, 3, 2), fold(), pointwise(i, half), fold(), nn.LeakyReLU(SLOPE))
         self.branch2 = nn.Sequential(
-            pointwise(i if stride == 2 else half, half), fold(), nn.LeakyReLU(SLOPE),
-            depthwise(half, 3, stride), fold(),
-            pointwise(half, half), fold(), nn.LeakyReLU(SLOPE))
+            pointwise(i if stride == 2 else half, inner), fold(), nn.LeakyReLU(SLOPE),
+            depthwise(inner, 3, stride), fold(),
+            pointwise(inner, half), fold(), nn.LeakyReLU(SLOPE))
 
     def forward(self, x):
         if self.branch1 is not None:
@@ -60,12 +62,13 @@ class Unit(nn.Module):
 class ShuffleNetV2(nn.Module):
     """[N, 3, H, W] -> C3, C4, C5 at strides 8, 16 and 32."""
 
-    def __init__(self, stem, widths):
+    def __init__(self, stem, widths, branches=()):
         super().__init__()
+        inner = list(branches) or [0] * sum(REPEATS)
         self.conv1 = nn.Sequential(nn.Conv2d(3, stem, 3, 2, 1), nn.Identity(), nn.LeakyReLU(SLOPE))
         c = stem
         for number, (width, repeats) in enumerate(zip(widths, REPEATS), 2):
-            units = [Unit(c if r == 0 else width, width, 2 if r == 0 else 1) for r in range(repeats)]
+            units = [Unit(c if r == 0 else width, width, 2 if r == 0 else 1, inner.pop(0)) for r in range(repeats)]
             setattr(self, f"stage{number}", nn.Sequential(*units))
             c = width
 

@@ -11,6 +11,11 @@ class Recipe:
     proposals: int   # regions the second stage looks at
     begin: str       # teacher.FILES key the first stage begins as; "" = at random
     trunk: str       # the trunk in words
+    # widths of a network that netadapt.py shrank; 0 or none: the architecture's own
+    branches: tuple = ()   # between the pointwise convolutions of each unit's second branch, unit by unit
+    neck: int = 0          # channels of neck and towers
+    thin: int = 0          # channels that the second stage pools
+    hidden: int = 0        # width of its fully connected layers
 
 
 RECIPES = {r.name: r for r in (
@@ -27,4 +32,5 @@ DEFAULT = RECIPES["riffle-v2-1.5x"]
 def of_header(header):
     """The recipe of an exported file's header; input and proposals are the file's own."""
     known = next((r for r in RECIPES.values() if r.arch == header["arch"]), DEFAULT)
-    return Recipe(header["name"], known.title, header["arch"], header["input"][0], header["roi"]["proposals"], known.begin, known.trunk)
+    return Recipe(header["name"], known.title, header["arch"], header["input"][0], header["roi"]["proposals"], known.begin, known.trunk,
+                  tuple(header.get("branch_widths", ())), header["neck_channels"], header["roi"]["channels"], header["roi"]["hidden"])

@@ -83,13 +83,13 @@ def apply_deltas(boxes, deltas):
 class RoIHead(nn.Module):
     """cls starts as the prior itself (its weights are zero, prior_scale one), reg as no movement."""
 
-    def __init__(self, neck):
+    def __init__(self, neck, channels, hidden):
         super().__init__()
-        self.thin = nn.Conv2d(neck, CHANNELS, 1)
-        self.fc1 = nn.Linear(CHANNELS * SIZE * SIZE, HIDDEN)
-        self.fc2 = nn.Linear(HIDDEN + 4 + CLASSES, HIDDEN)
-        self.cls = nn.Linear(HIDDEN, CLASSES)
-        self.reg = nn.Linear(HIDDEN, 4)
+        self.thin = nn.Conv2d(neck, channels, 1)
+        self.fc1 = nn.Linear(channels * SIZE * SIZE, hidden)
+        self.fc2 = nn.Linear(hidden + 4 + CLASSES, hidden)
+        self.cls = nn.Linear(hidden, CLASSES)
+        self.reg = nn.Linear(hidden, 4)
         self.prior_scale = nn.Parameter(torch.ones(CLASSES))
         nn.init.orthogonal_(self.thin.weight)
         nn.init.zeros_(self.thin.bias)

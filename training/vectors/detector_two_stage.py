@@ -1,4 +1,5 @@
 """A small two-stage detector of random weights and what PyTorch says it sees: the structure of training/, few channels.
+A second one, "uneven", has another inner width in every unit, as netadapt.py makes them.
 
 Run from the repository's root: python training/vectors/detector_two_stage.py
 """
@@ -21,9 +22,10 @@ NAMES = ["cat", "dog", "bird", "cow", "sheep"]
 IDS = [17, 18, 16, 21, 20]
 DENSE_STEP = 19    # every so manieth point is kept: the file stays small
 PROPOSALS, PRE_NMS, PROPOSAL_IOU, ALPHA = 30, 120, 0.4, 0.4
+UNEVEN = (24, 17, 9, 12, 31, 48, 1, 20, 7, 16, 25, 40, 33, 50, 11, 18)
 
 
-def small_net(seed, x):
+def small_net(seed, x, branches=()):
     """A detector of few channels whose weights are float16 numbers and whose answers spread out."""
     model.ARCHS[ARCH] = (24, (48, 96, 192), NECK)
     for module in (model, roi, detector):
@@ -31,7 +33,7 @@ def small_net(seed, x):
     roi.CHANNELS, roi.SIZE, roi.HIDDEN = 8, 5, 24
     roi.PRE_NMS, roi.PROPOSAL_IOU = PRE_NMS, PROPOSAL_IOU
     torch.manual_seed(seed)
-    net = detector.Detector(replace(recipes.DEFAULT, arch=ARCH, proposals=PROPOSALS)).eval()
+    net = detector.Detector(replace(recipes.DEFAULT, arch=ARCH, proposals=PROPOSALS, branches=branches)).eval()
     with torch.no_grad():
         for p in net.parameters():
             if p.dim() > 1:
@@ -87,16 +89,7 @@ def look(net, x):
             "pooled": pooled, "head": head, "deltas": deltas, "refined": roi.apply_deltas(proposals, deltas)}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="detector/testdata")
-    parser.add_argument("--seed", type=int, default=5)
-    args = parser.parse_args()
-    rgb = photo(np.random.default_rng(args.seed))
-    x = torch.from_numpy(preprocess.tensor(rgb, HEIGHT, WIDTH))[None]
-    net = small_net(args.seed, x)
-    out = look(net, x)
-
+def save(net, out, rgb, folder, model_file, vectors_file):
     vectors = {"image": torch.from_numpy(rgb), "dense": out["dense"][::DENSE_STEP], "proposals": out["proposals"],
                "objectness": out["objectness"], "pooled": out["pooled"], "head": out["head"], "deltas": out["deltas"]}
     whole = detector.whole(out, WIDTH, HEIGHT, ALPHA)
@@ -106,17 +99,31 @@ def main():
         vectors.update({f"{name}.boxes": boxes, f"{name}.scores": scores, f"{name}.classes": classes.float()})
     levels = roi.level_of(out["proposals"])
     print("proposals", len(levels), "by level", np.bincount(levels.numpy()).tolist())
-    save_file({k: v.detach().clone().contiguous() for k, v in vectors.items()}, os.path.join(args.out, "two_stage.safetensors"))
+    save_file({k: v.detach().clone().contiguous() for k, v in vectors.items()}, os.path.join(folder, vectors_file + ".safetensors"))
 
+    branches = {"branch_widths": list(net.recipe.branches)} if net.recipe.branches else {}
     header = {"format": 1, "name": "tiny", "arch": ARCH, "kind": "two_stage", "input": [HEIGHT, WIDTH],
               "mean": preprocess.MEAN.tolist(), "std": preprocess.STD.tolist(),
               "classes": [{"id": i, "name": n} for i, n in zip(IDS, NAMES)], "licence": "none: random numbers",
-              "neck_channels": NECK,
+              **branches, "neck_channels": NECK,
               "roi": {"channels": roi.CHANNELS, "size": roi.SIZE, "sampling": roi.SAMPLING, "hidden": roi.HIDDEN,
                       "proposals": PROPOSALS, "pre_nms": PRE_NMS, "nms": PROPOSAL_IOU, "second_stage_weight": ALPHA},
               "nms": detector.IOU, "ap": {}}
     save_file({k: v.half().contiguous() for k, v in net.state_dict().items()},
-              os.path.join(args.out, "tiny_model.safetensors"), {"riffle": json.dumps(header, separators=(",", ":"))})
+              os.path.join(folder, model_file + ".safetensors"), {"riffle": json.dumps(header, separators=(",", ":"))})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", default="detector/testdata")
+    parser.add_argument("--seed", type=int, default=5)
+    args = parser.parse_args()
+    rgb = photo(np.random.default_rng(args.seed))
+    x = torch.from_numpy(preprocess.tensor(rgb, HEIGHT, WIDTH))[None]
+    for branches, model_file, vectors_file in ((), "tiny_model", "two_stage"), (UNEVEN, "uneven_model", "uneven"):
+        net = small_net(args.seed, x, branches)
+        save(net, look(net, x), rgb, args.out, model_file, vectors_file)
+
 
 
 if __name__ == "__main__":
