@@ -24,7 +24,7 @@ def load_any(path):
         state = {k: v.float() for k, v in load_file(path).items()}
     else:
         saved = load(path)
-        recipe, state = recipes.RECIPES[saved["recipe"]], saved["average"]
+        recipe, state = recipes.of_saved(saved["recipe"]), saved["average"]
     net = detector.Detector(recipe)
     net.load_state_dict(state)
     return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -29,6 +29,11 @@ RECIPES = {r.name: r for r in (
 DEFAULT = RECIPES["riffle-v2-1.5x"]
 
 
+def of_saved(recipe):
+    """The recipe of a checkpoint, which holds a known one's name, or all fields of a shrunk network's."""
+    return RECIPES[recipe] if isinstance(recipe, str) else Recipe(**{**recipe, "branches": tuple(recipe["branches"])})
+
+
 def of_header(header):
     """The recipe of an exported file's header; input and proposals are the file's own."""
     known = next((r for r in RECIPES.values() if r.arch == header["arch"]), DEFAULT)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from . import augment, checkpoint, data, evaluate, losses, model, roi, teacher
+from . import augment, checkpoint, data, evaluate, losses, model, recipes, roi, teacher
 
 ALPHAS = (0.0, 0.4, 0.7)   # second stage weights that are watched
 
@@ -46,15 +46,22 @@ class Trainer:
         self.rank, self.world, self.args = rank, world, args
         self.store = data.Photos(args.shared, args.cache)
         self.dev = evaluate.DevSet(self.store)
-        self.net = teacher.start(args.shared, args.recipe, args.seed).to(memory_format=torch.channels_last)
+        self.net, self.teacher = self._networks()
+        self.net.to(memory_format=torch.channels_last)
+        self.teacher.eval().requires_grad_(False)
         torch.manual_seed(args.seed + 1 + rank)
-        self.teacher = copy.deepcopy(self.net).eval().requires_grad_(False)
+        self.began = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.done, self.best, self.names = 0.0, -1.0, [n for n, _ in self.net.named_parameters()]
         self.finished, self.optimiser_state, self.steps = [], None, 0
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.last = os.path.join(args.runs, "last.pt")
         if os.path.exists(self.last):
             self._resume(checkpoint.load(self.last))
+
+    def _networks(self):
+        """-> what is trained, and whose answers its first stage is held to: what it begins as, if nothing better is known."""
+        net = teacher.start(self.args.shared, self.args.recipe, self.args.seed)
+        return net, copy.deepcopy(net)
 
     # ---- state on disk
 
@@ -64,10 +71,15 @@ class Trainer:
         self.done, self.best, self.finished = s["done"], s["best"], s["finished"]
         self.optimiser_state, self.steps = s["optimiser"], s["steps"]
 
+    def _recipe(self):
+        """As checkpoints name it, see recipes.of_saved."""
+        recipe = self.args.recipe
+        return recipe.name if recipe.name in recipes.RECIPES else asdict(recipe)
+
     def _save(self, optimiser=None):
         if self.rank == 0:
             checkpoint.save(self.last, {
-                "recipe": self.args.recipe.name, "net": self.net.state_dict(), "average": self.average.state_dict(), "done": self.done, "best": self.best,
+                "recipe": self._recipe(), "net": self.net.state_dict(), "average": self.average.state_dict(), "done": self.done, "best": self.best,
                 "finished": self.finished, "optimiser": optimiser and optimiser.state_dict(), "steps": self.steps})
 
     def _log(self, **row):
@@ -123,7 +135,7 @@ class Trainer:
             else:
                 p.requires_grad_(phase.trunk > 0)
                 if phase.trunk:
-                    size = float(self.teacher.get_parameter(name).square().mean().sqrt())
+                    size = float(self.began.get_parameter(name).square().mean().sqrt())
                     rate = phase.trunk * size * (BIAS_RATE if p.dim() == 1 else 1) * self._laggard(name, p)
                     groups.append({"params": [p], "base": rate, "weight_decay": 0.0})
         optimiser = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.99))
@@ -136,7 +148,7 @@ class Trainer:
 
     def _laggard(self, name, p):
         """A resumed run gives tensors that have hardly moved so far a higher rate."""
-        was = self.teacher.get_parameter(name)
+        was = self.began.get_parameter(name)
         moved = float((p.detach() - was).norm() / was.norm())
         return LAG[1] / max(moved, LAG[1] / LAG[2]) if self.done and moved < LAG[0] else 1.0
 
@@ -234,17 +246,17 @@ class Trainer:
             score = max(v for k, v in row["dev"].items() if k != "first")
             if score > self.best:
                 self.best = score
-                checkpoint.save(os.path.join(self.args.runs, "best.pt"), {"recipe": self.args.recipe.name, "average": self.average.state_dict(), "row": row})
+                checkpoint.save(os.path.join(self.args.runs, "best.pt"), {"recipe": self._recipe(), "average": self.average.state_dict(), "row": row})
             if self.args.status:
                 with open(self.args.status, "a") as f:
                     f.write(time.strftime("%H:%M ", time.gmtime()) + json.dumps(row) + "\n")
 
 
-def work(rank, world, args, phases):
+def work(rank, world, args, phases, kind=Trainer):
     torch.set_num_threads(1)
     os.setpriority(os.PRIO_PROCESS, 0, args.nice)
     dist.init_process_group("gloo", init_method="file://" + os.path.abspath(args.meeting), rank=rank, world_size=world)
-    trainer = Trainer(rank, world, args)
+    trainer = kind(rank, world, args)
     if rank == 0 and not trainer.finished and not trainer.done:
         trainer._log(phases=[asdict(p) for p in phases], train=len(trainer.store.train), dev=len(trainer.store.dev))
     for phase in phases:
