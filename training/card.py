@@ -85,6 +85,26 @@ far too few for such a trunk, which has never seen ImageNet either.
 - AdamW, cosine to 1 %, moving average of the weights; batch norms folded into the convolutions afterwards."""
 
 
+SHRUNK = """riffle-v2-1.5x, **shrunk by NetAdapt** (arXiv:1804.03230; `python -m training.netadapt`, docs/netadapt.md) in {steps} steps to
+{share:.0%} of its latency by the table of one CPU, {ms:.1f} of {first_ms:.1f} ms: channels taken out of the units' second branches, the neck with the
+towers, and the second stage, their readers refitted by least squares, a short fine-tune a step. Then trained, {processes} processes of
+one CPU core each, {minutes:.0f} minutes of each core, {photos:,} photo passes, towards the answers of riffle-v2-1.5x and the labels:
+
+{phases}
+
+What riffle-v2-1.5x rests on (initialised from {begin}, Apache-2.0, then trained here) holds for this one too. Widths: branches
+{branches}, neck {neck}, pooled channels {thin}, fully connected layers {hidden}."""
+
+
+def _shrunk(recipe, folder):
+    """What the search logged of a shrunk network."""
+    with open(os.path.join(folder, "search.json")) as f:
+        steps = json.load(f)["steps"]
+    first, last = steps[0]["ms"], steps[-1]["ms"]
+    return {"steps": len(steps) - 1, "share": last / first, "ms": last, "first_ms": first, "branches": ", ".join(map(str, recipe.branches)),
+            "neck": recipe.neck, "thin": recipe.thin, "hidden": recipe.hidden}
+
+
 def _row(name, f):
     return f"| {name} | " + " | ".join(f"{100 * f[k]:.2f}" for k in ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")) + " |"
 
@@ -112,7 +132,7 @@ def _history(runs):
 def write(path, recipe, runs, dev, first, whole, alpha, processes=2):
     from .losses import RAMP
     sizes, passes, minutes = _history(runs)
-    origin = GROWN if recipe.begin else DISTILLED
+    origin = SHRUNK if recipe.branches else GROWN if recipe.begin else DISTILLED
     told = {"head": "second stage alone on the frozen first stage", "all": "every tensor, end to end",
             "last": "second stage alone again, on the trained first stage"}
     c = macs.count(recipe)
@@ -125,6 +145,8 @@ def write(path, recipe, runs, dev, first, whole, alpha, processes=2):
         phases="\n".join(f"- {told[n]}: {minutes[n]:.0f} minutes, {passes[n]:,} photo passes." for n in told if n in passes),
         ramp=f"{RAMP[0]:g} to {RAMP[1]:g}", train=sizes["train"], dev=sizes["dev"], licence=export.licence(recipe),
         proposals=recipe.proposals, small=100 * whole["APs"], large=100 * whole["APl"], gain=100 * (whole["AP"] - first["AP"]))
+    if recipe.branches:
+        fields.update(_shrunk(recipe, runs))
     text = TEXT.format(origin=origin.format(**fields), **fields)
     with open(path, "w") as f:
         f.write(text)
