@@ -31,8 +31,9 @@ def recipe(levels, name="shrunk"):
     """Levels by part -> the recipe of that network."""
     def width(own, level):
         return -(-own * level // STEPS)
-    return replace(recipes.DEFAULT, name=name, branches=tuple(width(OWN[u], levels[u]) for u in UNITS), neck=width(OWN["neck"], levels["neck"]),
-                   thin=width(THIN, levels["head"]), hidden=width(HIDDEN, levels["head"]))
+    return replace(recipes.DEFAULT, name=name, title="The default detector of riffle, shrunk", trunk="ShuffleNet v2 1.5x (narrowed inside its units)",
+                   branches=tuple(width(OWN[u], levels[u]) for u in UNITS),
+                   neck=width(OWN["neck"], levels["neck"]), thin=width(THIN, levels["head"]), hidden=width(HIDDEN, levels["head"]))
 
 
 def part(layer):

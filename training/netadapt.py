@@ -106,9 +106,10 @@ class Bench:
         save(self.path(group), small)
         return self.error(small)
 
-    def tune(self, step, group, minutes=None):
-        """A short fine-tune of a proposal towards the untouched network's answers -> error."""
+    def tune(self, step, group):
+        """A short fine-tune of a proposal towards the untouched network's answers, kept if it helps -> error."""
         net = checkpoint.load_any(self.path(group))
+        before = self.error(net)
         net.requires_grad_(True)
         groups = [{"params": [p], "base": self.args.rate * max(float(p.detach().square().mean().sqrt()), 1e-4) * (train.BIAS_RATE if p.dim() == 1 else 1)}
                   for p in net.parameters()]
@@ -125,8 +126,10 @@ class Bench:
             torch.nn.utils.clip_grad_norm_(net.parameters(), train.CLIP[1])
             optimiser.step()
         net.requires_grad_(False)
-        save(self.path(group), net)
-        return self.error(net)
+        after = self.error(net)
+        if after < before:
+            save(self.path(group), net)
+        return min(before, after)
 
     def detections(self, name, part):
         """Result rows of a part of the development photos."""
@@ -232,10 +235,10 @@ def options(arguments=None):
     p.add_argument("--judge-photos", type=int, default=48, help="development photos that proposals are judged on")
     p.add_argument("--dev-every", type=int, default=4, help="every so manieth development photo gives the AP of a step")
     p.add_argument("--tune-steps", type=int, default=8, help="of 8 photos, of a finalist")
-    p.add_argument("--rate", type=float, default=1.5e-3, help="of the short fine-tune, share of each tensor's size")
+    p.add_argument("--rate", type=float, default=3e-4, help="of the short fine-tune, share of each tensor's size")
     p.add_argument("--all-minutes", type=float, default=20, help="CPU of a process: every tensor, end to end")
     p.add_argument("--last-minutes", type=float, default=4, help="second stage alone")
-    p.add_argument("--long-rate", type=float, default=1.2e-3, help="of the long fine-tune")
+    p.add_argument("--long-rate", type=float, default=8e-4, help="of the long fine-tune")
     p.add_argument("--alpha", type=float, default=0.5, help="weight of the second stage in the AP of a step")
     p.add_argument("--look-every", type=float, default=1000)
     p.add_argument("--save-every", type=float, default=1)
