@@ -22,7 +22,7 @@ type ModelEntry struct {
 
 func (s *Server) handleModels(w http.ResponseWriter, r *http.Request) error {
 	list := ModelList{Models: []ModelEntry{}}
-	for _, reg := range s.registries.all() {
+	for _, reg := range s.all() {
 		for _, m := range reg.models {
 			if err := m.open(); err != nil {
 				return err

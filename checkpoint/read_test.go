@@ -193,7 +193,7 @@ func edit(t *testing.T, data []byte, change func(h *zip.FileHeader, body []byte)
 // TestLyingArchives changes one thing of a good archive at a time.
 func TestLyingArchives(t *testing.T) {
 	good := file(t, "zip.pth")
-	same := func(h *zip.FileHeader, body []byte) []byte { return body }
+	same := func(_ *zip.FileHeader, body []byte) []byte { return body }
 	if _, err := read(edit(t, good, same)); err != nil {
 		t.Fatalf("packed again: %v", err)
 	}

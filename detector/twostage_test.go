@@ -379,9 +379,16 @@ func FuzzReadHeader(f *testing.F) {
 	}
 	f.Add(w.Metadata[modelfile.Key])
 	f.Add(`{"format":1,"kind":"two_stage","input":[352,352],"mean":[0,0,0],"std":[1,1,1]}`)
+	f.Add(`{"format":1,"kind":"ssdlite","arch":"shufflenet_v2_x0.5","input":[320,320],"mean":[0,0,0],"std":[1,1,1],"classes":[{"id":1,"name":"cat"}],"ssd":{"outputs":2,"min_scale":0.2,"max_scale":0.95,"ratios":[2,3],"top_k":300,"min_score":0.001}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		h, err := ReadHeader(&nn.Weights{Metadata: map[string]string{modelfile.Key: text}})
 		if err != nil {
+			return
+		}
+		if h.Kind == KindSSDLite {
+			if _, err := ssdGraph(&h); err != nil && !strings.Contains(err.Error(), "arch") && !strings.Contains(err.Error(), "reduced_tail") {
+				t.Errorf("SSDLite: %v", err)
+			}
 			return
 		}
 		if _, err := firstGraph(&h, true); err != nil && !strings.Contains(err.Error(), "arch") {
