@@ -19,8 +19,7 @@ val2017), from this file's float16 weights, with the Python preprocessing and po
 |---|---|---|---|---|---|---|---|
 {rows}
 
-Score of the whole = prior^{rest:g} x head^{alpha:g}. On the development set (photos held out of training, where the weight
-and the share of the box movement were chosen; the checkpoint is the last one): first stage {dev_first:.2f}, both {dev_whole:.2f} AP.
+Score of the whole = prior^{rest:g} x head^{alpha:g}. On the development set (photos held out of training, {chosen}; the checkpoint is the last one): first stage {dev_first:.2f}, both {dev_whole:.2f} AP.
 
 | multiply-accumulates | |
 |---|---|
@@ -145,7 +144,9 @@ def write(path, recipe, runs, dev, first, whole, alpha, processes=2):
         phases="\n".join(f"- {told[n]}: {minutes[n]:.0f} minutes, {passes[n]:,} photo passes." for n in told if n in passes),
         ramp=f"{RAMP[0]:g} to {RAMP[1]:g}", train=sizes["train"], dev=sizes["dev"], licence=export.licence(recipe),
         proposals=recipe.proposals, small=100 * whole["APs"], large=100 * whole["APl"], gain=100 * (whole["AP"] - first["AP"]))
+    fields["chosen"] = "where the weight\nand the share of the box movement were chosen"
     if recipe.branches:
+        fields["chosen"] = "where proposals were\njudged; the weight is riffle-v2-1.5x's"
         fields.update(_shrunk(recipe, runs))
     text = TEXT.format(origin=origin.format(**fields), **fields)
     with open(path, "w") as f:

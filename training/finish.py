@@ -57,13 +57,11 @@ def main(arguments=None):
     p.add_argument("--recipe", choices=recipes.RECIPES, default=recipes.DEFAULT.name)
     p.add_argument("--runs", default="training/runs")
     p.add_argument("--checkpoint", help="default: last.pt, where the rates ended; best.pt is what scored best when looked at")
-    p.add_argument("--folder", help="of the run's checkpoints and log, default: that of the recipe below --runs")
     p.add_argument("--out", help="default: models/NAME.safetensors")
     p.add_argument("--nice", type=int, default=10)
     a = p.parse_args(arguments)
-    folder = a.folder or os.path.join(a.runs, a.recipe)
+    recipe, folder = recipes.RECIPES[a.recipe], os.path.join(a.runs, a.recipe)
     a.cache, a.checkpoint = os.path.join(a.runs, "cache"), a.checkpoint or os.path.join(folder, "last.pt")
-    recipe = recipes.of_saved(checkpoint.load(a.checkpoint)["recipe"])
     a.out = a.out or f"models/{recipe.name}.safetensors"
     torch.set_num_threads(1)
     share, alpha, score = choose(a)
@@ -81,9 +79,7 @@ def main(arguments=None):
     export.write(a.out, recipe, state, {"data": "300 photos of COCO val2017 (92 % with a person)", **{k: round(v, 4) for k, v in whole.items()}}, alpha)
     dev = {"first": score["first"], "whole": score[share, alpha], "share": share}
     card.write(os.path.splitext(a.out)[0] + ".md", recipe, folder, dev, first, whole, alpha)
-    if not recipe.begin or recipe.branches:
-        return 0  # nothing of the same shape to compare with
-    return check_trained.main([a.out, "--shared", a.shared, "--quiet"])
+    return not recipe.begin or check_trained.main([a.out, "--shared", a.shared, "--quiet"])
 
 
 if __name__ == "__main__":
