@@ -10,22 +10,22 @@ ALPHA = 0.5            # weight of the second stage in the score
 SCORE, IOU, TOP = 0.01, 0.6, 100
 
 
-def trunk(arch, norm, shuffled=True, branches=()):
+def trunk(arch, norm, branches=()):
     stem, widths, _ = model.ARCHS[arch]
     if arch.startswith("shufflenet_v1"):
-        return shufflenetv1.ShuffleNetV1(stem, widths, int(arch.rsplit("_g", 1)[1]), norm, shuffled)
+        return shufflenetv1.ShuffleNetV1(stem, widths, int(arch.rsplit("_g", 1)[1]), norm)
     return model.ShuffleNetV2(stem, widths, branches)
 
 
 class Detector(nn.Module):
     """A recipe's network; `norm`: with the batch norms a trunk that begins at random is trained with, not yet folded."""
 
-    def __init__(self, recipe=recipes.DEFAULT, norm=False, shuffled=True):
+    def __init__(self, recipe=recipes.DEFAULT, norm=False):
         super().__init__()
         self.recipe = recipe
         _, widths, neck = model.ARCHS[recipe.arch]
         neck = recipe.neck or neck
-        self.backbone = trunk(recipe.arch, norm, shuffled, recipe.branches)
+        self.backbone = trunk(recipe.arch, norm, recipe.branches)
         self.neck = model.GhostPAN(widths, neck)
         self.rpn = model.Towers(neck)
         self.roi = roi.RoIHead(neck, recipe.thin or roi.CHANNELS, recipe.hidden or roi.HIDDEN)

@@ -1,8 +1,7 @@
 """Trains a detector whose trunk begins at random by distillation from riffle-v2-1.5x, for a fixed number of photo passes.
 
-    python -m training.distill --recipe riffle-v1-1.0x-g3 --passes 60000
-    python -m training.distill --recipe riffle-v1-1.0x-g3 --passes 12000 --name no-shuffle --no-shuffle
-    python -m training.distill --recipe riffle-v1-1.0x-g3 --passes 12000 --name labels --labels-only
+    python -m training.distill --recipe riffle-v1-1.0x-g3 --passes 24000
+    python -m training.distill --recipe riffle-v1-1.0x-g3 --passes 6400 --name labels --labels-only
 
 The student sees the same view as the teacher and learns (1) the features its neck is fed and those it makes, (2) the
 teacher's answer at every dense point, (3) towards the end the second stage on labels. Neck and heads begin as the
@@ -72,7 +71,7 @@ class Distiller:
         self.teacher = checkpoint.load_any(args.teacher)
         torch.manual_seed(args.seed)
         recipe = replace(recipes.RECIPES[args.recipe], size=args.size)
-        self.net = Detector(recipe, norm=True, shuffled=not args.no_shuffle)
+        self.net = Detector(recipe, norm=True)
         self.random = {n for n, _ in self.net.named_parameters() if n.startswith(("backbone.", "neck.reduce."))}
         if args.labels_only:
             self.random = {n for n, _ in self.net.named_parameters()}
@@ -205,10 +204,9 @@ def work(rank, world, args):
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--recipe", choices=[r.name for r in recipes.RECIPES.values() if not r.begin], default="riffle-v1-1.0x-g3")
-    p.add_argument("--passes", type=int, default=60000, help="photos seen in all")
+    p.add_argument("--passes", type=int, default=24000, help="photos seen in all")
     p.add_argument("--teacher", default="models/riffle-v2-1.5x.safetensors")
     p.add_argument("--size", type=int, help="side of the input; default: the recipe's")
-    p.add_argument("--no-shuffle", action="store_true", help="leave the channel shuffle out (for the ablation)")
     p.add_argument("--labels-only", action="store_true", help="no teacher (for the ablation)")
     p.add_argument("--name", help="folder of the run below --runs; default: the recipe's name")
     p.add_argument("--shared", default="../shared")

@@ -2,7 +2,7 @@
 
 AP comes from `riffle eval` on ../shared/data/val, times from `riffle bench` (from the planes of the input to boxes, one
 thread), all settings in turn, round after round, so that what else the machine does hits all alike. The rows on channel shuffle
-and distillation are those of training/ablation.json (python -m training.ablation makes it).
+and distillation are those of training/shuffle.json and training/ablation.json (python -m training.shuffle and training.ablation make them).
 
     python3 bench/ablation/ablation.py --steps ap      # minutes, any machine
     python3 bench/ablation/ablation.py --steps time    # half a minute, quiet machine
@@ -82,12 +82,44 @@ def row(found, name, label, own):
 HEAD = "| {} | MACs | ms | AP | AP50 | AP75 | APs | APm | APl |\n|---|---|---|---|---|---|---|---|---|"
 
 
+def shuffle_table():
+    with open("training/shuffle.json") as f:
+        rows = json.load(f)
+    lines = [
+        "## Channel shuffle", "",
+        "`python -m training.shuffle`: ShuffleNet v1 1x from random weights learns to name the object in a box cut out of a",
+        f"photo, 80 classes, {rows[0]['passes']:,} boxes seen, seed {rows[0]['seed']}, everything but the shuffle alike. Accuracy: mean over classes on",
+        f"{rows[0]['boxes']:,} boxes that people drew into photos held out of training.", "",
+        "| groups | with channel shuffle | without |", "|---|---|---|",
+    ]
+    for groups in sorted({r["groups"] for r in rows}):
+        score = {r["shuffle"]: r["accuracy"] for r in rows if r["groups"] == groups}
+        lines.append(f"| {groups} | {100 * score[True]:.1f} % | {100 * score[False]:.1f} % |")
+    return lines + [""]
+
+
+def distillation_table():
+    with open("training/ablation.json") as f:
+        trained = json.load(f)
+    r = trained["whole"]
+    lines = [
+        "## Distillation", "",
+        f"`python -m training.ablation`: a detector on ShuffleNet v1 1x, g = 3, {r['passes']:,} photo passes at {r['size']} pixels,"
+        f" seed {r['seed']}, everything", "else alike. So short a run says which is better, not how good either becomes."
+        " First stage, AP.", "",
+        "| learns from | development photos | val |", "|---|---|---|",
+    ]
+    for name, label in (("whole", "riffle-v2-1.5x (features and dense answers) and labels"), ("labels-only", "labels alone")):
+        lines.append(f"| {label} | {trained[name]['dev']['first']:.2f} | {trained[name]['val']['first']:.2f} |")
+    return lines
+
+
 def table(found):
     ap = found["ap"]
     first, both = ap["first stage"]["AP"], ap[f"size {OWN_SIZE}"]["AP"]
     lines = [
         "# What the parts are worth", "",
-        "Written by `make ablation` (bench/ablation/ablation.py); the last table's rows by `python -m training.ablation`.",
+        "Written by `make ablation` (bench/ablation/ablation.py); the last two tables' rows by commands named there.",
         "AP on the 300 COCO val2017 photos of ../shared/data/val (92 % hold a person, so figures are not those of the full",
         "val2017; differences of half a point are noise). Times: one thread, input planes to boxes, median of"
         f" {ROUNDS} rounds of {RUNS} runs in turn.", f"{found['machine']}, {found['date']},"
@@ -100,21 +132,7 @@ def table(found):
         HEAD.format("at most"), *(row(found, f"proposals {n}", str(n), n == OWN_PROPOSALS) for n in PROPOSALS), "",
         f"The first stage alone (`--first-stage-only`): AP {100 * first:.2f}; with the second: {100 * both:.2f}.", "",
     ]
-    with open("training/ablation.json") as f:
-        trained = json.load(f)
-    any_run = next(iter(trained.values()))
-    lines += [
-        "## Channel shuffle and distillation", "",
-        f"ShuffleNet v1 1x, g = 3, trunk from random weights, {any_run['passes']:,} photo passes at {any_run['size']} pixels,"
-        f" seed {any_run['seed']}, everything else alike. So short", "a run says which is better, not how good either becomes."
-        " Development photos: held out of training.", "",
-        "| channel shuffle | distillation | AP, development photos | AP, val |", "|---|---|---|---|",
-    ]
-    for name, shuffle, teacher in (("whole", "yes", "yes"), ("no-shuffle", "no", "yes"),
-                                   ("labels-only", "yes", "no"), ("labels-only-no-shuffle", "no", "no")):
-        if name in trained:
-            r = trained[name]
-            lines.append(f"| {shuffle} | {teacher} | {r['dev']['first']:.2f} | {r['val']['first']:.2f} |")
+    lines += shuffle_table() + distillation_table()
     with open(PAGE, "w") as f:
         f.write("\n".join(lines) + "\n")
 
