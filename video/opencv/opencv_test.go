@@ -338,8 +338,15 @@ func TestDrawing(t *testing.T) {
 		Caption: "camera",
 	})
 	at := func(x, y int) [3]byte { f := p.Frame(); i := y*f.Stride + 3*x; return [3]byte(f.Pix[i : i+3]) }
-	if at(150, 100) != [3]byte{0, 0, 255} || at(100, 150) != [3]byte{0, 0, 255} || at(150, 150) != [3]byte{90, 90, 90} || at(150, 230) != [3]byte{0, 255, 0} {
-		t.Errorf("box %v %v, inside %v, zone %v", at(150, 100), at(100, 150), at(150, 150), at(150, 230))
+	for where, want := range map[image.Point][3]byte{
+		{150, 100}: {0, 0, 255}, {100, 150}: {0, 0, 255}, {150, 150}: {90, 90, 90}, {150, 230}: {0, 255, 0},
+	} {
+		got := at(where.X, where.Y)
+		for c := range got { // OpenCV smooths the edges of lines
+			if d := int(got[c]) - int(want[c]); d < -30 || d > 30 {
+				t.Errorf("at %v: %v, want %v", where, got, want)
+			}
+		}
 	}
 	data, err := p.JPEG(90)
 	if err != nil {
