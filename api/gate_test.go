@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// clocked is a gate whose time the test moves.
-func clocked(workers, queue int) (g *gate, pass func(time.Duration)) {
-	g = newGate(workers, queue, 0)
+// clocked is a gate whose time the test moves, with room for ten to wait.
+func clocked(workers int) (g *gate, pass func(time.Duration)) {
+	g = newGate(workers, 10, 0)
 	now := time.Unix(1000, 0)
 	g.now = func() time.Time { return now }
 	return g, func(d time.Duration) { now = now.Add(d) }
@@ -59,7 +59,7 @@ func crowdAt(t *testing.T, g *gate, n int) (in int, leave func()) {
 }
 
 func TestGateTakesABurstAndShortensItsQueueInAFlood(t *testing.T) {
-	g, pass := clocked(4, 10)
+	g, pass := clocked(4)
 	warm(g)
 	busy := context.Background()
 	for range 4 {
@@ -109,7 +109,7 @@ func TestGateTakesABurstAndShortensItsQueueInAFlood(t *testing.T) {
 }
 
 func TestGateLetsThemWaitInAFloodAsLongAsIsBearable(t *testing.T) {
-	g, pass := clocked(2, 10)
+	g, pass := clocked(2)
 	g.wait = 300 * time.Millisecond
 	for range 2 { // a picture takes 100 ms: six wait for 300 ms
 		leave, _ := g.enter(context.Background())
@@ -134,7 +134,7 @@ func TestGateLetsThemWaitInAFloodAsLongAsIsBearable(t *testing.T) {
 }
 
 func TestGateIsPatientWithSlowWork(t *testing.T) {
-	g, pass := clocked(1, 10)
+	g, pass := clocked(1)
 	leave, _ := g.enter(context.Background())
 	pass(500 * time.Millisecond)
 	leave() // ten of these take five seconds
@@ -154,7 +154,7 @@ func TestGateIsPatientWithSlowWork(t *testing.T) {
 }
 
 func TestGateIsPatientBeforeTheFirstPictureIsDone(t *testing.T) {
-	g, pass := clocked(1, 10)
+	g, pass := clocked(1)
 	leave, _ := g.enter(context.Background())
 	first, go1 := crowdAt(t, g, 5)
 	pass(20 * time.Second) // a slow machine, or one that loads its model
