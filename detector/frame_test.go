@@ -2,6 +2,7 @@ package detector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"math/rand/v2"
@@ -133,7 +134,7 @@ func TestDetectFrameFindsWhatDetectFinds(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := d.DetectFrame(ctx, frameOf(img, 0), nil); err != context.Canceled {
+	if _, err := d.DetectFrame(ctx, frameOf(img, 0), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

@@ -52,21 +52,24 @@ func TestLivePage(t *testing.T) {
 }
 
 func ask(t *testing.T, url string) {
-	get := func(path string) (*http.Response, string) {
+	get := func(path string, want int) (http.Header, string) {
 		resp, err := http.Get(url + path)
 		if err != nil {
 			t.Error(err)
-			return &http.Response{Header: http.Header{}}, ""
+			return http.Header{}, ""
 		}
 		defer resp.Body.Close()
 		body, _ := io.ReadAll(resp.Body)
-		return resp, string(body)
+		if resp.StatusCode != want {
+			t.Errorf("%s: %v", path, resp.Status)
+		}
+		return resp.Header, string(body)
 	}
-	if resp, body := get("/"); !strings.Contains(body, "<title>riffle") || resp.Header.Get("Content-Security-Policy") == "" {
-		t.Errorf("page: %v %.80q", resp.Status, body)
+	if head, body := get("/", http.StatusOK); !strings.Contains(body, "<title>riffle") || head.Get("Content-Security-Policy") == "" {
+		t.Errorf("page: %v %.80q", head, body)
 	}
-	if resp, body := get("/cameras/porch/frame.jpg"); resp.Header.Get("Content-Type") != "image/jpeg" {
-		t.Errorf("frame: %v %q", resp.Status, body)
+	if head, body := get("/cameras/porch/frame.jpg", http.StatusOK); head.Get("Content-Type") != "image/jpeg" {
+		t.Errorf("frame: %v %q", head, body)
 	} else if _, err := jpeg.Decode(strings.NewReader(body)); err != nil {
 		t.Errorf("frame: %v", err)
 	}
@@ -75,19 +78,17 @@ func ask(t *testing.T, url string) {
 		Up           bool
 		Frames       int
 	}
-	if _, body := get("/cameras"); json.Unmarshal([]byte(body), &list) != nil || len(list) != 1 || !list[0].Up || list[0].Source != "rtsp://h/x" || list[0].Frames == 0 {
+	if _, body := get("/cameras", http.StatusOK); json.Unmarshal([]byte(body), &list) != nil || len(list) != 1 || !list[0].Up || list[0].Source != "rtsp://h/x" || list[0].Frames == 0 {
 		t.Errorf("cameras: %s", body)
 	}
-	if _, body := get("/metrics"); !strings.Contains(body, `riffle_camera_up{camera="porch"} 1`) || strings.Contains(body, "secret") {
+	if _, body := get("/metrics", http.StatusOK); !strings.Contains(body, `riffle_camera_up{camera="porch"} 1`) || strings.Contains(body, "secret") {
 		t.Errorf("metrics: %.300s", body)
 	}
-	if _, body := get("/healthz"); body != "ok\n" {
+	if _, body := get("/healthz", http.StatusOK); body != "ok\n" {
 		t.Errorf("health: %q", body)
 	}
-	for path, want := range map[string]int{"/cameras/gone/frame.jpg": 404, "/cameras/gone/live.mjpg": 404, "/nowhere": 404} {
-		if resp, _ := get(path); resp.StatusCode != want {
-			t.Errorf("%s: %v", path, resp.Status)
-		}
+	for _, path := range []string{"/cameras/gone/frame.jpg", "/cameras/gone/live.mjpg", "/nowhere"} {
+		get(path, http.StatusNotFound)
 	}
 	liveFrames(t, url)
 	liveEvents(t, url)
