@@ -146,7 +146,7 @@ def write(path, recipe, runs, dev, first, whole, alpha, processes=2):
         proposals=recipe.proposals, small=100 * whole["APs"], large=100 * whole["APl"], gain=100 * (whole["AP"] - first["AP"]))
     fields["chosen"] = "where the weight\nand the share of the box movement were chosen"
     if recipe.branches:
-        fields["chosen"] = "where proposals were\njudged; the weight is riffle-v2-1.5x's"
+        fields["chosen"] = "a quarter of them, by\nwhich the search was watched; the weight is riffle-v2-1.5x's"
         fields.update(_shrunk(recipe, runs))
     text = TEXT.format(origin=origin.format(**fields), **fields)
     with open(path, "w") as f:

@@ -225,7 +225,7 @@ def _measure(args, photos, part, queue):
 
 
 def _photos(args, photos):
-    return evaluate.ValSet(args.shared) if photos == "val" else evaluate.DevSet(data.Photos(args.shared, args.cache))
+    return evaluate.ValSet(args.shared) if photos == "val" else _part(args)
 
 
 def _part(args, store=None):
@@ -249,19 +249,18 @@ def measured(args, photos):
 
 
 def finish(args):
-    """Exports the fine-tuned network, measures it on the development photos and, once, on val, and writes its card."""
+    """Exports the fine-tuned network, measures it on the part of the development photos and, once, on val, and writes its card."""
     saved = checkpoint.load(os.path.join(args.runs, "last.pt"))
     recipe, whole = recipes.of_saved(saved["recipe"]), f"a{args.alpha:g}"
     os.makedirs(os.path.dirname(args.out), exist_ok=True)
     export.write(args.out, recipe, saved["average"], {}, args.alpha)
-    rows = measured(args, "dev")
-    dev = {k: _photos(args, "dev").score(r) for k, r in rows.items()}
-    part = {k: round(100 * _part(args).score(r), 2) for k, r in rows.items()}
+    part = _part(args)
+    dev = {k: part.score(rows) for k, rows in measured(args, "dev").items()}
     log_file = os.path.join(args.runs, "search.json")
     with open(log_file) as f:
         log = json.load(f)
     with open(log_file, "w") as f:
-        json.dump({**log, "tuned": {"dev": part}}, f, indent=1)
+        json.dump({**log, "tuned": {"dev": {k: round(100 * v, 2) for k, v in dev.items()}}}, f, indent=1)
     print("dev", json.dumps(dev), flush=True)
     truth = _photos(args, "val").truth
     val = {k: evaluate.figures(truth, rows) for k, rows in measured(args, "val").items()}
