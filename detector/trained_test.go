@@ -171,3 +171,34 @@ func (v *trainedVector) checkStages(t *testing.T, d *Detector) {
 		return w.head.classes[c][i] + w.head.priorScale[c]*l.planes[c][cell]
 	})
 }
+
+// TestShrunkModel runs NetAdapt's result, whose units all have inner widths of
+// their own.
+func TestShrunkModel(t *testing.T) {
+	data, err := os.ReadFile("../models/zoo/riffle-v2-1.5x-netadapt.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(data, Options{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in := d.Info(); in.MACs > 800_000_000 || in.Params > 2_000_000 {
+		t.Errorf("%d multiply-adds, %d parameters: not shrunk", in.MACs, in.Params)
+	}
+	photo, err := os.ReadFile("../docs/street.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := Decode(photo, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := d.DetectQuery(context.Background(), img, Query{Threshold: 0.3, Labels: []string{"person", "car", "bus"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Detections) == 0 {
+		t.Error("nothing found in a street")
+	}
+}
