@@ -47,12 +47,12 @@ def svg(log):
     spots = [place(s["ms"], whole(s)) for s in steps]
     out.append('<path class="line" d="M' + "L".join(f"{x:.1f} {y:.1f}" for x, y in spots) + '"/>')
     for s, (x, y) in zip(steps, spots):
-        end = ' text-anchor="end"' if x > WIDTH - 150 else ""
-        out += [f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="4"/>', f'<text x="{x + (-8 if end else 8):.1f}" y="{y + 18:.1f}"{end}>{s.get("chosen", "riffle-v2-1.5x")}</text>']
+        name, end = s.get("chosen", "riffle-v2-1.5x"), ' text-anchor="end"' if s is steps[0] else ""   # the first one's above, to the left
+        out += [f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="4"/>', f'<text x="{x + 8:.1f}" y="{y + (-10 if end else 18):.1f}"{end}>{name}</text>']
     if tuned:
         (x, y), (tx, ty) = spots[-1], place(steps[-1]["ms"], whole(tuned))
         out += [f'<path class="arrow" d="M{x:.1f} {y:.1f}L{tx:.1f} {ty:.1f}"/>', f'<circle class="end" cx="{tx:.1f}" cy="{ty:.1f}" r="5"/>',
-                f'<text x="{tx + 8:.1f}" y="{ty - 8:.1f}">after the long fine-tune</text>']
+                f'<text x="{tx + 8:.1f}" y="{ty - 8:.1f}">fine-tuned</text>']
     return "\n".join(out) + "\n</svg>\n"
 
 
