@@ -140,8 +140,19 @@ func TestServeClassifier(t *testing.T) {
 	if err := json.NewDecoder(models.Body).Decode(&list); err != nil || len(list.Models) != 2 || list.Models[0].Name != "riffle-v2-1.5x" {
 		t.Errorf("%+v %v", list.Models, err)
 	}
-	if code, _, errs := runWith(t, "serve", "--model", tinyClassifier, "--precision", "int8"); code != 2 || !strings.Contains(errs, "is a classifier") {
-		t.Errorf("int8: %d %q", code, errs)
+	r8 := serve(t, "--model", "colours="+tinyClassifier, "--precision", "int8")
+	again, err := os.Open(tinyPhoto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	refused, err := http.Post(r8.url+"/classify?model=colours", "image/png", again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer refused.Body.Close()
+	if refused.StatusCode < 500 {
+		t.Errorf("int8 without a calibration: %d", refused.StatusCode)
 	}
 }
 
