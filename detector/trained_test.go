@@ -75,6 +75,9 @@ func TestTrainedModelMatchesPyTorch(t *testing.T) {
 			}
 			weights, err := os.ReadFile("../models/" + v.Weights + ".safetensors")
 			if err != nil {
+				weights, err = os.ReadFile("../models/zoo/" + v.Weights + ".safetensors")
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
 			d, err := New(weights, Options{Workers: 1, Query: Query{Threshold: 0.05}})

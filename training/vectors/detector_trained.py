@@ -102,7 +102,7 @@ def describe(net, picture, image, alpha):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("--weights", nargs="*", default=sorted(glob.glob("models/*.safetensors")))
+    p.add_argument("--weights", nargs="*", default=sorted(glob.glob("models/*.safetensors") + glob.glob("models/zoo/*.safetensors")))
     p.add_argument("--out", default="detector/testdata")
     a = p.parse_args()
     torch.set_num_threads(1)
