@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python -m training.ablation --shared ../shared
 
 ShuffleNet v1 1x, g = 3, the same short schedule, seed and views each: as training.distill does it, and from labels alone.
-So short a run says which is better, not how good either becomes.
+A short run: docs/ablation.md says what it shows.
 """
 import argparse
 import json
