@@ -23,7 +23,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from . import augment, checkpoint, data, evaluate, losses, model, recipes, roi, shufflenetv1
+from . import augment, checkpoint, data, evaluate, losses, model, parallel, recipes, roi, shufflenetv1
 from .detector import Detector
 
 BATCH = 16                   # photos a process and step
@@ -125,17 +125,6 @@ class Distiller:
                 logits, roi.apply_deltas(boxes, deltas), boxes, prior, labels, [len(p[0]) for p in proposals])
         return out
 
-    def _share(self):
-        """Averages the gradients of all processes; what the losses of the moment leave out gets none."""
-        parameters = [p for p in self.net.parameters() if p.grad is not None]
-        flat = torch.cat([p.grad.flatten() for p in parameters])
-        dist.all_reduce(flat)
-        flat /= self.world
-        at = 0
-        for p in parameters:
-            p.grad.copy_(flat[at:at + p.numel()].view_as(p))
-            at += p.numel()
-
     def run(self):
         rng = random.Random(self.args.seed + 1000003 * self.rank + self.passes)
         if not self.passes:
@@ -151,7 +140,8 @@ class Distiller:
             out = self._losses(x, labels, share)
             self.optimiser.zero_grad(set_to_none=True)
             sum(WEIGHTS[k] * v for k, v in out.items()).backward()
-            self._share()
+            # what the losses of the moment leave out has no gradient
+            parallel.share_gradients([p for p in self.net.parameters() if p.grad is not None], self.world)
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), 50.0)
             self.optimiser.step()
             self.passes += BATCH * self.world

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from . import augment, checkpoint, data, evaluate, losses, model, recipes, roi, teacher
+from . import augment, checkpoint, data, evaluate, losses, model, parallel, recipes, roi, teacher
 
 ALPHAS = (0.0, 0.4, 0.7)   # second stage weights that are watched
 
@@ -152,16 +152,6 @@ class Trainer:
         moved = float((p.detach() - was).norm() / was.norm())
         return LAG[1] / max(moved, LAG[1] / LAG[2]) if self.done and moved < LAG[0] else 1.0
 
-    def _share(self, parameters):
-        """Averages the gradients of all processes."""
-        flat = torch.cat([p.grad.flatten() for p in parameters])
-        dist.all_reduce(flat)
-        flat /= self.world
-        at = 0
-        for p in parameters:
-            p.grad.copy_(flat[at:at + p.numel()].view_as(p))
-            at += p.numel()
-
     # ---- phases
 
     def run(self, phase):
@@ -191,7 +181,7 @@ class Trainer:
             out = self._losses(phase, *self._batch(phase, rng))
             optimiser.zero_grad(set_to_none=True)
             sum(WEIGHTS[k] * v for k, v in out.items()).backward()
-            self._share(parameters)
+            parallel.share_gradients(parameters, self.world)
             for part, limit in zip((second, first), CLIP):
                 torch.nn.utils.clip_grad_norm_(part, limit)
             optimiser.step()
