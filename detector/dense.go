@@ -153,17 +153,14 @@ func (p *proposer) suppress(d *dense, r *RoIHeader) {
 		p.classes = append(p.classes, p.pairs[i].class)
 	}
 	p.chosen = p.chosen[:0]
-	for _, i := range p.nms.NMSByGroup(p.boxes, p.logits, p.classes, r.NMS, 0) {
+	p.nms.each(p.boxes, p.logits, p.classes, r.NMS, r.Proposals, func(i int) bool {
 		point := p.pairs[indexOf(p.order[i])].point
-		if p.slot[point] == taken {
-			continue
+		if p.slot[point] != taken {
+			p.slot[point] = taken
+			p.chosen = append(p.chosen, proposal{box: p.boxes[i], objectness: sigmoid(d.best[point]), point: point})
 		}
-		p.slot[point] = taken
-		p.chosen = append(p.chosen, proposal{box: p.boxes[i], objectness: sigmoid(d.best[point]), point: point})
-		if len(p.chosen) == r.Proposals {
-			break
-		}
-	}
+		return len(p.chosen) < r.Proposals
+	})
 }
 
 // decode decodes the boxes of the best pairs' points, each once.

@@ -25,6 +25,9 @@ type regionHead struct {
 
 	boxes []Box // while pooling: moved to where RoIAlign wants them
 	level []int // of each
+
+	first   []float32 // of each class and region: the first stage's logit
+	refined []Box
 }
 
 func newRegionHead(h *Header, plan *nn.Plan, priorScale []float32, thin [][][]float32, levels []denseLevel) *regionHead {
@@ -47,11 +50,14 @@ func (r *regionHead) run(d *dense, proposals []proposal) error {
 	if err := r.pool(proposals); err != nil {
 		return err
 	}
+	n := len(proposals)
+	r.first = grow(r.first, n*len(r.prior))
 	for i, p := range proposals {
 		r.describe(i, &p)
 		l, cell := d.at(p.point)
 		for c, plane := range r.prior {
-			plane[i] = min(max(l.planes[c][cell], -8), 4) / 4
+			v := l.planes[c][cell]
+			r.first[c*n+i], plane[i] = v, min(max(v, -8), 4)/4
 		}
 	}
 	r.plan.Run()
@@ -105,34 +111,50 @@ func (r *regionHead) describe(i int, p *proposal) {
 // the threshold. The score is the geometric mean of both stages' probabilities,
 // weighted (probabilistic two-stage detection, arXiv 2103.07461).
 func (r *regionHead) detections(pairs *candidates, d *dense, proposals []proposal, threshold float32, wanted []bool) {
-	weight := r.header.RoI.SecondStageWeight
-	floor := -math.Log(float64(threshold))
+	n := len(proposals)
+	r.refined = grow(r.refined, n)
 	for i, p := range proposals {
-		l, cell := d.at(p.point)
-		var box Box
-		decoded := false
-		for c := range r.classes {
-			prior := float64(l.planes[c][cell])
-			head := float64(r.classes[c][i] + float32(r.priorScale[c]*l.planes[c][cell]))
-			// A logit x < 0 means a probability below exp(x): most classes are
-			// ruled out without an exponential.
-			if (1-weight)*max(0, -prior)+weight*max(0, -head) > floor || !wants(wanted, c) {
+		delta := [4]float32{r.deltas[0][i], r.deltas[1][i], r.deltas[2][i], r.deltas[3][i]}
+		r.refined[i] = HeadCoder.Decode(p.box, delta).Clip(d.width, d.height)
+	}
+	weight := r.header.RoI.SecondStageWeight
+	w2 := float32(weight)
+	w1 := 1 - w2
+	const rounding = 1e-3
+	floor := float32(-math.Log(float64(threshold))) + rounding
+	for c, logits := range r.classes {
+		if !wants(wanted, c) {
+			continue
+		}
+		scale := r.priorScale[c]
+		for i, x := range r.first[c*n : (c+1)*n] {
+			y := logits[i] + float32(scale*x)
+			if w1*leastSoftplus(-x)+w2*leastSoftplus(-y) > floor {
 				continue
 			}
-			score := float32(math.Exp(-(1-weight)*softplus(-prior) - weight*softplus(-head)))
-			if !(score > threshold) {
-				continue
+			if score := meanProbability(float64(x), float64(y), weight); score > threshold {
+				pairs.add(r.refined[i], score, c)
 			}
-			if !decoded {
-				delta := [4]float32{r.deltas[0][i], r.deltas[1][i], r.deltas[2][i], r.deltas[3][i]}
-				box, decoded = HeadCoder.Decode(p.box, delta).Clip(d.width, d.height), true
-			}
-			pairs.add(box, score, c)
 		}
 	}
 }
 
-// softplus is log(1 + exp(x)), which is -log(sigmoid(-x)).
-func softplus(x float64) float64 {
-	return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
+// meanProbability is the geometric mean of the probabilities of two logits; the
+// second has the given weight.
+func meanProbability(x, y, weight float64) float32 {
+	p, q := 1+math.Exp(-x), 1+math.Exp(-y)
+	return float32(math.Exp(weight*math.Log(p/q)) / p)
+}
+
+// leastSoftplus is a bound from below of log(1+exp(x)), minus the logarithm of
+// the probability of a logit -x: its tangent at 0 and, further out, its
+// asymptotes. It rules most classes out without an exponential.
+func leastSoftplus(x float32) float32 {
+	switch {
+	case x >= 2*math.Ln2:
+		return x
+	case x <= -2*math.Ln2:
+		return 0
+	}
+	return math.Ln2 + x/2
 }

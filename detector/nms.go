@@ -30,11 +30,29 @@ func (s *Suppressor) NMSByGroup(boxes []Box, scores []float32, groups []int, iou
 }
 
 func (s *Suppressor) run(boxes []Box, scores []float32, groups []int, iou float64, limit int) []int {
-	s.order = descending(s.order[:0], scores)
-	s.keep, s.kept = s.keep[:0], s.kept[:0]
+	s.keep = s.keep[:0]
+	s.each(boxes, scores, groups, iou, limit, func(i int) bool {
+		s.keep = append(s.keep, i)
+		return len(s.keep) != limit
+	})
+	return s.keep
+}
+
+// each calls take with the index of every box that is kept, best first, until it
+// returns false. few is how many calls the caller expects to want, 0 if all: a
+// guess that saves sorting boxes that are never looked at.
+func (s *Suppressor) each(boxes []Box, scores []float32, groups []int, iou float64, few int, take func(i int) bool) {
+	s.order, s.kept = s.order[:0], s.kept[:0]
+	for i, v := range scores {
+		s.order = append(s.order, keyOf(i, v))
+	}
 	lowest := s.chains(groups)
-	for _, key := range s.order {
-		i := indexOf(key)
+	sorted := 0
+	for k := range s.order {
+		if k == sorted {
+			sorted = sortMore(s.order, sorted, 2*few)
+		}
+		i := indexOf(s.order[k])
 		g := 0
 		if groups != nil {
 			g = groups[i]
@@ -44,13 +62,24 @@ func (s *Suppressor) run(boxes []Box, scores []float32, groups []int, iou float6
 		if s.suppressed(&b, *chain, iou) {
 			continue
 		}
-		b.before, *chain = *chain, int32(len(s.keep))
-		s.keep, s.kept = append(s.keep, i), append(s.kept, b)
-		if len(s.keep) == limit {
-			break
+		b.before, *chain = *chain, int32(len(s.kept))
+		s.kept = append(s.kept, b)
+		if !take(i) {
+			return
 		}
 	}
-	return s.keep
+}
+
+// sortMore puts the next smallest keys behind those that are sorted already, as
+// many again but at least n, all if n is 0, and returns how many are then.
+func sortMore(keys []uint64, sorted, n int) int {
+	rest := keys[sorted:]
+	if n = max(n, sorted); n > 0 && n < len(rest) {
+		smallest(rest, n)
+		rest = rest[:n]
+	}
+	slices.Sort(rest)
+	return sorted + len(rest)
 }
 
 // kept is a box that survived, chained to others of its group.

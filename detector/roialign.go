@@ -263,11 +263,12 @@ func bilinear(at float32, cells int) (lo, hi vec.Tap) {
 }
 
 // storeBins writes eight channels of a bin, for all regions, to their planes.
+// The channels of a bin share cache lines, so it takes them one after the other.
 func (a *RoIAlign) storeBins(_, from, to int) {
 	padded, bins, n := a.padded(), a.Rows*a.Cols, len(a.boxes)
 	stride := bins * padded
 	for unit := from; unit < to; unit++ {
-		bin, channel := unit%bins, unit/bins*vec.Lanes
+		bin, channel := unit*vec.Lanes/padded, unit*vec.Lanes%padded
 		src := a.pooled[bin*padded+channel:]
 		if a.columns == nil && channel+vec.Lanes <= a.channels {
 			var planes [vec.Lanes][]float32

@@ -44,6 +44,8 @@ type node struct {
 	act      Act
 	epsilon  float64   // batch norm
 	view     []planeOf // view: where each output channel comes from
+	columns  []int     // 1x1 conv: the channels of its weight that it uses; nil: all
+	wide     int       // and how many that weight has
 }
 
 type poolSpec struct{ kernel, stride, pad int }

@@ -86,7 +86,7 @@ func (l *lowering) node(i int, n *node) error {
 	s := step{kind: n.kind, node: i, name: n.name, in: n.in, res: -1, out: i, conv: n.conv, pool: n.pool, act: n.act}
 	if n.kind == opConv || n.kind == opLinear {
 		var err error
-		if s.weight, err = l.w.get(Param{n.name + ".weight", l.g.weightShape(n)}); err != nil {
+		if s.weight, err = l.weight(n); err != nil {
 			return err
 		}
 		if n.conv.Bias {
@@ -98,6 +98,26 @@ func (l *lowering) node(i int, n *node) error {
 	l.made[i] = len(l.steps)
 	l.steps = append(l.steps, s)
 	return nil
+}
+
+// weight returns what a convolution or linear layer multiplies with.
+func (l *lowering) weight(n *node) ([]float32, error) {
+	shape := l.g.weightShape(n)
+	if n.columns == nil {
+		return l.w.get(Param{n.name + ".weight", shape})
+	}
+	shape[1] = n.wide
+	all, err := l.w.get(Param{n.name + ".weight", shape})
+	if err != nil {
+		return nil, err
+	}
+	var part []float32
+	for i := range n.channels {
+		for _, c := range n.columns {
+			part = append(part, all[i*n.wide+c])
+		}
+	}
+	return part, nil
 }
 
 // merge says that value i is what the step of value j now computes.

@@ -78,6 +78,12 @@ func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Precision == Float32 && o.Observe == nil {
+		g = g.hoist(sizes)
+		if sizes, err = g.shapes(o.Height, o.Width); err != nil {
+			return nil, err
+		}
+	}
 	l, err := lower(g, w)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,84 @@
+package nn
+
+import (
+	"fmt"
+	"testing"
+)
+
+// pyramidGraph mixes an enlarged map with a fine one in 1x1 convolutions: in all
+// the ways in which one of them can be moved before the enlargement, and in some
+// in which it must not be.
+func pyramidGraph(t testing.TB) *Graph {
+	t.Helper()
+	b := NewBuilder()
+	fine := b.Act(b.Conv(b.Input("image", 3), "stem", ConvSpec{Out: 20, Kernel: 3, Stride: 2, Bias: true}), LeakyReLU(0.1))
+	coarse := b.Act(b.Depthwise(fine, "down", ConvSpec{Kernel: 3, Stride: 2, Bias: true}), ReLU)
+	up := b.Resize(coarse, fine)
+	both := b.Concat(up, fine)
+	b.Output("plain", b.Pointwise(both, "plain", 9, true))
+	mixed := b.ChannelShuffle(b.Concat(fine, up), 4)
+	b.Output("mixed", b.Act(b.Pointwise(mixed, "mixed", 7, false), LeakyReLU(0.1)))
+	b.Output("residual", b.Act(b.Add(b.Pointwise(both, "residual", 20, true), fine), HSwish))
+	b.Output("normed", b.BatchNorm(b.Pointwise(both, "normed", 8, false), "normed_bn"))
+	b.Output("grouped", b.GroupedPointwise(both, "grouped", 8, 2, true))
+	b.Output("few", b.Pointwise(b.Concat(b.Slice(up, 2, 6), fine), "few", 8, true))
+	b.Output("shrunk", b.Pointwise(b.Concat(b.Resize(fine, coarse), coarse), "shrunk", 8, true))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func TestHoistAgainstReference(t *testing.T) {
+	g := pyramidGraph(t)
+	w := RandomWeights(g, 3)
+	for _, s := range []size{{64, 64}, {33, 49}} {
+		in := [][]float32{make([]float32, s.area()), make([]float32, s.area()), make([]float32, s.area())}
+		fill(in)
+		want := reference(g, w, in, s.h, s.w)
+		for _, cpu := range CPUs() {
+			for _, threads := range []int{1, 3} {
+				p, err := Compile(g, w, Options{Height: s.h, Width: s.w, Threads: threads, CPU: cpu})
+				if err != nil {
+					t.Fatal(err)
+				}
+				fill(p.Input("image"))
+				for range 2 {
+					p.Run()
+				}
+				for _, o := range g.outputs {
+					compare(t, fmt.Sprintf("%s %d threads %v %s", cpu, threads, s, o.name), p.Output(o.name), want[o.id], 1e-4)
+				}
+			}
+		}
+	}
+}
+
+// TestHoistSaves counts the multiply-adds of each convolution on a 64x64 image,
+// whose fine map has 1024 pixels and whose coarse one has 256.
+func TestHoistSaves(t *testing.T) {
+	g := pyramidGraph(t)
+	want := map[string]int64{
+		"plain":    9 * 20 * (1024 + 256),
+		"mixed":    7 * 20 * (1024 + 256),
+		"residual": 20 * 20 * (1024 + 256),
+		"normed":   8 * 40 * 1024,
+		"grouped":  8 * 20 * 1024,
+		"few":      8 * 24 * 1024,
+		"shrunk":   8 * 40 * 256,
+	}
+	got := map[string]int64{}
+	p, err := Compile(g, RandomWeights(g, 3), Options{Height: 64, Width: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range p.Profile() {
+		got[l.Name] += l.MACs
+	}
+	for name, n := range want {
+		if got[name] != n {
+			t.Errorf("%s: %d multiply-adds, want %d", name, got[name], n)
+		}
+	}
+}
