@@ -34,8 +34,6 @@ func addPlane(_ Path, out, a, b Plane, n int, slope float32) { addGeneric(out, a
 
 func scalePlane(_ Path, out, in Plane, n int, f float32) { scaleGeneric(out, in, n, f) }
 
-type resizeBlock struct{}
-
 func (r *Resize) prepare(Path) {}
 
 func (r *Resize) plane(out, in Plane) { r.planeGeneric(out, in) }

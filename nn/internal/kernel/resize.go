@@ -8,7 +8,9 @@ type Resize struct {
 	h, w, oh, ow int
 	nearest      bool
 	rows, cols   []tap
-	blocks       []resizeBlock // how the assembly cuts a row; none: pure Go does it
+	blocks       []int32 // how the assembly cuts rows; none: pure Go does it
+	blockLanes   int     // outputs of a block
+	lines        []int32 // rows, as the assembly reads them
 }
 
 // tap says which two inputs an output is mixed from, and how much of the second.

@@ -1,16 +1,14 @@
 package kernel
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
-// resizeBlock says how eight neighbouring outputs are mixed from eight
-// neighbouring inputs; the assembly knows its layout.
-type resizeBlock struct {
-	in, out int32                  // byte offsets in the input and the output row
-	a, b    [lanes][floatSize]byte // bytes of the inputs, counted from the first
-	t       [lanes]float32
-}
-
-const _ = -(unsafe.Sizeof(resizeBlock{}) - 104) // blockSize of the generator
+// neonBlock is the length of a block: where its first input and output are, in
+// bytes, then for each output which of the inputs are to its left and right, as
+// four bytes to look up, and the share of the right one.
+const neonBlock = 2 + 3*lanes // times 4, blockSize of the generator
 
 // prepare cuts a row into blocks if the inputs of eight outputs always lie
 // within eight columns, as they do when a plane grows. The last block overlaps
@@ -21,22 +19,23 @@ func (r *Resize) prepare(path Path) {
 	}
 	for x := 0; x < r.ow; x += lanes {
 		x = min(x, r.ow-lanes)
-		first := r.cols[x].a
-		b := resizeBlock{in: int32(first * floatSize), out: int32(x * floatSize)}
-		for i, c := range r.cols[x : x+lanes] {
+		cols := r.cols[x : x+lanes]
+		first := cols[0].a
+		var a, b, t []int32
+		for _, c := range cols {
 			if c.b-first >= lanes {
 				r.blocks = nil
 				return
 			}
-			for j := range floatSize {
-				b.a[i][j] = byte((c.a-first)*floatSize + j)
-				b.b[i][j] = byte((c.b-first)*floatSize + j)
-			}
-			b.t[i] = c.t
+			a, b, t = append(a, lookup(c.a-first)), append(b, lookup(c.b-first)), append(t, int32(math.Float32bits(c.t)))
 		}
-		r.blocks = append(r.blocks, b)
+		r.blocks = append(r.blocks, int32(first*floatSize), int32(x*floatSize))
+		r.blocks = append(append(append(r.blocks, a...), b...), t...)
 	}
 }
+
+// lookup is the numbers of the bytes of float i in a register, lowest first.
+func lookup(i int) int32 { return int32(0x03020100 + i*floatSize*0x01010101) }
 
 func (r *Resize) plane(out, in Plane) {
 	if len(r.blocks) == 0 {
@@ -45,6 +44,6 @@ func (r *Resize) plane(out, in Plane) {
 	}
 	blocks := (*byte)(unsafe.Pointer(&r.blocks[0]))
 	for y, v := range r.rows {
-		resizeNEON(bytes(at(out, y*r.ow)), bytes(at(in, v.a*r.w)), bytes(at(in, v.b*r.w)), blocks, len(r.blocks), v.t)
+		resizeNEON(bytes(at(out, y*r.ow)), bytes(at(in, v.a*r.w)), bytes(at(in, v.b*r.w)), blocks, len(r.blocks)/neonBlock, v.t)
 	}
 }

@@ -42,10 +42,15 @@ func maxPoolAVX2(out *byte, a *byte, b *byte, c *byte, n int, back int, right *b
 //go:noescape
 func maxPoolAVX512(out *byte, a *byte, b *byte, c *byte, n int, here uint64, right uint64)
 
-// resizeAVX2 does n blocks of eight outputs of one row; t is the share of the lower input row.
+// resizeAVX2 does blocks of 8 columns in all rows of a plane; stride is that of out in bytes.
 //
 //go:noescape
-func resizeAVX2(out *byte, upper *byte, lower *byte, blocks *byte, n int, t float32)
+func resizeAVX2(out *byte, in *byte, blocks *byte, rows *byte, blockCount int, rowCount int, stride int)
+
+// resizeAVX512 does blocks of 16 columns in all rows of a plane; stride is that of out in bytes.
+//
+//go:noescape
+func resizeAVX512(out *byte, in *byte, blocks *byte, rows *byte, blockCount int, rowCount int, stride int)
 
 // linearAVX2 sets the eight sums of a block; n is a multiple of sixteen.
 //

@@ -299,33 +299,89 @@ block:
 DATA minusInfinityWide<>+0(SB)/4, $0xff800000
 GLOBL minusInfinityWide<>(SB), RODATA|NOPTR, $4
 
-// func resizeAVX2(out *byte, upper *byte, lower *byte, blocks *byte, n int, t float32)
+// func resizeAVX2(out *byte, in *byte, blocks *byte, rows *byte, blockCount int, rowCount int, stride int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·resizeAVX2(SB), NOSPLIT, $0-44
-	MOVQ         out+0(FP), AX
-	MOVQ         upper+8(FP), CX
-	MOVQ         lower+16(FP), DX
-	MOVQ         blocks+24(FP), BX
-	MOVQ         n+32(FP), SI
-	VBROADCASTSS t+40(FP), Y15
+TEXT ·resizeAVX2(SB), NOSPLIT, $0-56
+	MOVQ out+0(FP), AX
+	MOVQ in+8(FP), CX
+	MOVQ blocks+16(FP), DX
+	MOVQ blockCount+32(FP), BX
+	MOVQ stride+48(FP), SI
 
-next:
-	MOVLQSX     (BX), DI
-	MOVLQSX     4(BX), R8
-	VMOVUPS     (CX)(DI*1), Y0
-	VMOVUPS     (DX)(DI*1), Y1
-	VSUBPS      Y0, Y1, Y1
-	VFMADD231PS Y15, Y1, Y0
-	VMOVUPS     8(BX), Y2
-	VMOVUPS     40(BX), Y3
-	VPERMPS     Y0, Y2, Y2
-	VPERMPS     Y0, Y3, Y3
-	VSUBPS      Y2, Y3, Y3
-	VFMADD231PS 72(BX), Y3, Y2
-	VMOVUPS     Y2, (AX)(R8*1)
-	ADDQ        $0x68, BX
-	DECQ        SI
-	JNE         next
+block:
+	MOVLQSX (DX), DI
+	MOVLQSX 4(DX), R8
+	ADDQ    CX, DI
+	ADDQ    AX, R8
+	VMOVUPS 8(DX), Y4
+	VMOVUPS 40(DX), Y5
+	VMOVUPS 72(DX), Y6
+	ADDQ    $0x00000068, DX
+	MOVQ    rows+24(FP), R9
+	MOVQ    rowCount+40(FP), R12
+
+row:
+	MOVLQSX      (R9), R10
+	MOVLQSX      4(R9), R11
+	VBROADCASTSS 8(R9), Y7
+	VMOVUPS      (DI)(R10*1), Y0
+	VMOVUPS      (DI)(R11*1), Y1
+	VSUBPS       Y0, Y1, Y1
+	VFMADD231PS  Y7, Y1, Y0
+	VPERMPS      Y0, Y4, Y2
+	VPERMPS      Y0, Y5, Y3
+	VSUBPS       Y2, Y3, Y3
+	VFMADD231PS  Y6, Y3, Y2
+	VMOVUPS      Y2, (R8)
+	ADDQ         SI, R8
+	ADDQ         $0x0c, R9
+	DECQ         R12
+	JNE          row
+	DECQ         BX
+	JNE          block
+	VZEROUPPER
+	RET
+
+// func resizeAVX512(out *byte, in *byte, blocks *byte, rows *byte, blockCount int, rowCount int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·resizeAVX512(SB), NOSPLIT, $0-56
+	MOVQ out+0(FP), AX
+	MOVQ in+8(FP), CX
+	MOVQ blocks+16(FP), DX
+	MOVQ blockCount+32(FP), BX
+	MOVQ stride+48(FP), SI
+
+block:
+	MOVLQSX (DX), DI
+	MOVLQSX 4(DX), R8
+	ADDQ    CX, DI
+	ADDQ    AX, R8
+	VMOVUPS 8(DX), Z4
+	VMOVUPS 72(DX), Z5
+	VMOVUPS 136(DX), Z6
+	ADDQ    $0x000000c8, DX
+	MOVQ    rows+24(FP), R9
+	MOVQ    rowCount+40(FP), R12
+
+row:
+	MOVLQSX      (R9), R10
+	MOVLQSX      4(R9), R11
+	VBROADCASTSS 8(R9), Z7
+	VMOVUPS      (DI)(R10*1), Z0
+	VMOVUPS      (DI)(R11*1), Z1
+	VSUBPS       Z0, Z1, Z1
+	VFMADD231PS  Z7, Z1, Z0
+	VPERMPS      Z0, Z4, Z2
+	VPERMPS      Z0, Z5, Z3
+	VSUBPS       Z2, Z3, Z3
+	VFMADD231PS  Z6, Z3, Z2
+	VMOVUPS      Z2, (R8)
+	ADDQ         SI, R8
+	ADDQ         $0x0c, R9
+	DECQ         R12
+	JNE          row
+	DECQ         BX
+	JNE          block
 	VZEROUPPER
 	RET
 

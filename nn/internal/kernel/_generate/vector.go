@@ -21,7 +21,8 @@ func vectorAll(c *build.Context) {
 	splitAVX512(c, index)
 	maxPoolAVX2(c)
 	maxPoolAVX512(c, index)
-	resizeAVX2(c)
+	resize(c, "resizeAVX2", ymm, 32)
+	resize(c, "resizeAVX512", zmm, 64)
 	linear(c, "linearAVX2", 2)
 	linear(c, "linearAVX512", 1)
 }
@@ -300,29 +301,47 @@ func lanePairs(c *build.Context) (index [2]operand.Mem) {
 	return index
 }
 
-func resizeAVX2(c *build.Context) {
-	start(c, "resizeAVX2", "func(out, upper, lower, blocks *byte, n int, t float32)", "resizeAVX2 does n blocks of eight outputs of one row; t is the share of the lower input row.")
-	out, upper, lower := param(c, "out"), param(c, "upper"), param(c, "lower")
-	blocks, n := param(c, "blocks"), param(c, "n")
-	broadcastParam(c, "t", reg.Y15)
-	from, to := c.GP64(), c.GP64()
-	c.Label("next")
-	c.MOVLQSX(operand.Mem{Base: blocks}, from)
-	c.MOVLQSX(operand.Mem{Base: blocks, Disp: 4}, to)
-	c.VMOVUPS(operand.Mem{Base: upper, Index: from, Scale: 1}, reg.Y0)
-	c.VMOVUPS(operand.Mem{Base: lower, Index: from, Scale: 1}, reg.Y1)
-	c.VSUBPS(reg.Y0, reg.Y1, reg.Y1)
-	c.VFMADD231PS(reg.Y15, reg.Y1, reg.Y0)
-	c.VMOVUPS(operand.Mem{Base: blocks, Disp: 8}, reg.Y2)
-	c.VMOVUPS(operand.Mem{Base: blocks, Disp: 40}, reg.Y3)
-	c.VPERMPS(reg.Y0, reg.Y2, reg.Y2)
-	c.VPERMPS(reg.Y0, reg.Y3, reg.Y3)
-	c.VSUBPS(reg.Y2, reg.Y3, reg.Y3)
-	c.VFMADD231PS(operand.Mem{Base: blocks, Disp: 72}, reg.Y3, reg.Y2)
-	c.VMOVUPS(reg.Y2, operand.Mem{Base: out, Index: to, Scale: 1})
-	c.ADDQ(operand.Imm(104), blocks)
+// resize writes the bilinear resize of a plane, a block of columns after the
+// other: the lanes and weights of a block stay in registers while it walks down
+// the rows.
+func resize(c *build.Context, name string, r []reg.VecPhysical, width int) {
+	start(c, name, "func(out, in, blocks, rows *byte, blockCount, rowCount, stride int)",
+		fmt.Sprintf("%s does blocks of %d columns in all rows of a plane; stride is that of out in bytes.", name, width/4))
+	out, in := param(c, "out"), param(c, "in")
+	blocks, n := param(c, "blocks"), param(c, "blockCount")
+	stride := param(c, "stride")
+	src, dst, row, upper, lower := c.GP64(), c.GP64(), c.GP64(), c.GP64(), c.GP64()
+	left, right, t := r[4], r[5], r[6]
+	c.Label("block")
+	c.MOVLQSX(operand.Mem{Base: blocks}, src)
+	c.MOVLQSX(operand.Mem{Base: blocks, Disp: 4}, dst)
+	c.ADDQ(in, src)
+	c.ADDQ(out, dst)
+	for i, v := range []reg.VecPhysical{left, right, t} {
+		c.VMOVUPS(operand.Mem{Base: blocks, Disp: 8 + width*i}, v)
+	}
+	c.ADDQ(operand.U32(8+3*width), blocks)
+	c.Load(c.Param("rows"), row)
+	rows := param(c, "rowCount")
+	c.Label("row")
+	c.MOVLQSX(operand.Mem{Base: row}, upper)
+	c.MOVLQSX(operand.Mem{Base: row, Disp: 4}, lower)
+	c.VBROADCASTSS(operand.Mem{Base: row, Disp: 8}, r[7])
+	c.VMOVUPS(operand.Mem{Base: src, Index: upper, Scale: 1}, r[0])
+	c.VMOVUPS(operand.Mem{Base: src, Index: lower, Scale: 1}, r[1])
+	c.VSUBPS(r[0], r[1], r[1])
+	c.VFMADD231PS(r[7], r[1], r[0])
+	c.VPERMPS(r[0], left, r[2])
+	c.VPERMPS(r[0], right, r[3])
+	c.VSUBPS(r[2], r[3], r[3])
+	c.VFMADD231PS(t, r[3], r[2])
+	c.VMOVUPS(r[2], operand.Mem{Base: dst})
+	c.ADDQ(stride, dst)
+	c.ADDQ(operand.Imm(12), row)
+	c.DECQ(rows)
+	c.JNE(operand.LabelRef("row"))
 	c.DECQ(n)
-	c.JNE(operand.LabelRef("next"))
+	c.JNE(operand.LabelRef("block"))
 	finish(c)
 }
 
