@@ -68,12 +68,12 @@ func (d *Depthwise) strips512() {
 		half = 1
 	}
 	most := 1
-	if d.stride == 1 && d.k == 3 {
+	if d.k == 3 {
 		most = 3
 	}
 	vectors := wide + half
 	count := (vectors + most - 1) / most
-	if d.stride == 1 && d.k == 5 && half == 1 && wide > 0 {
+	if d.k == 5 && half == 1 && wide > 0 {
 		count-- // the half vector goes with the last full one
 	}
 	x := 0

@@ -57,6 +57,26 @@ func depthwise512k3s2w0h1(a *byte)
 //go:noescape
 func depthwise512k3s2w1h0(a *byte)
 
+// depthwise512k3s2w1h1 does a strip of 1.5 vectors of a 3x3 depthwise with stride 2.
+//
+//go:noescape
+func depthwise512k3s2w1h1(a *byte)
+
+// depthwise512k3s2w2h0 does a strip of 2.0 vectors of a 3x3 depthwise with stride 2.
+//
+//go:noescape
+func depthwise512k3s2w2h0(a *byte)
+
+// depthwise512k3s2w2h1 does a strip of 2.5 vectors of a 3x3 depthwise with stride 2.
+//
+//go:noescape
+func depthwise512k3s2w2h1(a *byte)
+
+// depthwise512k3s2w3h0 does a strip of 3.0 vectors of a 3x3 depthwise with stride 2.
+//
+//go:noescape
+func depthwise512k3s2w3h0(a *byte)
+
 // depthwise512k5s2w0h1 does a strip of 0.5 vectors of a 5x5 depthwise with stride 2.
 //
 //go:noescape
@@ -66,3 +86,8 @@ func depthwise512k5s2w0h1(a *byte)
 //
 //go:noescape
 func depthwise512k5s2w1h0(a *byte)
+
+// depthwise512k5s2w1h1 does a strip of 1.5 vectors of a 5x5 depthwise with stride 2.
+//
+//go:noescape
+func depthwise512k5s2w1h1(a *byte)

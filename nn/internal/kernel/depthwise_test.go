@@ -66,9 +66,9 @@ func TestDepthwise(t *testing.T) {
 		}
 	}
 	// Every width that the strips of the assembly treat differently.
-	for w := 1; w <= 100; w++ {
+	for w := 1; w <= 200; w++ {
 		for _, k := range []int{3, 5} {
-			for stride := 1; stride <= 2; stride++ {
+			for stride := 1 + w/101; stride <= 2; stride++ {
 				cases = append(cases, depthwiseCase{c: 1 + w%3, k: k, stride: stride, h: 1 + w%9, w: w, act: testActs[w%3], noBias: w%4 == 0})
 			}
 		}
@@ -88,7 +88,7 @@ func FuzzDepthwise(f *testing.F) {
 	f.Add(uint8(0), uint8(1), uint8(1), uint8(1), uint8(17), uint8(2), uint64(2))
 	f.Add(uint8(1), uint8(1), uint8(0), uint8(0), uint8(40), uint8(0), uint64(3))
 	f.Fuzz(func(t *testing.T, c, k, stride, h, w, act uint8, seed uint64) {
-		d := depthwiseCase{c: int(c%5) + 1, k: 3 + 2*int(k%2), stride: int(stride%2) + 1, h: int(h%60) + 1, w: int(w%120) + 1,
+		d := depthwiseCase{c: int(c%5) + 1, k: 3 + 2*int(k%2), stride: int(stride%2) + 1, h: int(h%60) + 1, w: int(w)%(120*(int(stride%2)+1)) + 1,
 			act: testActs[int(act)%len(testActs)], noBias: seed%5 == 0, dilation: 1 + int(seed%7/5)*(1-int(stride%2))}
 		for _, p := range Available() {
 			d.check(t, p, seed)

@@ -251,10 +251,20 @@ func depthwise512(k, stride, shape int, a *byte) {
 		depthwise512k3s2w0h1(a)
 	case 3<<8 | 2<<4 | 2:
 		depthwise512k3s2w1h0(a)
+	case 3<<8 | 2<<4 | 3:
+		depthwise512k3s2w1h1(a)
+	case 3<<8 | 2<<4 | 4:
+		depthwise512k3s2w2h0(a)
+	case 3<<8 | 2<<4 | 5:
+		depthwise512k3s2w2h1(a)
+	case 3<<8 | 2<<4 | 6:
+		depthwise512k3s2w3h0(a)
 	case 5<<8 | 2<<4 | 1:
 		depthwise512k5s2w0h1(a)
 	case 5<<8 | 2<<4 | 2:
 		depthwise512k5s2w1h0(a)
+	case 5<<8 | 2<<4 | 3:
+		depthwise512k5s2w1h1(a)
 	default:
 		panic("kernel: no such micro-kernel")
 	}

@@ -59,8 +59,8 @@ func depthwise512Kernels() []depthwiseKernel {
 	return []depthwiseKernel{
 		{3, 1, 0, 1, true}, {3, 1, 1, 0, true}, {3, 1, 1, 1, false}, {3, 1, 2, 0, false}, {3, 1, 2, 1, false}, {3, 1, 3, 0, false},
 		{5, 1, 0, 1, true}, {5, 1, 1, 0, false}, {5, 1, 1, 1, false},
-		{3, 2, 0, 1, false}, {3, 2, 1, 0, false},
-		{5, 2, 0, 1, false}, {5, 2, 1, 0, false},
+		{3, 2, 0, 1, false}, {3, 2, 1, 0, false}, {3, 2, 1, 1, false}, {3, 2, 2, 0, false}, {3, 2, 2, 1, false}, {3, 2, 3, 0, false},
+		{5, 2, 0, 1, false}, {5, 2, 1, 0, false}, {5, 2, 1, 1, false},
 	}
 }
 
@@ -303,103 +303,125 @@ func (g *depthwiseGen) stride1() {
 // come from lane shifts that take in one more float from memory. The zero guard
 // stands in for a row below an odd last row.
 func (g *depthwiseGen) stride2(index [2]operand.Mem) {
-	c, k := g.c, g.k
-	ahead := (k + 1) / 4 // later output rows that see the same two input rows
-	sums := g.take(ahead + 2)
-	before, here, after := sums, sums+1, sums+2 // output rows y-1 (k=5 only), y, y+1
-	if k == 3 {
-		before = -1
-		here, after = sums, sums+1
+	c, k, V, pad := g.c, g.k, g.vectors(), g.k/2
+	perVector := 2 // output rows y, y+1 and for k = 5, before them, y-1
+	if k == 5 {
+		perVector = 3
 	}
+	sums := g.take(perVector * V)
+	sum := func(row, v int) int { return sums + (row+perVector-2)*V + v } // row -1, 0, 1
 	even, odd, evenIndex, oddIndex := g.take(1), g.take(1), g.take(1), g.take(1)
-	temp := g.take(1)
-	r := func(i int) reg.VecPhysical { return g.vec(i, 0) }
-	store := func(sum int) {
-		g.store(func(int) int { return sum }, func(int) int { return temp })
-	}
-	c.VMOVUPS(index[0], r(evenIndex))
-	c.VMOVUPS(index[1], r(oddIndex))
+	temps := g.take(min(2, 32-g.next))
+	tempCount := g.next - temps
+	c.VMOVUPS(index[0], zmm[evenIndex])
+	c.VMOVUPS(index[1], zmm[oddIndex])
 	g.keepWeights()
 
-	width := 64 >> g.half
-	lanes := uint64(width/4 - 1)
-	// walk calls f for the k columns of the filter with the register that holds
-	// the inputs they meet, in input row `row` of the pair.
-	walk := func(row operand.Mem, f func(j, x int)) {
-		second := row
-		second.Disp += width
-		c.VMOVUPS(row, r(even))
-		c.VMOVUPS(second, r(temp))
-		c.VMOVAPS(r(even), r(odd))
-		c.VPERMT2PS(r(temp), r(evenIndex), r(even))
-		c.VPERMT2PS_Z(r(temp), r(oddIndex), maskReg[maskRight1], r(odd))
-		pad := k / 2
-		f(pad, even)
-		f(pad+1, odd)
-		for i := 1; i <= pad; i++ {
-			left := row
-			left.Disp -= 4 * i
-			c.VBROADCASTSS_Z(left, maskReg[maskLeft1], r(temp))
-			x := odd
-			if i == 2 {
-				x = even
+	// walk calls f for every vector and the k columns of the filter with the
+	// register that holds the inputs they meet in a row.
+	walk := func(row operand.Mem, f func(v, j, x int)) {
+		for v := range V {
+			r := func(i int) reg.VecPhysical { return g.vec(i, v) }
+			at := func(disp int) operand.Mem { m := row; m.Disp += 128*v + disp; return m }
+			width, last := 64, v == V-1
+			if v == g.wide {
+				width = 32
 			}
-			c.VALIGND(operand.Imm(lanes), r(temp), r(x), r(temp))
-			f(pad-i, temp)
+			temp := temps + v%tempCount
+			c.VMOVUPS(at(0), r(even))
+			c.VMOVUPS(at(width), r(temp))
+			c.VMOVAPS(r(even), r(odd))
+			c.VPERMT2PS(r(temp), r(evenIndex), r(even))
+			if last {
+				c.VPERMT2PS_Z(r(temp), r(oddIndex), maskReg[maskRight1], r(odd))
+			} else {
+				c.VPERMT2PS(r(temp), r(oddIndex), r(odd))
+			}
+			f(v, pad, even)
+			f(v, pad+1, odd)
+			for i := 1; i <= pad; i++ {
+				if v == 0 {
+					c.VBROADCASTSS_Z(at(-4*i), maskReg[maskLeft1], r(temp))
+				} else {
+					c.VBROADCASTSS(at(-4*i), r(temp))
+				}
+				x := odd
+				if i == 2 {
+					x = even
+				}
+				c.VALIGND(operand.Imm(uint64(width/4-1)), r(temp), r(x), r(temp))
+				f(v, pad-i, temp)
+			}
+			if pad == 2 {
+				c.VBROADCASTSS(at(2*width), r(temp))
+				if last {
+					c.VALIGND_Z(operand.Imm(1), r(even), r(temp), maskReg[maskRight2], r(temp))
+				} else {
+					c.VALIGND(operand.Imm(1), r(even), r(temp), r(temp))
+				}
+				f(v, pad+2, temp)
+			}
 		}
-		if pad == 2 {
-			right := row
-			right.Disp += 2 * width
-			c.VBROADCASTSS(right, r(temp))
-			c.VALIGND_Z(operand.Imm(1), r(even), r(temp), maskReg[maskRight2], r(temp))
-			f(pad+2, temp)
+	}
+	bias := func(row int) {
+		for v := range V {
+			g.setBias(sum(row, v), v)
+		}
+	}
+	store := func(row int) {
+		g.store(func(v int) int { return sum(row, v) }, func(v int) int { return temps + v%tempCount })
+	}
+	shift := func(from, to int) {
+		for v := range V {
+			c.VMOVAPS(g.vec(sum(from, v), v), g.vec(sum(to, v), v))
 		}
 	}
 	first := operand.Mem{Base: g.src}
 	second := operand.Mem{Base: g.src, Index: g.row, Scale: 1}
-
-	if k == 3 {
-		g.setBias(here, 0)
-		c.Label("row")
-		walk(first, func(j, x int) { g.fma(3+j, x, here, 0, false) })
-		g.setBias(after, 0)
-		walk(second, func(j, x int) {
-			g.fma(6+j, x, here, 0, false)
-			g.fma(j, x, after, 0, false)
-		})
-		store(here)
-		c.ADDQ(g.outRow, g.dst)
-		c.VMOVAPS(r(after), r(here))
+	next := func() {
 		c.LEAQ(operand.Mem{Base: g.src, Index: g.row, Scale: 2}, g.src)
 		c.DECQ(g.rows)
 		c.JNE(operand.LabelRef("row"))
+	}
+
+	if k == 3 {
+		bias(0)
+		c.Label("row")
+		walk(first, func(v, j, x int) { g.fma(3+j, x, sum(0, v), v, false) })
+		bias(1)
+		walk(second, func(v, j, x int) {
+			g.fma(6+j, x, sum(0, v), v, false)
+			g.fma(j, x, sum(1, v), v, false)
+		})
+		store(0)
+		c.ADDQ(g.outRow, g.dst)
+		shift(1, 0)
+		next()
 		return
 	}
-	for _, s := range []int{before, here, after} {
-		g.setBias(s, 0)
-	}
+	bias(-1)
+	bias(0)
+	bias(1)
 	wait := c.GP64()
 	c.MOVQ(operand.U32(1), wait)
 	c.Label("row")
-	walk(first, func(j, x int) {
-		g.fma(20+j, x, before, 0, false)
-		g.fma(10+j, x, here, 0, false)
-		g.fma(j, x, after, 0, false)
+	walk(first, func(v, j, x int) {
+		g.fma(20+j, x, sum(-1, v), v, false)
+		g.fma(10+j, x, sum(0, v), v, false)
+		g.fma(j, x, sum(1, v), v, false)
 	})
 	c.DECQ(wait)
 	c.JNS(operand.LabelRef("odd"))
-	store(before)
+	store(-1)
 	c.ADDQ(g.outRow, g.dst)
 	c.Label("odd")
-	walk(second, func(j, x int) {
-		g.fma(15+j, x, here, 0, false)
-		g.fma(5+j, x, after, 0, false)
+	walk(second, func(v, j, x int) {
+		g.fma(15+j, x, sum(0, v), v, false)
+		g.fma(5+j, x, sum(1, v), v, false)
 	})
-	c.VMOVAPS(r(here), r(before))
-	c.VMOVAPS(r(after), r(here))
-	g.setBias(after, 0)
-	c.LEAQ(operand.Mem{Base: g.src, Index: g.row, Scale: 2}, g.src)
-	c.DECQ(g.rows)
-	c.JNE(operand.LabelRef("row"))
-	store(before)
+	shift(0, -1)
+	shift(1, 0)
+	bias(1)
+	next()
+	store(-1)
 }
