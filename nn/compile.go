@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -94,10 +95,15 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 			scratch := perThread(p.threads, k.NewScratch)
 			return func(t, from, to int) { k.Run(y, x, s.act, scratch[t], from, to) }
 		}
-	case v.Groups == channels && v.Out == channels && channels > 1 && !v.NoPad && v.Kernel > 1:
+	case p.graph.nodes[s.node].depthwise(p.graph):
 		c.kind = "depthwise"
 		k := kernel.NewDepthwise(p.path, s.weight, s.bias, channels, v.Kernel, v.Stride, in.h, in.w)
 		c.units = k.Units()
+		if s.enlarged >= 0 {
+			c.kind = "resize + depthwise"
+			c.bind = p.resizeFirst(s, k)
+			return
+		}
 		c.bind = func(plan *Plan) task {
 			x, y := plan.planes(s.in[0]), plan.planes(s.out)
 			return func(_, from, to int) { k.Run(y, x, s.act, from, to) }
@@ -122,6 +128,50 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 			x, y := plan.planes(s.in[0]), plan.planes(s.out)
 			scratch := perThread(p.threads, k.NewScratch)
 			return func(t, from, to int) { k.Run(y, x, nil, s.act, scratch[t], from, to) }
+		}
+	}
+}
+
+// resizeFirst makes the task of a depthwise convolution that enlarges some of
+// its input planes itself, one at a time into scratch memory.
+func (p *program) resizeFirst(s *step, k *kernel.Depthwise) func(*Plan) task {
+	r := &p.graph.nodes[s.enlarged]
+	small, size := p.sizes[r.in[0]], p.sizes[s.enlarged]
+	resize := kernel.NewResizeBilinear(p.path, small.h, small.w, size.h, size.w)
+	return func(plan *Plan) task {
+		x, y, low := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(r.in[0])
+		source := make([]kernel.Plane, len(x)) // of the planes to enlarge
+		for c, q := range p.layout.planes[s.in[0]] {
+			if i := slices.Index(p.layout.planes[s.enlarged], q); i >= 0 {
+				source[c] = low[i]
+			}
+		}
+		scratch := perThread(p.threads, func() kernel.Plane { return kernel.NewPlane(size.h, size.w) })
+		tables := perThread(p.threads, func() []kernel.Plane { return slices.Clone(x) })
+		for t, table := range tables {
+			for c := range table {
+				if source[c] != nil {
+					table[c] = scratch[t]
+				}
+			}
+		}
+		return func(t, from, to int) {
+			table := tables[t]
+			for from < to {
+				n := from
+				for n < to && source[n] == nil {
+					n++
+				}
+				if n > from {
+					k.Run(y, table, s.act, from, n)
+				}
+				if n < to {
+					resize.Run(table[n:n+1], source[n:n+1])
+					k.Run(y, table, s.act, n, n+1)
+					n++
+				}
+				from = n
+			}
 		}
 	}
 }

@@ -197,6 +197,13 @@ func (b *Builder) Conv(x Value, name string, s ConvSpec) Value {
 	return b.add(node{kind: opConv, name: name, channels: s.Out, conv: s}, x)
 }
 
+// depthwise tells whether a convolution has a filter of its own for each channel,
+// in the shape that has a kernel of its own.
+func (n *node) depthwise(g *Graph) bool {
+	v, channels := n.conv, g.nodes[n.in[0]].channels
+	return v.Groups == channels && v.Out == channels && channels > 1 && !v.NoPad && v.Kernel > 1 && v.Dilation == 1
+}
+
 // Pointwise is Conv with a 1x1 kernel.
 func (b *Builder) Pointwise(x Value, name string, out int, bias bool) Value {
 	return b.Conv(x, name, ConvSpec{Out: out, Bias: bias})

@@ -30,8 +30,46 @@ func pyramidGraph(t testing.TB) *Graph {
 	return g
 }
 
-func TestHoistAgainstReference(t *testing.T) {
-	g := pyramidGraph(t)
+// resizeGraph has depthwise convolutions that enlarge their input themselves:
+// all of it, a part of it, and none because others read it too.
+func resizeGraph(t testing.TB) *Graph {
+	t.Helper()
+	b := NewBuilder()
+	fine := b.Act(b.Conv(b.Input("image", 3), "stem", ConvSpec{Out: 6, Kernel: 3, Stride: 2, Bias: true}), LeakyReLU(0.1))
+	coarse := b.Depthwise(fine, "down", ConvSpec{Kernel: 3, Stride: 2, Bias: true})
+	b.Output("all", b.Depthwise(b.Resize(coarse, fine), "all", ConvSpec{Kernel: 3, Bias: true}))
+	mixed := b.ChannelShuffle(b.Concat(fine, b.Resize(coarse, fine)), 2)
+	b.Output("mixed", b.Act(b.Depthwise(mixed, "mixed", ConvSpec{Kernel: 5, Bias: true}), ReLU))
+	b.Output("concat", b.Depthwise(b.Concat(b.Resize(coarse, fine), fine), "concat", ConvSpec{Kernel: 5, Stride: 2, Bias: true}))
+	up := b.Resize(coarse, fine)
+	b.Output("shared", b.Depthwise(b.Concat(fine, up), "shared", ConvSpec{Kernel: 5, Bias: true}))
+	b.Output("up", up)
+	last := b.Depthwise(coarse, "last", ConvSpec{Kernel: 3}) // coarse lives until all have read it
+	b.Output("last", b.Add(last, coarse))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func TestHoistAgainstReference(t *testing.T) { againstReference(t, pyramidGraph(t)) }
+func TestResizesInDepthwise(t *testing.T)    { againstReference(t, resizeGraph(t)) }
+
+// TestResizesVanish: a resize that a depthwise convolution does is no step.
+func TestResizesVanish(t *testing.T) {
+	p := compileUnit(t, resizeGraph(t), Options{Height: 64, Width: 64})
+	kinds := map[string]int{}
+	for _, l := range p.Profile() {
+		kinds[l.Kind]++
+	}
+	if kinds["resize + depthwise"] != 3 || kinds["resize"] != 1 || kinds["depthwise"] != 3 {
+		t.Errorf("steps are %v", kinds)
+	}
+}
+
+func againstReference(t *testing.T, g *Graph) {
+	t.Helper()
 	w := RandomWeights(g, 3)
 	for _, s := range []size{{64, 64}, {33, 49}} {
 		in := [][]float32{make([]float32, s.area()), make([]float32, s.area()), make([]float32, s.area())}

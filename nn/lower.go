@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // step is one kernel call of a plan: a node of the graph together with the
@@ -15,6 +16,7 @@ type step struct {
 	res          int   // value id of a fused residual, or -1
 	out          int   // value id
 	pooled       bool  // a conv whose result goes through a 3x3 max pool of stride 2
+	enlarged     int   // value id of a resize that a depthwise conv does itself, or -1
 	conv         ConvSpec
 	pool         poolSpec
 	act          Act
@@ -51,6 +53,7 @@ func lower(g *Graph, w *Weights) (*lowering, error) {
 			return nil, err
 		}
 	}
+	l.fuseResizes()
 	return l, nil
 }
 
@@ -83,7 +86,7 @@ func (l *lowering) node(i int, n *node) error {
 			return nil
 		}
 	}
-	s := step{kind: n.kind, node: i, name: n.name, in: n.in, res: -1, out: i, conv: n.conv, pool: n.pool, act: n.act}
+	s := step{kind: n.kind, node: i, name: n.name, in: n.in, res: -1, enlarged: -1, out: i, conv: n.conv, pool: n.pool, act: n.act}
 	if n.kind == opConv || n.kind == opLinear {
 		var err error
 		if s.weight, err = l.weight(n); err != nil {
@@ -151,6 +154,47 @@ func (l *lowering) fusePool(i int, n *node) bool {
 	s.pooled, s.out = true, i
 	l.made[i] = l.made[n.in[0]]
 	return true
+}
+
+// fuseResizes makes the resize of a map that only a depthwise convolution reads,
+// alone or among other channels, part of that: plane after plane, so that what
+// is enlarged never leaves the cache.
+func (l *lowering) fuseResizes() {
+	for i := range l.steps {
+		d := &l.steps[i]
+		if d.kind != opConv || !l.g.nodes[d.node].depthwise(l.g) {
+			continue
+		}
+		d.enlarged = l.loneResize(d.in[0])
+	}
+	l.drop()
+}
+
+// loneResize returns a resize that makes up all or a part of a value with a
+// single reader and is read nowhere else, or -1.
+func (l *lowering) loneResize(id int) int {
+	n := &l.g.nodes[id]
+	switch {
+	case l.uses[id] != 1:
+	case n.kind == opResize:
+		return id
+	case n.kind == opView:
+		for _, i := range n.in {
+			if r := l.loneResize(i); r >= 0 {
+				return r
+			}
+		}
+	}
+	return -1
+}
+
+// drop removes the resizes that became part of other steps.
+func (l *lowering) drop() {
+	fused := map[int]bool{}
+	for i := range l.steps {
+		fused[l.steps[i].enlarged] = true
+	}
+	l.steps = slices.DeleteFunc(l.steps, func(s step) bool { return s.kind == opResize && fused[s.out] })
 }
 
 // fuseAdd makes i = x + y part of the convolution that computes x, if y is

@@ -56,6 +56,16 @@ func (l *lowering) layout(sizes []size) *layout {
 		}
 	}
 
+	// What a step enlarges for itself has no place here.
+	virtual := make([]bool, len(sizeOf))
+	for i := range l.steps {
+		if id := l.steps[i].enlarged; id >= 0 {
+			for _, p := range out.planes[id] {
+				virtual[p] = true
+			}
+		}
+	}
+
 	// A plane is dead after the last step that reads it; inputs and outputs
 	// belong to the caller and stay.
 	last := make([]int, len(sizeOf))
@@ -65,7 +75,7 @@ func (l *lowering) layout(sizes []size) *layout {
 		}
 	}
 	for i := range l.steps {
-		for _, id := range l.steps[i].reads() {
+		for _, id := range l.reads(&l.steps[i]) {
 			use(id, i)
 		}
 	}
@@ -104,9 +114,9 @@ func (l *lowering) layout(sizes []size) *layout {
 			return true
 		})
 		take(s.out)
-		for _, id := range append(s.reads(), s.out) {
+		for _, id := range append(l.reads(s), s.out) {
 			for _, p := range out.planes[id] {
-				if last[p] <= i && !freed[p] {
+				if last[p] <= i && !freed[p] && !virtual[p] {
 					freed[p] = true
 					q := pools[sizeOf[p]]
 					q.free = append(q.free, slot[p])
@@ -146,7 +156,7 @@ func (l *lowering) inPlace(s *step, planes [][]int32, take func(dst, src int32) 
 		return
 	}
 	read := map[int32]int{}
-	for _, id := range s.reads() {
+	for _, id := range l.reads(s) {
 		for _, p := range planes[id] {
 			read[p]++
 		}
@@ -171,13 +181,16 @@ func (p *pool) take() int {
 }
 
 // reads lists the values a step reads.
-func (s *step) reads() []int {
+func (l *lowering) reads(s *step) []int {
 	ids := append([]int(nil), s.in...)
 	if s.kind == opResize {
 		ids = ids[:1] // the second operand only lends its size
 	}
 	if s.res >= 0 {
 		ids = append(ids, s.res)
+	}
+	if s.enlarged >= 0 {
+		ids = append(ids, l.g.nodes[s.enlarged].in[0])
 	}
 	return ids
 }

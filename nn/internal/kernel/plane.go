@@ -25,6 +25,13 @@ func Stride(h, w int) int {
 	return (lines | 1) * line
 }
 
+// NewPlane makes a single plane with its guards.
+func NewPlane(h, w int) Plane {
+	const line = 16
+	first := (Slack + Guard(w) + line - 1) / line * line
+	return Plane(&Floats(first + Stride(h, w) + Slack)[first])
+}
+
 const floatSize = 4
 
 // lanes is the number of floats that kernels which stream through memory take
