@@ -28,6 +28,8 @@ type regionHead struct {
 
 	first   []float32 // of each class and region: the first stage's logit
 	refined []Box
+	second  []float32 // of a class: logits
+	scores  []float32 // and both stages' verdict
 }
 
 func newRegionHead(h *Header, plan *nn.Plan, priorScale []float32, thin [][][]float32, levels []denseLevel) *regionHead {
@@ -117,44 +119,20 @@ func (r *regionHead) detections(pairs *candidates, d *dense, proposals []proposa
 		delta := [4]float32{r.deltas[0][i], r.deltas[1][i], r.deltas[2][i], r.deltas[3][i]}
 		r.refined[i] = HeadCoder.Decode(p.box, delta).Clip(d.width, d.height)
 	}
-	weight := r.header.RoI.SecondStageWeight
-	w2 := float32(weight)
-	w1 := 1 - w2
-	const rounding = 1e-3
-	floor := float32(-math.Log(float64(threshold))) + rounding
+	r.second, r.scores = grow(r.second, n), grow(r.scores, n)
 	for c, logits := range r.classes {
 		if !wants(wanted, c) {
 			continue
 		}
-		scale := r.priorScale[c]
-		for i, x := range r.first[c*n : (c+1)*n] {
-			y := logits[i] + float32(scale*x)
-			if w1*leastSoftplus(-x)+w2*leastSoftplus(-y) > floor {
-				continue
-			}
-			if score := meanProbability(float64(x), float64(y), weight); score > threshold {
+		first, scale := r.first[c*n:(c+1)*n], r.priorScale[c]
+		for i, x := range first {
+			r.second[i] = logits[i] + float32(scale*x)
+		}
+		r.align.crew.path.MeanProbability(r.scores, first, r.second, r.header.RoI.SecondStageWeight)
+		for i, score := range r.scores {
+			if score > threshold {
 				pairs.add(r.refined[i], score, c)
 			}
 		}
 	}
-}
-
-// meanProbability is the geometric mean of the probabilities of two logits; the
-// second has the given weight.
-func meanProbability(x, y, weight float64) float32 {
-	p, q := 1+math.Exp(-x), 1+math.Exp(-y)
-	return float32(math.Exp(weight*math.Log(p/q)) / p)
-}
-
-// leastSoftplus is a bound from below of log(1+exp(x)), minus the logarithm of
-// the probability of a logit -x: its tangent at 0 and, further out, its
-// asymptotes. It rules most classes out without an exponential.
-func leastSoftplus(x float32) float32 {
-	switch {
-	case x >= 2*math.Ln2:
-		return x
-	case x <= -2*math.Ln2:
-		return 0
-	}
-	return math.Ln2 + x/2
 }

@@ -31,3 +31,8 @@ func atLeast(mask *byte, src *float32, n int, floor float32)
 //
 //go:noescape
 func meanBin(out *float32, logits *float32, rows int)
+
+// meanProbability sets out to the geometric mean of the probabilities of the logits x and y with the weights first and second; n is a multiple of eight.
+//
+//go:noescape
+func meanProbability(out *float32, x *float32, y *float32, n int, first float32, second float32)

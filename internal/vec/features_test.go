@@ -222,6 +222,55 @@ func TestMeanBin(t *testing.T) {
 	})
 }
 
+func checkMeanProbability(t *testing.T, p Path, x, y []float32, weight float64) {
+	t.Helper()
+	out := newFenced[float32](len(x), 1)
+	p.MeanProbability(out.inner, atEdge(t, x), atEdge(t, y), weight)
+	out.check(t, "MeanProbability")
+	for i, got := range out.inner {
+		probability := func(z float32) float64 { return 1 / (1 + math.Exp(-float64(z))) }
+		want := math.Pow(probability(x[i]), 1-weight) * math.Pow(probability(y[i]), weight)
+		// The logarithm is good to a float32's last place, and so is its exponential.
+		tolerance := 1e-6 + 2e-7*min(-math.Log(want), 100)
+		if !(math.Abs(float64(got)-want) <= tolerance*want+1e-37) {
+			t.Fatalf("%s: mean probability of %v and %v by %v is %v, want %v", p, x[i], y[i], weight, got, want)
+		}
+	}
+}
+
+func TestMeanProbability(t *testing.T) {
+	each(t, func(t *testing.T, p Path) {
+		for n := range 40 {
+			x, y := randomFloats(n, uint64(n)), randomFloats(n, uint64(n+100))
+			for i := range x {
+				x[i], y[i] = x[i]*float32(n), y[i]*float32(n)
+			}
+			checkMeanProbability(t, p, x, y, float64(n%11)/10)
+		}
+		for _, weight := range []float64{0, 0.2, 1} {
+			edges := []float32{0, -1, 1, 1e-30, -1e-30, 20, -20, 80, -80, 1e30, 0, 88, 100, 0, 0, 3e38}
+			other := []float32{0, 5, -5, 30, -0, -9, 9, -3, 0, 1e30, 1e-20, 1, 2, 3, 4, 5}
+			checkMeanProbability(t, p, edges, other, weight)
+		}
+	})
+}
+
+func FuzzMeanProbability(f *testing.F) {
+	f.Add(uint64(1), uint8(64), float32(10), 0.2)
+	f.Fuzz(func(t *testing.T, seed uint64, n uint8, scale float32, weight float64) {
+		if !(math.Abs(float64(scale)) < 20 && weight >= 0 && weight <= 1) {
+			return
+		}
+		x, y := randomFloats(int(n), seed), randomFloats(int(n), seed+1)
+		for i := range x {
+			x[i], y[i] = x[i]*scale, y[i]*scale
+		}
+		for _, p := range Available() {
+			checkMeanProbability(t, p, x, y, weight)
+		}
+	})
+}
+
 func FuzzMeanBin(f *testing.F) {
 	f.Add(uint64(1), float32(10))
 	f.Fuzz(func(t *testing.T, seed uint64, scale float32) {

@@ -20,6 +20,8 @@ func atLeast(_ *byte, _ *float32, _ int, _ float32) { panic(missing) }
 
 func meanBin(_, _ *float32, _ int) { panic(missing) }
 
+func meanProbability(_, _, _ *float32, _ int, _, _ float32) { panic(missing) }
+
 func idct8(_ *byte, _ int, _ *int16, _ *float32) { panic(missing) }
 
 func idct4(_ *byte, _ int, _ *int16, _ *float32) { panic(missing) }

@@ -60,3 +60,23 @@ func (p Path) MeanBin(out, logits []float32) {
 		out[r] = float32(weighted / sum)
 	}
 }
+
+// MeanProbability sets out to the geometric mean of the probabilities
+// 1/(1+exp(-x)) of two rows of logits; those of y have the given weight, 0 to 1.
+func (p Path) MeanProbability(out, x, y []float32, weight float64) {
+	x, y = x[:len(out)], y[:len(out)]
+	done := 0
+	if n := len(out) / Lanes * Lanes; p == AVX2 && n > 0 {
+		meanProbability(&out[0], &x[0], &y[0], n, float32(1-weight), float32(weight))
+		done = n
+	}
+	for i := done; i < len(out); i++ {
+		out[i] = float32(math.Exp((1-weight)*logProbability(x[i]) + weight*logProbability(y[i])))
+	}
+}
+
+// logProbability is the logarithm of 1/(1+exp(-x)).
+func logProbability(x float32) float64 {
+	z := float64(x)
+	return min(z, 0) - math.Log1p(math.Exp(-math.Abs(z)))
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/mmcloughlin/avo/build"
@@ -15,7 +16,9 @@ func featuresAll(c *build.Context) {
 	separate(c)
 	maxInto(c)
 	atLeast(c)
-	meanBin(c)
+	e := newExponential(c)
+	meanBin(c, e)
+	meanProbability(c, e)
 }
 
 // weigh keeps 64 floats of an output in registers, and 24 or 8 at a time of
@@ -199,32 +202,61 @@ func atLeast(c *build.Context) {
 	finish(c)
 }
 
-// meanBin computes exp(x - top) = 2^n * exp(r) with n the nearest integer to
-// (x - top)/ln 2 and |r| <= ln(2)/2, where seven terms of the series are exact to
-// a float32's last place. ln 2 is subtracted in two parts, the first short
+// exponential is how exp(x) is computed: as 2^n * exp(r) with n the nearest
+// integer to x/ln 2 and |r| <= ln(2)/2, where seven terms of the series are exact
+// to a float32's last place. ln 2 is subtracted in two parts, the first short
 // enough for n times it to be exact.
-func meanBin(c *build.Context) {
-	f := math.Float32bits
-	const ln2High = 0.693359375
-	number := func(name string, v float32) operand.Mem { return constants(c, name, f(v)) }
-	least, log2e := number("least", -87), number("log2e", math.Log2E)
-	high, low := number("ln2High", ln2High), number("ln2Low", math.Ln2-ln2High)
-	var series []operand.Mem
-	factorial := 1.0
-	for i, name := range []string{"term0", "term1", "term2", "term3", "term4", "term5", "term6", "term7"} {
-		if i > 0 {
-			factorial *= float64(i)
-		}
-		series = append(series, number(name, float32(1/factorial)))
-	}
-	bins := constants(c, "bins", f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7))
+type exponential struct {
+	c                       *build.Context
+	least, log2e, high, low operand.Mem
+	series                  []operand.Mem
+}
 
+func newExponential(c *build.Context) exponential {
+	const ln2High = 0.693359375
+	number := func(name string, v float32) operand.Mem { return constants(c, name, math.Float32bits(v)) }
+	e := exponential{c: c, least: number("least", -87), log2e: number("log2e", math.Log2E),
+		high: number("ln2High", ln2High), low: number("ln2Low", math.Ln2-ln2High)}
+	factorial := 1.0
+	for i := range 8 {
+		factorial *= float64(max(i, 1))
+		e.series = append(e.series, number(fmt.Sprint("term", i), float32(1/factorial)))
+	}
+	return e
+}
+
+// load fills y11 to y15, which of expects.
+func (e exponential) load() {
+	for i, m := range []operand.Mem{e.least, e.log2e, e.high, e.low, e.series[7]} {
+		e.c.VBROADCASTSS(m, ymm[15-i])
+	}
+}
+
+// of sets to to exp(x) for x of at most 0; x, k and t are used up.
+func (e exponential) of(x, to, k, t reg.VecPhysical) {
+	c := e.c
+	c.VMAXPS(reg.Y15, x, x)
+	c.VMULPS(reg.Y14, x, k)
+	c.VROUNDPS(operand.Imm(0), k, k)
+	c.VFNMADD231PS(reg.Y13, k, x)
+	c.VFNMADD231PS(reg.Y12, k, x)
+	c.VMOVAPS(reg.Y11, to)
+	for i := 6; i >= 0; i-- {
+		c.VBROADCASTSS(e.series[i], t)
+		c.VFMADD213PS(t, x, to)
+	}
+	c.VCVTPS2DQ(k, k)
+	c.VPSLLD(operand.Imm(23), k, k)
+	c.VPADDD(k, to, to)
+}
+
+func meanBin(c *build.Context, e exponential) {
+	f := math.Float32bits
+	bins := constants(c, "bins", f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7))
 	start(c, "meanBin", "func(out, logits *float32, rows int)", "meanBin sets out to the mean bin under the softmax of each row of eight logits.")
 	out, logits, n := param(c, "out"), param(c, "logits"), param(c, "rows")
-	x, e, k, t := reg.Y0, reg.Y1, reg.Y2, reg.Y3
-	for i, m := range []operand.Mem{least, log2e, high, low, series[7]} {
-		c.VBROADCASTSS(m, ymm[15-i])
-	}
+	x, power, k, t := reg.Y0, reg.Y1, reg.Y2, reg.Y3
+	e.load()
 	c.VMOVUPS(bins, reg.Y10)
 	c.Label("next")
 	c.VMOVUPS(operand.Mem{Base: logits}, x)
@@ -235,21 +267,9 @@ func meanBin(c *build.Context) {
 	c.VSHUFPS(operand.Imm(0xb1), t, t, k)
 	c.VMAXPS(k, t, t) // the greatest, in all lanes
 	c.VSUBPS(t, x, x)
-	c.VMAXPS(reg.Y15, x, x)
-	c.VMULPS(reg.Y14, x, k)
-	c.VROUNDPS(operand.Imm(0), k, k)
-	c.VFNMADD231PS(reg.Y13, k, x)
-	c.VFNMADD231PS(reg.Y12, k, x)
-	c.VMOVAPS(reg.Y11, e)
-	for i := 6; i >= 0; i-- {
-		c.VBROADCASTSS(series[i], t)
-		c.VFMADD213PS(t, x, e)
-	}
-	c.VCVTPS2DQ(k, k)
-	c.VPSLLD(operand.Imm(23), k, k)
-	c.VPADDD(k, e, e)
-	c.VMULPS(reg.Y10, e, t)
-	c.VHADDPS(e, t, t) // weighted, weighted, plain, plain in each half
+	e.of(x, power, k, t)
+	c.VMULPS(reg.Y10, power, t)
+	c.VHADDPS(power, t, t) // weighted, weighted, plain, plain in each half
 	c.VHADDPS(t, t, t)
 	c.VEXTRACTF128(operand.Imm(1), t, reg.X2)
 	c.VADDPS(reg.X2, reg.X3, reg.X3)
@@ -259,6 +279,62 @@ func meanBin(c *build.Context) {
 	c.ADDQ(operand.Imm(32), logits)
 	c.ADDQ(operand.Imm(4), out)
 	c.DECQ(n)
+	c.JNE(operand.LabelRef("next"))
+	finish(c)
+}
+
+// meanProbability adds up the logarithms of two probabilities. That of a logit z
+// is min(z, 0) - log(1 + u) with u = exp(-|z|), and log(1 + u) is twice the
+// inverse hyperbolic tangent of u/(2 + u), which is at most 1/3: seven terms of
+// the series 1, 1/3, 1/5... are exact to a float32's last place.
+func meanProbability(c *build.Context, e exponential) {
+	number := func(name string, v float32) operand.Mem { return constants(c, name, math.Float32bits(v)) }
+	var series []operand.Mem
+	for i := range 7 {
+		series = append(series, number(fmt.Sprint("odd", 2*i+1), float32(2/float64(2*i+1))))
+	}
+	two := number("two", 2)
+	sign := constants(c, "sign", 1<<31)
+	start(c, "meanProbability", "func(out, x, y *float32, n int, first, second float32)",
+		"meanProbability sets out to the geometric mean of the probabilities of the logits x and y with the weights first and second; n is a multiple of eight.")
+	out, n := param(c, "out"), param(c, "n")
+	logits := []reg.GPVirtual{param(c, "x"), param(c, "y")}
+	weights := []reg.VecPhysical{reg.Y10, reg.Y9}
+	for i, name := range []string{"first", "second"} {
+		m, err := c.Param(name).Resolve()
+		if err != nil {
+			panic(err)
+		}
+		c.VBROADCASTSS(m.Addr, weights[i])
+	}
+	e.load()
+	sum, z, u, k, t, low := reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5
+	c.Label("next")
+	c.VXORPS(sum, sum, sum)
+	for i, from := range logits {
+		c.VMOVUPS(operand.Mem{Base: from}, z)
+		c.VXORPS(t, t, t)
+		c.VMINPS(t, z, low)
+		c.VBROADCASTSS(sign, t)
+		c.VORPS(t, z, z)
+		e.of(z, u, k, t)
+		c.VBROADCASTSS(two, t)
+		c.VADDPS(t, u, t)
+		c.VDIVPS(t, u, u)
+		c.VMULPS(u, u, k)
+		c.VBROADCASTSS(series[6], z)
+		for j := 5; j >= 0; j-- {
+			c.VBROADCASTSS(series[j], t)
+			c.VFMADD213PS(t, k, z)
+		}
+		c.VFNMADD231PS(u, z, low)
+		c.VFMADD231PS(weights[i], low, sum)
+		c.ADDQ(operand.Imm(32), from)
+	}
+	e.of(sum, u, k, t)
+	c.VMOVUPS(u, operand.Mem{Base: out})
+	c.ADDQ(operand.Imm(32), out)
+	c.SUBQ(operand.Imm(8), n)
 	c.JNE(operand.LabelRef("next"))
 	finish(c)
 }
