@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	mathbits "math/bits"
+	"slices"
 
 	"riffle/internal/vec"
 )
@@ -109,12 +110,13 @@ const _ = uint(distanceBins-vec.Lanes) + uint(vec.Lanes-distanceBins)
 // overlapping objects of different classes would lose one.
 func (d *dense) propose(p *proposer, r *RoIHeader) {
 	d.rank()
-	p.order = top(p.order[:0], d.best, r.PreNMS)
-	// Each of these points has a pair at least as good as the last one's, so no
+	// Each of the best points has a pair at least as good as the last one's, so no
 	// pair below that is among the best PreNMS, and no other point has any above.
-	floor := d.best[indexOf(p.order[len(p.order)-1])]
-	if len(p.order) < r.PreNMS {
-		floor = float32(math.Inf(-1))
+	floor := float32(math.Inf(-1))
+	if d.points >= r.PreNMS {
+		p.order = appendKeys(p.order[:0], d.best)
+		smallest(p.order, r.PreNMS)
+		floor = d.best[indexOf(slices.Max(p.order[:r.PreNMS]))]
 	}
 	p.pairs, p.scores = p.pairs[:0], p.scores[:0]
 	for i := range d.levels {

@@ -42,10 +42,7 @@ func (s *Suppressor) run(boxes []Box, scores []float32, groups []int, iou float6
 // returns false. few is how many calls the caller expects to want, 0 if all: a
 // guess that saves sorting boxes that are never looked at.
 func (s *Suppressor) each(boxes []Box, scores []float32, groups []int, iou float64, few int, take func(i int) bool) {
-	s.order, s.kept = s.order[:0], s.kept[:0]
-	for i, v := range scores {
-		s.order = append(s.order, keyOf(i, v))
-	}
+	s.order, s.kept = appendKeys(s.order[:0], scores), s.kept[:0]
 	lowest := s.chains(groups)
 	sorted := 0
 	for k := range s.order {
@@ -139,15 +136,19 @@ func BatchedNMS(boxes []Box, scores []float32, groups []int, iou float64) []int 
 // ones by index. The upper half of a key is the score, mapped so that integers
 // compare as the floats do, upside down; the lower half is the index.
 func descending(keys []uint64, scores []float32) []uint64 {
-	for i, v := range scores {
-		keys = append(keys, keyOf(i, v))
-	}
+	keys = appendKeys(keys, scores)
 	slices.Sort(keys)
 	return keys
 }
 
-// keyOf is a score's key: see descending.
-func keyOf(i int, score float32) uint64 { return uint64(^ordered(score))<<32 | uint64(uint32(i)) }
+// appendKeys appends the keys of descending, not sorted.
+func appendKeys(keys []uint64, scores []float32) []uint64 {
+	keys = slices.Grow(keys, len(scores))
+	for i, v := range scores {
+		keys = append(keys, uint64(^ordered(v))<<32|uint64(uint32(i)))
+	}
+	return keys
+}
 
 // indexOf is the index that a key of descending holds.
 func indexOf(key uint64) int { return int(uint32(key)) }

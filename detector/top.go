@@ -7,9 +7,7 @@ import (
 
 // top is the first n keys of descending, or all if there are fewer.
 func top(keys []uint64, scores []float32, n int) []uint64 {
-	for i, v := range scores {
-		keys = append(keys, keyOf(i, v))
-	}
+	keys = appendKeys(keys, scores)
 	n = min(n, len(keys))
 	smallest(keys, n)
 	slices.Sort(keys[:n])

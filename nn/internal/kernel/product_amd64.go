@@ -23,10 +23,13 @@ type productArgs struct {
 	floor  float32 // what a sum is at least, if slope is 0 or 1
 	hswish uint32  // if not 0, neither counts
 	_      uint32
+	next   int // byte offset in input planes of what is fetched during the first row tile
+	step   int // and how much further that is for each row tile
 }
 
-// argFloor and argHSwish of the generator.
+// argFloor, argHSwish and argNext of the generator.
 const (
+	_ = -(unsafe.Offsetof(productArgs{}.next) - 96)
 	_ = -(unsafe.Offsetof(productArgs{}.floor) - 84)
 	_ = -(unsafe.Offsetof(productArgs{}.hswish) - 88)
 )
@@ -180,6 +183,11 @@ func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, e 
 	a := productArgs{k: p.kg, inOff: inOff * floatSize, outOff: outOff * floatSize, mask: uint64(t.mask), slope: e.slope, hswish: e.flag()}
 	if e.slope == 1 {
 		a.floor = float32(math.Inf(-1))
+	}
+	// Behind the last pixel tile there is nothing to fetch.
+	a.next = a.inOff
+	if t != &p.pixels[len(p.pixels)-1] {
+		a.next, a.step = a.inOff+t.n*floatSize, 64
 	}
 	for r0 < r1 {
 		r := &p.rows[r0]

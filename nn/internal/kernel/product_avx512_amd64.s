@@ -55,7 +55,7 @@ TEXT ·product512r1w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  32(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -82,7 +82,7 @@ input:
 	ADDQ         $0x00000004, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -133,7 +133,7 @@ TEXT ·product512r2w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  32(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -167,7 +167,7 @@ input:
 	ADDQ         $0x00000008, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -232,7 +232,7 @@ TEXT ·product512r3w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  32(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -273,7 +273,7 @@ input:
 	ADDQ         $0x0000000c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -352,7 +352,7 @@ TEXT ·product512r4w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  32(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -400,7 +400,7 @@ input:
 	ADDQ         $0x00000010, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -493,7 +493,7 @@ TEXT ·product512r5w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  32(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -548,7 +548,7 @@ input:
 	ADDQ         $0x00000014, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -655,7 +655,7 @@ TEXT ·product512r6w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  32(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -717,7 +717,7 @@ input:
 	ADDQ         $0x00000018, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -838,7 +838,7 @@ TEXT ·product512r7w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  32(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -907,7 +907,7 @@ input:
 	ADDQ         $0x0000001c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -1042,7 +1042,7 @@ TEXT ·product512r8w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  32(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1118,7 +1118,7 @@ input:
 	ADDQ         $0x00000020, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -1267,7 +1267,7 @@ TEXT ·product512r9w0h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  32(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1350,7 +1350,7 @@ input:
 	ADDQ         $0x00000024, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -1513,7 +1513,7 @@ TEXT ·product512r1w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  64(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1540,7 +1540,7 @@ input:
 	ADDQ         $0x00000004, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -1591,7 +1591,7 @@ TEXT ·product512r2w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  64(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1625,7 +1625,7 @@ input:
 	ADDQ         $0x00000008, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -1690,7 +1690,7 @@ TEXT ·product512r3w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  64(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1731,7 +1731,7 @@ input:
 	ADDQ         $0x0000000c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -1810,7 +1810,7 @@ TEXT ·product512r4w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  64(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -1858,7 +1858,7 @@ input:
 	ADDQ         $0x00000010, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -1951,7 +1951,7 @@ TEXT ·product512r5w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  64(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -2006,7 +2006,7 @@ input:
 	ADDQ         $0x00000014, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -2113,7 +2113,7 @@ TEXT ·product512r6w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  64(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -2175,7 +2175,7 @@ input:
 	ADDQ         $0x00000018, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -2296,7 +2296,7 @@ TEXT ·product512r7w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  64(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -2365,7 +2365,7 @@ input:
 	ADDQ         $0x0000001c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -2500,7 +2500,7 @@ TEXT ·product512r8w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  64(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -2576,7 +2576,7 @@ input:
 	ADDQ         $0x00000020, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -2725,7 +2725,7 @@ TEXT ·product512r9w1h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  64(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -2808,7 +2808,7 @@ input:
 	ADDQ         $0x00000024, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -2971,7 +2971,7 @@ TEXT ·product512r1w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  96(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3003,7 +3003,7 @@ input:
 	ADDQ         $0x00000004, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -3065,7 +3065,7 @@ TEXT ·product512r2w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  96(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3108,7 +3108,7 @@ input:
 	ADDQ         $0x00000008, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -3195,7 +3195,7 @@ TEXT ·product512r3w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  96(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3249,7 +3249,7 @@ input:
 	ADDQ         $0x0000000c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -3361,7 +3361,7 @@ TEXT ·product512r4w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  96(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3426,7 +3426,7 @@ input:
 	ADDQ         $0x00000010, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -3563,7 +3563,7 @@ TEXT ·product512r5w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  96(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3639,7 +3639,7 @@ input:
 	ADDQ         $0x00000014, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -3801,7 +3801,7 @@ TEXT ·product512r6w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  96(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -3888,7 +3888,7 @@ input:
 	ADDQ         $0x00000018, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -4075,7 +4075,7 @@ TEXT ·product512r7w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  96(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -4173,7 +4173,7 @@ input:
 	ADDQ         $0x0000001c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -4385,7 +4385,7 @@ TEXT ·product512r8w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  96(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -4494,7 +4494,7 @@ input:
 	ADDQ         $0x00000020, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -4731,7 +4731,7 @@ TEXT ·product512r9w1h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  96(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -4851,7 +4851,7 @@ input:
 	ADDQ         $0x00000024, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -5113,7 +5113,7 @@ TEXT ·product512r1w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  128(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -5145,7 +5145,7 @@ input:
 	ADDQ         $0x00000004, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -5207,7 +5207,7 @@ TEXT ·product512r2w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  128(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -5250,7 +5250,7 @@ input:
 	ADDQ         $0x00000008, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -5337,7 +5337,7 @@ TEXT ·product512r3w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  128(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -5391,7 +5391,7 @@ input:
 	ADDQ         $0x0000000c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -5503,7 +5503,7 @@ TEXT ·product512r4w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  128(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -5568,7 +5568,7 @@ input:
 	ADDQ         $0x00000010, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -5705,7 +5705,7 @@ TEXT ·product512r5w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  128(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -5781,7 +5781,7 @@ input:
 	ADDQ         $0x00000014, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -5943,7 +5943,7 @@ TEXT ·product512r6w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  128(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -6030,7 +6030,7 @@ input:
 	ADDQ         $0x00000018, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -6217,7 +6217,7 @@ TEXT ·product512r7w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  128(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -6315,7 +6315,7 @@ input:
 	ADDQ         $0x0000001c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -6527,7 +6527,7 @@ TEXT ·product512r8w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  128(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -6636,7 +6636,7 @@ input:
 	ADDQ         $0x00000020, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -6873,7 +6873,7 @@ TEXT ·product512r9w2h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  128(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -6993,7 +6993,7 @@ input:
 	ADDQ         $0x00000024, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -7255,7 +7255,7 @@ TEXT ·product512r1w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  160(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -7292,7 +7292,7 @@ input:
 	ADDQ         $0x00000004, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -7365,7 +7365,7 @@ TEXT ·product512r2w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  160(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -7417,7 +7417,7 @@ input:
 	ADDQ         $0x00000008, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -7526,7 +7526,7 @@ TEXT ·product512r3w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  160(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -7593,7 +7593,7 @@ input:
 	ADDQ         $0x0000000c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -7738,7 +7738,7 @@ TEXT ·product512r4w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  160(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -7820,7 +7820,7 @@ input:
 	ADDQ         $0x00000010, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -8001,7 +8001,7 @@ TEXT ·product512r5w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  160(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -8098,7 +8098,7 @@ input:
 	ADDQ         $0x00000014, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -8315,7 +8315,7 @@ TEXT ·product512r6w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  160(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -8427,7 +8427,7 @@ input:
 	ADDQ         $0x00000018, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -8680,7 +8680,7 @@ TEXT ·product512r7w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  160(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -8807,7 +8807,7 @@ input:
 	ADDQ         $0x0000001c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -9096,7 +9096,7 @@ TEXT ·product512r8w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  160(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -9238,7 +9238,7 @@ input:
 	ADDQ         $0x00000020, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -9563,7 +9563,7 @@ TEXT ·product512r9w2h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  160(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -9720,7 +9720,7 @@ input:
 	ADDQ         $0x00000024, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -10081,7 +10081,7 @@ TEXT ·product512r1w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  192(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -10118,7 +10118,7 @@ input:
 	ADDQ         $0x00000004, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -10191,7 +10191,7 @@ TEXT ·product512r2w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  192(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -10243,7 +10243,7 @@ input:
 	ADDQ         $0x00000008, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -10352,7 +10352,7 @@ TEXT ·product512r3w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  192(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -10419,7 +10419,7 @@ input:
 	ADDQ         $0x0000000c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -10564,7 +10564,7 @@ TEXT ·product512r4w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  192(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -10646,7 +10646,7 @@ input:
 	ADDQ         $0x00000010, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -10827,7 +10827,7 @@ TEXT ·product512r5w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  192(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -10924,7 +10924,7 @@ input:
 	ADDQ         $0x00000014, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -11141,7 +11141,7 @@ TEXT ·product512r6w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  192(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -11253,7 +11253,7 @@ input:
 	ADDQ         $0x00000018, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -11506,7 +11506,7 @@ TEXT ·product512r7w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  192(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -11633,7 +11633,7 @@ input:
 	ADDQ         $0x0000001c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -11922,7 +11922,7 @@ TEXT ·product512r8w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  192(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -12064,7 +12064,7 @@ input:
 	ADDQ         $0x00000020, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -12389,7 +12389,7 @@ TEXT ·product512r9w3h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  192(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -12546,7 +12546,7 @@ input:
 	ADDQ         $0x00000024, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -12907,7 +12907,7 @@ TEXT ·product512r1w3h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  224(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -12949,7 +12949,7 @@ input:
 	ADDQ         $0x00000004, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -13033,7 +13033,7 @@ TEXT ·product512r2w3h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  224(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -13094,7 +13094,7 @@ input:
 	ADDQ         $0x00000008, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -13225,7 +13225,7 @@ TEXT ·product512r3w3h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  224(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -13305,7 +13305,7 @@ input:
 	ADDQ         $0x0000000c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -13483,7 +13483,7 @@ TEXT ·product512r4w3h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  224(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -13582,7 +13582,7 @@ input:
 	ADDQ         $0x00000010, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -13807,7 +13807,7 @@ TEXT ·product512r5w3h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  224(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -13925,7 +13925,7 @@ input:
 	ADDQ         $0x00000014, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -14197,7 +14197,7 @@ TEXT ·product512r6w3h1(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  224(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -14334,7 +14334,7 @@ input:
 	ADDQ         $0x00000018, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -14653,7 +14653,7 @@ TEXT ·product512r1w4h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  256(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -14695,7 +14695,7 @@ input:
 	ADDQ         $0x00000004, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -14779,7 +14779,7 @@ TEXT ·product512r2w4h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  256(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -14840,7 +14840,7 @@ input:
 	ADDQ         $0x00000008, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -14971,7 +14971,7 @@ TEXT ·product512r3w4h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  256(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -15051,7 +15051,7 @@ input:
 	ADDQ         $0x0000000c, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -15229,7 +15229,7 @@ TEXT ·product512r4w4h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  256(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -15328,7 +15328,7 @@ input:
 	ADDQ         $0x00000010, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -15553,7 +15553,7 @@ TEXT ·product512r5w4h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  256(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -15671,7 +15671,7 @@ input:
 	ADDQ         $0x00000014, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000
@@ -15943,7 +15943,7 @@ TEXT ·product512r6w4h0(SB), NOSPLIT, $0-8
 	MOVQ  64(AX), R9
 	MOVQ  72(AX), R10
 	KMOVW R10, K1
-	LEAQ  256(R8), R10
+	MOVQ  96(AX), R10
 
 tile:
 	VBROADCASTSS (SI), Z0
@@ -16080,7 +16080,7 @@ input:
 	ADDQ         $0x00000018, BX
 	DECQ         R12
 	JNE          input
-	ADDQ         $0x40, R10
+	ADDQ         104(AX), R10
 	CMPL         88(AX), $0x00
 	JNE          hswish
 	CMPL         80(AX), $0x00000000

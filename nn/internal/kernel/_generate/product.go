@@ -30,6 +30,8 @@ const (
 	argSlope  = 80
 	argFloor  = 84
 	argHSwish = 88
+	argNext   = 96
+	argStep   = 104
 )
 
 // productKernel is a micro-kernel of rows outputs and wide full vectors of
@@ -93,8 +95,7 @@ func (k productKernel) generate512(c *build.Context, h hswish) {
 
 	// Each row tile fetches another cache line, of every input, of what the next
 	// pixel tile will need.
-	next := c.GP64()
-	c.LEAQ(operand.Mem{Base: inOff, Disp: 64*k.wide + 32*k.half}, next)
+	next := a.load(argNext)
 
 	c.Label("tile")
 	for m := range k.rows {
@@ -153,7 +154,7 @@ func (k productKernel) generate512(c *build.Context, h hswish) {
 	c.DECQ(n)
 	c.JNE(operand.LabelRef("input"))
 
-	c.ADDQ(operand.Imm(64), next)
+	c.ADDQ(a.mem(argStep), next)
 	spent := first // of the inputs' registers, which are free now
 	store := func(activate func(m, v int)) {
 		for m := range k.rows {
