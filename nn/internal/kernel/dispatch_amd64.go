@@ -73,21 +73,33 @@ func (p *Pool) plane(out, in Plane) {
 	}
 	row := func(y int) Plane { return Plane(at(in, max(0, min(y, p.h-1))*p.w)) }
 	for y := range p.oh {
-		poolRow(p.path, Plane(at(out, y*p.ow)), row(2*y-1), row(2*y), row(2*y+1), p.w)
+		t := [...]Plane{out, row(2*y - 1), row(2 * y), row(2*y + 1)}
+		poolEach(p.path, t[:1], y*p.ow, t[1:2], t[2:3], t[3:], p.w, 1)
 	}
 }
 
-// poolRow does one row of the 3x3 max-pool with stride 2.
-func poolRow(path Path, out, a, b, c Plane, width int) {
-	n := (width-1)/2 + 1
+// poolEach does one row of the 3x3 max-pool with stride 2, at offset off, of all
+// planes. slope is that of the leaky activation of AVX-512; others do none.
+func poolEach(path Path, out []Plane, off int, a, b, c []Plane, width int, slope float32) {
 	if path == AVX512 {
 		const vector = 16
+		n := (width-1)/2 + 1
 		blocks := (n + vector - 1) / vector
 		here := uint64(1)<<(n-(blocks-1)*vector) - 1
 		right := here >> (width % 2) // an odd width lacks the last column
-		maxPoolAVX512((*byte)(out), (*byte)(a), (*byte)(b), (*byte)(c), blocks, here, right)
+		maxPoolAVX512(table(out), table(a), table(b), table(c), len(out), off*floatSize, blocks, here, right, slope)
 		return
 	}
+	for i, p := range out {
+		poolRow(path, Plane(at(p, off)), a[i], b[i], c[i], width)
+	}
+}
+
+func table(p []Plane) *byte { return (*byte)(unsafe.Pointer(&p[0])) }
+
+// poolRow does poolEach of one plane without AVX-512.
+func poolRow(path Path, out, a, b, c Plane, width int) {
+	n := (width-1)/2 + 1
 	if path == Generic || n < lanes {
 		poolRowGeneric(out, a, b, c, width)
 		return

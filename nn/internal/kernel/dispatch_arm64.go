@@ -85,3 +85,11 @@ func poolRow(path Path, out, a, b, c Plane, width int) {
 	inside := &insideRow[last-width%2]
 	maxPoolNEON((*byte)(out), (*byte)(a), (*byte)(b), (*byte)(c), blocks, last, (*byte)(unsafe.Pointer(inside)))
 }
+
+// poolEach does one row of the 3x3 max-pool with stride 2, at offset off, of all
+// planes.
+func poolEach(path Path, out []Plane, off int, a, b, c []Plane, width int, _ float32) {
+	for i, p := range out {
+		poolRow(path, Plane(at(p, off)), a[i], b[i], c[i], width)
+	}
+}

@@ -39,3 +39,11 @@ func (r *Resize) prepare(Path) {}
 func (r *Resize) plane(out, in Plane) { r.planeGeneric(out, in) }
 
 func curve(_ Path, p Plane, n int, kind ActKind) { curveGeneric(floats(p, n), kind) }
+
+// poolEach does one row of the 3x3 max-pool with stride 2, at offset off, of all
+// planes.
+func poolEach(path Path, out []Plane, off int, a, b, c []Plane, width int, _ float32) {
+	for i, p := range out {
+		poolRow(path, Plane(at(p, off)), a[i], b[i], c[i], width)
+	}
+}

@@ -37,10 +37,10 @@ func splitAVX512(even *byte, odd *byte, src *byte, n int)
 //go:noescape
 func maxPoolAVX2(out *byte, a *byte, b *byte, c *byte, n int, back int, right *byte)
 
-// maxPoolAVX512 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c in n blocks of 16; the last one has the outputs of the mask here, and right tells whose last column lies in the row.
+// maxPoolAVX512 sets out[i] to leaky of the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c in n blocks of 16; the last one has the outputs of the mask here, and right tells whose last column lies in the row. The four are tables of planes; off is added to the addresses in out.
 //
 //go:noescape
-func maxPoolAVX512(out *byte, a *byte, b *byte, c *byte, n int, here uint64, right uint64)
+func maxPoolAVX512(out *byte, a *byte, b *byte, c *byte, planes int, off int, n int, here uint64, right uint64, slope float32)
 
 // resizeAVX2 does blocks of 8 columns in all rows of a plane; stride is that of out in bytes.
 //

@@ -249,50 +249,74 @@ GLOBL sameLanes<>(SB), RODATA|NOPTR, $32
 DATA minusInfinity<>+0(SB)/4, $0xff800000
 GLOBL minusInfinity<>(SB), RODATA|NOPTR, $4
 
-// func maxPoolAVX512(out *byte, a *byte, b *byte, c *byte, n int, here uint64, right uint64)
+// func maxPoolAVX512(out *byte, a *byte, b *byte, c *byte, planes int, off int, n int, here uint64, right uint64, slope float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·maxPoolAVX512(SB), NOSPLIT, $0-56
+TEXT ·maxPoolAVX512(SB), NOSPLIT, $0-76
 	MOVQ         out+0(FP), AX
-	MOVQ         n+32(FP), CX
 	MOVQ         a+8(FP), DX
-	MOVQ         b+16(FP), BX
-	MOVQ         c+24(FP), SI
-	VBROADCASTSS minusInfinityWide<>+0(SB), Z31
+	MOVQ         b+16(FP), SI
+	MOVQ         c+24(FP), R8
+	MOVQ         planes+32(FP), R10
+	MOVQ         off+40(FP), R11
+	MOVQ         here+56(FP), R13
+	MOVQ         right+64(FP), R14
+	VBROADCASTSS slope+72(FP), Z28
+	VMOVD        X28, R15
+	SUBL         $0x3f800000, R15
 	VMOVUPS      evenLanes<>+0(SB), Z30
 	VMOVUPS      oddLanes<>+0(SB), Z29
+
+plane:
+	MOVQ         (AX), CX
+	ADDQ         $0x08, AX
+	MOVQ         (DX), BX
+	ADDQ         $0x08, DX
+	MOVQ         (SI), DI
+	ADDQ         $0x08, SI
+	MOVQ         (R8), R9
+	ADDQ         $0x08, R8
+	ADDQ         R11, CX
+	MOVQ         n+48(FP), R12
+	VBROADCASTSS minusInfinityWide<>+0(SB), Z31
 	KXNORW       K1, K1, K1
 	KXNORW       K2, K2, K2
 
 next:
-	CMPQ  CX, $0x01
+	CMPQ  R12, $0x01
 	JNE   block
-	MOVQ  here+40(FP), DI
-	KMOVW DI, K1
-	MOVQ  right+48(FP), DI
-	KMOVW DI, K2
+	KMOVW R13, K1
+	KMOVW R14, K2
 
 block:
-	PREFETCHT1 1024(AX)
-	VMOVUPS    (DX), Z0
-	VMAXPS     (BX), Z0, Z0
-	VMAXPS     (SI), Z0, Z0
-	VMOVUPS    64(DX), Z1
-	VMAXPS     64(BX), Z1, Z1
-	VMAXPS     64(SI), Z1, Z1
+	PREFETCHT1 1024(CX)
+	VMOVUPS    (BX), Z0
+	VMAXPS     (DI), Z0, Z0
+	VMAXPS     (R9), Z0, Z0
+	VMOVUPS    64(BX), Z1
+	VMAXPS     64(DI), Z1, Z1
+	VMAXPS     64(R9), Z1, Z1
 	VMOVAPS    Z0, Z2
 	VPERMT2PS  Z1, Z30, Z0
 	VPERMT2PS  Z1, Z29, Z2
 	VALIGND    $0x0f, Z31, Z2, Z3
 	VMAXPS     Z3, Z0, Z0
 	VMAXPS     Z2, Z0, K2, Z0
-	VMOVUPS    Z0, K1, (AX)
-	VMOVAPS    Z2, Z31
-	ADDQ       $0x00000080, DX
-	ADDQ       $0x00000080, BX
-	ADDQ       $0x00000080, SI
-	ADDQ       $0x40, AX
-	DECQ       CX
-	JNE        next
+	TESTQ      R15, R15
+	JEQ        plain
+	VMULPS     Z28, Z0, Z1
+	VMAXPS     Z1, Z0, Z0
+
+plain:
+	VMOVUPS Z0, K1, (CX)
+	VMOVAPS Z2, Z31
+	ADDQ    $0x00000080, BX
+	ADDQ    $0x00000080, DI
+	ADDQ    $0x00000080, R9
+	ADDQ    $0x40, CX
+	DECQ    R12
+	JNE     next
+	DECQ    R10
+	JNE     plane
 	VZEROUPPER
 	RET
 

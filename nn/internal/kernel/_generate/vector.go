@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
@@ -243,26 +244,43 @@ func maxPoolAVX2(c *build.Context) {
 }
 
 // maxPoolAVX512 does the same, sixteen outputs at a time, with masks for the
-// last ones.
+// last ones, and for a row of several planes.
 func maxPoolAVX512(c *build.Context, index [2]operand.Mem) {
-	start(c, "maxPoolAVX512", "func(out, a, b, c *byte, n int, here, right uint64)",
-		"maxPoolAVX512 sets out[i] to the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c in n blocks of 16; the last one has the outputs of the mask here, and right tells whose last column lies in the row.")
-	out, n := param(c, "out"), param(c, "n")
-	rows := []reg.GPVirtual{param(c, "a"), param(c, "b"), param(c, "c")}
-	before := reg.Z31
+	start(c, "maxPoolAVX512", "func(out, a, b, c *byte, planes, off, n int, here, right uint64, slope float32)",
+		"maxPoolAVX512 sets out[i] to leaky of the greatest of columns 2*i-1 to 2*i+1 of rows a, b and c in n blocks of 16; the last one has the outputs of the mask here, and right tells whose last column lies in the row. The four are tables of planes; off is added to the addresses in out.")
+	var tables, rows []reg.GPVirtual
+	for _, name := range []string{"out", "a", "b", "c"} {
+		tables, rows = append(tables, param(c, name)), append(rows, c.GP64())
+	}
+	planes, off, n := param(c, "planes"), param(c, "off"), c.GP64()
+	here, right := param(c, "here"), param(c, "right")
+	before, slope := reg.Z31, reg.Z28
 	infinity := c.StaticGlobal("minusInfinityWide")
 	c.DataAttributes(attrRodata)
 	c.AddDatum(0, operand.U32(0xff800000))
-	c.VBROADCASTSS(infinity, before)
+	broadcastParam(c, "slope", slope)
+	act := c.GP64() // 0 if the slope is 1
+	c.VMOVD(reg.X28, act.As32())
+	c.SUBL(operand.U32(math.Float32bits(1)), act.As32())
 	c.VMOVUPS(index[0], reg.Z30)
 	c.VMOVUPS(index[1], reg.Z29)
+	c.Label("plane")
+	for i, t := range tables {
+		c.MOVQ(operand.Mem{Base: t}, rows[i])
+		c.ADDQ(operand.Imm(8), t)
+	}
+	out := rows[0]
+	rows = rows[1:]
+	c.ADDQ(off, out)
+	c.Load(c.Param("n"), n)
+	c.VBROADCASTSS(infinity, before)
 	c.KXNORW(reg.K1, reg.K1, reg.K1)
 	c.KXNORW(reg.K2, reg.K2, reg.K2)
 	c.Label("next")
 	c.CMPQ(n, operand.Imm(1))
 	c.JNE(operand.LabelRef("block"))
-	c.KMOVW(param(c, "here").As32(), reg.K1)
-	c.KMOVW(param(c, "right").As32(), reg.K2)
+	c.KMOVW(here.As32(), reg.K1)
+	c.KMOVW(right.As32(), reg.K2)
 	c.Label("block")
 	c.PREFETCHT1(operand.Mem{Base: out, Disp: 1024})
 	for i, disp := range []int{0, 64} {
@@ -277,6 +295,11 @@ func maxPoolAVX512(c *build.Context, index [2]operand.Mem) {
 	c.VALIGND(operand.Imm(15), before, reg.Z2, reg.Z3)
 	c.VMAXPS(reg.Z3, reg.Z0, reg.Z0)
 	c.VMAXPS(reg.Z2, reg.Z0, reg.K2, reg.Z0)
+	c.TESTQ(act, act)
+	c.JEQ(operand.LabelRef("plain"))
+	c.VMULPS(slope, reg.Z0, reg.Z1)
+	c.VMAXPS(reg.Z1, reg.Z0, reg.Z0)
+	c.Label("plain")
 	c.VMOVUPS(reg.Z0, reg.K1, operand.Mem{Base: out})
 	c.VMOVAPS(reg.Z2, before)
 	for _, r := range rows {
@@ -285,6 +308,8 @@ func maxPoolAVX512(c *build.Context, index [2]operand.Mem) {
 	c.ADDQ(operand.Imm(64), out)
 	c.DECQ(n)
 	c.JNE(operand.LabelRef("next"))
+	c.DECQ(planes)
+	c.JNE(operand.LabelRef("plane"))
 	finish(c)
 }
 
