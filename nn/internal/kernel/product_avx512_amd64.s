@@ -64,6 +64,10 @@ tile:
 	MOVQ         (DX), R11
 	VADDPS.Z     (R11)(R9*1), Y0, K1, Y0
 	ADDQ         $0x00000008, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -145,6 +149,12 @@ tile:
 	MOVQ         8(DX), R11
 	VADDPS.Z     (R11)(R9*1), Y1, K1, Y1
 	ADDQ         $0x00000010, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -247,6 +257,14 @@ tile:
 	MOVQ         16(DX), R11
 	VADDPS.Z     (R11)(R9*1), Y2, K1, Y2
 	ADDQ         $0x00000018, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -370,6 +388,16 @@ tile:
 	MOVQ         24(DX), R11
 	VADDPS.Z     (R11)(R9*1), Y3, K1, Y3
 	ADDQ         $0x00000020, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -514,6 +542,18 @@ tile:
 	MOVQ         32(DX), R11
 	VADDPS.Z     (R11)(R9*1), Y4, K1, Y4
 	ADDQ         $0x00000028, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -679,6 +719,20 @@ tile:
 	MOVQ         40(DX), R11
 	VADDPS.Z     (R11)(R9*1), Y5, K1, Y5
 	ADDQ         $0x00000030, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -865,6 +919,22 @@ tile:
 	MOVQ         48(DX), R11
 	VADDPS.Z     (R11)(R9*1), Y6, K1, Y6
 	ADDQ         $0x00000038, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -1072,6 +1142,24 @@ tile:
 	MOVQ         56(DX), R11
 	VADDPS.Z     (R11)(R9*1), Y7, K1, Y7
 	ADDQ         $0x00000040, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         56(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -1300,6 +1388,26 @@ tile:
 	MOVQ         64(DX), R11
 	VADDPS.Z     (R11)(R9*1), Y8, K1, Y8
 	ADDQ         $0x00000048, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         56(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         64(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -1522,6 +1630,10 @@ tile:
 	MOVQ         (DX), R11
 	VADDPS.Z     (R11)(R9*1), Z0, K1, Z0
 	ADDQ         $0x00000008, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -1603,6 +1715,12 @@ tile:
 	MOVQ         8(DX), R11
 	VADDPS.Z     (R11)(R9*1), Z1, K1, Z1
 	ADDQ         $0x00000010, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -1705,6 +1823,14 @@ tile:
 	MOVQ         16(DX), R11
 	VADDPS.Z     (R11)(R9*1), Z2, K1, Z2
 	ADDQ         $0x00000018, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -1828,6 +1954,16 @@ tile:
 	MOVQ         24(DX), R11
 	VADDPS.Z     (R11)(R9*1), Z3, K1, Z3
 	ADDQ         $0x00000020, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -1972,6 +2108,18 @@ tile:
 	MOVQ         32(DX), R11
 	VADDPS.Z     (R11)(R9*1), Z4, K1, Z4
 	ADDQ         $0x00000028, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -2137,6 +2285,20 @@ tile:
 	MOVQ         40(DX), R11
 	VADDPS.Z     (R11)(R9*1), Z5, K1, Z5
 	ADDQ         $0x00000030, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -2323,6 +2485,22 @@ tile:
 	MOVQ         48(DX), R11
 	VADDPS.Z     (R11)(R9*1), Z6, K1, Z6
 	ADDQ         $0x00000038, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -2530,6 +2708,24 @@ tile:
 	MOVQ         56(DX), R11
 	VADDPS.Z     (R11)(R9*1), Z7, K1, Z7
 	ADDQ         $0x00000040, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         56(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -2758,6 +2954,26 @@ tile:
 	MOVQ         64(DX), R11
 	VADDPS.Z     (R11)(R9*1), Z8, K1, Z8
 	ADDQ         $0x00000048, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         56(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	MOVQ         64(DX), R11
+	PREFETCHT0   (R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -2982,6 +3198,11 @@ tile:
 	VADDPS       (R11)(R9*1), Z0, Z0
 	VADDPS.Z     64(R11)(R9*1), Y1, K1, Y1
 	ADDQ         $0x00000008, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -3081,6 +3302,14 @@ tile:
 	VADDPS       (R11)(R9*1), Z2, Z2
 	VADDPS.Z     64(R11)(R9*1), Y3, K1, Y3
 	ADDQ         $0x00000010, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -3216,6 +3445,17 @@ tile:
 	VADDPS       (R11)(R9*1), Z4, Z4
 	VADDPS.Z     64(R11)(R9*1), Y5, K1, Y5
 	ADDQ         $0x00000018, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -3387,6 +3627,20 @@ tile:
 	VADDPS       (R11)(R9*1), Z6, Z6
 	VADDPS.Z     64(R11)(R9*1), Y7, K1, Y7
 	ADDQ         $0x00000020, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -3594,6 +3848,23 @@ tile:
 	VADDPS       (R11)(R9*1), Z8, Z8
 	VADDPS.Z     64(R11)(R9*1), Y9, K1, Y9
 	ADDQ         $0x00000028, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -3837,6 +4108,26 @@ tile:
 	VADDPS       (R11)(R9*1), Z10, Z10
 	VADDPS.Z     64(R11)(R9*1), Y11, K1, Y11
 	ADDQ         $0x00000030, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -4116,6 +4407,29 @@ tile:
 	VADDPS       (R11)(R9*1), Z12, Z12
 	VADDPS.Z     64(R11)(R9*1), Y13, K1, Y13
 	ADDQ         $0x00000038, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -4431,6 +4745,32 @@ tile:
 	VADDPS       (R11)(R9*1), Z14, Z14
 	VADDPS.Z     64(R11)(R9*1), Y15, K1, Y15
 	ADDQ         $0x00000040, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         56(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -4782,6 +5122,35 @@ tile:
 	VADDPS       (R11)(R9*1), Z16, Z16
 	VADDPS.Z     64(R11)(R9*1), Y17, K1, Y17
 	ADDQ         $0x00000048, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         56(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         64(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -5124,6 +5493,11 @@ tile:
 	VADDPS       (R11)(R9*1), Z0, Z0
 	VADDPS.Z     64(R11)(R9*1), Z1, K1, Z1
 	ADDQ         $0x00000008, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -5223,6 +5597,14 @@ tile:
 	VADDPS       (R11)(R9*1), Z2, Z2
 	VADDPS.Z     64(R11)(R9*1), Z3, K1, Z3
 	ADDQ         $0x00000010, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -5358,6 +5740,17 @@ tile:
 	VADDPS       (R11)(R9*1), Z4, Z4
 	VADDPS.Z     64(R11)(R9*1), Z5, K1, Z5
 	ADDQ         $0x00000018, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -5529,6 +5922,20 @@ tile:
 	VADDPS       (R11)(R9*1), Z6, Z6
 	VADDPS.Z     64(R11)(R9*1), Z7, K1, Z7
 	ADDQ         $0x00000020, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -5736,6 +6143,23 @@ tile:
 	VADDPS       (R11)(R9*1), Z8, Z8
 	VADDPS.Z     64(R11)(R9*1), Z9, K1, Z9
 	ADDQ         $0x00000028, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -5979,6 +6403,26 @@ tile:
 	VADDPS       (R11)(R9*1), Z10, Z10
 	VADDPS.Z     64(R11)(R9*1), Z11, K1, Z11
 	ADDQ         $0x00000030, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -6258,6 +6702,29 @@ tile:
 	VADDPS       (R11)(R9*1), Z12, Z12
 	VADDPS.Z     64(R11)(R9*1), Z13, K1, Z13
 	ADDQ         $0x00000038, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -6573,6 +7040,32 @@ tile:
 	VADDPS       (R11)(R9*1), Z14, Z14
 	VADDPS.Z     64(R11)(R9*1), Z15, K1, Z15
 	ADDQ         $0x00000040, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         56(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -6924,6 +7417,35 @@ tile:
 	VADDPS       (R11)(R9*1), Z16, Z16
 	VADDPS.Z     64(R11)(R9*1), Z17, K1, Z17
 	ADDQ         $0x00000048, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         56(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	MOVQ         64(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -7268,6 +7790,12 @@ tile:
 	VADDPS       64(R11)(R9*1), Z1, Z1
 	VADDPS.Z     128(R11)(R9*1), Y2, K1, Y2
 	ADDQ         $0x00000008, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -7385,6 +7913,16 @@ tile:
 	VADDPS       64(R11)(R9*1), Z4, Z4
 	VADDPS.Z     128(R11)(R9*1), Y5, K1, Y5
 	ADDQ         $0x00000010, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -7553,6 +8091,20 @@ tile:
 	VADDPS       64(R11)(R9*1), Z7, Z7
 	VADDPS.Z     128(R11)(R9*1), Y8, K1, Y8
 	ADDQ         $0x00000018, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -7772,6 +8324,24 @@ tile:
 	VADDPS       64(R11)(R9*1), Z10, Z10
 	VADDPS.Z     128(R11)(R9*1), Y11, K1, Y11
 	ADDQ         $0x00000020, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -8042,6 +8612,28 @@ tile:
 	VADDPS       64(R11)(R9*1), Z13, Z13
 	VADDPS.Z     128(R11)(R9*1), Y14, K1, Y14
 	ADDQ         $0x00000028, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -8363,6 +8955,32 @@ tile:
 	VADDPS       64(R11)(R9*1), Z16, Z16
 	VADDPS.Z     128(R11)(R9*1), Y17, K1, Y17
 	ADDQ         $0x00000030, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -8735,6 +9353,36 @@ tile:
 	VADDPS       64(R11)(R9*1), Z19, Z19
 	VADDPS.Z     128(R11)(R9*1), Y20, K1, Y20
 	ADDQ         $0x00000038, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -9158,6 +9806,40 @@ tile:
 	VADDPS       64(R11)(R9*1), Z22, Z22
 	VADDPS.Z     128(R11)(R9*1), Y23, K1, Y23
 	ADDQ         $0x00000040, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         56(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -9632,6 +10314,44 @@ tile:
 	VADDPS       64(R11)(R9*1), Z25, Z25
 	VADDPS.Z     128(R11)(R9*1), Y26, K1, Y26
 	ADDQ         $0x00000048, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         56(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         64(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -10094,6 +10814,12 @@ tile:
 	VADDPS       64(R11)(R9*1), Z1, Z1
 	VADDPS.Z     128(R11)(R9*1), Z2, K1, Z2
 	ADDQ         $0x00000008, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -10211,6 +10937,16 @@ tile:
 	VADDPS       64(R11)(R9*1), Z4, Z4
 	VADDPS.Z     128(R11)(R9*1), Z5, K1, Z5
 	ADDQ         $0x00000010, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -10379,6 +11115,20 @@ tile:
 	VADDPS       64(R11)(R9*1), Z7, Z7
 	VADDPS.Z     128(R11)(R9*1), Z8, K1, Z8
 	ADDQ         $0x00000018, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -10598,6 +11348,24 @@ tile:
 	VADDPS       64(R11)(R9*1), Z10, Z10
 	VADDPS.Z     128(R11)(R9*1), Z11, K1, Z11
 	ADDQ         $0x00000020, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -10868,6 +11636,28 @@ tile:
 	VADDPS       64(R11)(R9*1), Z13, Z13
 	VADDPS.Z     128(R11)(R9*1), Z14, K1, Z14
 	ADDQ         $0x00000028, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -11189,6 +11979,32 @@ tile:
 	VADDPS       64(R11)(R9*1), Z16, Z16
 	VADDPS.Z     128(R11)(R9*1), Z17, K1, Z17
 	ADDQ         $0x00000030, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -11561,6 +12377,36 @@ tile:
 	VADDPS       64(R11)(R9*1), Z19, Z19
 	VADDPS.Z     128(R11)(R9*1), Z20, K1, Z20
 	ADDQ         $0x00000038, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -11984,6 +12830,40 @@ tile:
 	VADDPS       64(R11)(R9*1), Z22, Z22
 	VADDPS.Z     128(R11)(R9*1), Z23, K1, Z23
 	ADDQ         $0x00000040, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         56(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -12458,6 +13338,44 @@ tile:
 	VADDPS       64(R11)(R9*1), Z25, Z25
 	VADDPS.Z     128(R11)(R9*1), Z26, K1, Z26
 	ADDQ         $0x00000048, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         48(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         56(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	MOVQ         64(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -12922,6 +13840,13 @@ tile:
 	VADDPS       128(R11)(R9*1), Z2, Z2
 	VADDPS.Z     192(R11)(R9*1), Y3, K1, Y3
 	ADDQ         $0x00000008, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -13057,6 +13982,18 @@ tile:
 	VADDPS       128(R11)(R9*1), Z6, Z6
 	VADDPS.Z     192(R11)(R9*1), Y7, K1, Y7
 	ADDQ         $0x00000010, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -13258,6 +14195,23 @@ tile:
 	VADDPS       128(R11)(R9*1), Z10, Z10
 	VADDPS.Z     192(R11)(R9*1), Y11, K1, Y11
 	ADDQ         $0x00000018, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -13525,6 +14479,28 @@ tile:
 	VADDPS       128(R11)(R9*1), Z14, Z14
 	VADDPS.Z     192(R11)(R9*1), Y15, K1, Y15
 	ADDQ         $0x00000020, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -13858,6 +14834,33 @@ tile:
 	VADDPS       128(R11)(R9*1), Z18, Z18
 	VADDPS.Z     192(R11)(R9*1), Y19, K1, Y19
 	ADDQ         $0x00000028, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -14257,6 +15260,38 @@ tile:
 	VADDPS       128(R11)(R9*1), Z22, Z22
 	VADDPS.Z     192(R11)(R9*1), Y23, K1, Y23
 	ADDQ         $0x00000030, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -14668,6 +15703,13 @@ tile:
 	VADDPS       128(R11)(R9*1), Z2, Z2
 	VADDPS.Z     192(R11)(R9*1), Z3, K1, Z3
 	ADDQ         $0x00000008, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -14803,6 +15845,18 @@ tile:
 	VADDPS       128(R11)(R9*1), Z6, Z6
 	VADDPS.Z     192(R11)(R9*1), Z7, K1, Z7
 	ADDQ         $0x00000010, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -15004,6 +16058,23 @@ tile:
 	VADDPS       128(R11)(R9*1), Z10, Z10
 	VADDPS.Z     192(R11)(R9*1), Z11, K1, Z11
 	ADDQ         $0x00000018, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -15271,6 +16342,28 @@ tile:
 	VADDPS       128(R11)(R9*1), Z14, Z14
 	VADDPS.Z     192(R11)(R9*1), Z15, K1, Z15
 	ADDQ         $0x00000020, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -15604,6 +16697,33 @@ tile:
 	VADDPS       128(R11)(R9*1), Z18, Z18
 	VADDPS.Z     192(R11)(R9*1), Z19, K1, Z19
 	ADDQ         $0x00000028, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11
@@ -16003,6 +17123,38 @@ tile:
 	VADDPS       128(R11)(R9*1), Z22, Z22
 	VADDPS.Z     192(R11)(R9*1), Z23, K1, Z23
 	ADDQ         $0x00000030, DX
+	CMPQ         DI, $0x01
+	JEQ          sums
+	MOVQ         (DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         8(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         16(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         24(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         32(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
+	MOVQ         40(DX), R11
+	PREFETCHT0   (R11)(R9*1)
+	PREFETCHT0   64(R11)(R9*1)
+	PREFETCHT0   128(R11)(R9*1)
+	PREFETCHT0   192(R11)(R9*1)
 
 sums:
 	MOVQ       (CX), R11

@@ -119,6 +119,17 @@ func (k productKernel) generate512(c *build.Context, h hswish) {
 		}
 	}
 	c.ADDQ(operand.U32(8*k.rows), res)
+	// A residual lies far away, and its sums wait for it: the next row tile's is
+	// fetched now.
+	c.CMPQ(tiles, operand.Imm(1))
+	c.JEQ(operand.LabelRef("sums"))
+	for m := range k.rows {
+		q := c.GP64()
+		c.MOVQ(operand.Mem{Base: res, Disp: 8 * m}, q)
+		for v := range V {
+			c.PREFETCHT0(operand.Mem{Base: q, Index: outOff, Scale: 1, Disp: 64 * v})
+		}
+	}
 
 	c.Label("sums")
 	for m := range k.rows {
