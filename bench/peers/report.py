@@ -129,7 +129,9 @@ def write(result, out):
              "- ncnn: half-precision storage and arithmetic are off, all else is its default.",
              "- The detector is its whole graph, both stages, in ONNX Runtime too (`detector.py`): TopK, NonMaxSuppression, "
              "RoiAlign and the head in one session; all boxes agree. riffle's side is `Detect` on docs/street.jpg without the "
-             "time of sampling the photo, plus the time of copying a finished tensor. ncnn and XNNPACK have no such operators.",
+             "time of sampling the photo, plus the time of copying a finished tensor. All get the network as it is written: that "
+             "riffle's compiler multiplies before it enlarges (docs/architecture.md; 14.9 million multiply-adds less) is its own "
+             "doing, and the share of peak counts the network's. ncnn and XNNPACK have no such operators.",
              "", "## How to repeat", "",
              "    make bench-peers", "",
              "installs the peers (PyPI, Debian) into bench/peers/.venv, builds everything, checks the outputs and writes this "
