@@ -20,6 +20,17 @@ func scaleVector(out, x *byte, n int, f float32) { scaleAVX2(out, x, n, f) }
 
 func sumVector(x *byte, n int) float32 { return sumAVX2(x, n) }
 
+// means is GlobalAvgPool where AVX-512 does it.
+func means(path Path, out, in []Plane, n int, scale float32) bool {
+	if path != AVX512 || len(out) == 0 {
+		return false
+	}
+	vectors := (n + 2*lanes - 1) / (2 * lanes)
+	mask := uint64(1)<<(n-(vectors-1)*2*lanes) - 1
+	meansAVX512(table(out), table(in), len(out), vectors, mask, scale)
+	return true
+}
+
 // splitRow packs both phases of an input row for stride 2 into dst and reports
 // whether it did. Even and odd columns go to the two phases, whichever the
 // padding makes theirs.

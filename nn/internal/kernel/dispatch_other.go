@@ -47,3 +47,5 @@ func poolEach(path Path, out []Plane, off int, a, b, c []Plane, width int, _ flo
 		poolRow(path, Plane(at(p, off)), a[i], b[i], c[i], width)
 	}
 }
+
+func means(Path, []Plane, []Plane, int, float32) bool { return false }

@@ -14,6 +14,10 @@ type Pool struct {
 	filter         *Depthwise // does an average pool that is also a depthwise convolution
 }
 
+// filterPlanes is the number of planes that an average pool's filter does in one
+// call: on small planes calls cost as much as the work.
+const filterPlanes = 64
+
 // NewMaxPool prepares a k x k max-pool of planes of h rows and w columns.
 // Padding counts as minus infinity, so it never wins. pad is at most k/2.
 func NewMaxPool(path Path, k, stride, pad, h, w int) *Pool {
@@ -33,11 +37,11 @@ func newPool(path Path, average bool, k, stride, pad, h, w int) *Pool {
 	p := &Pool{path: path, average: average, k: k, stride: stride, pad: pad, h: h, w: w,
 		oh: (h+2*pad-k)/stride + 1, ow: (w+2*pad-k)/stride + 1}
 	if average && path != Generic && k%2 == 1 && pad == k/2 && stride <= 2 {
-		filter := make([]float32, k*k)
+		filter := make([]float32, filterPlanes*k*k)
 		for i := range filter {
 			filter[i] = 1 / float32(k*k)
 		}
-		p.filter = NewDepthwise(path, filter, nil, 1, k, stride, h, w)
+		p.filter = NewDepthwise(path, filter, nil, filterPlanes, k, stride, h, w)
 	}
 	return p
 }
@@ -48,11 +52,15 @@ func (p *Pool) Out() (h, w int) { return p.oh, p.ow }
 // Run pools every plane of in to the plane of out with the same index. Planes
 // are independent: threads take parts of both slices.
 func (p *Pool) Run(out, in []Plane) {
-	for i := range out {
-		if p.filter != nil {
-			p.filter.planes(out[i:i+1], in[i:i+1], epilogue{slope: 1}, 0, 1)
-			continue
+	if p.filter != nil {
+		for len(out) > 0 {
+			n := min(len(out), filterPlanes)
+			p.filter.planes(out[:n], in[:n], epilogue{slope: 1}, 0, n)
+			out, in = out[n:], in[n:]
 		}
+		return
+	}
+	for i := range out {
 		p.plane(out[i], in[i])
 	}
 }
@@ -87,6 +95,9 @@ func (p *Pool) planeGeneric(out, in Plane) {
 // of the in plane with the same index.
 func GlobalAvgPool(path Path, out, in []Plane, n int) {
 	scale := 1 / float32(n)
+	if means(path, out, in, n, scale) {
+		return
+	}
 	for i := range out {
 		*(*float32)(out[i]) = sumPlane(path, in[i], n) * scale
 	}

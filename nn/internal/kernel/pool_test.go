@@ -13,13 +13,17 @@ func (c poolCase) check(t testing.TB, path Path, average bool, seed uint64) {
 	what := fmt.Sprintf("%s %+v average=%v", path, c, average)
 	s := random(seed)
 	// Negative values only: zero padding would win over them.
-	in := newArena(t, 2, c.h, c.w, seed%2 == 0, func(_, _ int) float32 { return s.float() - 1.5 })
+	planes := 2
+	if c.h*c.w < 100 {
+		planes = filterPlanes + 3
+	}
+	in := newArena(t, planes, c.h, c.w, seed%2 == 0, func(_, _ int) float32 { return s.float() - 1.5 })
 	p := NewMaxPool(path, c.k, c.stride, c.pad, c.h, c.w)
 	if average {
 		p = NewAvgPool(path, c.k, c.stride, c.pad, c.h, c.w)
 	}
 	oh, ow := p.Out()
-	out := newArena(t, 2, oh, ow, seed%2 == 1, unset)
+	out := newArena(t, planes, oh, ow, seed%2 == 1, unset)
 	p.Run(out.planes, in.planes)
 	in.check(t, what, true)
 	out.check(t, what, false)

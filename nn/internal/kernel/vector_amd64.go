@@ -22,6 +22,11 @@ func scaleAVX2(out *byte, x *byte, n int, f float32)
 //go:noescape
 func sumAVX2(x *byte, n int) float32
 
+// meansAVX512 sets the value of every out plane to scale times the sum of the in plane: n vectors, of the last one the inputs of the mask.
+//
+//go:noescape
+func meansAVX512(out *byte, in *byte, planes int, n int, mask uint64, scale float32)
+
 // splitAVX2 sets even[i] = src[2*i] and odd[i] = src[2*i+1].
 //
 //go:noescape

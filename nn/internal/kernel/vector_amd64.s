@@ -81,6 +81,49 @@ next:
 	VZEROUPPER
 	RET
 
+// func meansAVX512(out *byte, in *byte, planes int, n int, mask uint64, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·meansAVX512(SB), NOSPLIT, $0-44
+	MOVQ         out+0(FP), AX
+	MOVQ         in+8(FP), CX
+	MOVQ         planes+16(FP), DX
+	MOVQ         mask+32(FP), BX
+	VBROADCASTSS scale+40(FP), X3
+	KMOVW        BX, K1
+
+plane:
+	MOVQ   (CX), SI
+	MOVQ   (AX), BX
+	ADDQ   $0x08, CX
+	ADDQ   $0x08, AX
+	MOVQ   n+24(FP), DI
+	VPXORD Z0, Z0, Z0
+	JMP    count
+
+next:
+	VADDPS (SI), Z0, Z0
+	ADDQ   $0x40, SI
+
+count:
+	DECQ          DI
+	JNE           next
+	VMOVUPS.Z     (SI), K1, Z1
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VMOVHLPS      X0, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	VMULSS        X3, X0, X0
+	VMOVSS        X0, (BX)
+	DECQ          DX
+	JNE           plane
+	VZEROUPPER
+	RET
+
 DATA evenLanes<>+0(SB)/4, $0x00000000
 DATA evenLanes<>+4(SB)/4, $0x00000002
 DATA evenLanes<>+8(SB)/4, $0x00000004
