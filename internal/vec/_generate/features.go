@@ -212,15 +212,19 @@ type exponential struct {
 	series                  []operand.Mem
 }
 
+// number is a constant in memory.
+func number(c *build.Context, name string, v float32) operand.Mem {
+	return constants(c, name, math.Float32bits(v))
+}
+
 func newExponential(c *build.Context) exponential {
 	const ln2High = 0.693359375
-	number := func(name string, v float32) operand.Mem { return constants(c, name, math.Float32bits(v)) }
-	e := exponential{c: c, least: number("least", -87), log2e: number("log2e", math.Log2E),
-		high: number("ln2High", ln2High), low: number("ln2Low", math.Ln2-ln2High)}
+	e := exponential{c: c, least: number(c, "least", -87), log2e: number(c, "log2e", math.Log2E),
+		high: number(c, "ln2High", ln2High), low: number(c, "ln2Low", math.Ln2-ln2High)}
 	factorial := 1.0
 	for i := range 8 {
 		factorial *= float64(max(i, 1))
-		e.series = append(e.series, number(fmt.Sprint("term", i), float32(1/factorial)))
+		e.series = append(e.series, number(c, fmt.Sprint("term", i), float32(1/factorial)))
 	}
 	return e
 }
@@ -288,12 +292,11 @@ func meanBin(c *build.Context, e exponential) {
 // inverse hyperbolic tangent of u/(2 + u), which is at most 1/3: seven terms of
 // the series 1, 1/3, 1/5... are exact to a float32's last place.
 func meanProbability(c *build.Context, e exponential) {
-	number := func(name string, v float32) operand.Mem { return constants(c, name, math.Float32bits(v)) }
 	var series []operand.Mem
 	for i := range 7 {
-		series = append(series, number(fmt.Sprint("odd", 2*i+1), float32(2/float64(2*i+1))))
+		series = append(series, number(c, fmt.Sprint("odd", 2*i+1), float32(2/float64(2*i+1))))
 	}
-	two := number("two", 2)
+	two := number(c, "two", 2)
 	sign := constants(c, "sign", 1<<31)
 	start(c, "meanProbability", "func(out, x, y *float32, n int, first, second float32)",
 		"meanProbability sets out to the geometric mean of the probabilities of the logits x and y with the weights first and second; n is a multiple of eight.")
@@ -301,11 +304,7 @@ func meanProbability(c *build.Context, e exponential) {
 	logits := []reg.GPVirtual{param(c, "x"), param(c, "y")}
 	weights := []reg.VecPhysical{reg.Y10, reg.Y9}
 	for i, name := range []string{"first", "second"} {
-		m, err := c.Param(name).Resolve()
-		if err != nil {
-			panic(err)
-		}
-		c.VBROADCASTSS(m.Addr, weights[i])
+		broadcastParam(c, name, weights[i])
 	}
 	e.load()
 	sum, z, u, k, t, low := reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5
