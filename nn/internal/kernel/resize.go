@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Resize changes the size of planes, by the nearest pixel or bilinearly, with
 // the arithmetic of torch.nn.functional.interpolate(size=...).
@@ -57,6 +60,34 @@ func taps(in, n int, nearest bool) []tap {
 	}
 	return out
 }
+
+// cut makes blocks of n outputs, as the assembly reads them, and reports whether
+// that is possible. number tells how an input, counted from a block's first, is
+// written.
+func (r *Resize) cut(n int, number func(int) int32) bool {
+	if r.ow < n {
+		return false
+	}
+	r.blocks, r.blockLanes = nil, n
+	for x := 0; x < r.ow; x += n {
+		x = min(x, r.ow-n)
+		cols := r.cols[x : x+n]
+		first := cols[0].a
+		var a, b, t []int32
+		for _, c := range cols {
+			if c.b-first >= n {
+				r.blocks = nil
+				return false
+			}
+			a, b, t = append(a, number(c.a-first)), append(b, number(c.b-first)), append(t, floatBits(c.t))
+		}
+		r.blocks = append(r.blocks, int32(first*floatSize), int32(x*floatSize))
+		r.blocks = append(append(append(r.blocks, a...), b...), t...)
+	}
+	return true
+}
+
+func floatBits(v float32) int32 { return int32(math.Float32bits(v)) }
 
 // Out returns the size of the output planes.
 func (r *Resize) Out() (h, w int) { return r.oh, r.ow }

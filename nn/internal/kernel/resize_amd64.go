@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"math"
-	"unsafe"
-)
+import "unsafe"
 
 // prepare cuts rows into blocks of neighbouring outputs if their inputs always
 // lie within as many columns, as they do when a plane grows. The last block
@@ -14,38 +11,14 @@ import (
 // share of the right one; a row is the byte offsets of the upper and the lower
 // input row and the share of the lower one.
 func (r *Resize) prepare(path Path) {
-	if path == AVX512 && r.cut(2*lanes) || path != Generic && r.cut(lanes) {
+	if path == AVX512 && r.cut(2*lanes, laneNumber) || path != Generic && r.cut(lanes, laneNumber) {
 		for _, v := range r.rows {
 			r.lines = append(r.lines, int32(v.a*r.w*floatSize), int32(v.b*r.w*floatSize), floatBits(v.t))
 		}
 	}
 }
 
-// cut makes blocks of n outputs and reports whether that is possible.
-func (r *Resize) cut(n int) bool {
-	if r.ow < n {
-		return false
-	}
-	r.blocks, r.blockLanes = nil, n
-	for x := 0; x < r.ow; x += n {
-		x = min(x, r.ow-n)
-		cols := r.cols[x : x+n]
-		first := cols[0].a
-		var a, b, t []int32
-		for _, c := range cols {
-			if c.b-first >= n {
-				r.blocks = nil
-				return false
-			}
-			a, b, t = append(a, int32(c.a-first)), append(b, int32(c.b-first)), append(t, floatBits(c.t))
-		}
-		r.blocks = append(r.blocks, int32(first*floatSize), int32(x*floatSize))
-		r.blocks = append(append(append(r.blocks, a...), b...), t...)
-	}
-	return true
-}
-
-func floatBits(v float32) int32 { return int32(math.Float32bits(v)) }
+func laneNumber(i int) int32 { return int32(i) }
 
 func (r *Resize) plane(out, in Plane) {
 	if len(r.blocks) == 0 {

@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"math"
-	"unsafe"
-)
+import "unsafe"
 
 // neonBlock is the length of a block: where its first input and output are, in
 // bytes, then for each output which of the inputs are to its left and right, as
@@ -14,23 +11,8 @@ const neonBlock = 2 + 3*lanes // times 4, blockSize of the generator
 // within eight columns, as they do when a plane grows. The last block overlaps
 // the one before it so that nothing is left over.
 func (r *Resize) prepare(path Path) {
-	if path == Generic || r.ow < lanes {
-		return
-	}
-	for x := 0; x < r.ow; x += lanes {
-		x = min(x, r.ow-lanes)
-		cols := r.cols[x : x+lanes]
-		first := cols[0].a
-		var a, b, t []int32
-		for _, c := range cols {
-			if c.b-first >= lanes {
-				r.blocks = nil
-				return
-			}
-			a, b, t = append(a, lookup(c.a-first)), append(b, lookup(c.b-first)), append(t, int32(math.Float32bits(c.t)))
-		}
-		r.blocks = append(r.blocks, int32(first*floatSize), int32(x*floatSize))
-		r.blocks = append(append(append(r.blocks, a...), b...), t...)
+	if path != Generic {
+		r.cut(lanes, lookup)
 	}
 }
 
