@@ -1,4 +1,4 @@
-module riffle
+module example.com/riffle
 
 go 1.26.0
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"image"
 
-	"riffle/detector"
+	"example.com/riffle/detector"
 )
 
 // FromDetector makes a [Detector] of package detector's.

@@ -5,7 +5,7 @@ import (
 	"image"
 	"net/http"
 
-	"riffle/classifier"
+	"example.com/riffle/classifier"
 )
 
 // Classifier tells what pictures show as a whole. [FromClassifier] makes one of

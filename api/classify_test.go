@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"riffle/classifier"
+	"example.com/riffle/classifier"
 )
 
 // fakeClassifier says what a picture's size is.

@@ -3,7 +3,7 @@ package api
 import (
 	"image"
 
-	"riffle/detector"
+	"example.com/riffle/detector"
 )
 
 // drawDetections paints boxes and labels into a copy of the photo.

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"riffle/internal/nearest"
+	"example.com/riffle/internal/nearest"
 )
 
 // kserveOutputs are the names of the output tensors, in their order.

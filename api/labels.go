@@ -3,7 +3,7 @@ package api
 import (
 	"strings"
 
-	"riffle/internal/nearest"
+	"example.com/riffle/internal/nearest"
 )
 
 // labelIndex finds a model's classes by what people write.

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"riffle/internal/nearest"
+	"example.com/riffle/internal/nearest"
 )
 
 // params is what a request asks for, as it was written: in the query, in form

@@ -12,8 +12,8 @@ import (
 	"sync"
 	"testing"
 
-	"riffle/detector"
-	"riffle/models"
+	"example.com/riffle/detector"
+	"example.com/riffle/models"
 )
 
 // realServer serves the embedded model, one thread a picture.

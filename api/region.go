@@ -3,7 +3,7 @@ package api
 import (
 	"strconv"
 
-	"riffle/internal/nearest"
+	"example.com/riffle/internal/nearest"
 )
 
 // Region is a part of the picture in which objects count. Objects outside every

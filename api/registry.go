@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"riffle/internal/nearest"
+	"example.com/riffle/internal/nearest"
 )
 
 // served is one model on offer: opened on first use, with its own workers and

@@ -5,7 +5,7 @@ import (
 	"image"
 	"net/http"
 
-	"riffle/segmenter"
+	"example.com/riffle/segmenter"
 )
 
 // Segmenter tells for every pixel of a picture what it shows. [FromSegmenter]

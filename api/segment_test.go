@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"riffle/internal/parity"
-	"riffle/modelfile"
-	"riffle/nn"
-	"riffle/segmenter"
+	"example.com/riffle/internal/parity"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
+	"example.com/riffle/segmenter"
 )
 
 // fakeSegmenter says that the upper half is sky.

@@ -9,7 +9,7 @@ import (
 	"reflect"
 	"strings"
 
-	"riffle/internal/nearest"
+	"example.com/riffle/internal/nearest"
 )
 
 // decodeStrict reads one JSON value and nothing after it. Keys that the type

@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"time"
 
-	"riffle/detector"
+	"example.com/riffle/detector"
 )
 
 // busyPause is what a refused client is told to wait when there is no better

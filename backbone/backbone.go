@@ -11,7 +11,7 @@ package backbone
 import (
 	"fmt"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // Network is an architecture that can be written into a graph.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // TestTorchvisionCheckpoint loads a state_dict that torchvision wrote and

@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"strconv"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // MobileNetV3 is the network of arXiv 1905.02244, tables 1 and 2. Its tensors

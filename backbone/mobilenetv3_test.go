@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"riffle/internal/parity"
-	"riffle/nn"
+	"example.com/riffle/internal/parity"
+	"example.com/riffle/nn"
 )
 
 // mobileNetV3Of returns a network of testdata/mobilenetv3.safetensors by its key

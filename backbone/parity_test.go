@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"riffle/internal/parity"
-	"riffle/nn"
+	"example.com/riffle/internal/parity"
+	"example.com/riffle/nn"
 )
 
 // tolerance is the largest absolute difference from PyTorch. The compared

@@ -1,8 +1,8 @@
 package backbone
 
 import (
-	"riffle/internal/parity"
-	"riffle/nn"
+	"example.com/riffle/internal/parity"
+	"example.com/riffle/nn"
 )
 
 // The tensors of training/vectors/backbone_random.py, bit for bit; that file

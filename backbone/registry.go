@@ -3,8 +3,8 @@ package backbone
 import (
 	"fmt"
 
-	"riffle/internal/nearest"
-	"riffle/nn"
+	"example.com/riffle/internal/nearest"
+	"example.com/riffle/nn"
 )
 
 // ImageNetClasses is the number of classes of the papers' classifiers.

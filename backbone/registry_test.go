@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 func TestNames(t *testing.T) {

@@ -3,7 +3,7 @@ package backbone
 import (
 	"math"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // ShuffleNetV1 is the network of arXiv 1707.01083, table 1. Its tensors are

@@ -3,7 +3,7 @@ package backbone
 import (
 	"fmt"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // ShuffleNetV2 is the network of arXiv 1807.11164, table 5. Its tensors are

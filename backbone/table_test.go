@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"testing"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // TestMACsMatchPapers holds the networks to every multiply-add count that a

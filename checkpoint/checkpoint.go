@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // maxFile bounds the files that are looked at; the largest network of this

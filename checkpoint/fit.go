@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"riffle/internal/nearest"
-	"riffle/nn"
+	"example.com/riffle/internal/nearest"
+	"example.com/riffle/nn"
 )
 
 // Misfit is what of a checkpoint does not fit a network: one line a tensor.

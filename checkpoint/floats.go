@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // elementBytes is the size of a storage's elements.

@@ -10,10 +10,10 @@ import (
 	"slices"
 	"time"
 
-	"riffle/backbone"
-	"riffle/internal/pillow"
-	"riffle/modelfile"
-	"riffle/nn"
+	"example.com/riffle/backbone"
+	"example.com/riffle/internal/pillow"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
 )
 
 // Options say how a classifier runs. The zero value serves as many pictures at a

@@ -10,10 +10,10 @@ import (
 	"sync"
 	"testing"
 
-	"riffle/backbone"
-	"riffle/detector"
-	"riffle/modelfile"
-	"riffle/nn"
+	"example.com/riffle/backbone"
+	"example.com/riffle/detector"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
 )
 
 func tiny(t *testing.T, o Options) *Classifier {

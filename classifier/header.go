@@ -3,9 +3,9 @@ package classifier
 import (
 	"fmt"
 
-	"riffle/backbone"
-	"riffle/modelfile"
-	"riffle/nn"
+	"example.com/riffle/backbone"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
 )
 
 // Header is what a classifier's file says about it, as JSON under the key

@@ -4,7 +4,7 @@ import (
 	_ "embed"
 	"strings"
 
-	"riffle/modelfile"
+	"example.com/riffle/modelfile"
 )
 
 //go:embed imagenet.txt

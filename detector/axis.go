@@ -3,7 +3,7 @@ package detector
 import (
 	"math"
 
-	"riffle/internal/vec"
+	"example.com/riffle/internal/vec"
 )
 
 // axis is the resampling of one image axis: source pixels are first averaged in

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"riffle/modelfile"
-	"riffle/nn"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
 )
 
 // BenchmarkDetect runs a network of the trained model's shape, with random

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
 
-	"riffle/internal/jpeg"
+	"example.com/riffle/internal/jpeg"
 )
 
 // Limits bound what [Decode] accepts. A zero field takes its default.

@@ -19,7 +19,7 @@ import (
 	"testing/iotest"
 	"time"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // photoFiles are the pictures that training/vectors/detector_photos.py made.

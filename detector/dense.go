@@ -6,7 +6,7 @@ import (
 	mathbits "math/bits"
 	"slices"
 
-	"riffle/internal/vec"
+	"example.com/riffle/internal/vec"
 )
 
 // denseLevel is what the first stage says about one pyramid level: class logits,

@@ -9,9 +9,9 @@ import (
 	"runtime"
 	"slices"
 
-	"riffle/internal/nearest"
-	"riffle/modelfile"
-	"riffle/nn"
+	"example.com/riffle/internal/nearest"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
 )
 
 // Options say how a detector runs. The zero value serves as many pictures at a

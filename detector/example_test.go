@@ -8,7 +8,7 @@ import (
 	"log"
 	"os"
 
-	"riffle/detector"
+	"example.com/riffle/detector"
 )
 
 // A photo in, boxes and a drawn picture out.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"math"
 
-	"riffle/backbone"
-	"riffle/nn"
+	"example.com/riffle/backbone"
+	"example.com/riffle/nn"
 )
 
 // FasterRCNNConfig describes a classic Faster R-CNN (Ren et al., arXiv

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"riffle/backbone"
-	"riffle/nn"
+	"example.com/riffle/backbone"
+	"example.com/riffle/nn"
 )
 
 // smallNet is the backbone of training/vectors/detector_faster_rcnn.py.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"riffle/internal/vec"
+	"example.com/riffle/internal/vec"
 )
 
 // Frame is a picture in memory as video libraries hold it: rows of blue, green

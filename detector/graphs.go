@@ -3,8 +3,8 @@ package detector
 import (
 	"fmt"
 
-	"riffle/backbone"
-	"riffle/nn"
+	"example.com/riffle/backbone"
+	"example.com/riffle/nn"
 )
 
 // Names of the ports of the two-stage detector's graphs; those of a level are

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 
-	"riffle/internal/vec"
-	"riffle/nn"
+	"example.com/riffle/internal/vec"
+	"example.com/riffle/nn"
 )
 
 // regionHead is the second stage on one plan's memory: pooled features, what

@@ -3,8 +3,8 @@ package detector
 import (
 	"fmt"
 
-	"riffle/modelfile"
-	"riffle/nn"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
 )
 
 // Class is one kind of object that a model knows.

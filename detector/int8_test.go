@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"riffle/modelfile"
-	"riffle/nn"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
 )
 
 // TestInt8Model calibrates the shipped weights and runs them: both stages work

@@ -3,8 +3,8 @@ package detector
 import (
 	"fmt"
 
-	"riffle/backbone"
-	"riffle/nn"
+	"example.com/riffle/backbone"
+	"example.com/riffle/nn"
 )
 
 // slope is that of every LeakyReLU of the trained detector.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"image"
 
-	"riffle/internal/vec"
+	"example.com/riffle/internal/vec"
 )
 
 // Preprocessor samples pictures of any size into the three planes that a network

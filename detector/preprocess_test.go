@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 var one = [3]float32{1, 1, 1}

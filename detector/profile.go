@@ -4,7 +4,7 @@ import (
 	"context"
 	"image"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // Profile looks at a picture on one thread and returns the time of every step:

@@ -3,8 +3,8 @@ package detector
 import (
 	"image"
 
-	"riffle/internal/jpeg"
-	"riffle/nn"
+	"example.com/riffle/internal/jpeg"
+	"example.com/riffle/nn"
 )
 
 // DecodeFor is [Decode] for a network that looks at pictures of the given size.

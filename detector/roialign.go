@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"riffle/internal/vec"
+	"example.com/riffle/internal/vec"
 )
 
 // RoIAlign cuts a fixed number of bins out of feature maps for every region, as

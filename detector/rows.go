@@ -4,7 +4,7 @@ import (
 	"image"
 	"image/color"
 
-	"riffle/internal/vec"
+	"example.com/riffle/internal/vec"
 )
 
 // rowAdder adds the red, green and blue of row y of a picture to sums: pixel x

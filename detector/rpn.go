@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // rpnLevel is the part of a Faster R-CNN that looks at one pyramid level: the

@@ -1,6 +1,6 @@
 package detector
 
-import "riffle/internal/vec"
+import "example.com/riffle/internal/vec"
 
 // rowsPerBand is how many output rows are sampled together: their values lie side
 // by side, one row a lane, so that columns are weighed as rows are.

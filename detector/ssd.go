@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // ssdHead turns the answers of an SSDLite's six maps into detections, in memory

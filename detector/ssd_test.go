@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"riffle/internal/parity"
-	"riffle/modelfile"
-	"riffle/nn"
+	"example.com/riffle/internal/parity"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
 )
 
 // What torchvision says of whole models is compared in cmd/riffle, where

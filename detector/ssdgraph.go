@@ -3,8 +3,8 @@ package detector
 import (
 	"fmt"
 
-	"riffle/backbone"
-	"riffle/nn"
+	"example.com/riffle/backbone"
+	"example.com/riffle/nn"
 )
 
 // ssdMaps is how many maps an SSDLite looks at: C4, C5 and ssdExtra.

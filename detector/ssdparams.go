@@ -1,6 +1,6 @@
 package detector
 
-import "riffle/nn"
+import "example.com/riffle/nn"
 
 // SSDLiteParams lists the tensors that a model with this header reads. Of the
 // header, Arch, SSD.Outputs, SSD.Ratios and SSD.ReducedTail matter.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"riffle/internal/vec"
-	"riffle/nn"
+	"example.com/riffle/internal/vec"
+	"example.com/riffle/nn"
 )
 
 // scoreFloor is the score at or below which a two-stage detector never reports

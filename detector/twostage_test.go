@@ -10,8 +10,8 @@ import (
 	"sync"
 	"testing"
 
-	"riffle/modelfile"
-	"riffle/nn"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
 )
 
 // tinyFile is a small two-stage model of random weights, made together with

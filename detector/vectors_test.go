@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // vectors reads testdata/name.safetensors, made by training/vectors/detector_name.py.

@@ -3,7 +3,7 @@ package detector
 import (
 	"image"
 
-	"riffle/internal/vec"
+	"example.com/riffle/internal/vec"
 )
 
 // ycbcrRows reads what a JPEG or WebP decodes to, with any chroma subsampling.

@@ -6,7 +6,7 @@ import (
 	"log"
 	"os"
 
-	"riffle/eval"
+	"example.com/riffle/eval"
 )
 
 // A detector is run over a data set and scored. Cancelled, it goes on next

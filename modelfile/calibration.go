@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"math"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // Calibration says which values the inputs of a model's layers hold when it

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // Key is the header's name in the file's metadata.

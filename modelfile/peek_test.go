@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 func TestPeekKind(t *testing.T) {

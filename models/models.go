@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"riffle/internal/nearest"
+	"example.com/riffle/internal/nearest"
 )
 
 //go:embed *.safetensors *.int8.json *.variant.json

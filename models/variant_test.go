@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // A variant has its weights' tensors, and its own header where its file says so.

@@ -1,6 +1,6 @@
 package nn
 
-import "riffle/nn/internal/kernel"
+import "example.com/riffle/nn/internal/kernel"
 
 // Act is an activation function; the zero value is none.
 type Act = kernel.Act

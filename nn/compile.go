@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unsafe"
 
-	"riffle/nn/internal/kernel"
+	"example.com/riffle/nn/internal/kernel"
 )
 
 // choosePath turns Options.CPU into a kernel set.

@@ -3,7 +3,7 @@ package nn
 import (
 	"math"
 
-	"riffle/nn/internal/kernel"
+	"example.com/riffle/nn/internal/kernel"
 )
 
 // layout places every value's planes in one arena. Planes are allocated one

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"riffle/nn/internal/kernel"
+	"example.com/riffle/nn/internal/kernel"
 )
 
 // Options say how a graph is compiled.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"riffle/nn/internal/kernel"
+	"example.com/riffle/nn/internal/kernel"
 )
 
 // unitGraph has every operation of the builder, wired as ShuffleNet units and

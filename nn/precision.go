@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"riffle/nn/internal/kernel"
+	"example.com/riffle/nn/internal/kernel"
 )
 
 // Precision is the kind of number that a plan multiplies in its 1x1

@@ -3,8 +3,8 @@ package segmenter
 import (
 	"fmt"
 
-	"riffle/backbone"
-	"riffle/nn"
+	"example.com/riffle/backbone"
+	"example.com/riffle/nn"
 )
 
 const (

@@ -3,8 +3,8 @@ package segmenter
 import (
 	"fmt"
 
-	"riffle/modelfile"
-	"riffle/nn"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
 )
 
 // Header is what a segmenter's file says about it, as JSON under the key "riffle"

@@ -5,7 +5,7 @@ import (
 	"image/color"
 	"image/draw"
 
-	"riffle/detector"
+	"example.com/riffle/detector"
 )
 
 // Palette are the colours of n classes: those that Pascal VOC's segmentations

@@ -10,9 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"riffle/internal/pillow"
-	"riffle/modelfile"
-	"riffle/nn"
+	"example.com/riffle/internal/pillow"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
 )
 
 // maxSide bounds the longer side of a photo as the network sees it: a longer one

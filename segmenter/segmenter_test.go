@@ -13,9 +13,9 @@ import (
 	"sync"
 	"testing"
 
-	"riffle/internal/parity"
-	"riffle/modelfile"
-	"riffle/nn"
+	"example.com/riffle/internal/parity"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
 )
 
 // torchvision is what training/vectors/torchvision_models.py says of a model.

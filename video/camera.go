@@ -12,9 +12,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"riffle/detector"
-	"riffle/scene"
-	"riffle/track"
+	"example.com/riffle/detector"
+	"example.com/riffle/scene"
+	"example.com/riffle/track"
 )
 
 // timing is when a camera is given up and tried again.

@@ -8,7 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"riffle/scene"
+	"example.com/riffle/scene"
 )
 
 // Camera is one source and what is wanted of it.

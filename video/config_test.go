@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"riffle/scene"
+	"example.com/riffle/scene"
 )
 
 // section is the value of "cameras" in a file.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"riffle/detector"
+	"example.com/riffle/detector"
 )
 
 // fakePicture holds a width, a height and the box that the fake detector finds,

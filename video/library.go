@@ -4,7 +4,7 @@ import (
 	"image"
 	"image/color"
 
-	"riffle/detector"
+	"example.com/riffle/detector"
 )
 
 // Library captures, writes and draws.

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"riffle/detector"
+	"example.com/riffle/detector"
 )
 
 // TestLivePage asks a running loop everything that a browser would.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"riffle/detector"
-	"riffle/scene"
+	"example.com/riffle/detector"
+	"example.com/riffle/scene"
 )
 
 func constantly(c func() Capture) func(int, Source) (Capture, error) {

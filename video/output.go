@@ -5,8 +5,8 @@ import (
 	"image"
 	"time"
 
-	"riffle/detector"
-	"riffle/scene"
+	"example.com/riffle/detector"
+	"example.com/riffle/scene"
 )
 
 // output draws, writes and tells, on a goroutine of its own.

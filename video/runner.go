@@ -13,8 +13,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"riffle/scene"
-	"riffle/track"
+	"example.com/riffle/scene"
+	"example.com/riffle/track"
 )
 
 // Config is what a [Runner] works with.

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"riffle/detector"
-	"riffle/scene"
+	"example.com/riffle/detector"
+	"example.com/riffle/scene"
 )
 
 // snapshots keeps the best frame of each object that is followed, as a JPEG, and

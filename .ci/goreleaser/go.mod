@@ -1,4 +1,4 @@
-module riffle/ci/goreleaser
+module example.com/riffle/ci/goreleaser
 
 go 1.26.1
 

@@ -12,11 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"riffle/backbone"
-	"riffle/detector"
-	"riffle/internal/nearest"
-	"riffle/models"
-	"riffle/nn"
+	"example.com/riffle/backbone"
+	"example.com/riffle/detector"
+	"example.com/riffle/internal/nearest"
+	"example.com/riffle/models"
+	"example.com/riffle/nn"
 )
 
 type benchCmd struct {

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"time"
 
-	"riffle/detector"
-	"riffle/models"
+	"example.com/riffle/detector"
+	"example.com/riffle/models"
 )
 
 // photoBench is where the time of a photo goes, from the bytes of its file to

@@ -9,12 +9,12 @@ import (
 	"os/signal"
 	"syscall"
 
-	"riffle/classifier"
-	"riffle/detector"
-	"riffle/modelfile"
-	"riffle/models"
-	"riffle/nn"
-	"riffle/segmenter"
+	"example.com/riffle/classifier"
+	"example.com/riffle/detector"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/models"
+	"example.com/riffle/nn"
+	"example.com/riffle/segmenter"
 )
 
 type calibrateCmd struct {

@@ -9,8 +9,8 @@ import (
 	"runtime"
 	"time"
 
-	"riffle/classifier"
-	"riffle/models"
+	"example.com/riffle/classifier"
+	"example.com/riffle/models"
 )
 
 type classifyCmd struct {

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"riffle/api"
-	"riffle/nn"
+	"example.com/riffle/api"
+	"example.com/riffle/nn"
 )
 
 const (

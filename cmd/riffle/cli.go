@@ -10,9 +10,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"riffle/internal/nearest"
-	"riffle/models"
-	"riffle/nn"
+	"example.com/riffle/internal/nearest"
+	"example.com/riffle/models"
+	"example.com/riffle/nn"
 )
 
 // cli is the command line. Kong reads it out of the struct tags.

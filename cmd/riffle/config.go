@@ -14,7 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
 
-	"riffle/internal/nearest"
+	"example.com/riffle/internal/nearest"
 )
 
 // configFile is the --config flag: the path of a YAML file whose keys are the

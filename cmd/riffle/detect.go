@@ -10,8 +10,8 @@ import (
 	"os"
 	"time"
 
-	"riffle/detector"
-	"riffle/models"
+	"example.com/riffle/detector"
+	"example.com/riffle/models"
 )
 
 type detectCmd struct {

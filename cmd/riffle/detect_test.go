@@ -15,8 +15,8 @@ import (
 	"strings"
 	"testing"
 
-	"riffle/detector"
-	"riffle/models"
+	"example.com/riffle/detector"
+	"example.com/riffle/models"
 )
 
 // low is a threshold at which anything shows something.

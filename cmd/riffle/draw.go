@@ -7,7 +7,7 @@ import (
 	"image/png"
 	"strings"
 
-	"riffle/detector"
+	"example.com/riffle/detector"
 )
 
 const drawnQuality = 92 // of a JPEG

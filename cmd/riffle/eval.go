@@ -14,10 +14,10 @@ import (
 	"syscall"
 	"time"
 
-	"riffle/detector"
-	"riffle/eval"
-	"riffle/models"
-	"riffle/nn"
+	"example.com/riffle/detector"
+	"example.com/riffle/eval"
+	"example.com/riffle/models"
+	"example.com/riffle/nn"
 )
 
 type evalCmd struct {

@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"riffle/checkpoint"
-	"riffle/classifier"
-	"riffle/modelfile"
-	"riffle/models"
-	"riffle/nn"
+	"example.com/riffle/checkpoint"
+	"example.com/riffle/classifier"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/models"
+	"example.com/riffle/nn"
 )
 
 type importCmd struct {

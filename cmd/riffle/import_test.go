@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"riffle/internal/parity"
-	"riffle/nn"
+	"example.com/riffle/internal/parity"
+	"example.com/riffle/nn"
 )
 
 // torchvisionModel is what training/vectors/torchvision_models.py says of one.

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"riffle/detector"
-	"riffle/internal/nearest"
+	"example.com/riffle/detector"
+	"example.com/riffle/internal/nearest"
 )
 
 // labelFilter is what --labels asks for: the wanted labels, each with its own

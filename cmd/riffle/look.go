@@ -7,8 +7,8 @@ import (
 	"os"
 	"sync"
 
-	"riffle/detector"
-	"riffle/eval"
+	"example.com/riffle/detector"
+	"example.com/riffle/eval"
 )
 
 // look runs a detector on the photos of a data set.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"riffle/eval"
+	"example.com/riffle/eval"
 )
 
 // column is one set of numbers in the table for people.

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 
-	"riffle/backbone"
-	"riffle/detector"
-	"riffle/models"
+	"example.com/riffle/backbone"
+	"example.com/riffle/detector"
+	"example.com/riffle/models"
 )
 
 type modelsCmd struct {

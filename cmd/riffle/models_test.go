@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"riffle/backbone"
-	"riffle/models"
+	"example.com/riffle/backbone"
+	"example.com/riffle/models"
 )
 
 func TestModels(t *testing.T) {

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"runtime"
 
-	"riffle/detector"
-	"riffle/modelfile"
-	"riffle/models"
-	"riffle/nn"
+	"example.com/riffle/detector"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/models"
+	"example.com/riffle/nn"
 )
 
 // maxThreads is how many threads one photo gets where nobody says: beyond

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"riffle/internal/nearest"
+	"example.com/riffle/internal/nearest"
 )
 
 // perModel is a setting of serve that each model may have for itself: a value

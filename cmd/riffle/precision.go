@@ -1,6 +1,6 @@
 package main
 
-import "riffle/nn"
+import "example.com/riffle/nn"
 
 // precisionFlag is --precision of the commands that run a model.
 type precisionFlag struct {

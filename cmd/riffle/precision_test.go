@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"riffle/detector"
-	"riffle/modelfile"
-	"riffle/models"
-	"riffle/nn"
+	"example.com/riffle/detector"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/models"
+	"example.com/riffle/nn"
 )
 
 var street = filepath.Join("..", "..", "docs", "street.jpg")

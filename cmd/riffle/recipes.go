@@ -7,14 +7,14 @@ import (
 	"strconv"
 	"strings"
 
-	"riffle/backbone"
-	"riffle/checkpoint"
-	"riffle/classifier"
-	"riffle/detector"
-	"riffle/internal/nearest"
-	"riffle/modelfile"
-	"riffle/nn"
-	"riffle/segmenter"
+	"example.com/riffle/backbone"
+	"example.com/riffle/checkpoint"
+	"example.com/riffle/classifier"
+	"example.com/riffle/detector"
+	"example.com/riffle/internal/nearest"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/nn"
+	"example.com/riffle/segmenter"
 )
 
 // recipe makes a model of a checkpoint: which tensors it reads, what they are

@@ -11,8 +11,8 @@ import (
 	"runtime"
 	"time"
 
-	"riffle/models"
-	"riffle/segmenter"
+	"example.com/riffle/models"
+	"example.com/riffle/segmenter"
 )
 
 type segmentCmd struct {

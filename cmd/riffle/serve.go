@@ -14,12 +14,12 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"riffle/api"
-	"riffle/classifier"
-	"riffle/detector"
-	"riffle/modelfile"
-	"riffle/models"
-	"riffle/segmenter"
+	"example.com/riffle/api"
+	"example.com/riffle/classifier"
+	"example.com/riffle/detector"
+	"example.com/riffle/modelfile"
+	"example.com/riffle/models"
+	"example.com/riffle/segmenter"
 )
 
 // serveCmd's flags are also the keys of its configuration file and, upper case

@@ -8,7 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // version can be set by a release build with -ldflags "-X main.version=v1.2.3".

@@ -17,11 +17,11 @@ import (
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
 
-	"riffle/detector"
-	"riffle/internal/nearest"
-	"riffle/video"
-	"riffle/video/mqtt"
-	"riffle/video/opencv"
+	"example.com/riffle/detector"
+	"example.com/riffle/internal/nearest"
+	"example.com/riffle/video"
+	"example.com/riffle/video/mqtt"
+	"example.com/riffle/video/opencv"
 )
 
 // Run is called by kong.

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"riffle/video"
-	"riffle/video/opencv"
+	"example.com/riffle/video"
+	"example.com/riffle/video/opencv"
 )
 
 // streetCamera serves docs/street.jpg as an MJPEG camera.

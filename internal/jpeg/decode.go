@@ -14,7 +14,7 @@ import (
 	"fmt"
 	"image"
 
-	"riffle/internal/vec"
+	"example.com/riffle/internal/vec"
 )
 
 // MaxShift is the binary logarithm of the strongest reduction.

@@ -3,7 +3,7 @@ package jpeg
 import (
 	"image"
 
-	"riffle/internal/vec"
+	"example.com/riffle/internal/vec"
 )
 
 // frame reads the frame header and lays the planes out.

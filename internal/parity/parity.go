@@ -10,7 +10,7 @@ import (
 	"math"
 	"strings"
 
-	"riffle/nn"
+	"example.com/riffle/nn"
 )
 
 // Uniform returns count numbers in [0, 1) that follow from a name: splitmix64,

@@ -6,7 +6,7 @@ import (
 	"image"
 	"math"
 
-	"riffle/detector"
+	"example.com/riffle/detector"
 )
 
 // Sampler resizes a picture and cuts out its middle, byte for byte as Pillow's

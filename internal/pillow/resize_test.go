@@ -5,8 +5,8 @@ import (
 	"image"
 	"testing"
 
-	"riffle/detector"
-	"riffle/nn"
+	"example.com/riffle/detector"
+	"example.com/riffle/nn"
 )
 
 // TestSampleMatchesPillow: byte for byte what torchvision's preset cuts out.

@@ -15,7 +15,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/rs/zerolog"
 
-	"riffle/video"
+	"example.com/riffle/video"
 )
 
 // Config is where to tell what.

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"riffle/scene"
-	"riffle/video"
+	"example.com/riffle/scene"
+	"example.com/riffle/video"
 )
 
 // entity is a discovery message of Home Assistant's MQTT integration

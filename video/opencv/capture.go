@@ -13,7 +13,7 @@ import (
 
 	"gocv.io/x/gocv"
 
-	"riffle/video"
+	"example.com/riffle/video"
 )
 
 // What OpenCV reads from the environment when it first opens a source, and what

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"riffle/video"
+	"example.com/riffle/video"
 )
 
 // freezeWatch notices a stream whose picture no longer changes in a single bit.

@@ -16,7 +16,7 @@ import (
 
 	"gocv.io/x/gocv"
 
-	"riffle/video"
+	"example.com/riffle/video"
 )
 
 // mjpeg reads a camera that sends JPEGs as parts of an endless HTTP answer. FFmpeg

@@ -7,7 +7,7 @@ import (
 
 	"gocv.io/x/gocv"
 
-	"riffle/video"
+	"example.com/riffle/video"
 )
 
 // motion is OpenCV's mixture of Gaussians (Zivkovic, 2004) on a small grey copy.

@@ -17,9 +17,9 @@ import (
 	"github.com/rs/zerolog"
 	"gocv.io/x/gocv"
 
-	"riffle/detector"
-	"riffle/scene"
-	"riffle/video"
+	"example.com/riffle/detector"
+	"example.com/riffle/scene"
+	"example.com/riffle/video"
 )
 
 // leaks fails the test if Mats are open; with the build tag matprofile it knows.

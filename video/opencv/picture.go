@@ -10,8 +10,8 @@ import (
 
 	"gocv.io/x/gocv"
 
-	"riffle/detector"
-	"riffle/video"
+	"example.com/riffle/detector"
+	"example.com/riffle/video"
 )
 
 // picture is a Mat of blue, green and red bytes.

@@ -23,8 +23,8 @@ import (
 	"github.com/rs/zerolog"
 	"gocv.io/x/gocv"
 
-	"riffle/detector"
-	"riffle/video"
+	"example.com/riffle/detector"
+	"example.com/riffle/video"
 )
 
 // blind is a detector that sees nothing, at once.

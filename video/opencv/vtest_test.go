@@ -14,7 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"riffle/video"
+	"example.com/riffle/video"
 )
 
 // vtest is OpenCV's sample video of people walking, "" if it is not here: from

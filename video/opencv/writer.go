@@ -15,7 +15,7 @@ import (
 
 	"gocv.io/x/gocv"
 
-	"riffle/video"
+	"example.com/riffle/video"
 )
 
 // codecs suit endings: plain MPEG-4, which every player has and which costs a

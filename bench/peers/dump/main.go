@@ -22,10 +22,10 @@ import (
 	"strconv"
 	"strings"
 
-	"riffle/backbone"
-	"riffle/detector"
-	"riffle/models"
-	"riffle/nn"
+	"example.com/riffle/backbone"
+	"example.com/riffle/detector"
+	"example.com/riffle/models"
+	"example.com/riffle/nn"
 )
 
 // seed of the random weights and inputs.

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"testing"
 
-	"riffle/backbone"
-	"riffle/models"
-	"riffle/nn"
+	"example.com/riffle/backbone"
+	"example.com/riffle/models"
+	"example.com/riffle/nn"
 )
 
 func TestClassifier(t *testing.T) {

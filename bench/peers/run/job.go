@@ -10,10 +10,10 @@ import (
 	"slices"
 	"time"
 
-	"riffle/backbone"
-	"riffle/detector"
-	"riffle/models"
-	"riffle/nn"
+	"example.com/riffle/backbone"
+	"example.com/riffle/detector"
+	"example.com/riffle/models"
+	"example.com/riffle/nn"
 )
 
 func newJob(network, dir, photo string, threads int) (job, error) {

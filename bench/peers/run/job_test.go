@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"riffle/models"
+	"example.com/riffle/models"
 )
 
 // dump makes a case as bench.py does.

@@ -1,4 +1,4 @@
-module riffle/internal/vec/_generate
+module example.com/riffle/internal/vec/_generate
 
 go 1.26.0
 

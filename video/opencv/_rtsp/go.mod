@@ -1,4 +1,4 @@
-module riffle/video/opencv/rtsp
+module example.com/riffle/video/opencv/rtsp
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-module riffle/nn/internal/kernel/_generate
+module example.com/riffle/nn/internal/kernel/_generate
 
 go 1.26.0
 
