@@ -25,8 +25,8 @@ func TestTorchvisionCheckpoint(t *testing.T) {
 	net := ShuffleNetV2{Repeats: [3]int{2, 3, 2}, Stem: 8, Channels: [3]int{16, 32, 48}, Last: 40}
 	g := wholeNetwork(t, net, 10, Options{})
 
-	for _, cpu := range nn.CPUs() {
-		got := run(t, g, w, nn.Options{Height: 70, Width: 96, CPU: cpu})
+	for _, cpu := range nn.ISAs() {
+		got := run(t, g, w, nn.Options{Height: 70, Width: 96, ISA: cpu})
 		for output, x := range got {
 			if d := maxDifference(t, x, want.Tensors[output].Data); !(d <= tolerance) {
 				t.Errorf("%s %s: max abs difference %g", cpu, output, d)

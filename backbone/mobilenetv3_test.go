@@ -47,7 +47,7 @@ func TestMobileNetV3Parity(t *testing.T) {
 				t.Errorf("%s parameters, torchvision has %s", got, params)
 			}
 			w := randomWeights(g)
-			cpus := nn.CPUs()
+			cpus := nn.ISAs()
 			if testing.Short() || underRace {
 				cpus = cpus[len(cpus)-1:]
 			}
@@ -56,7 +56,7 @@ func TestMobileNetV3Parity(t *testing.T) {
 					if cpu == "generic" && size[0] == 224 {
 						continue // what is left is enough, and it takes long
 					}
-					compareMaps(t, key, g, w, want, outputs, nn.Options{Height: size[0], Width: size[1], CPU: cpu})
+					compareMaps(t, key, g, w, want, outputs, nn.Options{Height: size[0], Width: size[1], ISA: cpu})
 				}
 			}
 		})
@@ -98,7 +98,7 @@ func compareMaps(t *testing.T, key string, g *nn.Graph, w, want *nn.Weights, out
 		// tolerance is for.
 		bound := tolerance * max(1, peak(ref.Data)/20)
 		if d := maxDifference(t, x, ref.Data); !(d <= bound) {
-			t.Errorf("%dx%d %s %s: max abs difference %g of %g", o.Height, o.Width, o.CPU, output, d, peak(ref.Data))
+			t.Errorf("%dx%d %s %s: max abs difference %g of %g", o.Height, o.Width, o.ISA, output, d, peak(ref.Data))
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 const tolerance = 1e-4
 
 // TestParity compares every output with PyTorch's (torchvision's, for v2) on
-// every kernel set this processor has.
+// every instruction set this processor has.
 //
 // By default only digests are compared. To compare every element, make the
 // file with backbone_vectors.py --full FILE and set
@@ -50,13 +50,13 @@ func testParity(t *testing.T, key string, want *nn.Weights) {
 	}
 	g := whole(t, name, o)
 	w := randomWeights(g)
-	cpus := nn.CPUs()
+	cpus := nn.ISAs()
 	if testing.Short() || underRace {
 		cpus = cpus[len(cpus)-1:]
 	}
 	for _, size := range []struct{ h, w int }{{224, 224}, {193, 161}} {
 		for _, cpu := range cpus {
-			got := run(t, g, w, nn.Options{Height: size.h, Width: size.w, CPU: cpu})
+			got := run(t, g, w, nn.Options{Height: size.h, Width: size.w, ISA: cpu})
 			for output, x := range got {
 				ref, ok := want.Tensors[fmt.Sprintf("%s/%dx%d/%s", key, size.h, size.w, output)]
 				if !ok {

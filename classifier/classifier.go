@@ -21,7 +21,7 @@ import (
 type Options struct {
 	Threads int    // threads of one picture; 0 means 1
 	Workers int    // pictures at a time; 0 means GOMAXPROCS / Threads
-	CPU     string // forces a kernel set, see nn.Options
+	CPU     string // forces a instruction set, see nn.Options
 	// Precision is that of the 1x1 convolutions. Int8 needs Calibration.
 	Precision   nn.Precision
 	Calibration *modelfile.Calibration
@@ -59,7 +59,7 @@ type Info struct {
 	Classes       []modelfile.Class
 	MACs          int64 // multiply-adds of one picture
 	Params        int64
-	CPU           string // the kernel set it runs on
+	CPU           string // the instruction set it runs on
 }
 
 // Classifier is safe for concurrent callers, who wait for one of its workers;
@@ -101,7 +101,7 @@ func New(weights []byte, o Options) (*Classifier, error) {
 		return nil, err
 	}
 	p := nn.Options{
-		Height: height, Width: width, Threads: o.Threads, CPU: o.CPU,
+		Height: height, Width: width, Threads: o.Threads, ISA: o.CPU,
 		Precision: o.Precision, Observe: o.Observe,
 	}
 	if o.Precision == nn.Int8 {
@@ -121,7 +121,7 @@ func New(weights []byte, o Options) (*Classifier, error) {
 		free: make(chan *worker, o.Workers), unmade: make(chan struct{}, o.Workers),
 		info: Info{
 			Name: h.Name, Arch: h.Arch, Licence: h.Licence, Width: width, Height: height, Resize: h.Resize,
-			Classes: h.Classes, MACs: macs, Params: g.ParamCount(), CPU: plan.CPU(),
+			Classes: h.Classes, MACs: macs, Params: g.ParamCount(), CPU: plan.ISA(),
 		},
 	}
 	c.free <- newWorker(plan)

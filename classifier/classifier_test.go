@@ -49,7 +49,7 @@ func TestClassifyMatchesTorchvision(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := v.Tensors["probabilities"].Data
-	for _, cpu := range nn.CPUs() {
+	for _, cpu := range nn.ISAs() {
 		c := tiny(t, Options{CPU: cpu})
 		r, err := c.Classify(context.Background(), photo(t), 100)
 		if err != nil {

@@ -30,7 +30,7 @@ type dense struct {
 	logits  []float32 // distance bins of some points, four rows a point
 	means   []float32 // of these rows
 
-	path    vec.Path
+	isa     vec.ISA
 	share   func(n int, f func(thread, from, to int)) // of the plan the planes belong to
 	patches []patch
 	raise   func(thread, from, to int)
@@ -62,7 +62,7 @@ func (d *dense) rankPatches(_, from, to int) {
 		best := d.best[l.first+s.from : l.first+s.to]
 		copy(best, l.planes[0][s.from:s.to])
 		for _, plane := range l.planes[1:d.classes] {
-			d.path.MaxInto(best, plane[s.from:s.to])
+			d.isa.MaxInto(best, plane[s.from:s.to])
 		}
 	}
 }
@@ -89,7 +89,7 @@ func (d *dense) boxes(out []Box, points []int) {
 			bins[k] = plane[cell]
 		}
 	}
-	d.path.MeanBin(d.means, d.logits)
+	d.isa.MeanBin(d.means, d.logits)
 	for i, point := range points {
 		l, cell := d.at(point)
 		side := (*[4]float32)(d.means[4*i:])
@@ -122,7 +122,7 @@ func (d *dense) propose(p *proposer, r *RoIHeader) {
 	for i := range d.levels {
 		l := &d.levels[i]
 		for c, plane := range l.planes[:d.classes] {
-			p.collect(d.path, l.first, c, plane, floor)
+			p.collect(d.isa, l.first, c, plane, floor)
 		}
 	}
 	p.suppress(d, r)
@@ -130,10 +130,10 @@ func (d *dense) propose(p *proposer, r *RoIHeader) {
 
 // collect adds the pairs of a class and those points of a level, counted from
 // first, whose score is no less than floor.
-func (p *proposer) collect(path vec.Path, first, class int, plane []float32, floor float32) {
+func (p *proposer) collect(isa vec.ISA, first, class int, plane []float32, floor float32) {
 	p.mask = grow(p.mask, (len(plane)+63)/64*8)
 	clear(p.mask[len(p.mask)-8:])
-	path.AtLeast(p.mask, plane, floor)
+	isa.AtLeast(p.mask, plane, floor)
 	for at := 0; at < len(p.mask); at += 8 {
 		for bits := binary.LittleEndian.Uint64(p.mask[at:]); bits != 0; bits &= bits - 1 {
 			cell := 8*at + mathbits.TrailingZeros64(bits)

@@ -26,7 +26,7 @@ type Options struct {
 	// 32, and Proposals the number of regions that the second stage looks at; 0
 	// means what the model was trained for, other values trade quality for time.
 	Size, Proposals int
-	CPU             string // forces a kernel set, see nn.Options
+	CPU             string // forces a instruction set, see nn.Options
 	// Precision is that of the 1x1 convolutions. Int8 needs Calibration.
 	Precision   nn.Precision
 	Calibration *modelfile.Calibration
@@ -39,7 +39,7 @@ type Options struct {
 // plan is how the networks are compiled.
 func (o *Options) plan(height, width int) nn.Options {
 	return nn.Options{
-		Height: height, Width: width, Threads: o.Threads, CPU: o.CPU,
+		Height: height, Width: width, Threads: o.Threads, ISA: o.CPU,
 		Precision: o.Precision, Ranges: o.ranges, Observe: o.Observe,
 	}
 }
@@ -84,7 +84,7 @@ type Info struct {
 	MACs          int64 // multiply-adds of one picture
 	Params        int64
 	AP            Measured
-	CPU           string // the kernel set it runs on
+	CPU           string // the instruction set it runs on
 	Precision     nn.Precision
 }
 
@@ -144,7 +144,7 @@ func (d *Detector) Info() Info {
 	return Info{
 		Name: h.Name, Arch: h.Arch, Kind: h.Kind, Licence: h.Licence,
 		Width: h.Input[1], Height: h.Input[0], Classes: h.Classes,
-		MACs: d.model.macs, Params: d.model.params, AP: h.AP, CPU: d.model.first.CPU(), Precision: d.model.first.Precision(),
+		MACs: d.model.macs, Params: d.model.params, AP: h.AP, CPU: d.model.first.ISA(), Precision: d.model.first.Precision(),
 	}
 }
 

@@ -86,8 +86,8 @@ func (r *bgrRows) addRow(sums []uint32, y, factor int) {
 	}
 }
 
-func (r *bgrRows) floatRow(path vec.Path, red, green, blue []float32, y int) {
-	path.BGR(red, green, blue, r.pix[y*r.stride:][:3*r.width])
+func (r *bgrRows) floatRow(isa vec.ISA, red, green, blue []float32, y int) {
+	isa.BGR(red, green, blue, r.pix[y*r.stride:][:3*r.width])
 }
 
 // DetectFrame is [Detector.Detect] for a frame. Detections are appended to dst,

@@ -39,7 +39,7 @@ func newRegionHead(h *Header, plan *nn.Plan, priorScale []float32, thin [][][]fl
 		regions: plan.Input(portRegions), geometry: plan.Input(portGeometry), prior: plan.Input(portPrior),
 		classes: plan.Output(portClasses), deltas: plan.Output(portDeltas),
 	}
-	r.align.crew = roiCrew{true, vec.Named(plan.CPU()), plan.Threads(), plan.Share}
+	r.align.crew = roiCrew{true, vec.For(plan.ISA()), plan.Threads(), plan.ParallelFor}
 	for l, planes := range thin {
 		cols := levels[l].cols
 		r.maps = append(r.maps, roiMap{planes, len(planes[0]) / cols, cols, 1 / levels[l].stride})
@@ -128,7 +128,7 @@ func (r *regionHead) detections(pairs *candidates, d *dense, proposals []proposa
 		for i, x := range first {
 			r.second[i] = logits[i] + float32(scale*x)
 		}
-		r.align.crew.path.MeanProbability(r.scores, first, r.second, r.header.RoI.SecondStageWeight)
+		r.align.crew.isa.MeanProbability(r.scores, first, r.second, r.header.RoI.SecondStageWeight)
 		for i, score := range r.scores {
 			if score > threshold {
 				pairs.add(r.refined[i], score, c)

@@ -28,7 +28,7 @@ func TestInt8Model(t *testing.T) {
 		photo.Pix[i] = uint8(i * i / 977)
 	}
 	seen := nn.NewCalibrator()
-	d, err := New(weights, Options{Workers: 1, Observe: seen.See})
+	d, err := New(weights, Options{Workers: 1, Observe: seen.Observe})
 	if err != nil {
 		t.Fatal(err)
 	}

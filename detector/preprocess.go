@@ -17,7 +17,7 @@ type Preprocessor struct {
 
 	width, height int
 	mean, scale   [3]float32
-	path          vec.Path
+	isa           vec.ISA
 	share         func(n int, f func(thread, from, to int))
 	samplers      []sampler // of each thread
 	bands         func(thread, from, to int)
@@ -40,7 +40,11 @@ func NewPreprocessor(width, height int, mean, std [3]float32) (*Preprocessor, er
 	if width < 1 || height < 1 {
 		return nil, fmt.Errorf("preprocess: output of %d x %d pixels", width, height)
 	}
-	p := &Preprocessor{width: width, height: height, mean: mean, path: vec.Best()}
+	isa, err := vec.Best()
+	if err != nil {
+		return nil, fmt.Errorf("preprocess: %w", err)
+	}
+	p := &Preprocessor{width: width, height: height, mean: mean, isa: isa}
 	p.shareAmong(1, func(n int, f func(thread, from, to int)) { f(0, 0, n) })
 	for c, s := range std {
 		if s == 0 {

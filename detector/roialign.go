@@ -25,10 +25,10 @@ type RoIAlign struct {
 }
 
 // roiCrew is who does the work: nobody in particular in the zero value, which is
-// the caller, on the best path of the machine.
+// the caller, on the best instruction set of the machine.
 type roiCrew struct {
 	set     bool
-	path    vec.Path
+	isa     vec.ISA
 	threads int
 	share   func(n int, f func(thread, from, to int))
 }
@@ -110,7 +110,9 @@ func (a *RoIAlign) align(dst [][]float32, maps []roiMap, boxes []Box, level, col
 		return nil
 	}
 	a.dst, a.maps, a.boxes, a.level, a.columns = dst, maps, boxes, level, columns
-	a.prepare()
+	if err := a.prepare(); err != nil {
+		return fmt.Errorf("roi align: %w", err)
+	}
 	a.crew.share(len(a.blocks), a.interleave)
 	a.crew.share(len(boxes), a.pool)
 	a.crew.share(bins*a.padded()/vec.Lanes, a.store)
@@ -121,10 +123,14 @@ func (a *RoIAlign) align(dst [][]float32, maps []roiMap, boxes []Box, level, col
 func (r *roiWork) padded() int { return (r.channels + vec.Lanes - 1) / vec.Lanes * vec.Lanes }
 
 // prepare makes room and lists the blocks of those maps that have a region.
-func (a *RoIAlign) prepare() {
+func (a *RoIAlign) prepare() error {
 	if !a.crew.set {
+		isa, err := vec.Best()
+		if err != nil {
+			return err
+		}
 		alone := func(n int, f func(thread, from, to int)) { f(0, 0, n) }
-		a.crew = roiCrew{true, vec.Best(), 1, alone}
+		a.crew = roiCrew{true, isa, 1, alone}
 	}
 	if a.interleave == nil {
 		a.interleave, a.pool, a.store = a.interleaveBlocks, a.poolRegions, a.storeBins
@@ -148,6 +154,7 @@ func (a *RoIAlign) prepare() {
 			}
 		}
 	}
+	return nil
 }
 
 func contains(list []int, v int) bool {
@@ -168,7 +175,7 @@ func (a *RoIAlign) interleaveBlocks(_, from, to int) {
 		for k := range planes {
 			planes[k] = a.maps[b.level].planes[min(b.channel+k, a.channels-1)][b.from:b.to]
 		}
-		a.crew.path.Interleave(a.cells[b.level][b.from*padded+b.channel:], padded, &planes)
+		a.crew.isa.Interleave(a.cells[b.level][b.from*padded+b.channel:], padded, &planes)
 	}
 }
 
@@ -201,8 +208,8 @@ func (a *RoIAlign) poolRegion(s *roiScratch, out []float32, b Box, level int) {
 	run := int(last-first+1) * padded
 	s.rows = grow(s.rows, run)
 	for y := range a.Rows {
-		a.crew.path.Weigh(s.rows, a.cells[level], s.y[y*2*countY:(y+1)*2*countY], 2*countY, run)
-		a.crew.path.Weigh(out[y*a.Cols*padded:], s.rows, s.x, 2*countX, padded)
+		a.crew.isa.Weigh(s.rows, a.cells[level], s.y[y*2*countY:(y+1)*2*countY], 2*countY, run)
+		a.crew.isa.Weigh(out[y*a.Cols*padded:], s.rows, s.x, 2*countX, padded)
 	}
 }
 
@@ -275,7 +282,7 @@ func (a *RoIAlign) storeBins(_, from, to int) {
 			for k := range planes {
 				planes[k] = a.dst[(channel+k)*bins+bin][:n]
 			}
-			a.crew.path.Separate(&planes, src, stride)
+			a.crew.isa.Separate(&planes, src, stride)
 			continue
 		}
 		for c := channel; c < min(channel+vec.Lanes, a.channels); c++ {

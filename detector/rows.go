@@ -81,7 +81,7 @@ func (r rgbaRows) addRow(sums []uint32, y, factor int) {
 	})
 }
 
-func (r rgbaRows) floatRow(_ vec.Path, red, green, blue []float32, y int) {
+func (r rgbaRows) floatRow(_ vec.ISA, red, green, blue []float32, y int) {
 	step := 4 * r.bytes
 	row := r.pix[y*r.stride : y*r.stride+r.width*step]
 	green, blue = green[:len(red)], blue[:len(red)]

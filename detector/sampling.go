@@ -21,7 +21,7 @@ type sampler struct {
 // floatRows is a picture whose rows are read as floats, pixel by pixel, without
 // adding them up first.
 type floatRows interface {
-	floatRow(path vec.Path, red, green, blue []float32, y int)
+	floatRow(isa vec.ISA, red, green, blue []float32, y int)
 }
 
 // reset makes room for a picture; width is that of a row of values in memory.
@@ -48,7 +48,7 @@ func (s *sampler) reset(p *Preprocessor, w, width int) {
 // band samples output rows [rowsPerBand*b, ...) of the stored picture and puts
 // them in place. A last band that is not full repeats its last row.
 func (p *Preprocessor) band(s *sampler, b int) {
-	width, path := p.rowFloats, p.path
+	width, isa := p.rowFloats, p.isa
 	for r := range rowsPerBand {
 		y := min(rowsPerBand*b+r, p.h-1)
 		taps := p.y.taps[y*p.y.per : (y+1)*p.y.per]
@@ -62,7 +62,7 @@ func (p *Preprocessor) band(s *sampler, b int) {
 			}
 			// The columns' weights add up to one, so that this shifts the result.
 			s.taps[p.y.per] = vec.Tap{At: int32(3 * p.y.per * width), Weight: -p.mean[c] * p.scale[c]}
-			path.Weigh(s.down[(c*rowsPerBand+r)*width:], s.ring, s.taps, p.y.per+1, width)
+			isa.Weigh(s.down[(c*rowsPerBand+r)*width:], s.ring, s.taps, p.y.per+1, width)
 		}
 	}
 	for c := range 3 {
@@ -70,9 +70,9 @@ func (p *Preprocessor) band(s *sampler, b int) {
 		for r := range rows {
 			rows[r] = s.down[(c*rowsPerBand+r)*width:][:p.x.values]
 		}
-		path.Interleave(s.cols[c*rowsPerBand:], 3*rowsPerBand, &rows)
+		isa.Interleave(s.cols[c*rowsPerBand:], 3*rowsPerBand, &rows)
 	}
-	path.Weigh(s.out, s.cols, p.across, p.x.per, 3*rowsPerBand)
+	isa.Weigh(s.out, s.cols, p.across, p.x.per, 3*rowsPerBand)
 	for c, plane := range p.dst {
 		p.put(s, plane, s.out[c*rowsPerBand:], b)
 	}
@@ -88,7 +88,7 @@ func (p *Preprocessor) load(s *sampler, row int) {
 	at := s.ring[3*slot*p.rowFloats:]
 	red, green, blue := at[:p.x.values], at[p.rowFloats:][:p.x.values], at[2*p.rowFloats:][:p.x.values]
 	if p.floats != nil {
-		p.floats.floatRow(p.path, red, green, blue, row)
+		p.floats.floatRow(p.isa, red, green, blue, row)
 		return
 	}
 	clear(s.sums)
@@ -141,7 +141,7 @@ func (p *Preprocessor) put(s *sampler, plane, columns []float32, b int) {
 			rows[r] = plane[y*p.width:][:p.w]
 		}
 	}
-	p.path.Separate(&rows, columns, apart)
+	p.isa.Separate(&rows, columns, apart)
 	if !mirrorX {
 		return
 	}

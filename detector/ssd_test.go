@@ -50,7 +50,7 @@ func ssdFile(t *testing.T, h Header) []byte {
 func TestSSDQueries(t *testing.T) {
 	data := ssdFile(t, ssdHeader())
 	img := parity.Picture(200, 150)
-	for _, cpu := range nn.CPUs() {
+	for _, cpu := range nn.ISAs() {
 		d, err := New(data, Options{CPU: cpu, Workers: 1})
 		if err != nil {
 			t.Fatal(err)

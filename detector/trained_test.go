@@ -154,7 +154,7 @@ func (v *trainedVector) checkStages(t *testing.T, d *Detector) {
 				bins[k] = plane[at%n]
 			}
 			var mean [1]float32
-			w.dense.path.MeanBin(mean[:], bins[:])
+			w.dense.isa.MeanBin(mean[:], bins[:])
 			return mean[0] * l.stride
 		})
 	}

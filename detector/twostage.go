@@ -118,8 +118,8 @@ func (m *model) worker(first, second *nn.Plan) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	pre.path = vec.Named(first.CPU())
-	pre.shareAmong(first.Threads(), first.Share)
+	pre.isa = vec.For(first.ISA())
+	pre.shareAmong(first.Threads(), first.ParallelFor)
 	w := &worker{pre: pre, first: first}
 	if second != nil {
 		second.JoinThreads(first)
@@ -131,7 +131,7 @@ func (m *model) worker(first, second *nn.Plan) (*worker, error) {
 		return w, err
 	}
 	w.dense = dense{classes: len(h.Classes), height: float32(h.Input[0]), width: float32(h.Input[1]),
-		path: vec.Named(first.CPU()), share: first.Share}
+		isa: vec.For(first.ISA()), share: first.ParallelFor}
 	var thin [][][]float32
 	for l, stride := range strides {
 		name := fmt.Sprint(portDense, l)

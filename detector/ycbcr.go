@@ -35,15 +35,15 @@ func (r ycbcrRows) row(y int) ycbcrRow {
 	}
 }
 
-func (r ycbcrRows) floatRow(path vec.Path, red, green, blue []float32, y int) {
+func (r ycbcrRows) floatRow(isa vec.ISA, red, green, blue []float32, y int) {
 	row := r.row(y)
 	if row.shift <= 1 && row.phase == 0 {
-		path.RGB(red, green, blue, row.luma, row.cb, row.cr, row.shift)
+		isa.RGB(red, green, blue, row.luma, row.cb, row.cr, row.shift)
 		return
 	}
 	for x := range row.luma { // a window into a picture, or four pixels a sample
 		c := (x + row.phase) >> row.shift
-		path.RGB(red[x:x+1], green[x:x+1], blue[x:x+1], row.luma[x:x+1], row.cb[c:c+1], row.cr[c:c+1], 0)
+		isa.RGB(red[x:x+1], green[x:x+1], blue[x:x+1], row.luma[x:x+1], row.cb[c:c+1], row.cr[c:c+1], 0)
 	}
 }
 

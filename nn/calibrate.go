@@ -3,16 +3,16 @@ package nn
 import "math"
 
 // Calibrator collects what the inputs of a network's 1x1 convolutions hold, to
-// settle which range of them 8 bits shall cover. Its See is an
+// settle which range of them 8 bits shall cover. Its Observe is an
 // [Options.Observe].
 type Calibrator struct{ layers map[string]*histogram }
 
 // NewCalibrator returns a calibrator that has seen nothing.
 func NewCalibrator() *Calibrator { return &Calibrator{map[string]*histogram{}} }
 
-// See adds a layer's input. A layer that runs several times, on the levels of a
+// Observe adds a layer's input. A layer that runs several times, on the levels of a
 // pyramid for instance, gets one range for all.
-func (c *Calibrator) See(layer string, input [][]float32) {
+func (c *Calibrator) Observe(layer string, input [][]float32) {
 	h := c.layers[layer]
 	if h == nil {
 		h = &histogram{top: 1.0 / 1024}

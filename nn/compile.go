@@ -3,31 +3,30 @@ package nn
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"unsafe"
 
+	"example.com/riffle/internal/isa"
 	"example.com/riffle/nn/internal/kernel"
 )
 
-// choosePath turns Options.CPU into a kernel set.
-func choosePath(name string) (kernel.Path, error) {
-	if name == "" {
-		return kernel.FromEnv()
+// chooseISA turns Options.ISA into an instruction set.
+func chooseISA(name string) (kernel.ISA, error) {
+	i, err := isa.FromEnv()
+	if name != "" {
+		i, err = isa.Named("instruction set", name)
 	}
-	for _, p := range kernel.Available() {
-		if p.String() == name {
-			return p, nil
-		}
+	if err != nil {
+		return 0, fmt.Errorf("nn: %w", err)
 	}
-	return 0, fmt.Errorf("nn: kernel set %q is unknown or not supported by this processor, want one of %s",
-		name, strings.Join(CPUs(), ", "))
+	return i, nil
 }
 
-// CPUs lists the kernel sets that this processor can run, slowest first.
-func CPUs() []string {
+// ISAs lists the instruction sets that this processor can run and the engine has
+// kernels for, slowest first.
+func ISAs() []string {
 	var names []string
-	for _, p := range kernel.Available() {
-		names = append(names, p.String())
+	for _, i := range isa.Available() {
+		names = append(names, i.String())
 	}
 	return names
 }
@@ -47,20 +46,20 @@ func (p *program) compile(s *step) compiled {
 		if s.kind == opAvgPool {
 			prepare = kernel.NewAvgPool
 		}
-		k := prepare(p.path, s.pool.kernel, s.pool.stride, s.pool.pad, in.h, in.w)
+		k := prepare(p.isa, s.pool.kernel, s.pool.stride, s.pool.pad, in.h, in.w)
 		c.bind = eachPlane(s, func(y, x []kernel.Plane) { k.Run(y, x) })
 	case opResize:
 		out := p.sizes[s.out]
-		k := kernel.NewResizeBilinear(p.path, in.h, in.w, out.h, out.w)
+		k := kernel.NewResizeBilinear(p.isa, in.h, in.w, out.h, out.w)
 		c.bind = eachPlane(s, func(y, x []kernel.Plane) { k.Run(y, x) })
 	case opGlobalAvgPool:
-		c.bind = eachPlane(s, func(y, x []kernel.Plane) { kernel.GlobalAvgPool(p.path, y, x, in.area()) })
+		c.bind = eachPlane(s, func(y, x []kernel.Plane) { kernel.GlobalAvgPool(p.isa, y, x, in.area()) })
 	case opAct:
-		c.bind = eachPlane(s, func(y, x []kernel.Plane) { copyPlanes(y, x, area); s.act.Apply(p.path, y, area) })
+		c.bind = eachPlane(s, func(y, x []kernel.Plane) { copyPlanes(y, x, area); s.act.Apply(p.isa, y, area) })
 	case opAdd:
-		c.bind = eachPair(s, func(y, a, b []kernel.Plane) { kernel.Add(p.path, y, a, b, area, s.act) })
+		c.bind = eachPair(s, func(y, a, b []kernel.Plane) { kernel.Add(p.isa, y, a, b, area, s.act) })
 	case opMul:
-		c.bind = eachPair(s, func(y, a, b []kernel.Plane) { kernel.Scale(p.path, y, a, b, area) })
+		c.bind = eachPair(s, func(y, a, b []kernel.Plane) { kernel.Scale(p.isa, y, a, b, area) })
 	default:
 		panic("nn: no kernel for " + c.kind) // views and inputs are no steps
 	}
@@ -72,7 +71,7 @@ func (p *program) compile(s *step) compiled {
 // squeeze-and-excite are.
 func (p *program) compileLinear(s *step, c *compiled) {
 	c.kind = opLinear.String()
-	k := kernel.NewLinear(p.path, s.weight, s.bias, s.conv.Out, len(p.layout.planes[s.in[0]]))
+	k := kernel.NewLinear(p.isa, s.weight, s.bias, s.conv.Out, len(p.layout.planes[s.in[0]]))
 	c.units = k.Units()
 	c.bind = func(plan *Plan) task {
 		x, y := plan.planes(s.in[0]), plan.planes(s.out)
@@ -88,7 +87,7 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 	switch {
 	case v.Dilation > 1:
 		c.kind = "dilated depthwise"
-		k := kernel.NewDilated(p.path, s.weight, s.bias, channels, v.Kernel, v.Dilation, in.h, in.w)
+		k := kernel.NewDilated(p.isa, s.weight, s.bias, channels, v.Kernel, v.Dilation, in.h, in.w)
 		c.units = k.Units()
 		c.bind = func(plan *Plan) task {
 			x, y := plan.planes(s.in[0]), plan.planes(s.out)
@@ -97,7 +96,7 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 		}
 	case p.graph.nodes[s.node].depthwise(p.graph):
 		c.kind = "depthwise"
-		k := kernel.NewDepthwise(p.path, s.weight, s.bias, channels, v.Kernel, v.Stride, in.h, in.w)
+		k := kernel.NewDepthwise(p.isa, s.weight, s.bias, channels, v.Kernel, v.Stride, in.h, in.w)
 		c.units = k.Units()
 		if s.enlarged >= 0 {
 			c.kind = "resize + depthwise"
@@ -114,7 +113,7 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 		p.compilePointwise(s, c, in)
 	case s.pooled:
 		c.kind = "conv + max pool"
-		k := kernel.NewConvMaxPool(p.path, s.weight, s.bias, v.Out, channels, v.Kernel, v.Stride, v.pad(), v.Groups, in.h, in.w)
+		k := kernel.NewConvMaxPool(p.isa, s.weight, s.bias, v.Out, channels, v.Kernel, v.Stride, v.pad(), v.Groups, in.h, in.w)
 		c.units = k.Units()
 		c.bind = func(plan *Plan) task {
 			x, y := plan.planes(s.in[0]), plan.planes(s.out)
@@ -122,7 +121,7 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 			return func(t, from, to int) { k.Run(y, x, s.act, scratch[t], from, to) }
 		}
 	default:
-		k := kernel.NewConv(p.path, s.weight, s.bias, v.Out, channels, v.Kernel, v.Stride, v.pad(), v.Groups, in.h, in.w)
+		k := kernel.NewConv(p.isa, s.weight, s.bias, v.Out, channels, v.Kernel, v.Stride, v.pad(), v.Groups, in.h, in.w)
 		c.units = k.Units()
 		c.bind = func(plan *Plan) task {
 			x, y := plan.planes(s.in[0]), plan.planes(s.out)
@@ -137,7 +136,7 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 func (p *program) resizeFirst(s *step, k *kernel.Depthwise) func(*Plan) task {
 	r := &p.graph.nodes[s.enlarged]
 	small, size := p.sizes[r.in[0]], p.sizes[s.enlarged]
-	resize := kernel.NewResizeBilinear(p.path, small.h, small.w, size.h, size.w)
+	resize := kernel.NewResizeBilinear(p.isa, small.h, small.w, size.h, size.w)
 	return func(plan *Plan) task {
 		x, y, low := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(r.in[0])
 		source := make([]kernel.Plane, len(x)) // of the planes to enlarge
@@ -219,13 +218,13 @@ func copyPlanes(dst, src []kernel.Plane, n int) {
 	}
 }
 
-// Peak measures the multiply-adds a second that one core does in float32 with a
-// kernel set, if nothing but arithmetic is done; 0 if that cannot be told. An
+// Peak measures the multiply-adds a second that one core does in float32 with an
+// instruction set, if nothing but arithmetic is done; 0 if that cannot be told. An
 // empty name means the set that Compile would choose.
-func Peak(cpu string) (float64, error) {
-	path, err := choosePath(cpu)
+func Peak(name string) (float64, error) {
+	i, err := chooseISA(name)
 	if err != nil {
 		return 0, err
 	}
-	return kernel.Peak(path), nil
+	return kernel.Peak(i), nil
 }

@@ -75,9 +75,9 @@ func againstReference(t *testing.T, g *Graph) {
 		in := [][]float32{make([]float32, s.area()), make([]float32, s.area()), make([]float32, s.area())}
 		fill(in)
 		want := reference(g, w, in, s.h, s.w)
-		for _, cpu := range CPUs() {
+		for _, cpu := range ISAs() {
 			for _, threads := range []int{1, 3} {
-				p, err := Compile(g, w, Options{Height: s.h, Width: s.w, Threads: threads, CPU: cpu})
+				p, err := Compile(g, w, Options{Height: s.h, Width: s.w, Threads: threads, ISA: cpu})
 				if err != nil {
 					t.Fatal(err)
 				}

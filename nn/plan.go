@@ -12,9 +12,9 @@ type Options struct {
 	Height, Width int // input size in pixels
 	// Threads is the number of goroutines that share one Run; 0 means 1.
 	Threads int
-	// CPU forces a kernel set: "generic", "avx2", "avx512" or "neon". Empty means
-	// what RIFFLE_CPU says, or else the best the processor has.
-	CPU string
+	// ISA forces an instruction set, one of [ISAs]. Empty means what the
+	// environment variable RIFFLE_CPU says, or else the best the processor has.
+	ISA string
 	// Precision is that of the 1x1 convolutions; Int8 needs Ranges.
 	Precision Precision
 	Ranges    Ranges
@@ -33,7 +33,7 @@ type Plan struct {
 	scratch [][]float32 // by thread, for any step: it stays in the cache
 	tasks   []task
 	crew    *crew
-	sharing *sharing // for Share; nil with one thread
+	sharing *sharing // for ParallelFor; nil with one thread
 }
 
 // program is the part of a plan that never changes and that clones share.
@@ -44,7 +44,7 @@ type program struct {
 	steps         []compiled
 	cuts          [][]int // of each step: where its pieces for threads begin
 	threads       int
-	path          kernel.Path
+	isa           kernel.ISA
 	options       Options
 	scratchFloats int // of a thread's scratch memory
 }
@@ -67,11 +67,11 @@ type task func(thread, from, to int)
 // Compile checks the weights against the graph and lays everything out for
 // inputs of o.Height x o.Width pixels.
 func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
-	path, err := choosePath(o.CPU)
+	isa, err := chooseISA(o.ISA)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkPrecision(&o, path); err != nil {
+	if err := checkPrecision(&o, isa); err != nil {
 		return nil, err
 	}
 	sizes, err := g.shapes(o.Height, o.Width)
@@ -88,7 +88,7 @@ func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &program{graph: g, layout: l.layout(sizes), sizes: sizes, threads: max(1, o.Threads), path: path, options: o}
+	p := &program{graph: g, layout: l.layout(sizes), sizes: sizes, threads: max(1, o.Threads), isa: isa, options: o}
 	for i := range l.steps {
 		c := p.compile(&l.steps[i])
 		p.steps, p.cuts = append(p.steps, c), append(p.cuts, cut(c.units, piecesPerThread*p.threads, c.cost))
@@ -155,8 +155,8 @@ func (p *Plan) OutputShape(name string) (c, h, w int, err error) {
 	return 0, 0, 0, fmt.Errorf("nn: no output is called %q", name)
 }
 
-// CPU returns the kernel set the plan runs on.
-func (p *Plan) CPU() string { return p.path.String() }
+// ISA returns the name of the instruction set that the plan's kernels use.
+func (p *Plan) ISA() string { return p.isa.String() }
 
 // Precision returns the precision the plan was compiled for.
 func (p *Plan) Precision() Precision { return p.options.Precision }

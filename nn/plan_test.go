@@ -68,7 +68,7 @@ func fill(planes [][]float32) {
 }
 
 // TestRunAgainstReference compares every output with the naive evaluation of
-// the same graph, on every kernel set, thread count and odd size.
+// the same graph, on every instruction set, thread count and odd size.
 func TestRunAgainstReference(t *testing.T) {
 	g := unitGraph(t)
 	w := RandomWeights(g, 1)
@@ -76,9 +76,9 @@ func TestRunAgainstReference(t *testing.T) {
 		in := [][]float32{make([]float32, s.area()), make([]float32, s.area()), make([]float32, s.area())}
 		fill(in)
 		want := reference(g, w, in, s.h, s.w)
-		for _, cpu := range CPUs() {
+		for _, cpu := range ISAs() {
 			for _, threads := range []int{1, 2, 5} {
-				p, err := Compile(g, w, Options{Height: s.h, Width: s.w, Threads: threads, CPU: cpu})
+				p, err := Compile(g, w, Options{Height: s.h, Width: s.w, Threads: threads, ISA: cpu})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -182,7 +182,7 @@ func TestViewsCostNothing(t *testing.T) {
 func TestWrongCalls(t *testing.T) {
 	g := unitGraph(t)
 	w := RandomWeights(g, 1)
-	for _, o := range []Options{{}, {Height: -1, Width: 5}, {Height: 1 << 20, Width: 1 << 20}, {Height: 32, Width: 32, CPU: "z80"}} {
+	for _, o := range []Options{{}, {Height: -1, Width: 5}, {Height: 1 << 20, Width: 1 << 20}, {Height: 32, Width: 32, ISA: "z80"}} {
 		if _, err := Compile(g, w, o); err == nil {
 			t.Errorf("%+v compiled", o)
 		}

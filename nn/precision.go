@@ -13,7 +13,7 @@ import (
 type Precision uint8
 
 // The precisions. Int8 needs [Options.Ranges]. BFloat16 needs a processor with
-// AVX512_BF16, or the generic kernel set.
+// AVX512_BF16, or the generic instruction set.
 const (
 	Float32 Precision = iota
 	BFloat16
@@ -46,14 +46,14 @@ type Range struct{ Lo, Hi float32 }
 type Ranges map[string]Range
 
 // checkPrecision refuses options that contradict each other.
-func checkPrecision(o *Options, path kernel.Path) error {
+func checkPrecision(o *Options, isa kernel.ISA) error {
 	switch {
 	case int(o.Precision) >= len(precisionNames):
 		return fmt.Errorf("nn: precision %d is unknown", o.Precision)
 	case o.Precision == Int8 && len(o.Ranges) == 0:
 		return fmt.Errorf("nn: int8 needs the ranges that the layers' inputs span")
-	case o.Precision == BFloat16 && path != kernel.Generic && !kernel.BF16Fast(path):
-		return fmt.Errorf("nn: bf16 needs the instructions AVX512_BF16, which this processor or kernel set (%s) lacks", path)
+	case o.Precision == BFloat16 && isa != kernel.Generic && !kernel.BF16Fast(isa):
+		return fmt.Errorf("nn: bf16 needs the instructions AVX512_BF16, which this processor or instruction set (%s) lacks", isa)
 	case o.Observe != nil && (o.Threads > 1 || o.Precision != Float32):
 		return fmt.Errorf("nn: only a float32 plan of one thread can be observed")
 	}
@@ -75,7 +75,7 @@ func (p *program) compilePointwise(s *step, c *compiled, in size) {
 	}
 	c.kind = "pointwise"
 	v := s.conv
-	k := kernel.NewPointwise(p.path, s.weight, s.bias, v.Out, len(p.layout.planes[s.in[0]]), in.area(), v.Groups)
+	k := kernel.NewPointwise(p.isa, s.weight, s.bias, v.Out, len(p.layout.planes[s.in[0]]), in.area(), v.Groups)
 	c.units, c.cost = k.Units(), k.Cost
 	c.bind = func(plan *Plan) task {
 		x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
@@ -97,10 +97,10 @@ func (p *program) dot(s *step, in size) *kernel.PointwiseDot {
 	channels, v := len(p.layout.planes[s.in[0]]), s.conv
 	switch p.options.Precision {
 	case BFloat16:
-		return kernel.NewPointwiseBF16(p.path, s.weight, s.bias, v.Out, channels, in.area(), v.Groups)
+		return kernel.NewPointwiseBF16(p.isa, s.weight, s.bias, v.Out, channels, in.area(), v.Groups)
 	case Int8:
 		if r, ok := p.options.Ranges[s.name]; ok && kernel.Int8Fits(channels) {
-			return kernel.NewPointwiseInt8(p.path, s.weight, s.bias, v.Out, channels, in.area(), v.Groups, r.Lo, r.Hi)
+			return kernel.NewPointwiseInt8(p.isa, s.weight, s.bias, v.Out, channels, in.area(), v.Groups, r.Lo, r.Hi)
 		}
 	}
 	return nil

@@ -36,7 +36,7 @@ func int8Graph(t testing.TB) *Graph {
 func calibrate(t testing.TB, g *Graph, w *Weights, s size) Ranges {
 	t.Helper()
 	c := NewCalibrator()
-	p, err := Compile(g, w, Options{Height: s.h, Width: s.w, Observe: c.See})
+	p, err := Compile(g, w, Options{Height: s.h, Width: s.w, Observe: c.Observe})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,9 +62,9 @@ func TestInt8AgainstReference(t *testing.T) {
 		fill(in)
 		exact := reference(g, w, in, s.h, s.w)
 		want := referenceInt8(g, w, in, s.h, s.w, ranges)
-		for _, cpu := range CPUs() {
+		for _, cpu := range ISAs() {
 			for _, threads := range []int{1, 3} {
-				p, err := Compile(g, w, Options{Height: s.h, Width: s.w, Threads: threads, CPU: cpu, Precision: Int8, Ranges: ranges})
+				p, err := Compile(g, w, Options{Height: s.h, Width: s.w, Threads: threads, ISA: cpu, Precision: Int8, Ranges: ranges})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -102,8 +102,8 @@ func TestBFloat16AgainstReference(t *testing.T) {
 	in := [][]float32{make([]float32, s.area()), make([]float32, s.area()), make([]float32, s.area())}
 	fill(in)
 	want := reference(g, w, in, s.h, s.w)
-	for _, cpu := range CPUs() {
-		p, err := Compile(g, w, Options{Height: s.h, Width: s.w, Threads: 2, CPU: cpu, Precision: BFloat16})
+	for _, cpu := range ISAs() {
+		p, err := Compile(g, w, Options{Height: s.h, Width: s.w, Threads: 2, ISA: cpu, Precision: BFloat16})
 		if err != nil {
 			if !strings.Contains(err.Error(), "AVX512_BF16") || cpu == "generic" {
 				t.Error(err)
@@ -191,7 +191,7 @@ func TestCalibratorRanges(t *testing.T) {
 	}
 	for _, tt := range tests {
 		c := NewCalibrator()
-		c.See("x", [][]float32{tt.values[:len(tt.values)/2], tt.values[len(tt.values)/2:]})
+		c.Observe("x", [][]float32{tt.values[:len(tt.values)/2], tt.values[len(tt.values)/2:]})
 		r := c.Ranges()["x"]
 		if r.Lo < tt.lo[0] || r.Lo > tt.lo[1] || r.Hi < tt.hi[0] || r.Hi > tt.hi[1] {
 			t.Errorf("%s: %+v", tt.name, r)

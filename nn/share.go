@@ -24,11 +24,11 @@ func newSharing(c *crew) *sharing {
 // Threads is the number of threads that share a run.
 func (p *Plan) Threads() int { return p.threads }
 
-// Share cuts 0 to n-1 into ranges [from, to) and calls f for each, on the plan's
+// ParallelFor cuts 0 to n-1 into ranges [from, to) and calls f for each, on the plan's
 // threads, 0 to Threads()-1; it returns when all are done. It is for the work
 // between two runs and, like Run, must not be called while the plan is in use.
 // Nothing is allocated.
-func (p *Plan) Share(n int, f func(thread, from, to int)) {
+func (p *Plan) ParallelFor(n int, f func(thread, from, to int)) {
 	if p.sharing == nil || n < 2 {
 		if n > 0 {
 			f(0, 0, n)

@@ -8,7 +8,7 @@ import (
 
 // Every number is given out once, between runs of the plan, from as many threads
 // as there are, and nothing is allocated.
-func TestShare(t *testing.T) {
+func TestParallelFor(t *testing.T) {
 	g := unitGraph(t)
 	for _, threads := range []int{1, 2, 3} {
 		p := compileUnit(t, g, Options{Height: 32, Width: 32, Threads: threads})
@@ -29,7 +29,7 @@ func TestShare(t *testing.T) {
 			for i := range seen {
 				seen[i].Store(0)
 			}
-			p.Share(n, count)
+			p.ParallelFor(n, count)
 			for i := range seen {
 				if seen[i].Load() != b2i(i < n) {
 					t.Fatalf("%d threads, %d units: unit %d was done %d times", threads, n, i, seen[i].Load())
@@ -37,7 +37,7 @@ func TestShare(t *testing.T) {
 			}
 			p.Run()
 		}
-		if n := testing.AllocsPerRun(20, func() { p.Share(100, count) }); n != 0 {
+		if n := testing.AllocsPerRun(20, func() { p.ParallelFor(100, count) }); n != 0 {
 			t.Errorf("%d threads: %v allocations", threads, n)
 		}
 	}
@@ -63,9 +63,9 @@ func TestJoinThreads(t *testing.T) {
 	alone.Run()
 	for range 20 {
 		first.Run()
-		first.Share(10, func(_, _, _ int) {})
+		first.ParallelFor(10, func(_, _, _ int) {})
 		second.Run()
-		second.Share(10, func(_, _, _ int) {})
+		second.ParallelFor(10, func(_, _, _ int) {})
 		compare(t, "logits", second.Output("logits"), alone.Output("logits"), 1e-5)
 	}
 	if n := runtime.NumGoroutine(); n > before+2 {

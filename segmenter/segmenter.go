@@ -24,7 +24,7 @@ const maxSide = 2048
 type Options struct {
 	Threads int    // threads of one photo; 0 means 1
 	Workers int    // photos at a time; 0 means GOMAXPROCS / Threads
-	CPU     string // forces a kernel set, see nn.Options
+	CPU     string // forces a instruction set, see nn.Options
 	// Precision is that of the 1x1 convolutions. Int8 needs Calibration.
 	Precision   nn.Precision
 	Calibration *modelfile.Calibration
@@ -280,7 +280,7 @@ func (s *Segmenter) plan(width, height int) (*nn.Plan, error) {
 		}
 	}
 	plan, err := nn.Compile(s.graph, s.weights, nn.Options{
-		Height: height, Width: width, Threads: s.options.Threads, CPU: s.options.CPU,
+		Height: height, Width: width, Threads: s.options.Threads, ISA: s.options.CPU,
 		Precision: s.options.Precision, Ranges: s.options.ranges, Observe: s.options.Observe,
 	})
 	if err != nil {

@@ -85,7 +85,7 @@ func TestMatchesTorchvision(t *testing.T) {
 	for name, h := range map[string]Header{"lraspp_mobilenet_v3_large": large, "lraspp_mobilenet_v3_small": small()} {
 		want := readTorchvision(t, name)
 		data := model(t, h)
-		for _, cpu := range nn.CPUs() {
+		for _, cpu := range nn.ISAs() {
 			s, err := New(data, Options{CPU: cpu, Workers: 1})
 			if err != nil {
 				t.Fatal(err)

@@ -48,8 +48,8 @@ func (c *benchCmd) Validate() error {
 	switch {
 	case c.Size < 0 || c.Proposals < 0 || c.Threads < 1 || c.Runs < 1:
 		return fmt.Errorf("size, proposals, threads and runs must be positive")
-	case c.CPU != "" && !slices.Contains(nn.CPUs(), c.CPU):
-		return fmt.Errorf("--cpu %s: unknown here, this processor runs %s", c.CPU, strings.Join(nn.CPUs(), ", "))
+	case c.CPU != "" && !slices.Contains(nn.ISAs(), c.CPU):
+		return fmt.Errorf("--cpu %s: unknown here, this processor runs %s", c.CPU, strings.Join(nn.ISAs(), ", "))
 	}
 	return nil
 }
@@ -151,17 +151,17 @@ func (c *benchCmd) network() (*timed, error) {
 		return time.Since(start)
 	}
 	fillInput(plan)
-	return &timed{size: size, macs: macs, params: g.ParamCount(), cpu: plan.CPU(), run: run, profile: plan.Profile}, nil
+	return &timed{size: size, macs: macs, params: g.ParamCount(), cpu: plan.ISA(), run: run, profile: plan.Profile}, nil
 }
 
 // compile makes a plan of an architecture with random weights. What its layers'
 // values span, int8 learns from a run in float32.
 func (c *benchCmd) compile(g *nn.Graph, size int) (*nn.Plan, error) {
 	w := nn.RandomWeights(g, 1)
-	o := nn.Options{Height: size, Width: size, Threads: c.Threads, CPU: c.CPU, Precision: c.precision()}
+	o := nn.Options{Height: size, Width: size, Threads: c.Threads, ISA: c.CPU, Precision: c.precision()}
 	if o.Precision == nn.Int8 {
 		seen := nn.NewCalibrator()
-		plan, err := nn.Compile(g, w, nn.Options{Height: size, Width: size, Observe: seen.See})
+		plan, err := nn.Compile(g, w, nn.Options{Height: size, Width: size, Observe: seen.Observe})
 		if err != nil {
 			return nil, err
 		}

@@ -49,7 +49,7 @@ func (c *calibrateCmd) Run(std stdio) error {
 		return err
 	}
 	seen := nn.NewCalibrator()
-	look, size, err := observed(file.Data, seen.See)
+	look, size, err := observed(file.Data, seen.Observe)
 	if err != nil {
 		return fmt.Errorf("model %s: %w", c.Model, err)
 	}

@@ -69,7 +69,7 @@ func TestDetectBF16(t *testing.T) {
 		t.Fatal(r.err)
 	}
 	wantAlike(t, parsePhotos(t, r.out)[0].Detections, want)
-	for _, cpu := range nn.CPUs() {
+	for _, cpu := range nn.ISAs() {
 		if cpu == "avx2" || cpu == "neon" {
 			t.Setenv("RIFFLE_CPU", cpu)
 			riffle(t, "detect", "--precision", "bf16", street).wantError(t, 1, "bf16 needs the instructions AVX512_BF16")

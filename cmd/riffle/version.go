@@ -62,7 +62,7 @@ func longVersion() string {
 	if commit != "" {
 		parts = append(parts, "commit "+commit[:min(12, len(commit))]+dirty)
 	}
-	cpus := nn.CPUs()
+	cpus := nn.ISAs()
 	parts = append(parts, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH, cpus[len(cpus)-1]+" kernels")
 	return strings.Join(parts, ", ")
 }

@@ -42,7 +42,11 @@ func Decode(data []byte, shift int) (image.Image, error) {
 	if shift < 0 || shift > MaxShift {
 		return nil, fmt.Errorf("jpeg: shift %d is not from 0 to %d", shift, MaxShift)
 	}
-	d := decoder{data: data, shift: shift, path: vec.Best()}
+	isa, err := vec.Best()
+	if err != nil {
+		return nil, fmt.Errorf("jpeg: %w", err)
+	}
+	d := decoder{data: data, shift: shift, isa: isa}
 	if err := d.markers(); err != nil {
 		return nil, err
 	}
@@ -56,7 +60,7 @@ func Decode(data []byte, shift int) (image.Image, error) {
 type decoder struct {
 	data []byte
 	at   int // of the next byte to be read
-	path vec.Path
+	isa  vec.ISA
 
 	width, height int
 	progressive   bool

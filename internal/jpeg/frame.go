@@ -108,10 +108,10 @@ func (d *decoder) write(c *component, coef *[64]int16, x, y, last int) {
 	size := 8 >> c.shift
 	dst := c.pix[y*size*c.stride+x*size:]
 	if last == 0 || c.shift == MaxShift {
-		d.path.Flat(dst, c.stride, coef[0], c.table, c.shift)
+		d.isa.Flat(dst, c.stride, coef[0], c.table, c.shift)
 		return
 	}
-	d.path.IDCT(dst, c.stride, coef, c.table, c.shift)
+	d.isa.IDCT(dst, c.stride, coef, c.table, c.shift)
 }
 
 // finish checks that every plane was in a scan, and transforms a progressive

@@ -12,7 +12,7 @@ const (
 // RGB converts a row of JFIF samples to whole floats of 0 to 255, rounded and
 // clamped as libjpeg does it. Pixel x has chroma
 // sample x>>shift, shift being 0 or 1.
-func (p Path) RGB(red, green, blue []float32, luma, cb, cr []byte, shift int) {
+func (p ISA) RGB(red, green, blue []float32, luma, cb, cr []byte, shift int) {
 	n := len(luma)
 	samples := (n + 1<<shift - 1) >> shift
 	red, green, blue, cb, cr = red[:n], green[:n], blue[:n], cb[:samples], cr[:samples]
@@ -36,7 +36,7 @@ func (p Path) RGB(red, green, blue []float32, luma, cb, cr []byte, shift int) {
 func byteFloat(v int32) float32 { return float32(min(max(v, 0), 255)) }
 
 // BGR takes blue, green and red bytes apart: three a pixel, len(red) pixels.
-func (p Path) BGR(red, green, blue []float32, pix []byte) {
+func (p ISA) BGR(red, green, blue []float32, pix []byte) {
 	n := len(red)
 	green, blue, pix = green[:n], blue[:n], pix[:3*n]
 	done := 0

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func checkRGB(t *testing.T, p Path, n, shift int, seed uint64) {
+func checkRGB(t *testing.T, p ISA, n, shift int, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	bytes := func(n int) []byte {
 		out := make([]byte, n)
@@ -43,7 +43,7 @@ func checkRGB(t *testing.T, p Path, n, shift int, seed uint64) {
 }
 
 func TestRGB(t *testing.T) {
-	each(t, func(t *testing.T, p Path) {
+	each(t, func(t *testing.T, p ISA) {
 		for n := 1; n < 100; n++ {
 			checkRGB(t, p, n, n%2, uint64(n))
 			checkRGB(t, p, n, 1-n%2, uint64(n))
@@ -65,7 +65,7 @@ func FuzzRGB(f *testing.F) {
 	})
 }
 
-func checkBGR(t *testing.T, p Path, n int, seed uint64) {
+func checkBGR(t *testing.T, p ISA, n int, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	pix := make([]byte, 3*n)
 	for i := range pix {
@@ -88,7 +88,7 @@ func checkBGR(t *testing.T, p Path, n int, seed uint64) {
 }
 
 func TestBGR(t *testing.T) {
-	each(t, func(t *testing.T, p Path) {
+	each(t, func(t *testing.T, p ISA) {
 		for n := 1; n < 70; n++ {
 			checkBGR(t, p, n, uint64(n))
 		}

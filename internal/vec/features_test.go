@@ -3,30 +3,36 @@ package vec
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
+
+	"example.com/riffle/internal/isa"
 )
 
-// each runs a test on every path of this machine.
-func each(t *testing.T, f func(t *testing.T, p Path)) {
+// each runs a test on every instruction set of this machine.
+func each(t *testing.T, f func(t *testing.T, p ISA)) {
 	for _, p := range Available() {
 		t.Run(p.String(), func(t *testing.T) { f(t, p) })
 	}
 }
 
-func TestPathsByName(t *testing.T) {
-	if Named("generic") != Generic || Named("neon") != Generic {
-		t.Error("a kernel set without a form of its own is not generic")
+func TestISAs(t *testing.T) {
+	if For("generic") != Generic || For("neon") != Generic || For("z80") != Generic {
+		t.Error("an instruction set without loops of its own is not generic")
 	}
-	if haveAVX2 && (Named("avx2") != AVX2 || Named("avx512") != AVX2) {
-		t.Error("AVX2 is not used where it is there")
+	for _, i := range isa.Available() {
+		t.Setenv(isa.EnvVar, i.String())
+		if got, err := Best(); err != nil || got != For(i.String()) {
+			t.Errorf("%s=%s: %v, %v", isa.EnvVar, i, got, err)
+		}
 	}
-	t.Setenv("RIFFLE_CPU", "generic")
-	if Best() != Generic {
-		t.Error("RIFFLE_CPU=generic is not minded")
+	t.Setenv(isa.EnvVar, "z80")
+	if _, err := Best(); err == nil || !strings.Contains(err.Error(), "RIFFLE_CPU=z80 is unknown, want one of: generic") {
+		t.Errorf("unknown name: %v", err)
 	}
 }
 
-func checkWeigh(t *testing.T, p Path, per, outs, n int, seed uint64) {
+func checkWeigh(t *testing.T, p ISA, per, outs, n int, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	src := atEdge(t, randomFloats(n+rng.IntN(300), seed))
 	taps := make([]Tap, per*outs)
@@ -54,7 +60,7 @@ func checkWeigh(t *testing.T, p Path, per, outs, n int, seed uint64) {
 }
 
 func TestWeigh(t *testing.T) {
-	each(t, func(t *testing.T, p Path) {
+	each(t, func(t *testing.T, p ISA) {
 		for n := Lanes; n <= 24*Lanes; n += Lanes {
 			for per := 1; per <= 5; per++ {
 				checkWeigh(t, p, per, 1+n%4, n, uint64(n*10+per))
@@ -89,7 +95,7 @@ func TestWeighRefusesOddShapes(t *testing.T) {
 	}
 }
 
-func checkTransposes(t *testing.T, p Path, n, stride int, seed uint64) {
+func checkTransposes(t *testing.T, p ISA, n, stride int, seed uint64) {
 	var planes [Lanes][]float32
 	for k := range planes {
 		planes[k] = atEdge(t, randomFloats(n, seed+uint64(k)))
@@ -127,7 +133,7 @@ func checkTransposes(t *testing.T, p Path, n, stride int, seed uint64) {
 }
 
 func TestTransposes(t *testing.T) {
-	each(t, func(t *testing.T, p Path) {
+	each(t, func(t *testing.T, p ISA) {
 		for n := 1; n < 40; n++ {
 			checkTransposes(t, p, n, Lanes+n%5*3, uint64(n))
 		}
@@ -143,7 +149,7 @@ func FuzzTransposes(f *testing.F) {
 	})
 }
 
-func checkSearch(t *testing.T, p Path, n int, seed uint64) {
+func checkSearch(t *testing.T, p ISA, n int, seed uint64) {
 	src := atEdge(t, randomFloats(n, seed))
 	floor := src[n/2]
 	if n > 3 {
@@ -175,7 +181,7 @@ func checkSearch(t *testing.T, p Path, n int, seed uint64) {
 }
 
 func TestSearch(t *testing.T) {
-	each(t, func(t *testing.T, p Path) {
+	each(t, func(t *testing.T, p ISA) {
 		for n := 1; n < 80; n++ {
 			checkSearch(t, p, n, uint64(n))
 		}
@@ -191,7 +197,7 @@ func FuzzSearch(f *testing.F) {
 	})
 }
 
-func checkMeanBin(t *testing.T, p Path, logits []float32) {
+func checkMeanBin(t *testing.T, p ISA, logits []float32) {
 	rows := len(logits) / Lanes
 	out := newFenced[float32](rows, 1)
 	p.MeanBin(out.inner, atEdge(t, logits))
@@ -215,14 +221,14 @@ func checkMeanBin(t *testing.T, p Path, logits []float32) {
 }
 
 func TestMeanBin(t *testing.T) {
-	each(t, func(t *testing.T, p Path) {
+	each(t, func(t *testing.T, p ISA) {
 		checkMeanBin(t, p, randomFloats(101*Lanes, 1))
 		checkMeanBin(t, p, []float32{-1e30, 0, 1e30, 5, -5, 88, -88, 1e3})
 		checkMeanBin(t, p, []float32{0, 0, 0, 0, 0, 0, 0, 0, -100, -100, -100, -100, -100, -100, -100, 0})
 	})
 }
 
-func checkMeanProbability(t *testing.T, p Path, x, y []float32, weight float64) {
+func checkMeanProbability(t *testing.T, p ISA, x, y []float32, weight float64) {
 	t.Helper()
 	out := newFenced[float32](len(x), 1)
 	p.MeanProbability(out.inner, atEdge(t, x), atEdge(t, y), weight)
@@ -239,7 +245,7 @@ func checkMeanProbability(t *testing.T, p Path, x, y []float32, weight float64) 
 }
 
 func TestMeanProbability(t *testing.T) {
-	each(t, func(t *testing.T, p Path) {
+	each(t, func(t *testing.T, p ISA) {
 		for n := range 40 {
 			x, y := randomFloats(n, uint64(n)), randomFloats(n, uint64(n+100))
 			for i := range x {

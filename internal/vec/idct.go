@@ -51,7 +51,7 @@ func NewIDCTTable(steps *[64]uint16, shift int) *IDCTTable {
 // IDCT writes the 8>>shift rows of samples of a block to dst, rows stride bytes
 // apart; table must be of the same shift. Samples are 128 more than the transform
 // gives, rounded, and clamped to bytes.
-func (p Path) IDCT(dst []byte, stride int, coef *[64]int16, table *IDCTTable, shift int) {
+func (p ISA) IDCT(dst []byte, stride int, coef *[64]int16, table *IDCTTable, shift int) {
 	n := 8 >> shift
 	_ = dst[(n-1)*stride+n-1]
 	if p == AVX2 {
@@ -77,7 +77,7 @@ func (p Path) IDCT(dst []byte, stride int, coef *[64]int16, table *IDCTTable, sh
 }
 
 // Flat writes a block whose only coefficient is the first.
-func (p Path) Flat(dst []byte, stride int, coef int16, table *IDCTTable, shift int) {
+func (p ISA) Flat(dst []byte, stride int, coef int16, table *IDCTTable, shift int) {
 	v := sample(float32(float32(coef)*table[0]) + middle)
 	n := 8 >> shift
 	if n == 8 {

@@ -3,7 +3,7 @@ package vec
 import "math"
 
 // MaxInto raises dst[i] to src[i] where that is greater.
-func (p Path) MaxInto(dst, src []float32) {
+func (p ISA) MaxInto(dst, src []float32) {
 	src = src[:len(dst)]
 	done := 0
 	if n := len(dst) / Lanes * Lanes; p == AVX2 && n > 0 {
@@ -19,7 +19,7 @@ func (p Path) MaxInto(dst, src []float32) {
 
 // AtLeast sets bit i%8 of mask[i/8] where src[i] >= floor and clears the rest.
 // mask has (len(src)+7)/8 bytes.
-func (p Path) AtLeast(mask []byte, src []float32, floor float32) {
+func (p ISA) AtLeast(mask []byte, src []float32, floor float32) {
 	mask = mask[:(len(src)+7)/8]
 	done := 0
 	if n := len(src) / Lanes * Lanes; p == AVX2 && n > 0 {
@@ -36,7 +36,7 @@ func (p Path) AtLeast(mask []byte, src []float32, floor float32) {
 
 // MeanBin sets out[r] to the mean bin, 0 to 7, under the softmax of the eight
 // logits of row r.
-func (p Path) MeanBin(out, logits []float32) {
+func (p ISA) MeanBin(out, logits []float32) {
 	logits = logits[:Lanes*len(out)]
 	if len(out) == 0 {
 		return
@@ -63,7 +63,7 @@ func (p Path) MeanBin(out, logits []float32) {
 
 // MeanProbability sets out to the geometric mean of the probabilities
 // 1/(1+exp(-x)) of two rows of logits; those of y have the given weight, 0 to 1.
-func (p Path) MeanProbability(out, x, y []float32, weight float64) {
+func (p ISA) MeanProbability(out, x, y []float32, weight float64) {
 	x, y = x[:len(out)], y[:len(out)]
 	done := 0
 	if n := len(out) / Lanes * Lanes; p == AVX2 && n > 0 {

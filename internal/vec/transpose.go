@@ -4,7 +4,7 @@ import "unsafe"
 
 // Interleave writes eight planes side by side: value i of plane k goes to
 // dst[i*stride+k].
-func (p Path) Interleave(dst []float32, stride int, planes *[Lanes][]float32) {
+func (p ISA) Interleave(dst []float32, stride int, planes *[Lanes][]float32) {
 	n := len(planes[0])
 	for k := range planes {
 		planes[k] = planes[k][:n]
@@ -31,7 +31,7 @@ func (p Path) Interleave(dst []float32, stride int, planes *[Lanes][]float32) {
 }
 
 // Separate is the reverse of Interleave: value i of plane k is src[i*stride+k].
-func (p Path) Separate(planes *[Lanes][]float32, src []float32, stride int) {
+func (p ISA) Separate(planes *[Lanes][]float32, src []float32, stride int) {
 	n := len(planes[0])
 	for k := range planes {
 		planes[k] = planes[k][:n]

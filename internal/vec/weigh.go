@@ -14,7 +14,7 @@ type Tap struct {
 // Weigh sets output o, the n floats dst[o*n:], to the sum of weight * src[at:]
 // over taps[o*per : (o+1)*per]. n is a multiple of Lanes; there are
 // len(taps)/per outputs.
-func (p Path) Weigh(dst, src []float32, taps []Tap, per, n int) {
+func (p ISA) Weigh(dst, src []float32, taps []Tap, per, n int) {
 	if n%Lanes != 0 || n <= 0 || per <= 0 || len(taps)%per != 0 {
 		panic("vec: Weigh of an odd shape")
 	}

@@ -68,7 +68,7 @@ func (c *classifier) infer() (time.Duration, error) {
 
 func (c *classifier) result() []float32 { return c.logits }
 
-func (c *classifier) kernels() string { return c.plan.CPU() }
+func (c *classifier) kernels() string { return c.plan.ISA() }
 
 // detection is a whole detector. It makes its own input of the photo, which is
 // not what is compared here: the time that took is taken off, and the time of

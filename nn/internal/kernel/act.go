@@ -96,14 +96,14 @@ func leaky(x, slope float32) float32 {
 }
 
 // Apply computes act on n values of every plane in place.
-func (a Act) Apply(path Path, planes []Plane, n int) {
+func (a Act) Apply(isa ISA, planes []Plane, n int) {
 	slope, rest := a.split()
 	for _, p := range planes {
 		if slope != 1 {
-			leakyPlane(path, p, n, slope)
+			leakyPlane(isa, p, n, slope)
 		}
 		if rest != None {
-			curve(path, p, n, rest)
+			curve(isa, p, n, rest)
 		}
 	}
 }
@@ -140,8 +140,8 @@ func curveGeneric(x []float32, kind ActKind) {
 func hsigmoid(x float32) float32 { return min(max(x+3, 0), 6) * (1.0 / 6) }
 
 // curveRows applies kind to values off to off+n-1 of every plane.
-func curveRows(path Path, planes []Plane, off, n int, kind ActKind) {
+func curveRows(isa ISA, planes []Plane, off, n int, kind ActKind) {
 	for _, p := range planes {
-		curve(path, Plane(at(p, off)), n, kind)
+		curve(isa, Plane(at(p, off)), n, kind)
 	}
 }

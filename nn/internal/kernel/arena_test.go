@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"example.com/riffle/internal/isa"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -177,10 +178,13 @@ func forEachSplit(t testing.TB, what string, units int, s *source, fresh func() 
 	return first
 }
 
-func forEachPath(t *testing.T, f func(t *testing.T, p Path)) {
-	for _, p := range Available() {
+func forEachISA(t *testing.T, f func(t *testing.T, p ISA)) {
+	for _, p := range allISAs() {
 		t.Run(p.String(), func(t *testing.T) { f(t, p) })
 	}
 }
 
 func name(v any) string { return fmt.Sprintf("%+v", v) }
+
+// allISAs lists the instruction sets of this machine, Generic first.
+func allISAs() []ISA { return isa.Available() }

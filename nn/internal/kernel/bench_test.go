@@ -40,8 +40,8 @@ func fastest(b *testing.B, f func()) float64 {
 	return best
 }
 
-func label(path Path, k, m, h, groups int) string {
-	s := fmt.Sprintf("%s/%dx%d@%d", path, k, m, h)
+func label(isa ISA, k, m, h, groups int) string {
+	s := fmt.Sprintf("%s/%dx%d@%d", isa, k, m, h)
 	if groups > 1 {
 		s += fmt.Sprintf("g%d", groups)
 	}

@@ -5,17 +5,17 @@ import "math"
 // NewPointwiseBF16 prepares the convolution that [NewPointwise] describes with
 // inputs and weights rounded to bfloat16, the upper half of a float32: 8 bits
 // for the mantissa. Products are added in float32; the processor takes
-// denormals for 0 meanwhile. Paths without assembly for it use pure Go, which is
+// denormals for 0 meanwhile. Instruction sets without assembly for it use pure Go, which is
 // slow; see [BF16Fast].
-func NewPointwiseBF16(path Path, w, bias []float32, m, k, n, groups int) *PointwiseDot {
-	path = bf16Path(path)
-	p := newPointwiseDot(path, 2, dotRounding{bf16: true}, w, bias, m, k, n, groups)
+func NewPointwiseBF16(isa ISA, w, bias []float32, m, k, n, groups int) *PointwiseDot {
+	isa = bf16ISA(isa)
+	p := newPointwiseDot(isa, 2, dotRounding{bf16: true}, w, bias, m, k, n, groups)
 	p.eachWeight(w, func(_, lane, part int, v float32) { setWord(p.weights[lane+2*part:], toBF16(v)) })
 	return p
 }
 
-// BF16Fast tells whether a path has assembly for bfloat16.
-func BF16Fast(path Path) bool { return bf16Path(path) != Generic }
+// BF16Fast tells whether an instruction set has assembly for bfloat16.
+func BF16Fast(isa ISA) bool { return bf16ISA(isa) != Generic }
 
 // toBF16 rounds to the nearest bfloat16, to the even one of two.
 func toBF16(x float32) uint16 {

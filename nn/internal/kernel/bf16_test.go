@@ -6,17 +6,17 @@ import (
 	"testing"
 )
 
-// checkBF16 compares all paths with sums in double precision of the rounded
+// checkBF16 compares all instruction sets with sums in double precision of the rounded
 // inputs and weights.
 func checkBF16(t testing.TB, m, k, n, groups int, act Act, res int, seed uint64) {
 	t.Helper()
-	for _, path := range Available() {
-		what := fmt.Sprintf("%s %dx%d, %d pixels, %d groups", path, m, k, n, groups)
+	for _, isa := range allISAs() {
+		what := fmt.Sprintf("%s %dx%d, %d pixels, %d groups", isa, m, k, n, groups)
 		s := random(seed)
 		kg := k / groups
 		w, bias := s.slice(m*kg), s.slice(m)
 		in, other := newArena(t, k, 1, n, seed%2 == 0, s.fill), newArena(t, m, 1, n, seed%2 == 1, s.fill)
-		p := NewPointwiseBF16(path, w, bias, m, k, n, groups)
+		p := NewPointwiseBF16(isa, w, bias, m, k, n, groups)
 		scratch := Floats(p.ScratchFloats())
 		out := forEachSplit(t, what, p.Units(), s, func() *arena { return newArena(t, m, 1, n, seed%2 == 0, unset) },
 			func(out *arena, u0, u1 int) {

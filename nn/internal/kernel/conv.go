@@ -20,13 +20,13 @@ type Conv struct {
 // NewConv prepares a k x k convolution of cin planes of h rows and w columns to
 // m planes; weights is [m][cin/groups][k][k], bias has m values or is nil. The
 // output has (h+2*pad-k)/stride+1 rows, and columns likewise.
-func NewConv(path Path, weights, bias []float32, m, cin, k, stride, pad, groups, h, w int) *Conv {
+func NewConv(isa ISA, weights, bias []float32, m, cin, k, stride, pad, groups, h, w int) *Conv {
 	if k < 1 || stride < 1 || pad < 0 || h+2*pad < k || w+2*pad < k || cin < 1 || groups < 1 {
 		panic(fmt.Sprintf("kernel: %dx%d convolution, stride %d, padding %d, of %d planes %dx%d", k, k, stride, pad, cin, h, w))
 	}
 	c := &Conv{cin: cin, k: k, stride: stride, pad: pad, h: h, w: w, phases: min(stride, k),
 		oh: (h+2*pad-k)/stride + 1, ow: (w+2*pad-k)/stride + 1}
-	c.product = newProduct(path, weights, bias, m, cin*k*k, c.ow, groups)
+	c.product = newProduct(isa, weights, bias, m, cin*k*k, c.ow, groups)
 	c.used = c.ow + (k-1)/stride
 	c.rowFloats = rowStride(max(c.used, (w+pad)/stride+1))
 	return c

@@ -12,13 +12,13 @@ type convCase struct {
 	res                                  bool
 }
 
-func (c convCase) check(t testing.TB, path Path, seed uint64) {
+func (c convCase) check(t testing.TB, isa ISA, seed uint64) {
 	t.Helper()
-	what := path.String() + " " + name(c)
+	what := isa.String() + " " + name(c)
 	s := random(seed)
 	cg := c.cin / c.groups
 	w, bias := s.slice(c.m*cg*c.k*c.k), s.slice(c.m)
-	conv := NewConv(path, w, bias, c.m, c.cin, c.k, c.stride, c.pad, c.groups, c.h, c.w)
+	conv := NewConv(isa, w, bias, c.m, c.cin, c.k, c.stride, c.pad, c.groups, c.h, c.w)
 	oh, ow := conv.Out()
 	in := newArena(t, c.cin, c.h, c.w, seed%2 == 0, s.fill)
 	res := newArena(t, c.m, oh, ow, seed%2 == 1, s.fill)
@@ -72,7 +72,7 @@ func TestConv(t *testing.T) {
 	for w := 1; w <= 72; w++ {
 		cases = append(cases, convCase{m: 1 + w%11, cin: 1 + w%3, k: 3, stride: 1 + w%2, pad: 1, groups: 1, h: 1 + w%6, w: w, act: testActs[w%len(testActs)]})
 	}
-	forEachPath(t, func(t *testing.T, p Path) {
+	forEachISA(t, func(t *testing.T, p ISA) {
 		for i := 0; i < len(cases); i += every {
 			cases[i].check(t, p, uint64(i))
 		}
@@ -90,7 +90,7 @@ func TestConvMaxPool(t *testing.T) {
 	for w := 1; w <= 80; w++ {
 		cases = append(cases, convCase{m: 3, cin: 1, k: 3, stride: 2, pad: 1, groups: 1, h: 1 + w%13, w: w, act: testActs[w%3]})
 	}
-	forEachPath(t, func(t *testing.T, p Path) {
+	forEachISA(t, func(t *testing.T, p ISA) {
 		for i := 0; i < len(cases); i += every {
 			c := cases[i]
 			what := p.String() + " " + name(c)
@@ -134,7 +134,7 @@ func FuzzConv(f *testing.F) {
 		if c.h+2*c.pad < c.k || c.w+2*c.pad < c.k {
 			t.Skip("filter is larger than the plane")
 		}
-		for _, p := range Available() {
+		for _, p := range allISAs() {
 			c.check(t, p, seed)
 		}
 	})
@@ -142,21 +142,21 @@ func FuzzConv(f *testing.F) {
 
 func BenchmarkStem(b *testing.B) {
 	for _, size := range []int{224, 320, 352} {
-		for _, path := range Available()[1:] {
+		for _, isa := range allISAs()[1:] {
 			s := random(1)
 			act := Act{Kind: LeakyReLU, Slope: 0.1}
 			w, bias := s.slice(24*27), s.slice(24)
-			c := NewConv(path, w, bias, 24, 3, 3, 2, 1, 1, size, size)
-			both := NewConvMaxPool(path, w, bias, 24, 3, 3, 2, 1, 1, size, size)
+			c := NewConv(isa, w, bias, 24, 3, 3, 2, 1, 1, size, size)
+			both := NewConvMaxPool(isa, w, bias, 24, 3, 3, 2, 1, 1, size, size)
 			oh, ow := c.Out()
 			ph, pw := both.Out()
 			macs := float64(24 * 27 * oh * ow)
-			b.Run(fmt.Sprintf("%s/%d", path, size), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%s/%d", isa, size), func(b *testing.B) {
 				in, out := newFastArena(3, size, size, s.fill), newFastArena(24, oh, ow, unset)
 				scratch := c.NewScratch()
 				measure(b, macs, func() { c.Run(out.planes, in.planes, nil, act, scratch, 0, c.Units()) })
 			})
-			b.Run(fmt.Sprintf("%s/%d+pool", path, size), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%s/%d+pool", isa, size), func(b *testing.B) {
 				in, out := newFastArena(3, size, size, s.fill), newFastArena(24, ph, pw, unset)
 				scratch := both.NewScratch()
 				measure(b, macs, func() { both.Run(out.planes, in.planes, act, scratch, 0, both.Units()) })

@@ -14,8 +14,8 @@ type ConvMaxPool struct {
 
 // NewConvMaxPool prepares the convolution that [NewConv] describes and the
 // max-pool of its output.
-func NewConvMaxPool(path Path, weights, bias []float32, m, cin, k, stride, pad, groups, h, w int) *ConvMaxPool {
-	c := NewConv(path, weights, bias, m, cin, k, stride, pad, groups, h, w)
+func NewConvMaxPool(isa ISA, weights, bias []float32, m, cin, k, stride, pad, groups, h, w int) *ConvMaxPool {
+	c := NewConv(isa, weights, bias, m, cin, k, stride, pad, groups, h, w)
 	return &ConvMaxPool{conv: c, m: m, oh: (c.oh-1)/2 + 1, ow: (c.ow-1)/2 + 1, rowFloats: rowStride(c.ow)}
 }
 
@@ -49,7 +49,7 @@ const poolRows = 3
 // convolution.
 func (c *ConvMaxPool) Run(out, in []Plane, act Act, s *ConvMaxPoolScratch, u0, u1 int) {
 	slope := float32(1)
-	if c.conv.product.path == AVX512 && act.Kind == LeakyReLU && act.Slope >= 0 {
+	if c.conv.product.isa == AVX512 && act.Kind == LeakyReLU && act.Slope >= 0 {
 		// A rising function of the greatest value is the greatest of the function,
 		// and there is a quarter as many. A ReLU costs the convolution nothing.
 		act, slope = Act{}, act.Slope
@@ -61,7 +61,7 @@ func (c *ConvMaxPool) Run(out, in []Plane, act Act, s *ConvMaxPoolScratch, u0, u
 			c.conv.row(s.slot(next), in, nil, act, s.conv, next, 0)
 		}
 		a, b, d := s.slot(max(2*y-1, 0)), s.slot(2*y), s.slot(min(2*y+1, c.conv.oh-1))
-		poolEach(c.conv.product.path, out[:c.m], y*c.ow, a, b, d, c.conv.ow, slope)
+		poolEach(c.conv.product.isa, out[:c.m], y*c.ow, a, b, d, c.conv.ow, slope)
 	}
 }
 

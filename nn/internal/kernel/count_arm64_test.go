@@ -17,7 +17,7 @@ func countEnd() { counting = false }
 
 var counting bool
 
-// TestCount runs every kernel once on each path, at sizes of ShuffleNet v2 1.0x
+// TestCount runs every kernel once on each ISA, at sizes of ShuffleNet v2 1.0x
 // at 224 pixels and of the detector at 352. It checks nothing: it is there for
 // an emulator to count its instructions, and prints the name and the number of
 // multiply-adds, or of output values where there are none, of each piece of work.
@@ -30,13 +30,13 @@ func TestCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range Available() {
-		for _, w := range countedWork(path) {
+	for _, isa := range allISAs() {
+		for _, w := range countedWork(isa) {
 			w.run()
 			countBegin()
 			w.run()
 			countEnd()
-			if _, err := fmt.Fprintf(file, "%s\t%s\t%d\t%s\n", path, w.name, w.work, w.unit); err != nil {
+			if _, err := fmt.Fprintf(file, "%s\t%s\t%d\t%s\n", isa, w.name, w.work, w.unit); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -53,7 +53,7 @@ type counted struct {
 	run  func()
 }
 
-func countedWork(path Path) []counted {
+func countedWork(isa ISA) []counted {
 	s := random(1)
 	leaky := Act{Kind: LeakyReLU, Slope: 0.1}
 	var list []counted
@@ -67,7 +67,7 @@ func countedWork(path Path) []counted {
 	} {
 		n := c.h * c.h
 		in, out := newFastArena(c.k, c.h, c.h, s.fill), newFastArena(c.m, c.h, c.h, unset)
-		p := NewPointwise(path, s.slice(c.m*c.k/c.groups), s.slice(c.m), c.m, c.k, n, c.groups)
+		p := NewPointwise(isa, s.slice(c.m*c.k/c.groups), s.slice(c.m), c.m, c.k, n, c.groups)
 		name := fmt.Sprintf("pointwise %d to %d, %dx%d", c.k, c.m, c.h, c.h)
 		if c.groups > 1 {
 			name += fmt.Sprintf(", %d groups", c.groups)
@@ -78,7 +78,7 @@ func countedWork(path Path) []counted {
 		{58, 3, 1, 28}, {116, 3, 1, 14}, {232, 3, 1, 7}, {58, 3, 2, 56}, {116, 3, 2, 28}, {232, 3, 2, 14},
 		{128, 5, 1, 44}, {128, 5, 1, 22}, {128, 5, 1, 11}, {128, 5, 2, 44}, {128, 5, 2, 22},
 	} {
-		d := NewDepthwise(path, s.slice(c.c*c.k*c.k), s.slice(c.c), c.c, c.k, c.stride, c.h, c.h)
+		d := NewDepthwise(isa, s.slice(c.c*c.k*c.k), s.slice(c.c), c.c, c.k, c.stride, c.h, c.h)
 		oh, ow := d.Out()
 		in, out := newFastArena(c.c, c.h, c.h, s.fill), newFastArena(c.c, oh, ow, unset)
 		macs(fmt.Sprintf("depthwise %dx%d stride %d, %d of %dx%d", c.k, c.k, c.stride, c.c, c.h, c.h), c.c*c.k*c.k*oh*ow,
@@ -86,7 +86,7 @@ func countedWork(path Path) []counted {
 	}
 	{
 		const size, m = 224, 24
-		stem := NewConvMaxPool(path, s.slice(m*27), s.slice(m), m, 3, 3, 2, 1, 1, size, size)
+		stem := NewConvMaxPool(isa, s.slice(m*27), s.slice(m), m, 3, 3, 2, 1, 1, size, size)
 		oh, ow := stem.Out()
 		in, out := newFastArena(3, size, size, s.fill), newFastArena(m, oh, ow, unset)
 		scratch := stem.NewScratch()
@@ -95,7 +95,7 @@ func countedWork(path Path) []counted {
 	}
 	{
 		const m, k = 1000, 1024
-		l := NewLinear(path, s.slice(m*k), s.slice(m), m, k)
+		l := NewLinear(isa, s.slice(m*k), s.slice(m), m, k)
 		in, out := newFastArena(k, 1, 1, s.fill), newFastArena(m, 1, 1, unset)
 		scratch := make([]float32, l.ScratchFloats())
 		macs("linear 1024 to 1000", m*k, func() { l.Run(out.planes, in.planes, Act{}, scratch, 0, l.Units()) })
@@ -103,18 +103,18 @@ func countedWork(path Path) []counted {
 	const c, h, n = 128, 22, 22 * 22
 	a, b := newFastArena(c, h, h, s.fill), newFastArena(c, h, h, s.fill)
 	out, large, one := newFastArena(c, h, h, unset), newFastArena(c, 2*h, 2*h, unset), newFastArena(c, 1, 1, s.fill)
-	values("add", c*n, func() { Add(path, out.planes, a.planes, b.planes, n, leaky) })
-	values("scale", c*n, func() { Scale(path, out.planes, a.planes, one.planes, n) })
+	values("add", c*n, func() { Add(isa, out.planes, a.planes, b.planes, n, leaky) })
+	values("scale", c*n, func() { Scale(isa, out.planes, a.planes, one.planes, n) })
 	for _, kind := range []ActKind{LeakyReLU, HSwish, HSigmoid, Sigmoid} {
 		act := Act{Kind: kind, Slope: 0.1}
-		values(kind.String(), c*n, func() { act.Apply(path, a.planes, n) })
+		values(kind.String(), c*n, func() { act.Apply(isa, a.planes, n) })
 	}
-	values("global average", c*n, func() { GlobalAvgPool(path, one.planes, a.planes, n) })
-	pool := NewMaxPool(path, 3, 2, 1, h, h)
+	values("global average", c*n, func() { GlobalAvgPool(isa, one.planes, a.planes, n) })
+	pool := NewMaxPool(isa, 3, 2, 1, h, h)
 	oh, ow := pool.Out()
 	half := newFastArena(c, oh, ow, unset)
 	values("max-pool 3x3 stride 2", c*oh*ow, func() { pool.Run(half.planes, a.planes) })
-	resize := NewResizeBilinear(path, h, h, 2*h, 2*h)
+	resize := NewResizeBilinear(isa, h, h, 2*h, 2*h)
 	values("bilinear resize to twice the size", 4*c*n, func() { resize.Run(large.planes, a.planes) })
 	return list
 }

@@ -5,7 +5,7 @@ import "fmt"
 // Depthwise is a convolution of every channel with its own square filter, with
 // zero padding of half the filter.
 type Depthwise struct {
-	path      Path
+	isa       ISA
 	c         int
 	k, stride int
 	h, w      int
@@ -20,14 +20,14 @@ type Depthwise struct {
 // NewDepthwise prepares a k x k depthwise convolution of c planes of h rows and
 // w columns; weights is [c][k*k], bias has c values or is nil. k is odd. The
 // output has (h-1)/stride+1 rows and (w-1)/stride+1 columns.
-func NewDepthwise(path Path, weights, bias []float32, c, k, stride, h, w int) *Depthwise {
+func NewDepthwise(isa ISA, weights, bias []float32, c, k, stride, h, w int) *Depthwise {
 	if c < 1 || k < 1 || k%2 == 0 || stride < 1 || h < 1 || w < 1 {
 		panic(fmt.Sprintf("kernel: %dx%d depthwise, stride %d, of %d planes %dx%d", k, k, stride, c, h, w))
 	}
 	if len(weights) != c*k*k || (bias != nil && len(bias) != c) {
 		panic(fmt.Sprintf("kernel: %d weights and %d biases for a %dx%d depthwise of %d planes", len(weights), len(bias), k, k, c))
 	}
-	d := &Depthwise{path: path, c: c, k: k, stride: stride, h: h, w: w,
+	d := &Depthwise{isa: isa, c: c, k: k, stride: stride, h: h, w: w,
 		oh: (h-1)/stride + 1, ow: (w-1)/stride + 1,
 		weights: append([]float32(nil), weights...), bias: make([]float32, c)}
 	copy(d.bias, bias)
@@ -46,7 +46,7 @@ func (d *Depthwise) Run(out, in []Plane, act Act, u0, u1 int) {
 	e, rest := act.fused()
 	d.planes(out, in, e, u0, u1)
 	if rest != None {
-		curveRows(d.path, out[u0:u1], 0, d.oh*d.ow, rest)
+		curveRows(d.isa, out[u0:u1], 0, d.oh*d.ow, rest)
 	}
 }
 

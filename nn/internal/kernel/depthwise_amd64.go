@@ -36,11 +36,11 @@ type strip struct {
 
 // prepare cuts the output rows into strips for the kernels at hand.
 func (d *Depthwise) prepare() {
-	if d.path == Generic || (d.k != 3 && d.k != 5) || d.stride > 2 {
+	if d.isa == Generic || (d.k != 3 && d.k != 5) || d.stride > 2 {
 		return
 	}
 	d.taps, d.tapFloats = d.weights, d.k*d.k
-	if d.path == AVX512 {
+	if d.isa == AVX512 {
 		d.strips512()
 		return
 	}
@@ -194,7 +194,7 @@ func (d *Depthwise) planes(out, in []Plane, e epilogue, u0, u1 int) {
 		for i := range d.strips {
 			s := &d.strips[i]
 			a.inOff, a.outOff, a.bits, a.lanes = s.x*d.stride*floatSize, s.x*floatSize, s.bits, &s.lanes
-			if d.path == AVX512 {
+			if d.isa == AVX512 {
 				depthwise512(d.k, d.stride, s.shape, (*byte)(unsafe.Pointer(&a)))
 			} else {
 				depthwise256(d.k, d.stride, s.shape, (*byte)(unsafe.Pointer(&a)))

@@ -31,7 +31,7 @@ type strip struct {
 
 // prepare cuts the output rows into strips.
 func (d *Depthwise) prepare() {
-	if d.path == Generic || (d.k != 3 && d.k != 5) || d.stride > 2 || d.ow < vector {
+	if d.isa == Generic || (d.k != 3 && d.k != 5) || d.stride > 2 || d.ow < vector {
 		return
 	}
 	// Three rows of vectors keep enough sums in flight; with 5x5 filters and

@@ -13,21 +13,21 @@ type depthwiseCase struct {
 	dilation           int // 0 means 1
 }
 
-func (d depthwiseCase) check(t testing.TB, path Path, seed uint64) {
+func (d depthwiseCase) check(t testing.TB, isa ISA, seed uint64) {
 	t.Helper()
-	what := path.String() + " " + name(d)
+	what := isa.String() + " " + name(d)
 	s := random(seed)
 	w, bias := s.slice(d.c*d.k*d.k), s.slice(d.c)
 	if d.noBias {
 		bias = nil
 	}
 	in := newArena(t, d.c, d.h, d.w, seed%2 == 0, s.fill)
-	dw := NewDepthwise(path, w, bias, d.c, d.k, d.stride, d.h, d.w)
+	dw := NewDepthwise(isa, w, bias, d.c, d.k, d.stride, d.h, d.w)
 	oh, ow := dw.Out()
 	run := func(out *arena, u0, u1 int) { dw.Run(out.planes, in.planes, d.act, u0, u1) }
 	dilation := max(1, d.dilation)
 	if dilation > 1 {
-		k := NewDilated(path, w, bias, d.c, d.k, dilation, d.h, d.w)
+		k := NewDilated(isa, w, bias, d.c, d.k, dilation, d.h, d.w)
 		scratch := k.NewScratch()
 		run = func(out *arena, u0, u1 int) { k.Run(out.planes, in.planes, d.act, scratch, u0, u1) }
 	}
@@ -76,7 +76,7 @@ func TestDepthwise(t *testing.T) {
 	for w := 1; w <= 45; w++ {
 		cases = append(cases, depthwiseCase{c: 1 + w%3, k: 3 + w/2%2*2, stride: 1, h: 1 + w%11, w: w, act: testActs[w%len(testActs)], dilation: 2 + w%3})
 	}
-	forEachPath(t, func(t *testing.T, p Path) {
+	forEachISA(t, func(t *testing.T, p ISA) {
 		for i := 0; i < len(cases); i += every {
 			cases[i].check(t, p, uint64(i))
 		}
@@ -90,7 +90,7 @@ func FuzzDepthwise(f *testing.F) {
 	f.Fuzz(func(t *testing.T, c, k, stride, h, w, act uint8, seed uint64) {
 		d := depthwiseCase{c: int(c%5) + 1, k: 3 + 2*int(k%2), stride: int(stride%2) + 1, h: int(h%60) + 1, w: int(w)%(120*(int(stride%2)+1)) + 1,
 			act: testActs[int(act)%len(testActs)], noBias: seed%5 == 0, dilation: 1 + int(seed%7/5)*(1-int(stride%2))}
-		for _, p := range Available() {
+		for _, p := range allISAs() {
 			d.check(t, p, seed)
 		}
 	})
@@ -103,11 +103,11 @@ func BenchmarkDepthwise(b *testing.B) {
 		{128, 5, 1, 44}, {128, 5, 1, 22}, {128, 5, 1, 11}, {128, 5, 1, 6}, {58, 5, 1, 28},
 		{24, 3, 2, 88}, {88, 3, 2, 88}, {176, 3, 2, 44}, {352, 3, 2, 22}, {58, 3, 2, 56}, {128, 5, 2, 44}, {128, 5, 2, 22},
 	} {
-		for _, path := range Available()[1:] {
-			b.Run(fmt.Sprintf("%s/k%ds%dc%d@%d", path, c.k, c.stride, c.c, c.w), func(b *testing.B) {
+		for _, isa := range allISAs()[1:] {
+			b.Run(fmt.Sprintf("%s/k%ds%dc%d@%d", isa, c.k, c.stride, c.c, c.w), func(b *testing.B) {
 				s := random(1)
 				in := newFastArena(c.c, c.w, c.w, s.fill)
-				d := NewDepthwise(path, s.slice(c.c*c.k*c.k), s.slice(c.c), c.c, c.k, c.stride, c.w, c.w)
+				d := NewDepthwise(isa, s.slice(c.c*c.k*c.k), s.slice(c.c), c.c, c.k, c.stride, c.w, c.w)
 				oh, ow := d.Out()
 				out := newFastArena(c.c, oh, ow, unset)
 				measure(b, float64(c.c*c.k*c.k*oh*ow), func() {
@@ -119,10 +119,10 @@ func BenchmarkDepthwise(b *testing.B) {
 }
 
 func BenchmarkDilated(b *testing.B) {
-	for _, path := range Available()[1:] {
-		b.Run(path.String()+"/k3d2c128@22", func(b *testing.B) {
+	for _, isa := range allISAs()[1:] {
+		b.Run(isa.String()+"/k3d2c128@22", func(b *testing.B) {
 			s := random(1)
-			d := NewDilated(path, s.slice(128*9), s.slice(128), 128, 3, 2, 22, 22)
+			d := NewDilated(isa, s.slice(128*9), s.slice(128), 128, 3, 2, 22, 22)
 			in, out, scratch := newFastArena(128, 22, 22, s.fill), newFastArena(128, 22, 22, unset), d.NewScratch()
 			measure(b, 128*9*22*22, func() { d.Run(out.planes, in.planes, Act{}, scratch, 0, d.Units()) })
 		})

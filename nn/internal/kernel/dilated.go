@@ -22,7 +22,7 @@ type phase struct {
 
 // NewDilated prepares a k x k depthwise convolution of c planes of h rows and w
 // columns; weights is [c][k*k], bias has c values or is nil. k is odd.
-func NewDilated(path Path, weights, bias []float32, c, k, dilation, h, w int) *Dilated {
+func NewDilated(isa ISA, weights, bias []float32, c, k, dilation, h, w int) *Dilated {
 	if dilation < 1 || h < 1 || w < 1 {
 		panic(fmt.Sprintf("kernel: depthwise with dilation %d of planes %dx%d", dilation, h, w))
 	}
@@ -32,7 +32,7 @@ func NewDilated(path Path, weights, bias []float32, c, k, dilation, h, w int) *D
 		for x := range min(dilation, w) {
 			size := [2]int{(h - y + dilation - 1) / dilation, (w - x + dilation - 1) / dilation}
 			if made[size] == nil {
-				made[size] = NewDepthwise(path, weights, bias, c, k, 1, size[0], size[1])
+				made[size] = NewDepthwise(isa, weights, bias, c, k, 1, size[0], size[1])
 			}
 			d.phases = append(d.phases, phase{y, x, made[size]})
 		}

@@ -21,8 +21,8 @@ func scaleVector(out, x *byte, n int, f float32) { scaleAVX2(out, x, n, f) }
 func sumVector(x *byte, n int) float32 { return sumAVX2(x, n) }
 
 // means is GlobalAvgPool where AVX-512 does it.
-func means(path Path, out, in []Plane, n int, scale float32) bool {
-	if path != AVX512 || len(out) == 0 {
+func means(isa ISA, out, in []Plane, n int, scale float32) bool {
+	if isa != AVX512 || len(out) == 0 {
 		return false
 	}
 	vectors := (n + 2*lanes - 1) / (2 * lanes)
@@ -35,12 +35,12 @@ func means(path Path, out, in []Plane, n int, scale float32) bool {
 // whether it did. Even and odd columns go to the two phases, whichever the
 // padding makes theirs.
 func (c *Conv) splitRow(dst []float32, src Plane) bool {
-	if c.product.path == Generic {
+	if c.product.isa == Generic {
 		return false
 	}
 	even, odd := dst[c.pad%2*c.rowFloats:], dst[(c.pad+1)%2*c.rowFloats:]
 	e, o := (c.pad-c.pad%2)/2, (1+c.pad-(c.pad+1)%2)/2 // where columns 0 and 1 go
-	if c.product.path == AVX512 {
+	if c.product.isa == AVX512 {
 		splitAVX512(bytes(&even[e]), bytes(&odd[o]), (*byte)(src), (c.w+4*lanes-1)/(4*lanes)*2*lanes)
 	} else {
 		splitAVX2(bytes(&even[e]), bytes(&odd[o]), (*byte)(src), (c.w+2*lanes-1)/(2*lanes)*lanes)
@@ -58,7 +58,7 @@ func (c *Conv) splitRow(dst []float32, src Plane) bool {
 
 func (l *Linear) block(sums *[linearRows]float32, x []float32, u int) {
 	w := bytes(&l.w[u*linearRows*l.kPad])
-	switch l.path {
+	switch l.isa {
 	case AVX512:
 		linearAVX512(bytes(&sums[0]), w, bytes(&x[0]), l.kPad)
 	case AVX2:
@@ -78,21 +78,21 @@ var (
 // plane pools one plane. Above the first and below the last row a row of the
 // window is taken twice, which does not change the maximum.
 func (p *Pool) plane(out, in Plane) {
-	if p.path == Generic || p.average || p.k != 3 || p.stride != 2 || p.pad != 1 {
+	if p.isa == Generic || p.average || p.k != 3 || p.stride != 2 || p.pad != 1 {
 		p.planeGeneric(out, in)
 		return
 	}
 	row := func(y int) Plane { return Plane(at(in, max(0, min(y, p.h-1))*p.w)) }
 	for y := range p.oh {
 		t := [...]Plane{out, row(2*y - 1), row(2 * y), row(2*y + 1)}
-		poolEach(p.path, t[:1], y*p.ow, t[1:2], t[2:3], t[3:], p.w, 1)
+		poolEach(p.isa, t[:1], y*p.ow, t[1:2], t[2:3], t[3:], p.w, 1)
 	}
 }
 
 // poolEach does one row of the 3x3 max-pool with stride 2, at offset off, of all
 // planes. slope is that of the leaky activation of AVX-512; others do none.
-func poolEach(path Path, out []Plane, off int, a, b, c []Plane, width int, slope float32) {
-	if path == AVX512 {
+func poolEach(isa ISA, out []Plane, off int, a, b, c []Plane, width int, slope float32) {
+	if isa == AVX512 {
 		const vector = 16
 		n := (width-1)/2 + 1
 		blocks := (n + vector - 1) / vector
@@ -102,16 +102,16 @@ func poolEach(path Path, out []Plane, off int, a, b, c []Plane, width int, slope
 		return
 	}
 	for i, p := range out {
-		poolRow(path, Plane(at(p, off)), a[i], b[i], c[i], width)
+		poolRow(isa, Plane(at(p, off)), a[i], b[i], c[i], width)
 	}
 }
 
 func table(p []Plane) *byte { return (*byte)(unsafe.Pointer(&p[0])) }
 
 // poolRow does poolEach of one plane without AVX-512.
-func poolRow(path Path, out, a, b, c Plane, width int) {
+func poolRow(isa ISA, out, a, b, c Plane, width int) {
 	n := (width-1)/2 + 1
-	if path == Generic || n < lanes {
+	if isa == Generic || n < lanes {
 		poolRowGeneric(out, a, b, c, width)
 		return
 	}

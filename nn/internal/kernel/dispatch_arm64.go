@@ -24,7 +24,7 @@ func sumVector(x *byte, n int) float32 { return sumNEON(x, n) }
 // whether it did. Even and odd columns go to the two phases, whichever the
 // padding makes theirs.
 func (c *Conv) splitRow(dst []float32, src Plane) bool {
-	if c.product.path == Generic {
+	if c.product.isa == Generic {
 		return false
 	}
 	even, odd := dst[c.pad%2*c.rowFloats:], dst[(c.pad+1)%2*c.rowFloats:]
@@ -42,7 +42,7 @@ func (c *Conv) splitRow(dst []float32, src Plane) bool {
 }
 
 func (l *Linear) block(sums *[linearRows]float32, x []float32, u int) {
-	if l.path == Generic {
+	if l.isa == Generic {
 		l.blockGeneric(sums, x, u)
 		return
 	}
@@ -52,13 +52,13 @@ func (l *Linear) block(sums *[linearRows]float32, x []float32, u int) {
 // plane pools one plane. Above the first and below the last row a row of the
 // window is taken twice, which does not change the maximum.
 func (p *Pool) plane(out, in Plane) {
-	if p.path == Generic || p.average || p.k != 3 || p.stride != 2 || p.pad != 1 {
+	if p.isa == Generic || p.average || p.k != 3 || p.stride != 2 || p.pad != 1 {
 		p.planeGeneric(out, in)
 		return
 	}
 	row := func(y int) Plane { return Plane(at(in, max(0, min(y, p.h-1))*p.w)) }
 	for y := range p.oh {
-		poolRow(p.path, Plane(at(out, y*p.ow)), row(2*y-1), row(2*y), row(2*y+1), p.w)
+		poolRow(p.isa, Plane(at(out, y*p.ow)), row(2*y-1), row(2*y), row(2*y+1), p.w)
 	}
 }
 
@@ -74,8 +74,8 @@ var insideRow = func() (masks [vector + 1][vector]uint32) {
 }()
 
 // poolRow does one row of the 3x3 max-pool with stride 2.
-func poolRow(path Path, out, a, b, c Plane, width int) {
-	if path == Generic {
+func poolRow(isa ISA, out, a, b, c Plane, width int) {
+	if isa == Generic {
 		poolRowGeneric(out, a, b, c, width)
 		return
 	}
@@ -88,10 +88,10 @@ func poolRow(path Path, out, a, b, c Plane, width int) {
 
 // poolEach does one row of the 3x3 max-pool with stride 2, at offset off, of all
 // planes.
-func poolEach(path Path, out []Plane, off int, a, b, c []Plane, width int, _ float32) {
+func poolEach(isa ISA, out []Plane, off int, a, b, c []Plane, width int, _ float32) {
 	for i, p := range out {
-		poolRow(path, Plane(at(p, off)), a[i], b[i], c[i], width)
+		poolRow(isa, Plane(at(p, off)), a[i], b[i], c[i], width)
 	}
 }
 
-func means(Path, []Plane, []Plane, int, float32) bool { return false }
+func means(ISA, []Plane, []Plane, int, float32) bool { return false }

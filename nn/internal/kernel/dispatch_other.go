@@ -4,7 +4,7 @@ package kernel
 
 // Only pure Go exists here so far.
 
-func chooseTiles(_ Path, m, _, n int) tiling { return genericTiles(m, n) }
+func chooseTiles(_ ISA, m, _, n int) tiling { return genericTiles(m, n) }
 
 func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, e epilogue, r0, r1 int) {
 	p.tileGeneric(out, in, res, t.n, inOff, outOff, e, r0, r1)
@@ -20,32 +20,32 @@ func (d *Depthwise) planes(out, in []Plane, e epilogue, u0, u1 int) {
 
 func (c *Conv) splitRow([]float32, Plane) bool { return false }
 
-func poolRow(_ Path, out, a, b, c Plane, width int) { poolRowGeneric(out, a, b, c, width) }
+func poolRow(_ ISA, out, a, b, c Plane, width int) { poolRowGeneric(out, a, b, c, width) }
 
 func (l *Linear) block(sums *[linearRows]float32, x []float32, u int) { l.blockGeneric(sums, x, u) }
 
 func (p *Pool) plane(out, in Plane) { p.planeGeneric(out, in) }
 
-func sumPlane(_ Path, p Plane, n int) float32 { return sumGeneric(p, n) }
+func sumPlane(_ ISA, p Plane, n int) float32 { return sumGeneric(p, n) }
 
-func leakyPlane(_ Path, p Plane, n int, slope float32) { leakyGeneric(p, n, slope) }
+func leakyPlane(_ ISA, p Plane, n int, slope float32) { leakyGeneric(p, n, slope) }
 
-func addPlane(_ Path, out, a, b Plane, n int, slope float32) { addGeneric(out, a, b, n, slope) }
+func addPlane(_ ISA, out, a, b Plane, n int, slope float32) { addGeneric(out, a, b, n, slope) }
 
-func scalePlane(_ Path, out, in Plane, n int, f float32) { scaleGeneric(out, in, n, f) }
+func scalePlane(_ ISA, out, in Plane, n int, f float32) { scaleGeneric(out, in, n, f) }
 
-func (r *Resize) prepare(Path) {}
+func (r *Resize) prepare(ISA) {}
 
 func (r *Resize) plane(out, in Plane) { r.planeGeneric(out, in) }
 
-func curve(_ Path, p Plane, n int, kind ActKind) { curveGeneric(floats(p, n), kind) }
+func curve(_ ISA, p Plane, n int, kind ActKind) { curveGeneric(floats(p, n), kind) }
 
 // poolEach does one row of the 3x3 max-pool with stride 2, at offset off, of all
 // planes.
-func poolEach(path Path, out []Plane, off int, a, b, c []Plane, width int, _ float32) {
+func poolEach(isa ISA, out []Plane, off int, a, b, c []Plane, width int, _ float32) {
 	for i, p := range out {
-		poolRow(path, Plane(at(p, off)), a[i], b[i], c[i], width)
+		poolRow(isa, Plane(at(p, off)), a[i], b[i], c[i], width)
 	}
 }
 
-func means(Path, []Plane, []Plane, int, float32) bool { return false }
+func means(ISA, []Plane, []Plane, int, float32) bool { return false }

@@ -21,7 +21,7 @@
 // # Kernel objects
 //
 // A kernel that needs preparation is an object made once by its New function,
-// which packs the weights for one [Path]. It is read-only afterwards: any number
+// which packs the weights for one [ISA]. It is read-only afterwards: any number
 // of goroutines may run it at the same time on different outputs. Work is cut
 // into Units independent units; Run does units u0 to u1-1 and allocates nothing.
 // The result does not depend on how the units are divided among calls.

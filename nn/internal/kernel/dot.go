@@ -12,7 +12,7 @@ import (
 // before bias, residual and activation.
 type PointwiseDot struct {
 	dotRounding
-	path    Path
+	isa     ISA
 	m, kg   int       // outputs, inputs of one group
 	perLane int       // inputs
 	steps   int       // lanes that the inputs of a group take
@@ -39,20 +39,20 @@ type dotAfterSum struct {
 const laneBytes = 4
 
 // newPointwiseDot makes the convolution without its weights.
-func newPointwiseDot(path Path, perLane int, r dotRounding, w, bias []float32, m, k, n, groups int) *PointwiseDot {
+func newPointwiseDot(isa ISA, perLane int, r dotRounding, w, bias []float32, m, k, n, groups int) *PointwiseDot {
 	if groups < 1 || m%groups != 0 || k%groups != 0 || m < 1 || k < 1 || n < 1 {
 		panic(fmt.Sprintf("kernel: product of %d outputs, %d inputs, %d pixels in %d groups", m, k, n, groups))
 	}
 	if len(w) != m*(k/groups) || (bias != nil && len(bias) != m) {
 		panic(fmt.Sprintf("kernel: %d weights and %d biases for %d outputs of %d inputs", len(w), len(bias), m, k/groups))
 	}
-	p := &PointwiseDot{dotRounding: r, path: path, m: m, kg: k / groups, perLane: perLane}
+	p := &PointwiseDot{dotRounding: r, isa: isa, m: m, kg: k / groups, perLane: perLane}
 	p.steps = (p.kg + perLane - 1) / perLane
 	p.after = make([]dotAfterSum, m)
 	for i, b := range bias {
 		p.after[i].bias = b
 	}
-	p.cut(chooseDotTiles(path, m/groups, p.steps, n), groups)
+	p.cut(chooseDotTiles(isa, m/groups, p.steps, n), groups)
 	return p
 }
 
@@ -130,7 +130,7 @@ func (p *PointwiseDot) Run(out, in, res []Plane, act Act, scratch []float32, u0,
 		}
 		if rest != None {
 			first, last := p.rows[r0], p.rows[r1-1]
-			curveRows(p.path, out[first.m0:last.m0+last.size], t.off, t.n, rest)
+			curveRows(p.isa, out[first.m0:last.m0+last.size], t.off, t.n, rest)
 		}
 	}
 }

@@ -42,25 +42,25 @@ const (
 	_ = -(unsafe.Offsetof(packArgs{}.zero) - 36)
 )
 
-// int8Path is the path whose int8 kernels run: AVX-512 means VNNI here, without
+// int8ISA is the one whose int8 kernels run: AVX-512 means VNNI here, without
 // which AVX2 does it.
-func int8Path(path Path) Path {
-	if path == AVX512 && !cpu.X86.HasAVX512VNNI {
+func int8ISA(isa ISA) ISA {
+	if isa == AVX512 && !cpu.X86.HasAVX512VNNI {
 		return AVX2
 	}
-	return path
+	return isa
 }
 
-// bf16Path is the same for bfloat16, which AVX2 does not do faster than float32.
-func bf16Path(path Path) Path {
-	if path == AVX512 && cpu.X86.HasAVX512BF16 {
-		return path
+// bf16ISA is the same for bfloat16, which AVX2 does not do faster than float32.
+func bf16ISA(isa ISA) ISA {
+	if isa == AVX512 && cpu.X86.HasAVX512BF16 {
+		return isa
 	}
 	return Generic
 }
 
-func int8PerLane(path Path) int {
-	if path == AVX2 {
+func int8PerLane(isa ISA) int {
+	if isa == AVX2 {
 		return 2
 	}
 	return 4
@@ -68,8 +68,8 @@ func int8PerLane(path Path) int {
 
 // chooseDotTiles cuts a product of m outputs, n pixels and a number of steps of
 // inputs in the way that is estimated to take the least time.
-func chooseDotTiles(path Path, m, steps, n int) tiling {
-	switch path {
+func chooseDotTiles(isa ISA, m, steps, n int) tiling {
+	switch isa {
 	case AVX2:
 		return tiling{rows: evenly(m, 5), pixels: cut256(n, 2)}
 	case AVX512:
@@ -98,7 +98,7 @@ func chooseDotTiles(path Path, m, steps, n int) tiling {
 }
 
 func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scratch []float32, r0, r1 int) {
-	if p.path == Generic {
+	if p.isa == Generic {
 		p.tileGeneric(out, in, res, t, e, scratch, r0, r1)
 		return
 	}
@@ -112,7 +112,7 @@ func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scra
 			a.res = &res[r.m0]
 		}
 		switch {
-		case p.path == AVX2:
+		case p.isa == AVX2:
 			madd256(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
 		case p.bf16:
 			bf16512(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
@@ -145,7 +145,7 @@ func (p *PointwiseDot) layOut(in []Plane, t *pixelTile, scratch []float32) {
 
 func (p *PointwiseDot) pack(shape int, a *packArgs) {
 	switch {
-	case p.path == AVX2:
+	case p.isa == AVX2:
 		maddPack256(shape, (*byte)(unsafe.Pointer(a)))
 	case p.bf16:
 		bf16Pack512(shape, (*byte)(unsafe.Pointer(a)))

@@ -2,13 +2,13 @@ package kernel
 
 // Add sets out[i] = act(a[i] + b[i]) for n values of every plane. out may be a
 // or b. Planes are independent: threads take parts of the three slices.
-func Add(path Path, out, a, b []Plane, n int, act Act) {
+func Add(isa ISA, out, a, b []Plane, n int, act Act) {
 	slope, rest := act.split()
 	for i := range out {
-		addPlane(path, out[i], a[i], b[i], n, slope)
+		addPlane(isa, out[i], a[i], b[i], n, slope)
 	}
 	if rest != None {
-		curveRows(path, out, 0, n, rest)
+		curveRows(isa, out, 0, n, rest)
 	}
 }
 
@@ -21,9 +21,9 @@ func addGeneric(out, a, b Plane, n int, slope float32) {
 
 // Scale sets out[i] = in[i] * factor[i] for n values of every plane, factor
 // having planes of one pixel, as squeeze-and-excitation does. out may be in.
-func Scale(path Path, out, in, factor []Plane, n int) {
+func Scale(isa ISA, out, in, factor []Plane, n int) {
 	for i := range out {
-		scalePlane(path, out[i], in[i], n, *(*float32)(factor[i]))
+		scalePlane(isa, out[i], in[i], n, *(*float32)(factor[i]))
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 func TestAdd(t *testing.T) {
-	forEachPath(t, func(t *testing.T, p Path) {
+	forEachISA(t, func(t *testing.T, p ISA) {
 		for n := 1; n <= 70; n++ {
 			act := testActs[n%len(testActs)]
 			s := random(uint64(n))
@@ -32,7 +32,7 @@ func TestAdd(t *testing.T) {
 }
 
 func TestScale(t *testing.T) {
-	forEachPath(t, func(t *testing.T, p Path) {
+	forEachISA(t, func(t *testing.T, p ISA) {
 		for n := 1; n <= 70; n++ {
 			s := random(uint64(n))
 			in, f := newArena(t, 3, 1, n, true, s.fill), newArena(t, 3, 1, 1, true, s.fill)
@@ -48,7 +48,7 @@ func TestScale(t *testing.T) {
 }
 
 func TestActApply(t *testing.T) {
-	forEachPath(t, func(t *testing.T, p Path) {
+	forEachISA(t, func(t *testing.T, p ISA) {
 		for n := 1; n <= 70; n++ {
 			for _, act := range testActs {
 				s := random(uint64(n))
@@ -68,7 +68,7 @@ func TestActApply(t *testing.T) {
 func TestCurves(t *testing.T) {
 	inf := float32(math.Inf(1))
 	values := []float32{-inf, -1e30, -200, -100, -88, -87, -50, -20, -3.0001, -3, -2.9999, -1e-6, 0, 1e-6, 0.5, 3, 4, 16, 17, 87, 88, 100, 1e30, inf, nan}
-	for _, p := range Available() {
+	for _, p := range allISAs() {
 		for _, kind := range []ActKind{HSwish, HSigmoid, Sigmoid} {
 			got := append([]float32(nil), values...)
 			for len(got)%lanes != 0 {
@@ -98,7 +98,7 @@ func TestLeakyNotFinite(t *testing.T) {
 	for _, slope := range []float32{0, 0.1, 1} {
 		want := append([]float32(nil), values...)
 		leakyGeneric(Plane(&want[0]), len(want), slope)
-		for _, p := range Available() {
+		for _, p := range allISAs() {
 			got := append([]float32(nil), values...)
 			leakyPlane(p, Plane(&got[0]), len(got), slope)
 			for i := range got {
@@ -115,7 +115,7 @@ func TestLeakyNotFinite(t *testing.T) {
 func TestConvolutionsNotFinite(t *testing.T) {
 	inf := float32(math.Inf(1))
 	values := []float32{inf, nan, 3, -4}
-	for _, p := range Available() {
+	for _, p := range allISAs() {
 		for _, n := range []int{1, 8, 40, 100} {
 			in := newArena(t, 1, 1, n, true, func(_, i int) float32 { return values[i%4] })
 			out := newArena(t, 16, 1, n, true, unset)
@@ -155,41 +155,41 @@ func TestConvolutionsNotFinite(t *testing.T) {
 }
 
 func BenchmarkAdd(b *testing.B) {
-	for _, path := range Available() {
-		b.Run(path.String()+"/128@22", func(b *testing.B) {
+	for _, isa := range allISAs() {
+		b.Run(isa.String()+"/128@22", func(b *testing.B) {
 			s := random(1)
 			x, y, out := newFastArena(128, 22, 22, s.fill), newFastArena(128, 22, 22, s.fill), newFastArena(128, 22, 22, unset)
-			measureValues(b, 128*22*22, func() { Add(path, out.planes, x.planes, y.planes, 22*22, Act{}) })
+			measureValues(b, 128*22*22, func() { Add(isa, out.planes, x.planes, y.planes, 22*22, Act{}) })
 		})
 	}
 }
 
 func BenchmarkCurve(b *testing.B) {
 	for _, kind := range []ActKind{HSwish, Sigmoid} {
-		for _, path := range Available() {
-			b.Run(fmt.Sprintf("%s/%s", path, kind), func(b *testing.B) {
+		for _, isa := range allISAs() {
+			b.Run(fmt.Sprintf("%s/%s", isa, kind), func(b *testing.B) {
 				x := newFastArena(100, 14, 14, random(1).fill)
-				measureValues(b, 100*14*14, func() { Act{Kind: kind}.Apply(path, x.planes, 14*14) })
+				measureValues(b, 100*14*14, func() { Act{Kind: kind}.Apply(isa, x.planes, 14*14) })
 			})
 		}
 	}
 }
 
 func BenchmarkScale(b *testing.B) {
-	for _, path := range Available() {
-		b.Run(path.String()+"/128@22", func(b *testing.B) {
+	for _, isa := range allISAs() {
+		b.Run(isa.String()+"/128@22", func(b *testing.B) {
 			s := random(1)
 			x, f, out := newFastArena(128, 22, 22, s.fill), newFastArena(128, 1, 1, s.fill), newFastArena(128, 22, 22, unset)
-			measureValues(b, 128*22*22, func() { Scale(path, out.planes, x.planes, f.planes, 22*22) })
+			measureValues(b, 128*22*22, func() { Scale(isa, out.planes, x.planes, f.planes, 22*22) })
 		})
 	}
 }
 
 func BenchmarkLeaky(b *testing.B) {
-	for _, path := range Available() {
-		b.Run(path.String()+"/100@14", func(b *testing.B) {
+	for _, isa := range allISAs() {
+		b.Run(isa.String()+"/100@14", func(b *testing.B) {
 			x := newFastArena(100, 14, 14, random(1).fill)
-			measureValues(b, 100*14*14, func() { Act{Kind: LeakyReLU, Slope: 0.1}.Apply(path, x.planes, 14*14) })
+			measureValues(b, 100*14*14, func() { Act{Kind: LeakyReLU, Slope: 0.1}.Apply(isa, x.planes, 14*14) })
 		})
 	}
 }

@@ -17,14 +17,14 @@ func Int8Fits(k int) bool { return k <= maxInt8Inputs }
 // for Efficient Integer-Arithmetic-Only Inference", arXiv 1712.05877, section 2):
 // inputs from lo to hi are rounded to bytes 0 to 255, those beyond are taken for
 // lo or hi, weights to -127 to 127 with one scale an output, and products are
-// added in 32-bit integers. All paths give the same bits.
-func NewPointwiseInt8(path Path, w, bias []float32, m, k, n, groups int, lo, hi float32) *PointwiseDot {
+// added in 32-bit integers. All instruction sets give the same bits.
+func NewPointwiseInt8(isa ISA, w, bias []float32, m, k, n, groups int, lo, hi float32) *PointwiseDot {
 	if !Int8Fits(k) {
 		panic(fmt.Sprintf("kernel: int8 product of %d inputs", k))
 	}
-	path = int8Path(path)
+	isa = int8ISA(isa)
 	r, inputScale := roundInputs(lo, hi)
-	p := newPointwiseDot(path, int8PerLane(path), r, w, bias, m, k, n, groups)
+	p := newPointwiseDot(isa, int8PerLane(isa), r, w, bias, m, k, n, groups)
 	scales := make([]float32, m)
 	for i := range scales {
 		scales[i] = weightScale(w[i*p.kg : (i+1)*p.kg])

@@ -14,16 +14,16 @@ type int8Case struct {
 	lo, hi          float32
 }
 
-// int8Run is what a path made of a case.
+// int8Run is what one instruction set made of a case.
 type int8Run struct {
 	in, res, out *arena
 	w, bias      []float32
 }
 
-// run computes the case on a path; every split of the work gives equal bits.
-func (c int8Case) run(t testing.TB, path Path, seed uint64) int8Run {
+// run computes the case on one; every split of the work gives equal bits.
+func (c int8Case) run(t testing.TB, isa ISA, seed uint64) int8Run {
 	t.Helper()
-	what := path.String() + " " + name(c)
+	what := isa.String() + " " + name(c)
 	s := random(seed)
 	r := int8Run{w: s.slice(c.m * c.k / c.groups), bias: s.slice(c.m)}
 	var bias []float32
@@ -34,7 +34,7 @@ func (c int8Case) run(t testing.TB, path Path, seed uint64) int8Run {
 	}
 	r.in = newArena(t, c.k, 1, c.n, seed%2 == 0, s.fill)
 	r.res = newArena(t, c.m, 1, c.n, seed%2 == 1, s.fill)
-	p := NewPointwiseInt8(path, r.w, bias, c.m, c.k, c.n, c.groups, c.lo, c.hi)
+	p := NewPointwiseInt8(isa, r.w, bias, c.m, c.k, c.n, c.groups, c.lo, c.hi)
 	fresh := func() *arena {
 		if c.res == 2 {
 			return newArena(t, c.m, 1, c.n, seed%2 == 0, func(c, i int) float32 { return r.res.plane(c)[i] })
@@ -61,7 +61,7 @@ func (c int8Case) run(t testing.TB, path Path, seed uint64) int8Run {
 }
 
 // check compares the pure Go form with what its documentation says, worked out
-// one value at a time, and the other paths with the pure Go form: bit by bit.
+// one value at a time, and the other instruction sets with the pure Go form: bit by bit.
 func (c int8Case) check(t testing.TB, seed uint64) {
 	t.Helper()
 	want := c.run(t, Generic, seed)
@@ -74,14 +74,14 @@ func (c int8Case) check(t testing.TB, seed uint64) {
 			}
 		}
 	}
-	for _, path := range Available()[1:] {
-		got := c.run(t, path, seed)
+	for _, isa := range allISAs()[1:] {
+		got := c.run(t, isa, seed)
 		for m := range c.m {
 			for i, v := range got.out.plane(m) {
 				x := want.out.plane(m)[i]
 				d := math.Abs(float64(v - x))
 				if _, rest := c.act.split(); rest == None && math.Float32bits(v) != math.Float32bits(x) || !(d <= 1e-6*math.Abs(float64(x))+1e-6) {
-					t.Fatalf("%s %+v: plane %d pixel %d is %v, in Go %v", path, c, m, i, v, x)
+					t.Fatalf("%s %+v: plane %d pixel %d is %v, in Go %v", isa, c, m, i, v, x)
 				}
 			}
 		}
@@ -157,22 +157,22 @@ func FuzzPointwiseInt8(f *testing.F) {
 	})
 }
 
-// Values that no number of bits holds become some byte, the same on all paths.
+// Values that no number of bits holds become some byte, the same on all instruction sets.
 func TestPointwiseInt8Wild(t *testing.T) {
 	wild := []float32{nan, float32(math.Inf(1)), float32(math.Inf(-1)), 3e9, -3e9, 3e38, 70000, -70000, 32000, 1e-40}
 	n := len(wild)
 	fill := func(_, i int) float32 { return wild[i] }
 	var want []float32
-	for _, path := range Available() {
+	for _, isa := range allISAs() {
 		in, out := newArena(t, 1, 1, n, true, fill), newArena(t, 1, 1, n, true, unset)
-		p := NewPointwiseInt8(path, []float32{127}, nil, 1, 1, n, 1, -100, 155)
+		p := NewPointwiseInt8(isa, []float32{127}, nil, 1, 1, n, 1, -100, 155)
 		p.Run(out.planes, in.planes, nil, Act{}, Floats(p.ScratchFloats()), 0, p.Units())
 		if want == nil {
 			want = out.plane(0)
 		}
 		for i, v := range out.plane(0) {
 			if v != want[i] || v < -12700 || v > 155*127 {
-				t.Errorf("%s: %v becomes %v, in Go %v", path, wild[i], v, want[i])
+				t.Errorf("%s: %v becomes %v, in Go %v", isa, wild[i], v, want[i])
 			}
 		}
 	}
@@ -183,24 +183,24 @@ func BenchmarkPointwiseDot(b *testing.B) {
 		{88, 88, 44}, {176, 176, 22}, {352, 352, 11}, {128, 176, 44}, {64, 256, 44}, {128, 128, 11}, {128, 128, 6}, {256, 3136, 8},
 	} {
 		n := c.h * c.h
-		for _, path := range Available()[1:] {
+		for _, isa := range allISAs()[1:] {
 			s := random(1)
 			in, out := newFastArena(c.k, c.h, c.h, s.fill), newFastArena(c.m, c.h, c.h, unset)
 			w, bias := s.slice(c.m*c.k), s.slice(c.m)
 			act := Act{Kind: LeakyReLU, Slope: 0.1}
-			b.Run(fmt.Sprint(label(path, c.k, c.m, c.h, 1), "/float32"), func(b *testing.B) {
-				p := NewPointwise(path, w, bias, c.m, c.k, n, 1)
+			b.Run(fmt.Sprint(label(isa, c.k, c.m, c.h, 1), "/float32"), func(b *testing.B) {
+				p := NewPointwise(isa, w, bias, c.m, c.k, n, 1)
 				measure(b, float64(c.m*c.k*n), func() { p.Run(out.planes, in.planes, nil, act, 0, p.Units()) })
 			})
 			dot := func(name string, p *PointwiseDot) {
-				b.Run(fmt.Sprint(label(path, c.k, c.m, c.h, 1), "/", name), func(b *testing.B) {
+				b.Run(fmt.Sprint(label(isa, c.k, c.m, c.h, 1), "/", name), func(b *testing.B) {
 					scratch := Floats(p.ScratchFloats())
 					measure(b, float64(c.m*c.k*n), func() { p.Run(out.planes, in.planes, nil, act, scratch, 0, p.Units()) })
 				})
 			}
-			dot("int8", NewPointwiseInt8(path, w, bias, c.m, c.k, n, 1, -1, 1))
-			if BF16Fast(path) {
-				dot("bf16", NewPointwiseBF16(path, w, bias, c.m, c.k, n, 1))
+			dot("int8", NewPointwiseInt8(isa, w, bias, c.m, c.k, n, 1, -1, 1))
+			if BF16Fast(isa) {
+				dot("bf16", NewPointwiseBF16(isa, w, bias, c.m, c.k, n, 1))
 			}
 		}
 	}

@@ -8,7 +8,7 @@ const linearRows = 8
 // Linear is a fully connected layer: a matrix times one vector. For many
 // vectors at once use a [Pointwise] whose pixels are the vectors.
 type Linear struct {
-	path Path
+	isa  ISA
 	m, k int
 	kPad int       // k rounded up to whole vectors
 	w    []float32 // blocks of linearRows outputs, each [kPad/16][linearRows][16]
@@ -19,11 +19,11 @@ const linearVec = 16
 
 // NewLinear prepares a layer of k inputs and m outputs; w is [m][k], bias has m
 // values or is nil.
-func NewLinear(path Path, w, bias []float32, m, k int) *Linear {
+func NewLinear(isa ISA, w, bias []float32, m, k int) *Linear {
 	if m < 1 || k < 1 || len(w) != m*k || (bias != nil && len(bias) != m) {
 		panic(fmt.Sprintf("kernel: %d weights and %d biases for a linear layer of %d inputs and %d outputs", len(w), len(bias), k, m))
 	}
-	l := &Linear{path: path, m: m, k: k, kPad: (k + linearVec - 1) / linearVec * linearVec}
+	l := &Linear{isa: isa, m: m, k: k, kPad: (k + linearVec - 1) / linearVec * linearVec}
 	blocks := l.Units()
 	l.w = weightFloats(blocks * linearRows * l.kPad)
 	l.bias = make([]float32, blocks*linearRows)
@@ -65,7 +65,7 @@ func (l *Linear) Run(out, in []Plane, act Act, scratch []float32, u0, u1 int) {
 			sums[i] = leaky(sums[i]+l.bias[u*linearRows+i], slope)
 		}
 		if rest != None {
-			curve(l.path, Plane(&sums), n, rest)
+			curve(l.isa, Plane(&sums), n, rest)
 		}
 		for i := range n {
 			*(*float32)(out[u*linearRows+i]) = sums[i]

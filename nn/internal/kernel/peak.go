@@ -2,12 +2,12 @@ package kernel
 
 import "time"
 
-// Peak measures how many multiply-adds a second one core does on path when
+// Peak measures how many multiply-adds a second one core does with isa when
 // nothing else is in the way: float32, in registers, the fastest of a few short
-// runs. It takes about ten milliseconds and returns 0 for a path without a loop
+// runs. It takes about ten milliseconds and returns 0 for one without a loop
 // for it, as pure Go.
-func Peak(path Path) float64 {
-	loop, lanes := peakLoop(path)
+func Peak(isa ISA) float64 {
+	loop, lanes := peakLoop(isa)
 	if loop == nil {
 		return 0
 	}

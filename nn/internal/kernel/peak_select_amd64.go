@@ -1,8 +1,8 @@
 package kernel
 
-// peakLoop returns the loop of a path and the floats of one vector.
-func peakLoop(path Path) (loop func(rounds int), lanes int) {
-	switch path {
+// peakLoop returns the loop of an instruction set and the floats of one vector.
+func peakLoop(isa ISA) (loop func(rounds int), lanes int) {
+	switch isa {
 	case AVX2:
 		return peakAVX2, 8
 	case AVX512:

@@ -3,4 +3,4 @@
 package kernel
 
 // peakLoop has no loop for this processor.
-func peakLoop(Path) (loop func(rounds int), lanes int) { return nil, 0 }
+func peakLoop(ISA) (loop func(rounds int), lanes int) { return nil, 0 }

@@ -6,8 +6,8 @@ type Pointwise struct{ *product }
 // NewPointwise prepares a 1x1 convolution of k channels to m channels of n
 // pixels each, in groups groups; w is [m][k/groups], bias has m values or is
 // nil.
-func NewPointwise(path Path, w, bias []float32, m, k, n, groups int) *Pointwise {
-	return &Pointwise{newProduct(path, w, bias, m, k, n, groups)}
+func NewPointwise(isa ISA, w, bias []float32, m, k, n, groups int) *Pointwise {
+	return &Pointwise{newProduct(isa, w, bias, m, k, n, groups)}
 }
 
 // Units returns the number of independent pieces of work.

@@ -12,9 +12,9 @@ type pointwiseCase struct {
 	noBias          bool
 }
 
-func (c pointwiseCase) check(t testing.TB, path Path, seed uint64) {
+func (c pointwiseCase) check(t testing.TB, isa ISA, seed uint64) {
 	t.Helper()
-	what := path.String() + " " + name(c)
+	what := isa.String() + " " + name(c)
 	s := random(seed)
 	kg := c.k / c.groups
 	w, bias := s.slice(c.m*kg), s.slice(c.m)
@@ -23,7 +23,7 @@ func (c pointwiseCase) check(t testing.TB, path Path, seed uint64) {
 	}
 	in := newArena(t, c.k, 1, c.n, seed%2 == 0, s.fill)
 	res := newArena(t, c.m, 1, c.n, seed%2 == 1, s.fill)
-	p := NewPointwise(path, w, bias, c.m, c.k, c.n, c.groups)
+	p := NewPointwise(isa, w, bias, c.m, c.k, c.n, c.groups)
 	fresh := func() *arena {
 		if c.res == 2 {
 			return newArena(t, c.m, 1, c.n, seed%2 == 0, func(c, i int) float32 { return res.plane(c)[i] })
@@ -91,7 +91,7 @@ func TestPointwise(t *testing.T) {
 			cases = append(cases, pointwiseCase{m: m, k: 1 + n%3, n: n, groups: 1, res: (n + m/8) % 3, act: testActs[(n/3)%len(testActs)]})
 		}
 	}
-	forEachPath(t, func(t *testing.T, p Path) {
+	forEachISA(t, func(t *testing.T, p ISA) {
 		for i := 0; i < len(cases); i += every {
 			cases[i].check(t, p, uint64(i))
 		}
@@ -106,7 +106,7 @@ func FuzzPointwise(f *testing.F) {
 		g := int(groups%8) + 1
 		c := pointwiseCase{m: (int(m%40) + 1) * g, k: (int(k%40) + 1) * g, n: int(n%300) + 1, groups: g,
 			act: testActs[int(act)%len(testActs)], res: int(res % 3), noBias: seed%5 == 0}
-		for _, p := range Available() {
+		for _, p := range allISAs() {
 			c.check(t, p, seed)
 		}
 	})
@@ -119,12 +119,12 @@ func BenchmarkPointwise(b *testing.B) {
 		{1024, 704, 11, 1}, {256, 3136, 10, 1}, {240, 60, 28, 3}, {60, 240, 28, 3}, {120, 480, 14, 3},
 	} {
 		n := c.h * c.h
-		for _, path := range Available()[1:] {
-			b.Run(label(path, c.k, c.m, c.h, c.groups), func(b *testing.B) {
+		for _, isa := range allISAs()[1:] {
+			b.Run(label(isa, c.k, c.m, c.h, c.groups), func(b *testing.B) {
 				s := random(1)
 				in := newFastArena(c.k, c.h, c.h, s.fill)
 				out := newFastArena(c.m, c.h, c.h, unset)
-				p := NewPointwise(path, s.slice(c.m*c.k/c.groups), s.slice(c.m), c.m, c.k, n, c.groups)
+				p := NewPointwise(isa, s.slice(c.m*c.k/c.groups), s.slice(c.m), c.m, c.k, n, c.groups)
 				measure(b, float64(c.m*c.k*n/c.groups), func() {
 					p.Run(out.planes, in.planes, nil, Act{Kind: LeakyReLU, Slope: 0.1}, 0, p.Units())
 				})
@@ -137,15 +137,15 @@ func BenchmarkPointwise(b *testing.B) {
 func BenchmarkPointwiseCold(b *testing.B) {
 	for _, c := range []struct{ m, k, h int }{{128, 176, 44}, {88, 24, 88}, {88, 88, 44}, {128, 704, 11}, {176, 88, 44}} {
 		n := c.h * c.h
-		for _, path := range Available()[1:] {
-			b.Run(label(path, c.k, c.m, c.h, 1), func(b *testing.B) {
+		for _, isa := range allISAs()[1:] {
+			b.Run(label(isa, c.k, c.m, c.h, 1), func(b *testing.B) {
 				s := random(1)
 				sets := 64<<20/(floatSize*Stride(c.h, c.h)*(c.k+c.m)) + 1
 				var in, out []*arena
 				for range sets {
 					in, out = append(in, newFastArena(c.k, c.h, c.h, s.fill)), append(out, newFastArena(c.m, c.h, c.h, unset))
 				}
-				p := NewPointwise(path, s.slice(c.m*c.k), s.slice(c.m), c.m, c.k, n, 1)
+				p := NewPointwise(isa, s.slice(c.m*c.k), s.slice(c.m), c.m, c.k, n, 1)
 				i := 0
 				measure(b, float64(c.m*c.k*n), func() {
 					i = (i + 1) % sets

@@ -7,7 +7,7 @@ import (
 
 // Pool is a max or an average over a square window of every plane.
 type Pool struct {
-	path           Path
+	isa            ISA
 	average        bool
 	k, stride, pad int
 	h, w, oh, ow   int
@@ -20,28 +20,28 @@ const filterPlanes = 64
 
 // NewMaxPool prepares a k x k max-pool of planes of h rows and w columns.
 // Padding counts as minus infinity, so it never wins. pad is at most k/2.
-func NewMaxPool(path Path, k, stride, pad, h, w int) *Pool {
-	return newPool(path, false, k, stride, pad, h, w)
+func NewMaxPool(isa ISA, k, stride, pad, h, w int) *Pool {
+	return newPool(isa, false, k, stride, pad, h, w)
 }
 
 // NewAvgPool prepares a k x k average pool. Padding counts as zeros and is
 // counted in the divisor, like count_include_pad=True of torch.nn.AvgPool2d.
-func NewAvgPool(path Path, k, stride, pad, h, w int) *Pool {
-	return newPool(path, true, k, stride, pad, h, w)
+func NewAvgPool(isa ISA, k, stride, pad, h, w int) *Pool {
+	return newPool(isa, true, k, stride, pad, h, w)
 }
 
-func newPool(path Path, average bool, k, stride, pad, h, w int) *Pool {
+func newPool(isa ISA, average bool, k, stride, pad, h, w int) *Pool {
 	if k < 1 || stride < 1 || pad < 0 || 2*pad > k || h < 1 || w < 1 || h+2*pad < k || w+2*pad < k {
 		panic(fmt.Sprintf("kernel: %dx%d pool, stride %d, padding %d, of planes %dx%d", k, k, stride, pad, h, w))
 	}
-	p := &Pool{path: path, average: average, k: k, stride: stride, pad: pad, h: h, w: w,
+	p := &Pool{isa: isa, average: average, k: k, stride: stride, pad: pad, h: h, w: w,
 		oh: (h+2*pad-k)/stride + 1, ow: (w+2*pad-k)/stride + 1}
-	if average && path != Generic && k%2 == 1 && pad == k/2 && stride <= 2 {
+	if average && isa != Generic && k%2 == 1 && pad == k/2 && stride <= 2 {
 		filter := make([]float32, filterPlanes*k*k)
 		for i := range filter {
 			filter[i] = 1 / float32(k*k)
 		}
-		p.filter = NewDepthwise(path, filter, nil, filterPlanes, k, stride, h, w)
+		p.filter = NewDepthwise(isa, filter, nil, filterPlanes, k, stride, h, w)
 	}
 	return p
 }
@@ -93,13 +93,13 @@ func (p *Pool) planeGeneric(out, in Plane) {
 
 // GlobalAvgPool sets every out plane of one pixel to the mean of the n pixels
 // of the in plane with the same index.
-func GlobalAvgPool(path Path, out, in []Plane, n int) {
+func GlobalAvgPool(isa ISA, out, in []Plane, n int) {
 	scale := 1 / float32(n)
-	if means(path, out, in, n, scale) {
+	if means(isa, out, in, n, scale) {
 		return
 	}
 	for i := range out {
-		*(*float32)(out[i]) = sumPlane(path, in[i], n) * scale
+		*(*float32)(out[i]) = sumPlane(isa, in[i], n) * scale
 	}
 }
 

@@ -8,9 +8,9 @@ import (
 
 type poolCase struct{ k, stride, pad, h, w int }
 
-func (c poolCase) check(t testing.TB, path Path, average bool, seed uint64) {
+func (c poolCase) check(t testing.TB, isa ISA, average bool, seed uint64) {
 	t.Helper()
-	what := fmt.Sprintf("%s %+v average=%v", path, c, average)
+	what := fmt.Sprintf("%s %+v average=%v", isa, c, average)
 	s := random(seed)
 	// Negative values only: zero padding would win over them.
 	planes := 2
@@ -18,9 +18,9 @@ func (c poolCase) check(t testing.TB, path Path, average bool, seed uint64) {
 		planes = filterPlanes + 3
 	}
 	in := newArena(t, planes, c.h, c.w, seed%2 == 0, func(_, _ int) float32 { return s.float() - 1.5 })
-	p := NewMaxPool(path, c.k, c.stride, c.pad, c.h, c.w)
+	p := NewMaxPool(isa, c.k, c.stride, c.pad, c.h, c.w)
 	if average {
-		p = NewAvgPool(path, c.k, c.stride, c.pad, c.h, c.w)
+		p = NewAvgPool(isa, c.k, c.stride, c.pad, c.h, c.w)
 	}
 	oh, ow := p.Out()
 	out := newArena(t, planes, oh, ow, seed%2 == 1, unset)
@@ -52,7 +52,7 @@ func TestPool(t *testing.T) {
 			cases = append(cases, poolCase{3, stride, 1, 1 + w%7, w})
 		}
 	}
-	forEachPath(t, func(t *testing.T, p Path) {
+	forEachISA(t, func(t *testing.T, p ISA) {
 		for i := 0; i < len(cases); i += every {
 			cases[i].check(t, p, false, uint64(i))
 			cases[i].check(t, p, true, uint64(i))
@@ -69,14 +69,14 @@ func FuzzPool(f *testing.F) {
 		if c.h+2*c.pad < c.k || c.w+2*c.pad < c.k {
 			t.Skip("window is larger than the plane")
 		}
-		for _, p := range Available() {
+		for _, p := range allISAs() {
 			c.check(t, p, average, seed)
 		}
 	})
 }
 
 func TestGlobalAvgPool(t *testing.T) {
-	forEachPath(t, func(t *testing.T, p Path) {
+	forEachISA(t, func(t *testing.T, p ISA) {
 		for n := 1; n <= 130; n++ {
 			s := random(uint64(n))
 			in, out := newArena(t, 3, 1, n, n%2 == 0, s.fill), newArena(t, 3, 1, 1, true, unset)
@@ -96,10 +96,10 @@ func TestGlobalAvgPool(t *testing.T) {
 
 func BenchmarkPool(b *testing.B) {
 	for _, average := range []bool{false, true} {
-		for _, path := range Available() {
-			b.Run(fmt.Sprintf("%s/average=%v/24@176", path, average), func(b *testing.B) {
+		for _, isa := range allISAs() {
+			b.Run(fmt.Sprintf("%s/average=%v/24@176", isa, average), func(b *testing.B) {
 				s := random(1)
-				p := newPool(path, average, 3, 2, 1, 176, 176)
+				p := newPool(isa, average, 3, 2, 1, 176, 176)
 				in, out := newFastArena(24, 176, 176, s.fill), newFastArena(24, 88, 88, unset)
 				measureValues(b, 24*9*88*88, func() { p.Run(out.planes, in.planes) })
 			})
@@ -108,10 +108,10 @@ func BenchmarkPool(b *testing.B) {
 }
 
 func BenchmarkGlobalAvgPool(b *testing.B) {
-	for _, path := range Available() {
-		b.Run(path.String()+"/1024@7", func(b *testing.B) {
+	for _, isa := range allISAs() {
+		b.Run(isa.String()+"/1024@7", func(b *testing.B) {
 			in, out := newFastArena(1024, 7, 7, random(1).fill), newFastArena(1024, 1, 1, unset)
-			measureValues(b, 1024*7*7, func() { GlobalAvgPool(path, out.planes, in.planes, 7*7) })
+			measureValues(b, 1024*7*7, func() { GlobalAvgPool(isa, out.planes, in.planes, 7*7) })
 		})
 	}
 }

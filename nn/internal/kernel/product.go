@@ -8,7 +8,7 @@ import "fmt"
 // one of each with all sums in registers, so a tile's shape is what registers
 // allow. Rows are cut evenly rather than into full tiles and a small remnant.
 type product struct {
-	path   Path
+	isa    ISA
 	m, k   int  // outputs and inputs of all groups
 	kg     int  // inputs of one group
 	across bool // vectors lie across outputs, not along pixels
@@ -29,7 +29,7 @@ type rowTile struct {
 // pixelTile is a run of pixels that one micro-kernel does at once.
 type pixelTile struct {
 	off, n int
-	shape  int    // of the micro-kernel, depends on the path
+	shape  int    // of the micro-kernel, depends on the instruction set
 	mask   uint32 // AVX-512: lanes of the last vector, AVX2: pixels of a single one
 }
 
@@ -50,17 +50,17 @@ func evenly(n, most int) []int {
 	return parts
 }
 
-// newProduct packs w ([m][k/groups]) for path. n is the number of pixels of a
+// newProduct packs w ([m][k/groups]) for isa. n is the number of pixels of a
 // plane, or of a row if the caller works in rows.
-func newProduct(path Path, w, bias []float32, m, k, n, groups int) *product {
+func newProduct(isa ISA, w, bias []float32, m, k, n, groups int) *product {
 	if groups < 1 || m%groups != 0 || k%groups != 0 || m < 1 || k < 1 || n < 1 {
 		panic(fmt.Sprintf("kernel: product of %d outputs, %d inputs, %d pixels in %d groups", m, k, n, groups))
 	}
-	p := &product{path: path, m: m, k: k, kg: k / groups}
+	p := &product{isa: isa, m: m, k: k, kg: k / groups}
 	if len(w) != m*p.kg || (bias != nil && len(bias) != m) {
 		panic(fmt.Sprintf("kernel: %d weights and %d biases for %d outputs of %d inputs", len(w), len(bias), m, p.kg))
 	}
-	p.cut(chooseTiles(path, m/groups, p.kg, n), groups)
+	p.cut(chooseTiles(isa, m/groups, p.kg, n), groups)
 	p.pack(w)
 	p.bias = make([]float32, m+genericRows)
 	copy(p.bias, bias)
@@ -106,7 +106,7 @@ func (p *product) pack(w []float32) {
 
 // width is the number of weights a row tile stores for one input.
 func (p *product) width(r rowTile) int {
-	if p.path == Generic {
+	if p.isa == Generic {
 		return genericRows
 	}
 	return r.size
@@ -120,7 +120,7 @@ func (p *product) units() int { return len(p.rows) * len(p.pixels) }
 func (p *product) cost(u int) int {
 	const half = 8
 	pixels := p.pixels[u/len(p.rows)].n
-	if !p.across && p.path != Generic {
+	if !p.across && p.isa != Generic {
 		pixels = (pixels + half - 1) / half * half
 	}
 	return p.rows[u%len(p.rows)].size * pixels
@@ -142,7 +142,7 @@ func (p *product) run(out, in, res []Plane, outOff int, act Act, u0, u1 int) {
 		p.tile(out, in, res, t, t.off, outOff+t.off, e, r0, r1)
 		if rest != None {
 			first, last := p.rows[r0], p.rows[r1-1]
-			curveRows(p.path, out[first.m0:last.m0+last.size], outOff+t.off, t.n, rest)
+			curveRows(p.isa, out[first.m0:last.m0+last.size], outOff+t.off, t.n, rest)
 		}
 	}
 }

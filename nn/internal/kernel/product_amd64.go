@@ -36,10 +36,10 @@ const (
 
 // chooseTiles cuts a product of m outputs, k inputs and n pixels in the way that
 // is estimated to take the least time.
-func chooseTiles(path Path, m, k, n int) tiling {
+func chooseTiles(isa ISA, m, k, n int) tiling {
 	var ways []tiling
 	var cost func(t *tiling, k, row int, p pixelTile) float64
-	switch path {
+	switch isa {
 	case AVX512:
 		cost = cost512
 		ways = []tiling{
@@ -176,7 +176,7 @@ func cost256(_ *tiling, k, row int, p pixelTile) float64 {
 }
 
 func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, e epilogue, r0, r1 int) {
-	if p.path == Generic {
+	if p.isa == Generic {
 		p.tileGeneric(out, in, res, t.n, inOff, outOff, e, r0, r1)
 		return
 	}
@@ -199,7 +199,7 @@ func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, e 
 		switch {
 		case p.across:
 			across512(t.shape, r.size>>3, (*byte)(unsafe.Pointer(&a)))
-		case p.path == AVX512:
+		case p.isa == AVX512:
 			product512(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
 		default:
 			product256(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))

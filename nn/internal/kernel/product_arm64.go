@@ -28,8 +28,8 @@ const vector = 4
 
 // chooseTiles cuts a product of m outputs, k inputs and n pixels in the way that
 // is estimated to take the least time.
-func chooseTiles(path Path, m, k, n int) tiling {
-	if path == Generic {
+func chooseTiles(isa ISA, m, k, n int) tiling {
+	if isa == Generic {
 		return genericTiles(m, n)
 	}
 	var best tiling
@@ -74,7 +74,7 @@ func costNEON(k, rows, vectors int) float64 {
 }
 
 func (p *product) tile(out, in, res []Plane, t *pixelTile, inOff, outOff int, e epilogue, r0, r1 int) {
-	if p.path == Generic {
+	if p.isa == Generic {
 		p.tileGeneric(out, in, res, t.n, inOff, outOff, e, r0, r1)
 		return
 	}

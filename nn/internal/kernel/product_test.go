@@ -7,13 +7,13 @@ import (
 )
 
 // checkProduct compares the micro-kernels of one tiling with their pure Go twin.
-func checkProduct(t *testing.T, path Path, cut tiling, m, n int) {
+func checkProduct(t *testing.T, isa ISA, cut tiling, m, n int) {
 	t.Helper()
 	k := 1 + (m+n)%4
 	s := random(uint64(m * n))
 	w, bias := s.slice(m*k), s.slice(m)
 	in, res := newFastArena(k, 1, n, s.fill), newFastArena(m, 1, n, s.fill)
-	p := newProduct(path, w, bias, m, k, n, 1)
+	p := newProduct(isa, w, bias, m, k, n, 1)
 	p.rows = nil
 	p.cut(cut, 1)
 	p.pack(w)
@@ -24,7 +24,7 @@ func checkProduct(t *testing.T, path Path, cut tiling, m, n int) {
 		r = res.planes
 	}
 	act := testActs[n%3]
-	what := fmt.Sprintf("%s %+v of %d pixels", path, cut.rows, n)
+	what := fmt.Sprintf("%s %+v of %d pixels", isa, cut.rows, n)
 	p.run(got.planes, in.planes, r, 0, act, 0, p.units())
 	got.check(t, what, false)
 	twin.run(want.planes, in.planes, r, 0, act, 0, twin.units())

@@ -24,14 +24,14 @@ type tap struct {
 
 // NewResizeBilinear prepares a bilinear resize of planes of h rows and w
 // columns to oh rows and ow columns, as with align_corners=False.
-func NewResizeBilinear(path Path, h, w, oh, ow int) *Resize {
+func NewResizeBilinear(isa ISA, h, w, oh, ow int) *Resize {
 	r := newResize(h, w, oh, ow, false)
-	r.prepare(path)
+	r.prepare(isa)
 	return r
 }
 
 // NewResizeNearest prepares a resize that repeats or drops pixels.
-func NewResizeNearest(_ Path, h, w, oh, ow int) *Resize {
+func NewResizeNearest(_ ISA, h, w, oh, ow int) *Resize {
 	return newResize(h, w, oh, ow, true)
 }
 

@@ -10,8 +10,8 @@ import "unsafe"
 // then for each output which of the inputs are to its left and right and the
 // share of the right one; a row is the byte offsets of the upper and the lower
 // input row and the share of the lower one.
-func (r *Resize) prepare(path Path) {
-	if path == AVX512 && r.cut(2*lanes, laneNumber) || path != Generic && r.cut(lanes, laneNumber) {
+func (r *Resize) prepare(isa ISA) {
+	if isa == AVX512 && r.cut(2*lanes, laneNumber) || isa != Generic && r.cut(lanes, laneNumber) {
 		for _, v := range r.rows {
 			r.lines = append(r.lines, int32(v.a*r.w*floatSize), int32(v.b*r.w*floatSize), floatBits(v.t))
 		}

@@ -10,8 +10,8 @@ const neonBlock = 2 + 3*lanes // times 4, blockSize of the generator
 // prepare cuts a row into blocks if the inputs of eight outputs always lie
 // within eight columns, as they do when a plane grows. The last block overlaps
 // the one before it so that nothing is left over.
-func (r *Resize) prepare(path Path) {
-	if path != Generic {
+func (r *Resize) prepare(isa ISA) {
+	if isa != Generic {
 		r.cut(lanes, lookup)
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"testing"
 )
 
-func checkResize(t testing.TB, path Path, h, w, oh, ow int, nearest bool, seed uint64) {
+func checkResize(t testing.TB, isa ISA, h, w, oh, ow int, nearest bool, seed uint64) {
 	t.Helper()
-	what := fmt.Sprintf("%s resize %dx%d to %dx%d nearest=%v", path, h, w, oh, ow, nearest)
+	what := fmt.Sprintf("%s resize %dx%d to %dx%d nearest=%v", isa, h, w, oh, ow, nearest)
 	s := random(seed)
-	r := NewResizeBilinear(path, h, w, oh, ow)
+	r := NewResizeBilinear(isa, h, w, oh, ow)
 	if nearest {
-		r = NewResizeNearest(path, h, w, oh, ow)
+		r = NewResizeNearest(isa, h, w, oh, ow)
 	}
 	if a, b := r.Out(); a != oh || b != ow {
 		t.Fatalf("%s: output is %dx%d", what, a, b)
@@ -39,7 +39,7 @@ func checkResize(t testing.TB, path Path, h, w, oh, ow int, nearest bool, seed u
 }
 
 func TestResize(t *testing.T) {
-	forEachPath(t, func(t *testing.T, p Path) {
+	forEachISA(t, func(t *testing.T, p ISA) {
 		sizes := [][4]int{{1, 1, 1, 1}, {11, 11, 22, 22}, {22, 22, 44, 44}, {6, 6, 11, 11}, {7, 5, 3, 2}, {40, 40, 7, 9}, {3, 9, 3, 10}, {1, 20, 5, 21}, {20, 1, 21, 30}}
 		for w := 1; w <= 40; w++ {
 			sizes = append(sizes, [4]int{3, w, 5, 2 * w}, [4]int{4, w, 4, w + 3})
@@ -75,17 +75,17 @@ func FuzzResize(f *testing.F) {
 	f.Add(uint8(11), uint8(11), uint8(22), uint8(22), uint64(1))
 	f.Add(uint8(3), uint8(9), uint8(4), uint8(40), uint64(2))
 	f.Fuzz(func(t *testing.T, h, w, oh, ow uint8, seed uint64) {
-		for _, p := range Available() {
+		for _, p := range allISAs() {
 			checkResize(t, p, int(h%60)+1, int(w%60)+1, int(oh%60)+1, int(ow%60)+1, false, seed)
 		}
 	})
 }
 
 func BenchmarkResize(b *testing.B) {
-	for _, path := range Available() {
-		b.Run(path.String()+"/128@22-44", func(b *testing.B) {
+	for _, isa := range allISAs() {
+		b.Run(isa.String()+"/128@22-44", func(b *testing.B) {
 			s := random(1)
-			r := NewResizeBilinear(path, 22, 22, 44, 44)
+			r := NewResizeBilinear(isa, 22, 22, 44, 44)
 			in, out := newFastArena(128, 22, 22, s.fill), newFastArena(128, 44, 44, unset)
 			measureValues(b, 128*44*44, func() { r.Run(out.planes, in.planes) })
 		})

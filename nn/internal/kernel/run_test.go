@@ -17,7 +17,7 @@ type job struct {
 }
 
 // jobs makes one of every kernel, with sizes that reach the borders of tiles.
-func jobs(p Path) []job {
+func jobs(p ISA) []job {
 	s := random(5)
 	none := func() any { return nil }
 	act := Act{Kind: LeakyReLU, Slope: 0.1}
@@ -51,7 +51,7 @@ func jobs(p Path) []job {
 }
 
 func TestNoAllocations(t *testing.T) {
-	forEachPath(t, func(t *testing.T, p Path) {
+	forEachISA(t, func(t *testing.T, p ISA) {
 		for _, j := range jobs(p) {
 			out, scratch := newFastArena(j.c, j.h, j.w, unset), j.scratch()
 			if n := testing.AllocsPerRun(10, func() { j.run(out, scratch) }); n != 0 {
@@ -63,7 +63,7 @@ func TestNoAllocations(t *testing.T) {
 
 // One prepared kernel serves many goroutines; run with -race.
 func TestConcurrentRuns(t *testing.T) {
-	forEachPath(t, func(t *testing.T, p Path) {
+	forEachISA(t, func(t *testing.T, p ISA) {
 		for _, j := range jobs(p) {
 			const workers = 4
 			outs := make([]*arena, workers)

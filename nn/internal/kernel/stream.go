@@ -6,17 +6,17 @@ import "unsafe"
 
 func bytes(p *float32) *byte { return (*byte)(unsafe.Pointer(p)) }
 
-// whole returns how many of n floats the assembly does for path; the rest is
+// whole returns how many of n floats the assembly does for isa; the rest is
 // left to the pure Go twin.
-func whole(path Path, n int) int {
-	if path == Generic {
+func whole(isa ISA, n int) int {
+	if isa == Generic {
 		return 0
 	}
 	return n / lanes * lanes
 }
 
-func leakyPlane(path Path, p Plane, n int, slope float32) {
-	v := whole(path, n)
+func leakyPlane(isa ISA, p Plane, n int, slope float32) {
+	v := whole(isa, n)
 	if v > 0 {
 		leakyVector((*byte)(p), v, slope)
 	}
@@ -24,8 +24,8 @@ func leakyPlane(path Path, p Plane, n int, slope float32) {
 }
 
 // curve applies kind to n values of a plane.
-func curve(path Path, p Plane, n int, kind ActKind) {
-	v := whole(path, n)
+func curve(isa ISA, p Plane, n int, kind ActKind) {
+	v := whole(isa, n)
 	if v > 0 {
 		switch kind {
 		case ReLU6:
@@ -41,24 +41,24 @@ func curve(path Path, p Plane, n int, kind ActKind) {
 	curveGeneric(floats(Plane(at(p, v)), n-v), kind)
 }
 
-func addPlane(path Path, out, a, b Plane, n int, slope float32) {
-	v := whole(path, n)
+func addPlane(isa ISA, out, a, b Plane, n int, slope float32) {
+	v := whole(isa, n)
 	if v > 0 {
 		addVector((*byte)(out), (*byte)(a), (*byte)(b), v, slope)
 	}
 	addGeneric(Plane(at(out, v)), Plane(at(a, v)), Plane(at(b, v)), n-v, slope)
 }
 
-func scalePlane(path Path, out, in Plane, n int, f float32) {
-	v := whole(path, n)
+func scalePlane(isa ISA, out, in Plane, n int, f float32) {
+	v := whole(isa, n)
 	if v > 0 {
 		scaleVector((*byte)(out), (*byte)(in), v, f)
 	}
 	scaleGeneric(Plane(at(out, v)), Plane(at(in, v)), n-v, f)
 }
 
-func sumPlane(path Path, p Plane, n int) float32 {
-	v := whole(path, n)
+func sumPlane(isa ISA, p Plane, n int) float32 {
+	v := whole(isa, n)
 	sum := float32(0)
 	if v > 0 {
 		sum = sumVector((*byte)(p), v)

@@ -2,8 +2,6 @@
 
 package vec
 
-const haveAVX2 = false
-
 // The assembly's functions, which are never called here.
 
 const missing = "vec: no assembly for this processor"
