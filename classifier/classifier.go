@@ -21,7 +21,7 @@ import (
 type Options struct {
 	Threads int    // threads of one picture; 0 means 1
 	Workers int    // pictures at a time; 0 means GOMAXPROCS / Threads
-	CPU     string // forces a instruction set, see nn.Options
+	CPU     string // forces an instruction set, see nn.Options
 	// Precision is that of the 1x1 convolutions. Int8 needs Calibration.
 	Precision   nn.Precision
 	Calibration *modelfile.Calibration

@@ -26,7 +26,7 @@ type Options struct {
 	// 32, and Proposals the number of regions that the second stage looks at; 0
 	// means what the model was trained for, other values trade quality for time.
 	Size, Proposals int
-	CPU             string // forces a instruction set, see nn.Options
+	CPU             string // forces an instruction set, see nn.Options
 	// Precision is that of the 1x1 convolutions. Int8 needs Calibration.
 	Precision   nn.Precision
 	Calibration *modelfile.Calibration

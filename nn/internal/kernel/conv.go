@@ -7,9 +7,9 @@ import "fmt"
 // It works on one output row at a time. The input rows that a row of outputs
 // needs are copied to scratch memory with their zero borders, columns sorted by
 // their remainder modulo the stride; then every tap of the filter is a dense run
-// of floats, and the row is a matrix product whose inputs are those runs.
+// of floats, and the row is a matrix product (GEMM) whose inputs are those runs.
 type Conv struct {
-	product             *product
+	gemm                *gemm
 	cin, k, stride, pad int
 	h, w, oh, ow        int
 	phases              int // remainders of columns modulo the stride that taps meet
@@ -26,7 +26,7 @@ func NewConv(isa ISA, weights, bias []float32, m, cin, k, stride, pad, groups, h
 	}
 	c := &Conv{cin: cin, k: k, stride: stride, pad: pad, h: h, w: w, phases: min(stride, k),
 		oh: (h+2*pad-k)/stride + 1, ow: (w+2*pad-k)/stride + 1}
-	c.product = newProduct(isa, weights, bias, m, cin*k*k, c.ow, groups)
+	c.gemm = newGEMM(isa, weights, bias, m, cin*k*k, c.ow, groups)
 	c.used = c.ow + (k-1)/stride
 	c.rowFloats = rowStride(max(c.used, (w+pad)/stride+1))
 	return c
@@ -93,7 +93,7 @@ func (c *Conv) row(out, in, res []Plane, act Act, s *ConvScratch, y, off int) {
 	} else {
 		c.point(s, inputs, top)
 	}
-	c.product.run(out, inputs, res, off, act, 0, c.product.units())
+	c.gemm.run(out, inputs, res, off, act, 0, c.gemm.units())
 }
 
 // slot returns the offset in scratch of a packed row: rows of one channel take

@@ -29,3 +29,5 @@
 // Kernels trust their caller: New functions panic when a weight slice does not
 // fit the shape, Run functions check nothing.
 package kernel
+
+//go:generate sh -c "cd _generate && go run . && go run ./neon"

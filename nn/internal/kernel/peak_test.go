@@ -2,7 +2,7 @@ package kernel
 
 import "testing"
 
-// TestPeak: no product can be faster than its ISA's peak, and a peak that is
+// TestPeak: no GEMM can be faster than its ISA's peak, and a peak that is
 // ten times what any core does is a broken loop.
 func TestPeak(t *testing.T) {
 	for _, isa := range allISAs() {

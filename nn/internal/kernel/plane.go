@@ -18,7 +18,7 @@ func Guard(w int) int { return 2*w + 2 + 16 }
 // Stride returns a good distance, in floats, from one plane of h rows and w
 // columns to the next, guard included. It is an odd number of cache lines:
 // planes that start on a line are read faster, and the pieces of many planes
-// that a product reads together spread evenly over the sets of a cache.
+// that a GEMM reads together spread evenly over the sets of a cache.
 func Stride(h, w int) int {
 	const line = 16
 	lines := (h*w + Guard(w) + line - 1) / line

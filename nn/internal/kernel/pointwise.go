@@ -1,13 +1,13 @@
 package kernel
 
 // Pointwise is a 1x1 convolution, dense or grouped.
-type Pointwise struct{ *product }
+type Pointwise struct{ *gemm }
 
 // NewPointwise prepares a 1x1 convolution of k channels to m channels of n
 // pixels each, in groups groups; w is [m][k/groups], bias has m values or is
 // nil.
 func NewPointwise(isa ISA, w, bias []float32, m, k, n, groups int) *Pointwise {
-	return &Pointwise{newProduct(isa, w, bias, m, k, n, groups)}
+	return &Pointwise{newGEMM(isa, w, bias, m, k, n, groups)}
 }
 
 // Units returns the number of independent pieces of work.

@@ -20,43 +20,51 @@ func main() {
 }
 
 func generate(dir string) error {
-	var product, depthwise, vector source
-	product.hswishConstants()
+	var gemm, depthwise, vector source
+	gemm.hswishConstants()
 	depthwise.hswishConstants()
-	for _, k := range productKernels() {
-		k.generate(&product)
+	for _, k := range gemmKernels() {
+		k.generate(&gemm)
 	}
 	for _, d := range depthwiseKernels() {
 		d.generate(&depthwise)
 	}
 	vectorAll(&vector)
-	for name, s := range map[string]*source{"product": &product, "depthwise": &depthwise, "vector": &vector} {
+	for name, s := range map[string]*source{"gemm": &gemm, "depthwise": &depthwise, "vector": &vector} {
 		if err := s.write(filepath.Join(dir, name+"_neon_arm64")); err != nil {
 			return err
 		}
 	}
-	return switches(filepath.Join(dir, "switch_neon_arm64.go"))
+	if err := writeSwitch(filepath.Join(dir, "gemm_switch_arm64.go"), gemmSwitch()); err != nil {
+		return err
+	}
+	return writeSwitch(filepath.Join(dir, "depthwise_switch_arm64.go"), depthwiseSwitch())
 }
 
-// switches writes the functions that call a kernel by its shape. A switch keeps
-// the arguments off the heap, which a table of functions would not.
-func switches(name string) error {
-	var b strings.Builder
-	b.WriteString(header + "package kernel\n\n")
-	write := func(doc, head, on string, cases []string) {
-		fmt.Fprintf(&b, "// %s\nfunc %s {\n\tswitch %s {\n%s\tdefault:\n\t\tpanic(\"kernel: no such micro-kernel\")\n\t}\n}\n\n", doc, head, on, strings.Join(cases, ""))
-	}
+// gemmSwitch calls a GEMM kernel by its shape. A switch keeps the arguments off
+// the heap, which a table of functions would not.
+func gemmSwitch() string {
 	var cases []string
-	for _, k := range productKernels() {
+	for _, k := range gemmKernels() {
 		cases = append(cases, fmt.Sprintf("\tcase %d<<4 | %d:\n\t\t%s(a)\n", k.vectors, k.rows, k.name()))
 	}
-	write("productNEON calls the kernel of a number of vectors of pixels and of rows.",
-		"productNEON(vectors, rows int, a *byte)", "vectors<<4 | rows", cases)
-	cases = nil
+	return switchText("gemmNEON calls the kernel of a number of vectors of pixels and of rows.",
+		"gemmNEON(vectors, rows int, a *byte)", "vectors<<4 | rows", cases)
+}
+
+func depthwiseSwitch() string {
+	var cases []string
 	for _, d := range depthwiseKernels() {
 		cases = append(cases, fmt.Sprintf("\tcase %d<<8 | %d<<4 | %d:\n\t\t%s(a)\n", d.k, d.stride, d.vectors, d.name()))
 	}
-	write("depthwiseNEON calls the kernel of a filter size, a stride and a number of vectors of columns.",
+	return switchText("depthwiseNEON calls the kernel of a filter size, a stride and a number of vectors of columns.",
 		"depthwiseNEON(k, stride, vectors int, a *byte)", "k<<8 | stride<<4 | vectors", cases)
-	return writeGo(name, b.String())
+}
+
+func switchText(doc, head, on string, cases []string) string {
+	return fmt.Sprintf("// %s\nfunc %s {\n\tswitch %s {\n%s\tdefault:\n\t\tpanic(\"kernel: no such micro-kernel\")\n\t}\n}\n", doc, head, on, strings.Join(cases, ""))
+}
+
+func writeSwitch(name string, functions ...string) error {
+	return writeGo(name, header+"package kernel\n\n"+strings.Join(functions, "\n"))
 }

@@ -1,0 +1,185 @@
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// PointwiseDot is a 1x1 convolution between float32 planes that multiplies
+// numbers of 8 or 16 bits: inputs are rounded while they are laid out for a tile
+// of pixels, two or four of them in a 32-bit lane, which the processor multiplies
+// by as many weights and adds up in one instruction. Sums become floats again
+// before bias, residual and activation.
+type PointwiseDot struct {
+	dotRounding
+	isa     ISA
+	m, kg   int       // outputs, inputs of one group
+	perLane int       // inputs
+	steps   int       // lanes that the inputs of a group take
+	rows    []rowTile // w is the offset in weights
+	pixels  []pixelTile
+	weights []byte
+	after   []dotAfterSum // by output
+}
+
+// dotRounding is how inputs are rounded.
+type dotRounding struct {
+	bf16    bool    // to bfloat16; else to bytes, as follows
+	inverse float32 // 1 / the width of a step
+	zero    uint8   // the byte that stands for 0
+}
+
+// dotAfterSum is what an output's sum goes through; the assembly knows the
+// layout.
+type dotAfterSum struct {
+	start       int32 // int8: minus what the zero byte adds
+	scale, bias float32
+}
+
+const laneBytes = 4
+
+// newPointwiseDot makes the convolution without its weights.
+func newPointwiseDot(isa ISA, perLane int, r dotRounding, w, bias []float32, m, k, n, groups int) *PointwiseDot {
+	if groups < 1 || m%groups != 0 || k%groups != 0 || m < 1 || k < 1 || n < 1 {
+		panic(fmt.Sprintf("kernel: GEMM of %d outputs, %d inputs, %d pixels in %d groups", m, k, n, groups))
+	}
+	if len(w) != m*(k/groups) || (bias != nil && len(bias) != m) {
+		panic(fmt.Sprintf("kernel: %d weights and %d biases for %d outputs of %d inputs", len(w), len(bias), m, k/groups))
+	}
+	p := &PointwiseDot{dotRounding: r, isa: isa, m: m, kg: k / groups, perLane: perLane}
+	p.steps = (p.kg + perLane - 1) / perLane
+	p.after = make([]dotAfterSum, m)
+	for i, b := range bias {
+		p.after[i].bias = b
+	}
+	p.cut(chooseDotTiles(isa, m/groups, p.steps, n), groups)
+	return p
+}
+
+// cut sets the tiles: those of one group, for each group.
+func (p *PointwiseDot) cut(cut tiling, groups int) {
+	p.pixels = cut.pixels
+	m0, w := 0, 0
+	for g := range groups {
+		for i, size := range cut.rows {
+			alike := 1
+			for i+alike < len(cut.rows) && cut.rows[i+alike] == size {
+				alike++
+			}
+			p.rows = append(p.rows, rowTile{m0: m0, size: size, in: g * p.kg, w: w, alike: alike})
+			m0 += size
+			w += p.steps * size * laneBytes
+		}
+	}
+	p.weights = asBytes(weightFloats(w / laneBytes))
+}
+
+// eachWeight calls f for every weight of output m with the place of its lane in
+// p.weights and its part of the lane: for each tile of rows and each step, there
+// is a lane for every row.
+func (p *PointwiseDot) eachWeight(w []float32, f func(m, lane, part int, v float32)) {
+	for _, r := range p.rows {
+		for i := range r.size {
+			m := r.m0 + i
+			for k, v := range w[m*p.kg : (m+1)*p.kg] {
+				f(m, r.w+(k/p.perLane*r.size+i)*laneBytes, k%p.perLane, v)
+			}
+		}
+	}
+}
+
+// Units returns the number of independent pieces of work: a row tile of a pixel
+// tile each. Every call of Run lays the inputs of its pixels out anew, so give a
+// thread a run of units.
+func (p *PointwiseDot) Units() int { return len(p.rows) * len(p.pixels) }
+
+// Cost is in proportion to the time that a unit takes beside others.
+func (p *PointwiseDot) Cost(u int) int {
+	const half = 8 // lanes of the narrowest vector
+	pixels := p.pixels[u/len(p.rows)].n
+	return p.rows[u%len(p.rows)].size * ((pixels + half - 1) / half * half)
+}
+
+// ScratchFloats returns the size of the memory, on a cache line, that a call of
+// Run works in; concurrent calls need one each.
+func (p *PointwiseDot) ScratchFloats() int {
+	const vector = 16 // lanes of the widest registers
+	widest := 0
+	for _, t := range p.pixels {
+		widest = max(widest, t.n)
+	}
+	return p.steps * ((widest + vector - 1) / vector * vector)
+}
+
+// Run computes units u0 to u1-1 as [Pointwise.Run] does.
+func (p *PointwiseDot) Run(out, in, res []Plane, act Act, scratch []float32, u0, u1 int) {
+	e, rest := act.fused()
+	n := len(p.rows)
+	for u := u0; u < u1; {
+		t := &p.pixels[u/n]
+		r0 := u % n
+		r1 := min(n, r0+u1-u)
+		u += r1 - r0
+		for a := r0; a < r1; {
+			b := a + 1 // up to the next group: inputs are laid out once for all its tiles
+			for b < r1 && p.rows[b].in == p.rows[a].in {
+				b++
+			}
+			p.tile(out, in, res, t, e, scratch, a, b)
+			a = b
+		}
+		if rest != None {
+			first, last := p.rows[r0], p.rows[r1-1]
+			curveRows(p.isa, out[first.m0:last.m0+last.size], t.off, t.n, rest)
+		}
+	}
+}
+
+// tileGeneric is the pure Go form. It lays inputs out pixel by pixel.
+func (p *PointwiseDot) tileGeneric(out, in, res []Plane, t *pixelTile, e epilogue, scratch []float32, r0, r1 int) {
+	size := p.steps * laneBytes
+	x := asBytes(scratch)[:t.n*size]
+	src := in[p.rows[r0].in:][:p.kg]
+	for i := range t.n {
+		p.layOutGeneric(x[i*size:(i+1)*size], src, t.off+i)
+	}
+	for _, r := range p.rows[r0:r1] {
+		for i := range r.size {
+			m := r.m0 + i
+			after := &p.after[m]
+			w := p.weights[r.w+i*laneBytes:]
+			for j := range t.n {
+				var y float32
+				if pixel := x[j*size : (j+1)*size]; p.bf16 {
+					y = dotBF16(pixel, w, r.size) + after.bias
+				} else {
+					y = float32(float32(after.start+dotInt8(pixel, w, r.size))*after.scale) + after.bias
+				}
+				if res != nil {
+					y += *at(res[m], t.off+j)
+				}
+				*at(out[m], t.off+j) = e.apply(y)
+			}
+		}
+	}
+}
+
+// layOutGeneric rounds one pixel of every plane. What a last lane lacks meets
+// weights of 0.
+func (p *PointwiseDot) layOutGeneric(pixel []byte, src []Plane, off int) {
+	clear(pixel)
+	for k, q := range src {
+		if v := *at(q, off); p.bf16 {
+			setWord(pixel[2*k:], inputBF16(v))
+		} else {
+			pixel[k] = p.toByte(v)
+		}
+	}
+}
+
+func setWord(b []byte, v uint16) { b[0], b[1] = byte(v), byte(v>>8) }
+
+// asBytes views floats as bytes.
+func asBytes(f []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(f))), len(f)*floatSize)
+}

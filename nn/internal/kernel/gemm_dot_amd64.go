@@ -1,0 +1,155 @@
+package kernel
+
+import (
+	"math"
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+// dotArgs is what a GEMM of lower precision reads; the assembly knows the
+// offsets.
+type dotArgs struct {
+	x      *float32 // inputs, laid out
+	out    *Plane   // first output
+	res    *Plane   // residual of the first output, or nil
+	w      *byte    // weights of the first row tile
+	after  *dotAfterSum
+	steps  int // of inputs
+	tiles  int // row tiles of the same size to do
+	outOff int // byte offset of the first pixel in output and residual planes
+	mask   uint64
+	slope  float32
+	hswish uint32 // if not 0, slope does not count
+}
+
+// packArgs is what the kernels that lay out inputs read.
+type packArgs struct {
+	in      *Plane
+	to      *float32
+	steps   int
+	inOff   int // byte offset of the first pixel
+	inverse float32
+	zero    int16
+	_       int16
+}
+
+// dotHSwish, afterSize, packInverse and packZero of the generator.
+const (
+	_ = -(unsafe.Offsetof(dotArgs{}.hswish) - 76)
+	_ = -(unsafe.Sizeof(dotAfterSum{}) - 12)
+	_ = -(unsafe.Offsetof(packArgs{}.inverse) - 32)
+	_ = -(unsafe.Offsetof(packArgs{}.zero) - 36)
+)
+
+// int8ISA is the one whose int8 kernels run: AVX-512 means VNNI here, without
+// which AVX2 does it.
+func int8ISA(isa ISA) ISA {
+	if isa == AVX512 && !cpu.X86.HasAVX512VNNI {
+		return AVX2
+	}
+	return isa
+}
+
+// bf16ISA is the same for bfloat16, which AVX2 does not do faster than float32.
+func bf16ISA(isa ISA) ISA {
+	if isa == AVX512 && cpu.X86.HasAVX512BF16 {
+		return isa
+	}
+	return Generic
+}
+
+func int8PerLane(isa ISA) int {
+	if isa == AVX2 {
+		return 2
+	}
+	return 4
+}
+
+// chooseDotTiles cuts a GEMM of m outputs, n pixels and a number of steps of
+// inputs in the way that is estimated to take the least time.
+func chooseDotTiles(isa ISA, m, steps, n int) tiling {
+	switch isa {
+	case AVX2:
+		return tiling{rows: evenly(m, 5), pixels: cut256(n, 2)}
+	case AVX512:
+	default:
+		return genericTiles(m, n)
+	}
+	ways := []tiling{
+		{rows: evenly(m, 9), pixels: cut512(n, 3)},
+		{rows: evenly(m, 6), pixels: cut512(n, 4)},
+	}
+	best, least := 0, math.Inf(1)
+	for i := range ways {
+		sum := 0.0
+		for _, p := range ways[i].pixels {
+			width := float64(p.shape>>1) + float64(p.shape&1)/2
+			sum += float64(steps) * (10*width + 8) // laying out
+			for _, r := range ways[i].rows {
+				sum += float64(steps)*max(float64(r)*width, 4) + 4*float64(r)*width + 20
+			}
+		}
+		if sum < least {
+			best, least = i, sum
+		}
+	}
+	return ways[best]
+}
+
+func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scratch []float32, r0, r1 int) {
+	if p.isa == Generic {
+		p.tileGeneric(out, in, res, t, e, scratch, r0, r1)
+		return
+	}
+	p.layOut(in[p.rows[r0].in:][:p.kg], t, scratch)
+	a := dotArgs{x: &scratch[0], steps: p.steps, outOff: t.off * floatSize, mask: uint64(t.mask), slope: e.slope, hswish: e.flag()}
+	for r0 < r1 {
+		r := &p.rows[r0]
+		a.tiles = min(r.alike, r1-r0)
+		a.out, a.w, a.after = &out[r.m0], &p.weights[r.w], &p.after[r.m0]
+		if res != nil {
+			a.res = &res[r.m0]
+		}
+		switch {
+		case p.isa == AVX2:
+			madd256(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
+		case p.bf16:
+			bf16512(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
+		default:
+			vnni512(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
+		}
+		r0 += a.tiles
+	}
+}
+
+// layOut rounds the inputs of a tile of pixels. A last step that lacks inputs
+// takes the last plane for them, which meets weights of 0.
+func (p *PointwiseDot) layOut(in []Plane, t *pixelTile, scratch []float32) {
+	a := packArgs{in: &in[0], to: &scratch[0], steps: p.kg / p.perLane, inOff: t.off * floatSize,
+		inverse: p.inverse, zero: int16(p.zero)}
+	if a.steps > 0 {
+		p.pack(t.shape, &a)
+	}
+	if a.steps == p.steps {
+		return
+	}
+	var last [4]Plane
+	for i := range last {
+		last[i] = in[min(a.steps*p.perLane+i, len(in)-1)]
+	}
+	lanes := t.shape * 8
+	a.in, a.to, a.steps = &last[0], &scratch[a.steps*lanes], 1
+	p.pack(t.shape, &a)
+}
+
+func (p *PointwiseDot) pack(shape int, a *packArgs) {
+	switch {
+	case p.isa == AVX2:
+		maddPack256(shape, (*byte)(unsafe.Pointer(a)))
+	case p.bf16:
+		bf16Pack512(shape, (*byte)(unsafe.Pointer(a)))
+	default:
+		vnniPack512(shape, (*byte)(unsafe.Pointer(a)))
+	}
+}
