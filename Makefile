@@ -4,7 +4,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PHOTO ?= docs/street.jpg
 PYTHON ?= python3
 
-.PHONY: run test race paths lint bench bench-peers ablation build generate train fuzz
+.PHONY: run test race measure paths lint bench bench-peers ablation build generate train fuzz
 
 run: ## detect objects in PHOTO, draw them into out/
 	go run ./cmd/riffle detect $(PHOTO) --out out/
@@ -27,6 +27,9 @@ NUMERIC := ./nn/... ./internal/... ./backbone ./checkpoint ./classifier ./detect
 paths: ## the suite on each kernel set of this CPU that is not its best
 	RIFFLE_CPU=generic go test -count=1 $(NUMERIC)
 	if grep -qwm1 avx512bw /proc/cpuinfo; then RIFFLE_CPU=avx2 go test -count=1 ./...; fi
+
+measure: ## tests that time things: a quiet machine, please
+	go test -tags measure -count=1 -run 'CostNoTime' ./nn
 
 lint:
 	go vet ./...

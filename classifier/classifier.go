@@ -96,10 +96,6 @@ func New(weights []byte, o Options) (*Classifier, error) {
 		return nil, err
 	}
 	height, width := h.Input[0], h.Input[1]
-	macs, err := g.MACs(height, width)
-	if err != nil {
-		return nil, err
-	}
 	p := nn.Options{
 		Height: height, Width: width, Threads: o.Threads, ISA: o.CPU,
 		Precision: o.Precision, Observe: o.Observe,
@@ -121,7 +117,7 @@ func New(weights []byte, o Options) (*Classifier, error) {
 		free: make(chan *worker, o.Workers), unmade: make(chan struct{}, o.Workers),
 		info: Info{
 			Name: h.Name, Arch: h.Arch, Licence: h.Licence, Width: width, Height: height, Resize: h.Resize,
-			Classes: h.Classes, MACs: macs, Params: g.ParamCount(), CPU: plan.ISA(),
+			Classes: h.Classes, MACs: plan.MACs(), Params: g.ParamCount(), CPU: plan.ISA(),
 		},
 	}
 	c.free <- newWorker(plan)

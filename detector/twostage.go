@@ -79,13 +79,13 @@ func compile(w *nn.Weights, o Options) (*model, error) {
 
 // add compiles a graph and adds its cost up.
 func (m *model) add(g *nn.Graph, w *nn.Weights, height, width int, o Options) (*nn.Plan, error) {
-	macs, err := g.MACs(height, width)
+	plan, err := nn.Compile(g, w, o.plan(height, width))
 	if err != nil {
 		return nil, err
 	}
-	m.macs += macs
+	m.macs += plan.MACs()
 	m.params += g.ParamCount()
-	return nn.Compile(g, w, o.plan(height, width))
+	return plan, nil
 }
 
 // worker is a model with memory of its own, for one picture at a time.

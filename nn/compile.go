@@ -98,7 +98,7 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 		c.kind = "depthwise"
 		k := kernel.NewDepthwise(p.isa, s.weight, s.bias, channels, v.Kernel, v.Stride, in.h, in.w)
 		c.units = k.Units()
-		if s.enlarged >= 0 {
+		if s.upsampled >= 0 {
 			c.kind = "resize + depthwise"
 			c.bind = p.resizeFirst(s, k)
 			return
@@ -113,7 +113,7 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 		p.compilePointwise(s, c, in)
 	case s.pooled:
 		c.kind = "conv + max pool"
-		k := kernel.NewConvMaxPool(p.isa, s.weight, s.bias, v.Out, channels, v.Kernel, v.Stride, v.pad(), v.Groups, in.h, in.w)
+		k := kernel.NewConvMaxPool(p.isa, s.weight, s.bias, convShape(v, channels, in))
 		c.units = k.Units()
 		c.bind = func(plan *Plan) task {
 			x, y := plan.planes(s.in[0]), plan.planes(s.out)
@@ -121,7 +121,7 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 			return func(t, from, to int) { k.Run(y, x, s.act, scratch[t], from, to) }
 		}
 	default:
-		k := kernel.NewConv(p.isa, s.weight, s.bias, v.Out, channels, v.Kernel, v.Stride, v.pad(), v.Groups, in.h, in.w)
+		k := kernel.NewConv(p.isa, s.weight, s.bias, convShape(v, channels, in))
 		c.units = k.Units()
 		c.bind = func(plan *Plan) task {
 			x, y := plan.planes(s.in[0]), plan.planes(s.out)
@@ -131,17 +131,21 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 	}
 }
 
-// resizeFirst makes the task of a depthwise convolution that enlarges some of
+func convShape(v ConvSpec, channels int, in size) kernel.ConvShape {
+	return kernel.ConvShape{Out: v.Out, In: channels, Kernel: v.Kernel, Stride: v.Stride, Pad: v.pad(), Groups: v.Groups, Height: in.h, Width: in.w}
+}
+
+// resizeFirst makes the task of a depthwise convolution that upsamples some of
 // its input planes itself, one at a time into scratch memory.
 func (p *program) resizeFirst(s *step, k *kernel.Depthwise) func(*Plan) task {
-	r := &p.graph.nodes[s.enlarged]
-	small, size := p.sizes[r.in[0]], p.sizes[s.enlarged]
+	r := &p.graph.nodes[s.upsampled]
+	small, size := p.sizes[r.in[0]], p.sizes[s.upsampled]
 	resize := kernel.NewResizeBilinear(p.isa, small.h, small.w, size.h, size.w)
 	return func(plan *Plan) task {
 		x, y, low := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(r.in[0])
-		source := make([]kernel.Plane, len(x)) // of the planes to enlarge
+		source := make([]kernel.Plane, len(x)) // of the planes to upsample
 		for c, q := range p.layout.planes[s.in[0]] {
-			if i := slices.Index(p.layout.planes[s.enlarged], q); i >= 0 {
+			if i := slices.Index(p.layout.planes[s.upsampled], q); i >= 0 {
 				source[c] = low[i]
 			}
 		}
@@ -176,10 +180,10 @@ func (p *program) resizeFirst(s *step, k *kernel.Depthwise) func(*Plan) task {
 }
 
 // perThread makes one scratch memory a thread.
-func perThread[T any](threads int, make1 func() T) []T {
+func perThread[T any](threads int, newT func() T) []T {
 	var all []T
 	for range threads {
-		all = append(all, make1())
+		all = append(all, newT())
 	}
 	return all
 }

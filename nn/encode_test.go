@@ -10,6 +10,7 @@ import (
 // TestHalfBothWays holds that every float16 survives, and that what lies between
 // two goes to the nearer one, to the even one if there is none.
 func TestHalfBothWays(t *testing.T) {
+	t.Parallel()
 	for h := range 1 << 16 {
 		x := HalfToFloat(uint16(h))
 		if math.IsNaN(float64(x)) {
@@ -45,6 +46,7 @@ func TestHalfBothWays(t *testing.T) {
 }
 
 func TestEncodeWeights(t *testing.T) {
+	t.Parallel()
 	w := &Weights{Metadata: map[string]string{"riffle": `{"a":1}`}, Tensors: map[string]Tensor{
 		"b.weight": {[]int{2, 1, 3}, []float32{1, -2, 0.5, 3, 4, 5}},
 		"a":        {[]int{}, []float32{1e-9}},

@@ -6,6 +6,7 @@ import (
 )
 
 func TestBuilderMistakes(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		build func(b *Builder, x Value)
@@ -43,6 +44,7 @@ func TestBuilderMistakes(t *testing.T) {
 }
 
 func TestShapeMistakes(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		build func(b *Builder, x Value) Value
@@ -68,6 +70,7 @@ func TestShapeMistakes(t *testing.T) {
 }
 
 func TestCounts(t *testing.T) {
+	t.Parallel()
 	g := unitGraph(t)
 	got, err := g.MACs(64, 64)
 	if err != nil {

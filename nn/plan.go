@@ -32,7 +32,7 @@ type Plan struct {
 	arena   []float32
 	scratch [][]float32 // by thread, for any step: it stays in the cache
 	tasks   []task
-	crew    *crew
+	runner  *runner
 	sharing *sharing // for ParallelFor; nil with one thread
 }
 
@@ -41,6 +41,7 @@ type program struct {
 	graph         *Graph
 	layout        *layout
 	sizes         []size
+	macs          int64 // of the network as it was written
 	steps         []compiled
 	cuts          [][]int // of each step: where its pieces for threads begin
 	threads       int
@@ -78,17 +79,15 @@ func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	macs := g.macsAt(sizes)
 	if o.Precision == Float32 && o.Observe == nil {
-		g = g.hoist(sizes)
-		if sizes, err = g.shapes(o.Height, o.Width); err != nil {
-			return nil, err
-		}
+		g, sizes = g.commuteUpsample(sizes)
 	}
 	l, err := lower(g, w)
 	if err != nil {
 		return nil, err
 	}
-	p := &program{graph: g, layout: l.layout(sizes), sizes: sizes, threads: max(1, o.Threads), isa: isa, options: o}
+	p := &program{graph: g, layout: l.layout(sizes), sizes: sizes, macs: macs, threads: max(1, o.Threads), isa: isa, options: o}
 	for i := range l.steps {
 		c := p.compile(&l.steps[i])
 		p.steps, p.cuts = append(p.steps, c), append(p.cuts, cut(c.units, piecesPerThread*p.threads, c.cost))
@@ -104,8 +103,8 @@ func (p *program) plan() *Plan {
 		out.tasks = append(out.tasks, s.bind(out))
 	}
 	if p.threads > 1 {
-		out.crew = newCrew(&team{size: p.threads}, p.threads, p.cuts, func(thread, step, from, to int) { out.tasks[step](thread, from, to) })
-		out.sharing = newSharing(out.crew)
+		out.runner = newRunner(&threadPool{size: p.threads}, p.threads, p.cuts, func(thread, step, from, to int) { out.tasks[step](thread, from, to) })
+		out.sharing = newSharing(out.runner)
 	}
 	return out
 }
@@ -116,8 +115,8 @@ func (p *Plan) Clone() *Plan { return p.plan() }
 // Run computes the outputs from what the input planes hold. It allocates
 // nothing.
 func (p *Plan) Run() {
-	if p.crew != nil {
-		p.crew.runAll()
+	if p.runner != nil {
+		p.runner.runAll()
 		return
 	}
 	for i, t := range p.tasks {
@@ -154,6 +153,10 @@ func (p *Plan) OutputShape(name string) (c, h, w int, err error) {
 	}
 	return 0, 0, 0, fmt.Errorf("nn: no output is called %q", name)
 }
+
+// MACs returns the multiply-adds of convolutions and fully connected layers in a
+// run of the network as it was written; the engine may do with fewer.
+func (p *Plan) MACs() int64 { return p.macs }
 
 // ISA returns the name of the instruction set that the plan's kernels use.
 func (p *Plan) ISA() string { return p.isa.String() }

@@ -70,6 +70,7 @@ func fill(planes [][]float32) {
 // TestRunAgainstReference compares every output with the naive evaluation of
 // the same graph, on every instruction set, thread count and odd size.
 func TestRunAgainstReference(t *testing.T) {
+	t.Parallel()
 	g := unitGraph(t)
 	w := RandomWeights(g, 1)
 	for _, s := range []size{{64, 64}, {33, 49}, {17, 95}} {
@@ -125,6 +126,7 @@ func TestRunAllocatesNothing(t *testing.T) {
 // TestGuardsStayZero checks that no kernel writes between planes: depthwise
 // kernels of later steps read those zeros as padding.
 func TestGuardsStayZero(t *testing.T) {
+	t.Parallel()
 	g := unitGraph(t)
 	p := compileUnit(t, g, Options{Height: 45, Width: 71, Threads: 2})
 	p.Run()
@@ -145,6 +147,7 @@ func TestGuardsStayZero(t *testing.T) {
 }
 
 func TestClonesRunSideBySide(t *testing.T) {
+	t.Parallel()
 	g := unitGraph(t)
 	p := compileUnit(t, g, Options{Height: 64, Width: 64, Threads: 2})
 	p.Run()
@@ -170,6 +173,7 @@ func TestClonesRunSideBySide(t *testing.T) {
 
 // TestViewsCostNothing: shuffle, split and concat may not become steps.
 func TestViewsCostNothing(t *testing.T) {
+	t.Parallel()
 	p := compileUnit(t, unitGraph(t), Options{Height: 64, Width: 64})
 	for _, l := range p.Profile() {
 		switch l.Kind {
@@ -180,6 +184,7 @@ func TestViewsCostNothing(t *testing.T) {
 }
 
 func TestWrongCalls(t *testing.T) {
+	t.Parallel()
 	g := unitGraph(t)
 	w := RandomWeights(g, 1)
 	for _, o := range []Options{{}, {Height: -1, Width: 5}, {Height: 1 << 20, Width: 1 << 20}, {Height: 32, Width: 32, ISA: "z80"}} {
@@ -203,6 +208,7 @@ func TestWrongCalls(t *testing.T) {
 // TestResidualsAreOverwritten: a chain of units with residuals keeps one wide
 // map, not two, and no value that somebody still reads is overwritten.
 func TestResidualsAreOverwritten(t *testing.T) {
+	t.Parallel()
 	const wide, narrow, side = 32, 4, 12
 	build := func(watch bool) *Graph {
 		b := NewBuilder()

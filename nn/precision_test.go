@@ -50,6 +50,7 @@ func calibrate(t testing.TB, g *Graph, w *Weights, s size) Ranges {
 // single values may be off by what a step makes; on average they must be much
 // nearer to that evaluation than to the one in floats.
 func TestInt8AgainstReference(t *testing.T) {
+	t.Parallel()
 	g := int8Graph(t)
 	w := RandomWeights(g, 1)
 	for _, s := range []size{{64, 64}, {33, 49}} {
@@ -96,6 +97,7 @@ func TestInt8AgainstReference(t *testing.T) {
 
 // In bfloat16 every operand is off by up to one part in 256.
 func TestBFloat16AgainstReference(t *testing.T) {
+	t.Parallel()
 	g := int8Graph(t)
 	w := RandomWeights(g, 1)
 	s := size{33, 49}
@@ -143,6 +145,7 @@ func TestInt8RunAllocatesNothing(t *testing.T) {
 }
 
 func TestPrecisionMistakes(t *testing.T) {
+	t.Parallel()
 	g := int8Graph(t)
 	w := RandomWeights(g, 1)
 	see := func(string, [][]float32) {}
@@ -168,6 +171,7 @@ func TestPrecisionMistakes(t *testing.T) {
 }
 
 func TestCalibratorRanges(t *testing.T) {
+	t.Parallel()
 	nan := float32(math.NaN())
 	ramp := make([]float32, 4001)
 	for i := range ramp {

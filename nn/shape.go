@@ -96,11 +96,16 @@ func (g *Graph) MACs(h, w int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return g.macsAt(sizes), nil
+}
+
+// macsAt is MACs of values of known sizes.
+func (g *Graph) macsAt(sizes []size) int64 {
 	var sum int64
 	for i := range g.nodes {
 		sum += g.macs(&g.nodes[i], sizes[i])
 	}
-	return sum, nil
+	return sum
 }
 
 // Param is one tensor a graph reads.

@@ -17,6 +17,7 @@ func pack(t testing.TB, header string, body []byte) []byte {
 }
 
 func TestReadWeightsTypes(t *testing.T) {
+	t.Parallel()
 	body := []byte{
 		0x00, 0x00, 0xc0, 0x3f, // F32 1.5
 		0x00, 0x3e, 0x00, 0xc0, // F16 1.5, -2
@@ -52,6 +53,7 @@ func TestReadWeightsTypes(t *testing.T) {
 }
 
 func TestReadWeightsRefusesLies(t *testing.T) {
+	t.Parallel()
 	entry := func(e string) []byte { return pack(t, `{"conv.weight":`+e+`}`, make([]byte, 64)) }
 	for _, c := range []struct {
 		name string
@@ -99,6 +101,7 @@ func FuzzReadWeights(f *testing.F) {
 }
 
 func TestHalfToFloat(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		bits uint16
 		want float64
@@ -117,6 +120,7 @@ func TestHalfToFloat(t *testing.T) {
 }
 
 func TestWeightsOfAnotherShape(t *testing.T) {
+	t.Parallel()
 	g := unitGraph(t)
 	w := RandomWeights(g, 1)
 	w.Tensors["fc.weight"] = Tensor{[]int{16, 7}, make([]float32, 112)}
@@ -135,6 +139,7 @@ func TestWeightsOfAnotherShape(t *testing.T) {
 }
 
 func TestRandomWeightsDependOnSeedOnly(t *testing.T) {
+	t.Parallel()
 	g := unitGraph(t)
 	same, _ := json.Marshal(RandomWeights(g, 5).Tensors)
 	again, _ := json.Marshal(RandomWeights(g, 5).Tensors)

@@ -141,17 +141,13 @@ func (c *benchCmd) network() (*timed, error) {
 	if err != nil {
 		return nil, err
 	}
-	macs, err := g.MACs(size, size)
-	if err != nil {
-		return nil, err
-	}
 	run := func() time.Duration {
 		start := time.Now()
 		plan.Run()
 		return time.Since(start)
 	}
 	fillInput(plan)
-	return &timed{size: size, macs: macs, params: g.ParamCount(), cpu: plan.ISA(), run: run, profile: plan.Profile}, nil
+	return &timed{size: size, macs: plan.MACs(), params: g.ParamCount(), cpu: plan.ISA(), run: run, profile: plan.Profile}, nil
 }
 
 // compile makes a plan of an architecture with random weights. What its layers'

@@ -7,8 +7,13 @@
 // 2 wrong usage.
 package main
 
-import "os"
+import (
+	"os"
+
+	"example.com/riffle/nn"
+)
 
 func main() {
+	nn.PinHelpers(true) // the CPUs are this program's own
 	os.Exit(run(os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }

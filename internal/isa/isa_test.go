@@ -7,6 +7,7 @@ import (
 )
 
 func TestAvailable(t *testing.T) {
+	t.Parallel()
 	all := Available()
 	if all[0] != Generic {
 		t.Errorf("Available() = %v, want generic first", all)
@@ -37,6 +38,7 @@ func TestFromEnv(t *testing.T) {
 }
 
 func TestNotSupported(t *testing.T) {
+	t.Parallel()
 	_, err := choose(EnvVar, "avx512", []ISA{Generic, AVX2})
 	if err == nil || err.Error() != "RIFFLE_CPU=avx512 is not supported by this processor, which can run: generic, avx2" {
 		t.Errorf("unsupported: %v", err)
@@ -44,6 +46,7 @@ func TestNotSupported(t *testing.T) {
 }
 
 func TestString(t *testing.T) {
+	t.Parallel()
 	for want, got := range map[string]string{
 		"generic": Generic.String(), "avx2": AVX2.String(), "avx512": AVX512.String(), "neon": NEON.String(), "isa(99)": ISA(99).String(),
 	} {

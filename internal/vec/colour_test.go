@@ -43,6 +43,7 @@ func checkRGB(t *testing.T, p ISA, n, shift int, seed uint64) {
 }
 
 func TestRGB(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, p ISA) {
 		for n := 1; n < 100; n++ {
 			checkRGB(t, p, n, n%2, uint64(n))
@@ -88,6 +89,7 @@ func checkBGR(t *testing.T, p ISA, n int, seed uint64) {
 }
 
 func TestBGR(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, p ISA) {
 		for n := 1; n < 70; n++ {
 			checkBGR(t, p, n, uint64(n))

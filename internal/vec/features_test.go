@@ -60,6 +60,7 @@ func checkWeigh(t *testing.T, p ISA, per, outs, n int, seed uint64) {
 }
 
 func TestWeigh(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, p ISA) {
 		for n := Lanes; n <= 24*Lanes; n += Lanes {
 			for per := 1; per <= 5; per++ {
@@ -79,6 +80,7 @@ func FuzzWeigh(f *testing.F) {
 }
 
 func TestWeighRefusesOddShapes(t *testing.T) {
+	t.Parallel()
 	for what, f := range map[string]func(){
 		"odd length": func() { Generic.Weigh(make([]float32, 9), make([]float32, 9), make([]Tap, 1), 1, 9) },
 		"short dst":  func() { Generic.Weigh(make([]float32, 8), make([]float32, 8), make([]Tap, 2), 1, 8) },
@@ -133,6 +135,7 @@ func checkTransposes(t *testing.T, p ISA, n, stride int, seed uint64) {
 }
 
 func TestTransposes(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, p ISA) {
 		for n := 1; n < 40; n++ {
 			checkTransposes(t, p, n, Lanes+n%5*3, uint64(n))
@@ -181,6 +184,7 @@ func checkSearch(t *testing.T, p ISA, n int, seed uint64) {
 }
 
 func TestSearch(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, p ISA) {
 		for n := 1; n < 80; n++ {
 			checkSearch(t, p, n, uint64(n))
@@ -221,6 +225,7 @@ func checkMeanBin(t *testing.T, p ISA, logits []float32) {
 }
 
 func TestMeanBin(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, p ISA) {
 		checkMeanBin(t, p, randomFloats(101*Lanes, 1))
 		checkMeanBin(t, p, []float32{-1e30, 0, 1e30, 5, -5, 88, -88, 1e3})
@@ -245,6 +250,7 @@ func checkMeanProbability(t *testing.T, p ISA, x, y []float32, weight float64) {
 }
 
 func TestMeanProbability(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, p ISA) {
 		for n := range 40 {
 			x, y := randomFloats(n, uint64(n)), randomFloats(n, uint64(n+100))

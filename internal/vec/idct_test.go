@@ -86,6 +86,7 @@ func randomBlock(rng *rand.Rand, coefs, size int) (coef [64]int16, steps [64]uin
 }
 
 func TestIDCT(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 1))
 	for i := range 2000 {
 		coef, steps := randomBlock(rng, i%64, []int{3, 20, 2047, 32767}[i%4])
@@ -107,6 +108,7 @@ func FuzzIDCT(f *testing.F) {
 }
 
 func TestFlatIsIDCT(t *testing.T) {
+	t.Parallel()
 	steps := [64]uint16{3, 9, 9}
 	for shift := range 4 {
 		table := NewIDCTTable(&steps, shift)

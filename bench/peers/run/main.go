@@ -13,6 +13,7 @@
 package main
 
 import (
+	"example.com/riffle/nn"
 	"bufio"
 	"encoding/binary"
 	"encoding/json"
@@ -44,6 +45,7 @@ func main() {
 	threads := flag.Int("threads", 1, "threads of one inference")
 	photo := flag.String("photo", "docs/street.jpg", "what a detector looks at")
 	flag.Parse()
+	nn.PinHelpers(true)
 	if err := work(*network, *dir, *photo, *threads); err != nil {
 		fmt.Fprintln(os.Stderr, "run:", err)
 		os.Exit(1)

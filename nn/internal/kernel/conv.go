@@ -17,18 +17,32 @@ type Conv struct {
 	rowFloats           int // floats from one packed row to the next
 }
 
-// NewConv prepares a k x k convolution of cin planes of h rows and w columns to
-// m planes; weights is [m][cin/groups][k][k], bias has m values or is nil. The
-// output has (h+2*pad-k)/stride+1 rows, and columns likewise.
-func NewConv(isa ISA, weights, bias []float32, m, cin, k, stride, pad, groups, h, w int) *Conv {
-	if k < 1 || stride < 1 || pad < 0 || h+2*pad < k || w+2*pad < k || cin < 1 || groups < 1 {
-		panic(fmt.Sprintf("kernel: %dx%d convolution, stride %d, padding %d, of %d planes %dx%d", k, k, stride, pad, cin, h, w))
+// ConvShape is the shape of a convolution.
+type ConvShape struct {
+	Out, In       int // planes
+	Kernel        int // side of the square filter
+	Stride        int
+	Pad           int // zeros on every side
+	Groups        int
+	Height, Width int // of the input planes
+}
+
+// OutputSize returns the rows and columns of the output planes.
+func (s ConvShape) OutputSize() (h, w int) {
+	return (s.Height+2*s.Pad-s.Kernel)/s.Stride + 1, (s.Width+2*s.Pad-s.Kernel)/s.Stride + 1
+}
+
+// NewConv prepares a convolution; weights is [Out][In/Groups][Kernel][Kernel],
+// bias has Out values or is nil.
+func NewConv(isa ISA, weights, bias []float32, s ConvShape) *Conv {
+	if s.Kernel < 1 || s.Stride < 1 || s.Pad < 0 || s.Height+2*s.Pad < s.Kernel || s.Width+2*s.Pad < s.Kernel || s.In < 1 || s.Groups < 1 {
+		panic(fmt.Sprintf("kernel: convolution %+v", s))
 	}
-	c := &Conv{cin: cin, k: k, stride: stride, pad: pad, h: h, w: w, phases: min(stride, k),
-		oh: (h+2*pad-k)/stride + 1, ow: (w+2*pad-k)/stride + 1}
-	c.gemm = newGEMM(isa, weights, bias, m, cin*k*k, c.ow, groups)
-	c.used = c.ow + (k-1)/stride
-	c.rowFloats = rowStride(max(c.used, (w+pad)/stride+1))
+	c := &Conv{cin: s.In, k: s.Kernel, stride: s.Stride, pad: s.Pad, h: s.Height, w: s.Width, phases: min(s.Stride, s.Kernel)}
+	c.oh, c.ow = s.OutputSize()
+	c.gemm = newGEMM(isa, weights, bias, s.Out, s.In*s.Kernel*s.Kernel, c.ow, s.Groups)
+	c.used = c.ow + (s.Kernel-1)/s.Stride
+	c.rowFloats = rowStride(max(c.used, (s.Width+s.Pad)/s.Stride+1))
 	return c
 }
 

@@ -14,9 +14,9 @@ type ConvMaxPool struct {
 
 // NewConvMaxPool prepares the convolution that [NewConv] describes and the
 // max-pool of its output.
-func NewConvMaxPool(isa ISA, weights, bias []float32, m, cin, k, stride, pad, groups, h, w int) *ConvMaxPool {
-	c := NewConv(isa, weights, bias, m, cin, k, stride, pad, groups, h, w)
-	return &ConvMaxPool{conv: c, m: m, oh: (c.oh-1)/2 + 1, ow: (c.ow-1)/2 + 1, rowFloats: rowStride(c.ow)}
+func NewConvMaxPool(isa ISA, weights, bias []float32, s ConvShape) *ConvMaxPool {
+	c := NewConv(isa, weights, bias, s)
+	return &ConvMaxPool{conv: c, m: s.Out, oh: (c.oh-1)/2 + 1, ow: (c.ow-1)/2 + 1, rowFloats: rowStride(c.ow)}
 }
 
 // Out returns the size of the pooled output planes.

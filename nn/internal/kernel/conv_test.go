@@ -18,7 +18,7 @@ func (c convCase) check(t testing.TB, isa ISA, seed uint64) {
 	s := random(seed)
 	cg := c.cin / c.groups
 	w, bias := s.slice(c.m*cg*c.k*c.k), s.slice(c.m)
-	conv := NewConv(isa, w, bias, c.m, c.cin, c.k, c.stride, c.pad, c.groups, c.h, c.w)
+	conv := NewConv(isa, w, bias, ConvShape{Out: c.m, In: c.cin, Kernel: c.k, Stride: c.stride, Pad: c.pad, Groups: c.groups, Height: c.h, Width: c.w})
 	oh, ow := conv.Out()
 	in := newArena(t, c.cin, c.h, c.w, seed%2 == 0, s.fill)
 	res := newArena(t, c.m, oh, ow, seed%2 == 1, s.fill)
@@ -58,6 +58,7 @@ func (c convCase) check(t testing.TB, isa ISA, seed uint64) {
 }
 
 func TestConv(t *testing.T) {
+	t.Parallel()
 	cases := []convCase{
 		{m: 24, cin: 3, k: 3, stride: 2, pad: 1, groups: 1, h: 64, w: 64, act: Act{Kind: ReLU}},
 		{m: 16, cin: 3, k: 3, stride: 2, pad: 1, groups: 1, h: 57, w: 33, act: Act{Kind: HSwish}},
@@ -81,6 +82,7 @@ func TestConv(t *testing.T) {
 
 // The fused pool gives what convolution and pool give one after the other.
 func TestConvMaxPool(t *testing.T) {
+	t.Parallel()
 	cases := []convCase{
 		{m: 24, cin: 3, k: 3, stride: 2, pad: 1, groups: 1, h: 64, w: 64, act: Act{Kind: ReLU}},
 		{m: 16, cin: 3, k: 3, stride: 2, pad: 1, groups: 1, h: 57, w: 33, act: Act{Kind: HSwish}},
@@ -97,7 +99,7 @@ func TestConvMaxPool(t *testing.T) {
 			s := random(uint64(i))
 			w, bias := s.slice(c.m*c.cin/c.groups*c.k*c.k), s.slice(c.m)
 			in := newArena(t, c.cin, c.h, c.w, i%2 == 0, s.fill)
-			conv := NewConv(p, w, bias, c.m, c.cin, c.k, c.stride, c.pad, c.groups, c.h, c.w)
+			conv := NewConv(p, w, bias, ConvShape{Out: c.m, In: c.cin, Kernel: c.k, Stride: c.stride, Pad: c.pad, Groups: c.groups, Height: c.h, Width: c.w})
 			ch, cw := conv.Out()
 			middle := newArena(t, c.m, ch, cw, true, unset)
 			conv.Run(middle.planes, in.planes, nil, c.act, conv.NewScratch(), 0, conv.Units())
@@ -106,7 +108,7 @@ func TestConvMaxPool(t *testing.T) {
 			want := newArena(t, c.m, oh, ow, true, unset)
 			pool.Run(want.planes, middle.planes)
 
-			both := NewConvMaxPool(p, w, bias, c.m, c.cin, c.k, c.stride, c.pad, c.groups, c.h, c.w)
+			both := NewConvMaxPool(p, w, bias, ConvShape{Out: c.m, In: c.cin, Kernel: c.k, Stride: c.stride, Pad: c.pad, Groups: c.groups, Height: c.h, Width: c.w})
 			if a, b := both.Out(); a != oh || b != ow {
 				t.Fatalf("%s: output is %dx%d, want %dx%d", what, a, b, oh, ow)
 			}
@@ -146,8 +148,8 @@ func BenchmarkStem(b *testing.B) {
 			s := random(1)
 			act := Act{Kind: LeakyReLU, Slope: 0.1}
 			w, bias := s.slice(24*27), s.slice(24)
-			c := NewConv(isa, w, bias, 24, 3, 3, 2, 1, 1, size, size)
-			both := NewConvMaxPool(isa, w, bias, 24, 3, 3, 2, 1, 1, size, size)
+			c := NewConv(isa, w, bias, ConvShape{Out: 24, In: 3, Kernel: 3, Stride: 2, Pad: 1, Groups: 1, Height: size, Width: size})
+			both := NewConvMaxPool(isa, w, bias, ConvShape{Out: 24, In: 3, Kernel: 3, Stride: 2, Pad: 1, Groups: 1, Height: size, Width: size})
 			oh, ow := c.Out()
 			ph, pw := both.Out()
 			macs := float64(24 * 27 * oh * ow)

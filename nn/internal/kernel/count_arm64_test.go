@@ -22,6 +22,7 @@ var counting bool
 // an emulator to count its instructions, and prints the name and the number of
 // multiply-adds, or of output values where there are none, of each piece of work.
 func TestCount(t *testing.T) {
+	t.Parallel()
 	name := os.Getenv("RIFFLE_COUNT")
 	if name == "" {
 		t.Skip("RIFFLE_COUNT names no file: run bench/arm64/count")
@@ -86,7 +87,7 @@ func countedWork(isa ISA) []counted {
 	}
 	{
 		const size, m = 224, 24
-		stem := NewConvMaxPool(isa, s.slice(m*27), s.slice(m), m, 3, 3, 2, 1, 1, size, size)
+		stem := NewConvMaxPool(isa, s.slice(m*27), s.slice(m), ConvShape{Out: m, In: 3, Kernel: 3, Stride: 2, Pad: 1, Groups: 1, Height: size, Width: size})
 		oh, ow := stem.Out()
 		in, out := newFastArena(3, size, size, s.fill), newFastArena(m, oh, ow, unset)
 		scratch := stem.NewScratch()

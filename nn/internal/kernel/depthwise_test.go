@@ -57,6 +57,7 @@ func (d depthwiseCase) check(t testing.TB, isa ISA, seed uint64) {
 }
 
 func TestDepthwise(t *testing.T) {
+	t.Parallel()
 	var cases []depthwiseCase
 	for _, k := range []int{1, 3, 5, 7} {
 		for _, stride := range []int{1, 2, 3} {

@@ -7,6 +7,7 @@ import (
 )
 
 func TestAdd(t *testing.T) {
+	t.Parallel()
 	forEachISA(t, func(t *testing.T, p ISA) {
 		for n := 1; n <= 70; n++ {
 			act := testActs[n%len(testActs)]
@@ -32,6 +33,7 @@ func TestAdd(t *testing.T) {
 }
 
 func TestScale(t *testing.T) {
+	t.Parallel()
 	forEachISA(t, func(t *testing.T, p ISA) {
 		for n := 1; n <= 70; n++ {
 			s := random(uint64(n))
@@ -48,6 +50,7 @@ func TestScale(t *testing.T) {
 }
 
 func TestActApply(t *testing.T) {
+	t.Parallel()
 	forEachISA(t, func(t *testing.T, p ISA) {
 		for n := 1; n <= 70; n++ {
 			for _, act := range testActs {
@@ -66,6 +69,7 @@ func TestActApply(t *testing.T) {
 
 // Curves at the ends of their domain, where clamping sets in.
 func TestCurves(t *testing.T) {
+	t.Parallel()
 	inf := float32(math.Inf(1))
 	values := []float32{-inf, -1e30, -200, -100, -88, -87, -50, -20, -3.0001, -3, -2.9999, -1e-6, 0, 1e-6, 0.5, 3, 4, 16, 17, 87, 88, 100, 1e30, inf, nan}
 	for _, p := range allISAs() {
@@ -93,6 +97,7 @@ func TestCurves(t *testing.T) {
 
 // The assembly and Go agree on values that are not finite.
 func TestLeakyNotFinite(t *testing.T) {
+	t.Parallel()
 	inf := float32(math.Inf(1))
 	values := []float32{inf, -inf, nan, float32(math.Copysign(0, -1)), 0, 1, -1, -inf, nan}
 	for _, slope := range []float32{0, 0.1, 1} {
@@ -113,6 +118,7 @@ func TestLeakyNotFinite(t *testing.T) {
 // Convolutions let values that are not finite through like Go does: a ReLU keeps
 // NaN and plus infinity, although 0 times infinity is NaN.
 func TestConvolutionsNotFinite(t *testing.T) {
+	t.Parallel()
 	inf := float32(math.Inf(1))
 	values := []float32{inf, nan, 3, -4}
 	for _, p := range allISAs() {

@@ -53,6 +53,7 @@ func nearestBF16(x float32, round func(float64) float64) float64 {
 }
 
 func TestPointwiseBF16(t *testing.T) {
+	t.Parallel()
 	leaky := Act{Kind: LeakyReLU, Slope: 0.1}
 	checkBF16(t, 58, 58, 28*28, 1, Act{Kind: ReLU}, 0, 1)
 	checkBF16(t, 80, 352, 121, 1, leaky, 1, 2)
@@ -72,6 +73,7 @@ func FuzzPointwiseBF16(f *testing.F) {
 }
 
 func TestBF16Rounding(t *testing.T) {
+	t.Parallel()
 	inf := float32(math.Inf(1))
 	for x, want := range map[float32]float32{
 		0: 0, 1: 1, -1: -1, 1 + 1.0/256: 1, 1 + 3.0/256: 1 + 4.0/256, 3.4e38: inf, inf: inf, -inf: -inf,

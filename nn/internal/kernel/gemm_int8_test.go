@@ -120,6 +120,7 @@ func (c int8Case) plain(r int8Run, m, i int) float32 {
 }
 
 func TestPointwiseInt8(t *testing.T) {
+	t.Parallel()
 	leaky := Act{Kind: LeakyReLU, Slope: 0.1}
 	cases := []int8Case{
 		{m: 1, k: 1, n: 1, groups: 1, lo: -1, hi: 1},
@@ -159,6 +160,7 @@ func FuzzPointwiseInt8(f *testing.F) {
 
 // Values that no number of bits holds become some byte, the same on all instruction sets.
 func TestPointwiseInt8Wild(t *testing.T) {
+	t.Parallel()
 	wild := []float32{nan, float32(math.Inf(1)), float32(math.Inf(-1)), 3e9, -3e9, 3e38, 70000, -70000, 32000, 1e-40}
 	n := len(wild)
 	fill := func(_, i int) float32 { return wild[i] }

@@ -4,6 +4,7 @@ import "testing"
 
 // Every micro-kernel against its pure Go twin, whatever chooseTiles would pick.
 func TestGEMMKernels(t *testing.T) {
+	t.Parallel()
 	for _, isa := range allISAs()[1:] {
 		for n := 1; n <= 64; n++ {
 			for rows := 1; rows <= 9; rows++ {

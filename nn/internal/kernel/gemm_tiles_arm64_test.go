@@ -4,6 +4,7 @@ import "testing"
 
 // Every micro-kernel against its pure Go twin, whatever chooseTiles would pick.
 func TestGEMMKernels(t *testing.T) {
+	t.Parallel()
 	for rows := 1; rows <= 8; rows++ {
 		for vectors := 1; vectors <= min(6, 24/rows); vectors++ {
 			if rows*vectors+vectors+(rows+1)/2 > 32 {

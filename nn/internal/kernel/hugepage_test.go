@@ -6,6 +6,7 @@ import (
 )
 
 func TestFloatsAreAligned(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{1, 17, hugePage/2 - 1, hugePage / 2, hugePage, hugePage + 1} {
 		line := uintptr(64)
 		if n >= hugePage/2 {
@@ -21,6 +22,7 @@ func TestFloatsAreAligned(t *testing.T) {
 // Weights of kernels that are made one after the other share nothing, whatever
 // their sizes.
 func TestWeightsDoNotOverlap(t *testing.T) {
+	t.Parallel()
 	var all [][]float32
 	for i := range 40 {
 		w := weightFloats(1 + i*i*997%(3*hugePage/2))

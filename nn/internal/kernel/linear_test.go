@@ -41,6 +41,7 @@ func checkLinear(t testing.TB, isa ISA, m, k int, act Act, seed uint64) {
 }
 
 func TestLinear(t *testing.T) {
+	t.Parallel()
 	forEachISA(t, func(t *testing.T, p ISA) {
 		for i, mk := range [][2]int{{1, 1}, {8, 16}, {7, 15}, {9, 17}, {33, 100}, {80, 256}, {3, 1000}, {17, 31}, {250, 512}} {
 			checkLinear(t, p, mk[0], mk[1], testActs[i%len(testActs)], uint64(i))

@@ -61,6 +61,7 @@ func (c pointwiseCase) check(t testing.TB, isa ISA, seed uint64) {
 }
 
 func TestPointwise(t *testing.T) {
+	t.Parallel()
 	cases := []pointwiseCase{
 		{m: 1, k: 1, n: 1, groups: 1},
 		{m: 58, k: 58, n: 28 * 28, groups: 1, act: Act{Kind: ReLU}},

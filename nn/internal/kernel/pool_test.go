@@ -46,6 +46,7 @@ func (c poolCase) check(t testing.TB, isa ISA, average bool, seed uint64) {
 }
 
 func TestPool(t *testing.T) {
+	t.Parallel()
 	cases := []poolCase{{2, 2, 0, 8, 8}, {5, 3, 2, 17, 19}, {1, 1, 0, 3, 3}, {2, 1, 1, 4, 5}, {7, 7, 0, 7, 7}}
 	for w := 1; w <= 80; w++ {
 		for _, stride := range []int{1, 2} {
@@ -76,6 +77,7 @@ func FuzzPool(f *testing.F) {
 }
 
 func TestGlobalAvgPool(t *testing.T) {
+	t.Parallel()
 	forEachISA(t, func(t *testing.T, p ISA) {
 		for n := 1; n <= 130; n++ {
 			s := random(uint64(n))

@@ -39,6 +39,7 @@ func checkResize(t testing.TB, isa ISA, h, w, oh, ow int, nearest bool, seed uin
 }
 
 func TestResize(t *testing.T) {
+	t.Parallel()
 	forEachISA(t, func(t *testing.T, p ISA) {
 		sizes := [][4]int{{1, 1, 1, 1}, {11, 11, 22, 22}, {22, 22, 44, 44}, {6, 6, 11, 11}, {7, 5, 3, 2}, {40, 40, 7, 9}, {3, 9, 3, 10}, {1, 20, 5, 21}, {20, 1, 21, 30}}
 		for w := 1; w <= 40; w++ {
@@ -53,6 +54,7 @@ func TestResize(t *testing.T) {
 
 // Values of torch.nn.functional.interpolate(x, size=(3, 5), mode=..., align_corners=False).
 func TestResizeLikeTorch(t *testing.T) {
+	t.Parallel()
 	in := newArena(t, 1, 2, 3, true, func(_, i int) float32 { return []float32{1, 2, 4, 8, 16, 32}[i] })
 	for _, c := range []struct {
 		r    *Resize

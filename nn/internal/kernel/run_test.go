@@ -26,8 +26,8 @@ func jobs(p ISA) []job {
 	pw := NewPointwise(p, s.slice(24*10), nil, 24, 20, 169, 2)
 	dw3 := NewDepthwise(p, s.slice(20*9), nil, 20, 3, 1, 13, 13)
 	dw5 := NewDepthwise(p, s.slice(20*25), nil, 20, 5, 2, 13, 13)
-	conv := NewConv(p, s.slice(6*20*9), nil, 6, 20, 3, 2, 1, 1, 13, 13)
-	stem := NewConvMaxPool(p, s.slice(6*20*9), nil, 6, 20, 3, 2, 1, 1, 13, 13)
+	conv := NewConv(p, s.slice(6*20*9), nil, ConvShape{Out: 6, In: 20, Kernel: 3, Stride: 2, Pad: 1, Groups: 1, Height: 13, Width: 13})
+	stem := NewConvMaxPool(p, s.slice(6*20*9), nil, ConvShape{Out: 6, In: 20, Kernel: 3, Stride: 2, Pad: 1, Groups: 1, Height: 13, Width: 13})
 	linear := NewLinear(p, s.slice(33*20), nil, 33, 20)
 	maximum, mean := NewMaxPool(p, 3, 2, 1, 13, 13), NewAvgPool(p, 3, 2, 1, 13, 13)
 	resize := NewResizeBilinear(p, 13, 13, 26, 26)
@@ -63,6 +63,7 @@ func TestNoAllocations(t *testing.T) {
 
 // One prepared kernel serves many goroutines; run with -race.
 func TestConcurrentRuns(t *testing.T) {
+	t.Parallel()
 	forEachISA(t, func(t *testing.T, p ISA) {
 		for _, j := range jobs(p) {
 			const workers = 4
@@ -92,13 +93,16 @@ func TestConcurrentRuns(t *testing.T) {
 }
 
 func TestShapesThatDoNotFit(t *testing.T) {
+	t.Parallel()
 	for what, f := range map[string]func(){
-		"few weights":   func() { NewPointwise(Generic, make([]float32, 5), nil, 2, 3, 1, 1) },
-		"many biases":   func() { NewPointwise(Generic, make([]float32, 6), make([]float32, 3), 2, 3, 1, 1) },
-		"odd groups":    func() { NewPointwise(Generic, make([]float32, 6), nil, 2, 3, 1, 2) },
-		"even filter":   func() { NewDepthwise(Generic, make([]float32, 4), nil, 1, 2, 1, 3, 3) },
-		"depthwise":     func() { NewDepthwise(Generic, make([]float32, 8), nil, 1, 3, 1, 3, 3) },
-		"large filter":  func() { NewConv(Generic, make([]float32, 25), nil, 1, 1, 5, 1, 0, 1, 4, 4) },
+		"few weights": func() { NewPointwise(Generic, make([]float32, 5), nil, 2, 3, 1, 1) },
+		"many biases": func() { NewPointwise(Generic, make([]float32, 6), make([]float32, 3), 2, 3, 1, 1) },
+		"odd groups":  func() { NewPointwise(Generic, make([]float32, 6), nil, 2, 3, 1, 2) },
+		"even filter": func() { NewDepthwise(Generic, make([]float32, 4), nil, 1, 2, 1, 3, 3) },
+		"depthwise":   func() { NewDepthwise(Generic, make([]float32, 8), nil, 1, 3, 1, 3, 3) },
+		"large filter": func() {
+			NewConv(Generic, make([]float32, 25), nil, ConvShape{Out: 1, In: 1, Kernel: 5, Stride: 1, Groups: 1, Height: 4, Width: 4})
+		},
 		"linear":        func() { NewLinear(Generic, make([]float32, 5), nil, 2, 3) },
 		"padded window": func() { NewMaxPool(Generic, 3, 1, 2, 5, 5) },
 		"resize":        func() { NewResizeNearest(Generic, 0, 1, 1, 1) },
@@ -117,6 +121,7 @@ func TestShapesThatDoNotFit(t *testing.T) {
 }
 
 func TestStride(t *testing.T) {
+	t.Parallel()
 	for w := 1; w < 200; w++ {
 		s := Stride(w, w)
 		if s < w*w+Guard(w) || s%16 != 0 || s/16%2 == 0 {

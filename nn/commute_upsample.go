@@ -1,15 +1,15 @@
 package nn
 
-// hoist returns the graph with 1x1 convolutions moved before the enlargement of
-// a part of their input. Both are linear, and an enlargement mixes pixels with
-// weights whose sum is 1, so
+// commuteUpsample returns the graph with 1x1 convolutions moved before the
+// upsampling of a part of their input, and its sizes. Both are linear, and
+// upsampling mixes pixels with weights whose sum is 1, so
 //
 //	W * concat(resize(x), y) = resize(Wx * x) + Wy * y
 //
 // and the part Wx is multiplied with the few pixels of x instead of the many of
 // resize(x), as in the top-down half of a feature pyramid.
-func (g *Graph) hoist(sizes []size) *Graph {
-	out := &Graph{}
+func (g *Graph) commuteUpsample(sizes []size) (*Graph, []size) {
+	out := &sizedGraph{}
 	moved := make([]int, len(g.nodes)) // where a value of g is in out
 	normed := make([]bool, len(g.nodes))
 	for i := range g.nodes {
@@ -19,11 +19,11 @@ func (g *Graph) hoist(sizes []size) *Graph {
 	}
 	for i := range g.nodes {
 		n := g.nodes[i]
-		if p := g.enlarged(&n, sizes); p != nil && !normed[i] {
-			moved[i] = out.addHoisted(&n, p, moved, g)
+		if p := g.upsampled(&n, sizes); p != nil && !normed[i] {
+			moved[i] = out.addCommuted(&n, p, moved, g, sizes[i])
 			continue
 		}
-		moved[i] = out.append(n.moved(moved))
+		moved[i] = out.append(n.moved(moved), sizes[i])
 	}
 	for _, p := range g.inputs {
 		out.inputs = append(out.inputs, port{p.name, moved[p.id]})
@@ -31,7 +31,13 @@ func (g *Graph) hoist(sizes []size) *Graph {
 	for _, p := range g.outputs {
 		out.outputs = append(out.outputs, port{p.name, moved[p.id]})
 	}
-	return out
+	return &out.Graph, out.sizes
+}
+
+// sizedGraph is a graph whose values' sizes are known.
+type sizedGraph struct {
+	Graph
+	sizes []size
 }
 
 // moved returns the node with its operands renumbered.
@@ -47,25 +53,25 @@ func (n node) moved(to []int) node {
 	return n
 }
 
-func (g *Graph) append(n node) int {
-	g.nodes = append(g.nodes, n)
+func (g *sizedGraph) append(n node, s size) int {
+	g.nodes, g.sizes = append(g.nodes, n), append(g.sizes, s)
 	return len(g.nodes) - 1
 }
 
-// parts says which channels of a convolution's input come from an enlargement
-// and which do not.
+// parts says which channels of a convolution's input were upsampled and which
+// were not.
 type parts struct {
-	resize    int // the enlargement's value
+	resize    int // the upsampled value
 	low, rest []int
 }
 
-// leastHoisted is the number of channels from which on moving them pays: the
-// result has to be enlarged too.
-const leastHoisted = 16
+// leastCommuted is the number of channels from which on moving them pays: the
+// result has to be upsampled too.
+const leastCommuted = 16
 
-// enlarged returns the parts of the input of a 1x1 convolution, nil if there is
+// upsampled returns the parts of the input of a 1x1 convolution, nil if there is
 // nothing to gain.
-func (g *Graph) enlarged(n *node, sizes []size) *parts {
+func (g *Graph) upsampled(n *node, sizes []size) *parts {
 	if n.kind != opConv || n.conv.Kernel != 1 || n.conv.Stride != 1 || n.conv.Groups != 1 {
 		return nil
 	}
@@ -87,7 +93,7 @@ func (g *Graph) enlarged(n *node, sizes []size) *parts {
 				p.rest = append(p.rest, c)
 			}
 		}
-		if len(p.low) < leastHoisted || len(p.rest) == 0 {
+		if len(p.low) < leastCommuted || len(p.rest) == 0 {
 			return nil
 		}
 		return p
@@ -105,10 +111,11 @@ func (g *Graph) origin(view *node, c int) planeOf {
 	return p
 }
 
-// addHoisted appends what computes convolution n of g, and returns its value.
-func (g *Graph) addHoisted(n *node, p *parts, moved []int, from *Graph) int {
+// addCommuted appends what computes convolution n of another graph, which has
+// size s there, and returns its value.
+func (g *sizedGraph) addCommuted(n *node, p *parts, moved []int, from *Graph, s size) int {
 	v, r := &from.nodes[n.in[0]], &from.nodes[p.resize]
-	take := func(columns []int, source func(planeOf) planeOf) int {
+	convolve := func(columns []int, source func(planeOf) planeOf) int {
 		view := node{kind: opView, name: "slice", channels: len(columns)}
 		seen := map[int]bool{}
 		for _, c := range columns {
@@ -119,13 +126,13 @@ func (g *Graph) addHoisted(n *node, p *parts, moved []int, from *Graph) int {
 				view.in = append(view.in, q.id)
 			}
 		}
-		part := *n
-		part.in, part.columns, part.wide = []int{g.append(view)}, columns, len(v.view)
-		return g.append(part)
+		part, at := *n, g.sizes[view.in[0]]
+		part.in, part.columns, part.wide = []int{g.append(view, at)}, columns, len(v.view)
+		return g.append(part, at)
 	}
-	low := take(p.low, func(q planeOf) planeOf { return planeOf{moved[r.in[0]], q.ch} })
+	low := convolve(p.low, func(q planeOf) planeOf { return planeOf{moved[r.in[0]], q.ch} })
 	g.nodes[low].conv.Bias = false
-	up := g.append(node{kind: opResize, channels: n.channels, in: []int{low, moved[r.in[1]]}})
-	rest := take(p.rest, func(q planeOf) planeOf { return planeOf{moved[q.id], q.ch} })
-	return g.append(node{kind: opAdd, channels: n.channels, in: []int{rest, up}})
+	up := g.append(node{kind: opResize, channels: n.channels, in: []int{low, moved[r.in[1]]}}, s)
+	rest := convolve(p.rest, func(q planeOf) planeOf { return planeOf{moved[q.id], q.ch} })
+	return g.append(node{kind: opAdd, channels: n.channels, in: []int{rest, up}}, s)
 }

@@ -5,6 +5,7 @@ import "testing"
 // Pieces cover all units in order, none is empty, and none costs more than its
 // part and a unit.
 func TestCut(t *testing.T) {
+	t.Parallel()
 	for units := 1; units <= 40; units++ {
 		for n := 1; n <= 12; n++ {
 			for shape, cost := range map[string]func(int) int{

@@ -1,3 +1,5 @@
+//go:build measure
+
 package nn
 
 import (
@@ -69,9 +71,6 @@ func fastest(rounds int, plans ...*Plan) []time.Duration {
 // shuffles says how far apart two equal plans come out, and a round that is worse
 // than that is measured again.
 func TestShufflesCostNoTime(t *testing.T) {
-	if testing.Short() {
-		t.Skip("measures time")
-	}
 	const tolerance, attempts = 0.02, 8
 	for _, version := range []int{1, 2} {
 		with, without, again := units(t, version, true), units(t, version, false), units(t, version, false)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// pyramidGraph mixes an enlarged map with a fine one in 1x1 convolutions: in all
-// the ways in which one of them can be moved before the enlargement, and in some
+// pyramidGraph mixes an upsampled map with a fine one in 1x1 convolutions: in all
+// the ways in which one of them can be moved before the upsampling, and in some
 // in which it must not be.
 func pyramidGraph(t testing.TB) *Graph {
 	t.Helper()
@@ -30,7 +30,7 @@ func pyramidGraph(t testing.TB) *Graph {
 	return g
 }
 
-// resizeGraph has depthwise convolutions that enlarge their input themselves:
+// resizeGraph has depthwise convolutions that upsample their input themselves:
 // all of it, a part of it, and none because others read it too.
 func resizeGraph(t testing.TB) *Graph {
 	t.Helper()
@@ -53,11 +53,15 @@ func resizeGraph(t testing.TB) *Graph {
 	return g
 }
 
-func TestHoistAgainstReference(t *testing.T) { againstReference(t, pyramidGraph(t)) }
-func TestResizesInDepthwise(t *testing.T)    { againstReference(t, resizeGraph(t)) }
+func TestCommuteUpsampleAgainstReference(t *testing.T) {
+	t.Parallel()
+	againstReference(t, pyramidGraph(t))
+}
+func TestResizesInDepthwise(t *testing.T) { againstReference(t, resizeGraph(t)) }
 
 // TestResizesVanish: a resize that a depthwise convolution does is no step.
 func TestResizesVanish(t *testing.T) {
+	t.Parallel()
 	p := compileUnit(t, resizeGraph(t), Options{Height: 64, Width: 64})
 	kinds := map[string]int{}
 	for _, l := range p.Profile() {
@@ -93,9 +97,10 @@ func againstReference(t *testing.T, g *Graph) {
 	}
 }
 
-// TestHoistSaves counts the multiply-adds of each convolution on a 64x64 image,
+// TestCommuteUpsampleSaves counts the multiply-adds of each convolution on a 64x64 image,
 // whose fine map has 1024 pixels and whose coarse one has 256.
-func TestHoistSaves(t *testing.T) {
+func TestCommuteUpsampleSaves(t *testing.T) {
+	t.Parallel()
 	g := pyramidGraph(t)
 	want := map[string]int64{
 		"plain":    9 * 20 * (1024 + 256),

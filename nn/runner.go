@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// crew lets several threads run a plan's steps in order. Work is claimed, not
+// runner lets several threads run a plan's steps in order. Work is claimed, not
 // assigned: a thread that the scheduler wakes late finds steps done and never
 // holds the others up, so more threads than free CPUs cost little, and with one
 // thread none of this is used. The pieces of a step cost about the same, and a
@@ -14,13 +14,13 @@ import (
 //
 // Counters carry the number of the run in their upper half. A helper that
 // comes so late that the next run has begun sees a foreign number and leaves.
-type crew struct {
+type runner struct {
 	threads int
 	run     func(thread, step, from, to int)
 	cuts    [][]int // of each step: the unit at which a piece begins, and the end
 	steps   []progress
 	epoch   atomic.Uint32
-	team    *team
+	pool    *threadPool
 }
 
 // progress is one step's counters.
@@ -35,12 +35,12 @@ type counter struct {
 	_ [56]byte
 }
 
-func newCrew(t *team, threads int, cuts [][]int, run func(thread, step, from, to int)) *crew {
-	c := &crew{team: t, threads: threads, run: run, cuts: cuts, steps: make([]progress, len(cuts))}
-	for i := range c.steps {
-		c.steps[i].claimed = make([]counter, threads)
+func newRunner(t *threadPool, threads int, cuts [][]int, run func(thread, step, from, to int)) *runner {
+	r := &runner{pool: t, threads: threads, run: run, cuts: cuts, steps: make([]progress, len(cuts))}
+	for i := range r.steps {
+		r.steps[i].claimed = make([]counter, threads)
 	}
-	return c
+	return r
 }
 
 // piecesPerThread is how finely steps are cut: a thread that comes late leaves
@@ -72,52 +72,33 @@ func cut(units, n int, cost func(unit int) int) []int {
 	return append(cuts, units)
 }
 
-// team is the helpers of a plan, or of several that take turns. They start with
-// the first run and end when the last of the plans is forgotten: helpers know a
-// crew only while they work for it.
-type team struct {
-	size    int
-	helpers []*helper
-}
-
-func (t *team) start() []*helper {
-	if t.helpers == nil {
-		seats := newSeats(t.size)
-		for i := range seats {
-			t.helpers = append(t.helpers, newHelper(i+1, &seats[i]))
-		}
-		runtime.AddCleanup(t, dismiss, t.helpers)
-	}
-	return t.helpers
-}
-
 // runAll returns when every unit of every step is done.
-func (c *crew) runAll() {
-	epoch := c.epoch.Load() + 1
-	for i := range c.steps {
-		c.steps[i].done.Store(uint64(epoch) << 32)
-		for t := range c.steps[i].claimed {
-			c.steps[i].claimed[t].Store(uint64(epoch) << 32)
+func (r *runner) runAll() {
+	epoch := r.epoch.Load() + 1
+	for i := range r.steps {
+		r.steps[i].done.Store(uint64(epoch) << 32)
+		for t := range r.steps[i].claimed {
+			r.steps[i].claimed[t].Store(uint64(epoch) << 32)
 		}
 	}
-	c.epoch.Store(epoch)
-	helpers := c.team.start()
-	makeRoom(helpers)
+	r.epoch.Store(epoch)
+	helpers := r.pool.start()
+	leaveCallerCPU(helpers)
 	for _, h := range helpers {
-		h.call(c)
+		h.call(r)
 	}
-	c.help(0)
+	r.help(0)
 }
 
 // help takes part in the current run, with the scratch memory of one thread.
-func (c *crew) help(thread int) {
-	epoch := c.epoch.Load()
-	for i := range c.steps {
-		p, cuts := &c.steps[i], c.cuts[i]
+func (r *runner) help(thread int) {
+	epoch := r.epoch.Load()
+	for i := range r.steps {
+		p, cuts := &r.steps[i], r.cuts[i]
 		pieces := len(cuts) - 1
-		for t := range c.threads {
-			share := (thread + t) % c.threads
-			first, end := share*pieces/c.threads, (share+1)*pieces/c.threads
+		for t := range r.threads {
+			share := (thread + t) % r.threads
+			first, end := share*pieces/r.threads, (share+1)*pieces/r.threads
 			claimed := &p.claimed[share]
 			for {
 				v := claimed.Load()
@@ -129,7 +110,7 @@ func (c *crew) help(thread int) {
 					break
 				}
 				if claimed.CompareAndSwap(v, v+1) {
-					c.run(thread, i, cuts[piece], cuts[piece+1])
+					r.run(thread, i, cuts[piece], cuts[piece+1])
 					p.done.Add(1)
 				}
 			}

@@ -1,19 +1,19 @@
 package nn
 
 // sharing lets a plan's threads do work that is no step of the plan. Its one
-// step has a fixed number of pieces, so that the crew's tables never change; job
+// step has a fixed number of pieces, so that the runner's tables never change; job
 // and n are only read by threads that hold a piece.
 type sharing struct {
-	crew *crew
-	job  func(thread, from, to int)
-	n    int
+	runner *runner
+	job    func(thread, from, to int)
+	n      int
 }
 
-// newSharing makes one that calls the helpers of another crew.
-func newSharing(c *crew) *sharing {
+// newSharing makes one that calls the helpers of another runner.
+func newSharing(r *runner) *sharing {
 	s := &sharing{}
-	pieces := 2 * piecesPerThread * c.threads
-	s.crew = newCrew(c.team, c.threads, [][]int{cut(pieces, pieces, nil)}, func(thread, _, from, to int) {
+	pieces := 2 * piecesPerThread * r.threads
+	s.runner = newRunner(r.pool, r.threads, [][]int{cut(pieces, pieces, nil)}, func(thread, _, from, to int) {
 		if from, to = from*s.n/pieces, to*s.n/pieces; from < to {
 			s.job(thread, from, to)
 		}
@@ -36,7 +36,7 @@ func (p *Plan) ParallelFor(n int, f func(thread, from, to int)) {
 		return
 	}
 	p.sharing.job, p.sharing.n = f, n
-	p.sharing.crew.runAll()
+	p.sharing.runner.runAll()
 	p.sharing.job = nil
 }
 
@@ -44,7 +44,7 @@ func (p *Plan) ParallelFor(n int, f func(thread, from, to int)) {
 // same time, so that those are awake when p is next and no CPU has two helpers.
 // It does nothing unless both plans have as many threads.
 func (p *Plan) JoinThreads(other *Plan) {
-	if p.threads == other.threads && p.crew != nil {
-		p.crew.team, p.sharing.crew.team = other.crew.team, other.crew.team
+	if p.threads == other.threads && p.runner != nil {
+		p.runner.pool, p.sharing.runner.pool = other.runner.pool, other.runner.pool
 	}
 }
