@@ -6,291 +6,374 @@ import (
 	"fmt"
 	"io"
 	"math"
-)
-
-// The parts of COCO's annotation format that boxes need. Ids are read as
-// float64 because some writers put 1.0 where 1 is meant; all whole numbers up
-// to 2^53 survive that.
-type (
-	cocoImage struct {
-		ID     *float64 `json:"id"`
-		File   string   `json:"file_name"`
-		Width  float64  `json:"width"`
-		Height float64  `json:"height"`
-	}
-	cocoCategory struct {
-		ID   *float64 `json:"id"`
-		Name string   `json:"name"`
-	}
-	cocoAnnotation struct {
-		ID       *float64  `json:"id"`
-		Image    *float64  `json:"image_id"`
-		Category *float64  `json:"category_id"`
-		Box      []float64 `json:"bbox"`
-		Area     *float64  `json:"area"`
-		Crowd    any       `json:"iscrowd"` // 0, 1, false, true or absent
-	}
+	"strings"
 )
 
 // ReadCOCO reads COCO annotations (instances_*.json and the like). The file is
-// streamed: masks and other parts that boxes do not need are never held in
-// memory, and the top-level keys may come in any order.
+// streamed: parts that boxes do not need are never held in memory, and the
+// top-level keys may come in any order.
 //
-// A broken entry (an id that is absent, doubled or not a whole number, an
-// image or category that the file does not have, a box that is not four
-// numbers or has a negative side) is left out and told in Problems; an error
-// is returned only where the file as a whole cannot be used. A file without
+// Ids are labels: numbers of any size or strings. Image.ID and Category.ID are
+// the file's where all are integers, else numbers of the reader's own. Objects
+// are always numbered by the reader, so ids of annotations may be absent, zero
+// or repeated.
+//
+// An annotation without "bbox" gets the box around its "segmentation"; a missing
+// "area" is the box's, or the mask's where the box came from one. "iscrowd" is honoured; "ignore" is not, because
+// pycocotools overwrites it. Fields that boxes do not need may hold anything.
+//
+// An entry that cannot be used (without a readable id, of an image or category
+// that the file does not have, with a box that is not four finite numbers or has
+// a negative side) is left out and counted in Dataset.LeftOut. An error is
+// returned where the file as a whole cannot be used: broken JSON, a key twice,
+// something behind the JSON value, or no usable entry at all. A file without
 // "annotations" is a data set without labels.
-//
-// "iscrowd" is honoured; "ignore" is not, because pycocotools overwrites it. A
-// missing "area" is the box's.
 func ReadCOCO(r io.Reader) (*Dataset, error) {
-	c := cocoReader{
-		d:          &Dataset{Format: FormatCOCO},
-		imageIDs:   map[int]bool{},
-		categories: map[int]bool{},
-	}
-	if err := c.read(json.NewDecoder(r)); err != nil {
+	c := &cocoReader{d: &Dataset{Format: FormatCOCO}, j: newJSONReader(r)}
+	if err := c.read(); err != nil {
 		return nil, err
 	}
-	c.link()
-	if len(c.d.Images) == 0 {
-		return nil, errors.New(`no usable entry in "images"`)
+	c.number()
+	if err := c.usable("images", len(c.d.Images), c.listed["images"]); err != nil {
+		return nil, err
 	}
-	if c.d.Labelled && len(c.d.Categories) == 0 {
-		return nil, errors.New(`no usable entry in "categories"`)
+	if c.d.Labelled {
+		if err := c.usable("categories", len(c.d.Categories), c.listed["categories"]); err != nil {
+			return nil, err
+		}
+		if n := c.listed["annotations"]; n > 0 && len(c.d.Objects) == 0 {
+			return nil, c.usable("annotations", 0, n)
+		}
 	}
+	c.tell()
 	c.d.sortByID()
 	return c.d, nil
 }
 
+// cocoReader gathers the entries of a file; annotations may come before the
+// images that they name.
 type cocoReader struct {
-	d                    *Dataset
-	imageIDs, categories map[int]bool
-	annotations          []numbered
+	j      *jsonReader
+	d      *Dataset
+	listed map[string]int // entries in each list, usable or not
+
+	annotations []cocoObject
+	shared      map[string]bool // ids of annotations
+	repeated    int             // annotations whose id an earlier one has
+	masked      int             // boxes taken from masks and polygons
+	areas       int             // areas that are no number
 }
 
-// numbered is an object with its place in the file, to name it by where it has
-// no id.
-type numbered struct {
+// cocoObject is an annotation whose image and category are labels yet.
+type cocoObject struct {
 	Object
-	place int
-	hasID bool
+	image, category string
+	name            string
 }
 
-func (c *cocoReader) read(dec *json.Decoder) error {
-	first, err := dec.Token()
-	if err != nil {
-		return jsonError(dec, err)
+// usable is the error of a list that gave nothing.
+func (c *cocoReader) usable(list string, used, listed int) error {
+	switch {
+	case used > 0:
+		return nil
+	case listed == 0:
+		return fmt.Errorf("no usable entry in %q", list)
 	}
-	if first == json.Delim('[') {
+	var why []string
+	for _, o := range c.d.LeftOut {
+		if o.What == list {
+			why = append(why, o.String())
+		}
+	}
+	return fmt.Errorf("no usable entry in %q: %s", list, strings.Join(why, "; "))
+}
+
+func (c *cocoReader) read() error {
+	first, err := c.j.peek()
+	switch {
+	case err != nil:
+		return err
+	case first == '[':
 		return errors.New(`a list where annotations are an object with "images", "annotations" and "categories" (is this a results file?)`)
-	}
-	if first != json.Delim('{') {
+	case first != '{':
 		return errors.New("not COCO annotations: no JSON object")
 	}
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return jsonError(dec, err)
-		}
-		switch key {
-		case "images":
-			err = eachElement(dec, "images", c.d, c.image)
-		case "categories":
-			err = eachElement(dec, "categories", c.d, c.category)
-		case "annotations":
-			c.d.Labelled = true
-			err = eachElement(dec, "annotations", c.d, c.annotation)
-		default:
-			var skip json.RawMessage
-			if err = dec.Decode(&skip); err != nil {
-				err = jsonError(dec, err)
-			}
-		}
+	c.listed, c.shared = map[string]int{}, map[string]bool{}
+	err = c.j.members(func() error {
+		key, err := c.j.key()
 		if err != nil {
 			return err
 		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return jsonError(dec, err)
-	}
-	return nil
-}
-
-// eachElement decodes a JSON list one element at a time. An element of the
-// wrong shape becomes a problem of d; only broken JSON ends the reading.
-func eachElement[T any](dec *json.Decoder, what string, d *Dataset, take func(place int, v T)) error {
-	open, err := dec.Token()
+		switch key {
+		case "images":
+			return c.list(key, imageFields, c.image)
+		case "categories":
+			return c.list(key, categoryFields, c.category)
+		case "annotations":
+			c.d.Labelled = true
+			return c.list(key, annotationFields, c.annotation)
+		}
+		return c.j.skip()
+	})
 	if err != nil {
-		return jsonError(dec, err)
+		return err
 	}
-	if open == nil { // null: as if the key were absent
+	return c.j.finish()
+}
+
+// list reads one of the file's lists entry by entry.
+func (c *cocoReader) list(name string, fields []string, take func(place int, values [][]byte)) error {
+	if _, twice := c.listed[name]; twice {
+		return fmt.Errorf("duplicate key %q", name)
+	}
+	c.listed[name] = 0
+	first, err := c.j.peek()
+	if err != nil {
+		return err
+	}
+	if first == 'n' { // null: as if the key were absent
+		return c.j.skip()
+	}
+	if first != '[' {
+		return fmt.Errorf("%q is not a list", name)
+	}
+	values := make([][]byte, len(fields))
+	return c.j.elements(func() error {
+		c.listed[name]++
+		place := c.listed[name]
+		ok, err := c.j.entry(fields, values)
+		if err != nil {
+			return fmt.Errorf("%s, entry %d: %w", name, place, err)
+		}
+		if !ok {
+			c.d.LeftOut.Add(name, "that are no object", "entry %d", place)
+			return nil
+		}
+		take(place, values)
 		return nil
+	})
+}
+
+var imageFields = []string{"id", "file_name", "width", "height"}
+
+func (c *cocoReader) image(place int, v [][]byte) {
+	label, ok := jsonLabel(v[0])
+	if !ok {
+		c.d.LeftOut.Add("images", "without an id", "entry %d", place)
+		return
 	}
-	if open != json.Delim('[') {
-		return fmt.Errorf("%q is not a list", what)
+	im := Image{Label: label, File: plainText(v[1])}
+	// A size is a help and no more: one that makes no sense is none.
+	im.Width, im.Height = side(v[2]), side(v[3])
+	if im.Width == 0 || im.Height == 0 {
+		im.Width, im.Height = 0, 0
 	}
-	for place := 1; dec.More(); place++ {
-		var v T
-		if err := dec.Decode(&v); err != nil {
-			var wrong *json.UnmarshalTypeError
-			if !errors.As(err, &wrong) {
-				return fmt.Errorf("%s, entry %d: %w", what, place, jsonError(dec, err))
-			}
-			d.problem("%s, entry %d: %s", what, place, wrongShape(wrong))
-			continue
+	c.d.Images = append(c.d.Images, im)
+}
+
+// side is a photo's width or height, 0 where there is none.
+func side(text []byte) int {
+	if v, ok := jsonNumber(text); ok && v > 0 && v <= math.MaxInt32 {
+		return int(v)
+	}
+	return 0
+}
+
+// plainText is a string, or a number as it is written; else empty.
+func plainText(text []byte) string {
+	if s, ok := jsonString(text); ok {
+		return s
+	}
+	if _, ok := jsonNumber(text); ok {
+		return string(text)
+	}
+	return ""
+}
+
+var categoryFields = []string{"id", "name"}
+
+func (c *cocoReader) category(place int, v [][]byte) {
+	label, ok := jsonLabel(v[0])
+	if !ok {
+		c.d.LeftOut.Add("categories", "without an id", "entry %d", place)
+		return
+	}
+	name := plainText(v[1])
+	if name == "" {
+		name = "category " + labelText(label)
+	}
+	c.d.Categories = append(c.d.Categories, Category{Label: label, Name: name})
+}
+
+// labelText is a label without the quotes of a string.
+func labelText(label string) string {
+	if s, ok := jsonString([]byte(label)); ok {
+		return s
+	}
+	return label
+}
+
+var annotationFields = []string{"id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation"}
+
+func (c *cocoReader) annotation(place int, v [][]byte) {
+	a := cocoObject{name: fmt.Sprintf("entry %d", place)}
+	if id, ok := jsonLabel(v[0]); ok {
+		a.name += ", id " + clip(labelText(id), 40)
+		if c.shared[id] {
+			c.repeated++
 		}
-		take(place, v)
+		c.shared[id] = true
 	}
-	if _, err := dec.Token(); err != nil {
-		return jsonError(dec, err)
-	}
-	return nil
-}
-
-// wrongShape says in words what is wrong with an entry that is JSON but not of
-// the form wanted.
-func wrongShape(err *json.UnmarshalTypeError) string {
-	if err.Field == "" {
-		return "a " + err.Value + " where an object belongs"
-	}
-	return fmt.Sprintf("%q cannot be a %s", err.Field, err.Value)
-}
-
-// jsonError says in words what the decoder ran into.
-func jsonError(dec *json.Decoder, err error) error {
-	var syntax *json.SyntaxError
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the JSON is cut short")
-	case errors.As(err, &syntax):
-		return fmt.Errorf("broken JSON after %d bytes: %w", dec.InputOffset(), err)
-	}
-	return err
-}
-
-// wholeNumber turns an id into an int; ok is false for an absent one and for
-// one that is no whole number.
-func wholeNumber(v *float64) (n int, ok bool) {
-	if v == nil || *v != math.Trunc(*v) || math.Abs(*v) > 1<<53 {
-		return 0, false
-	}
-	return int(*v), true
-}
-
-func (c *cocoReader) image(place int, v cocoImage) {
-	id, ok := wholeNumber(v.ID)
-	switch {
-	case !ok:
-		c.d.problem("images, entry %d: no whole-number id", place)
-	case c.imageIDs[id]:
-		c.d.problem("images, entry %d: id %d is taken by an earlier image", place, id)
-	case v.Width < 0 || v.Height < 0 || v.Width > math.MaxInt32 || v.Height > math.MaxInt32:
-		c.d.problem("image %d: a size of %g x %g", id, v.Width, v.Height)
-	default:
-		c.imageIDs[id] = true
-		c.d.Images = append(c.d.Images, Image{ID: id, File: v.File, Width: int(v.Width), Height: int(v.Height)})
-	}
-}
-
-func (c *cocoReader) category(place int, v cocoCategory) {
-	id, ok := wholeNumber(v.ID)
-	switch {
-	case !ok:
-		c.d.problem("categories, entry %d: no whole-number id", place)
-	case c.categories[id]:
-		c.d.problem("categories, entry %d: id %d is taken by an earlier category", place, id)
-	default:
-		if v.Name == "" {
-			v.Name = fmt.Sprintf("category %d", id)
-		}
-		c.categories[id] = true
-		c.d.Categories = append(c.d.Categories, Category{ID: id, Name: v.Name})
-	}
-}
-
-func (c *cocoReader) annotation(place int, v cocoAnnotation) {
-	a := numbered{place: place, hasID: v.ID != nil}
+	leave := func(reason string) { c.d.LeftOut.Add("annotations", reason, "%s", a.name) }
 	var ok bool
-	if a.hasID {
-		if a.ID, ok = wholeNumber(v.ID); !ok {
-			c.d.problem("annotations, entry %d: id %g is not a whole number", place, *v.ID)
-			return
-		}
-	}
-	if a.Image, ok = wholeNumber(v.Image); !ok {
-		c.d.problem("%s: no whole-number image_id", a.name())
+	if a.image, ok = jsonLabel(v[1]); !ok {
+		leave("without an image_id")
 		return
 	}
-	if a.Category, ok = wholeNumber(v.Category); !ok {
-		c.d.problem("%s: no whole-number category_id", a.name())
+	if a.category, ok = jsonLabel(v[2]); !ok {
+		leave("without a category_id")
 		return
 	}
-	if len(v.Box) != 4 {
-		c.d.problem("%s: a bbox of %d numbers where four are wanted", a.name(), len(v.Box))
+	m, fromMask, reason := readBox(v[3], v[6])
+	box := m.box
+	if reason != "" {
+		leave(reason)
 		return
 	}
-	a.Box = Box{v.Box[0], v.Box[1], v.Box[2], v.Box[3]}
-	if a.Box.W < 0 || a.Box.H < 0 {
-		c.d.problem("%s: a negative box, %g wide and %g high", a.name(), a.Box.W, a.Box.H)
+	if box.W < 0 || box.H < 0 {
+		leave("with a box of a negative side")
 		return
 	}
-	a.Area = a.Box.Area()
-	if v.Area != nil {
-		a.Area = *v.Area
+	if fromMask {
+		c.masked++
 	}
-	switch crowd := v.Crowd.(type) {
-	case nil:
-	case bool:
-		a.Crowd = crowd
-	case float64:
-		a.Crowd = crowd != 0
-	default:
-		c.d.problem("%s: iscrowd is neither 0 nor 1", a.name())
+	a.Box, a.Area = box, box.Area()
+	if m.area > 0 {
+		a.Area = m.area
+	}
+	if area, ok := jsonNumber(v[4]); ok {
+		a.Area = area
+	} else if !isNull(v[4]) {
+		c.areas++
+	}
+	if a.Crowd, ok = flag(v[5]); !ok {
+		leave("whose iscrowd is neither 0 nor 1")
 		return
 	}
 	c.annotations = append(c.annotations, a)
 }
 
-func (a *numbered) name() string {
-	if a.hasID {
-		return fmt.Sprintf("annotation %d", a.ID)
+// readBox reads a bbox or, where it is absent or empty, takes the box around the
+// segmentation; fromMask says so. reason is why there is none.
+func readBox(bbox, segmentation []byte) (m mask, fromMask bool, reason string) {
+	list, ok := jsonNumbers(bbox)
+	if isNull(bbox) || ok && len(list) == 0 {
+		if m, ok := readMask(segmentation); ok {
+			return m, true, ""
+		}
+		if isNull(segmentation) {
+			return m, false, "without a bbox"
+		}
+		return m, false, "without a bbox and with a segmentation that cannot be read"
 	}
-	return fmt.Sprintf("annotations, entry %d", a.place)
+	if !ok || len(list) != 4 {
+		return m, false, "whose bbox is not four finite numbers"
+	}
+	m.box = Box{list[0], list[1], list[2], list[3]}
+	return m, false, ""
 }
 
-// link checks the annotations against the images and categories, which may
-// have come later in the file, and numbers those without an id.
-func (c *cocoReader) link() {
-	seen := make(map[int]bool, len(c.annotations))
-	highest, zero := 0, false
-	for i := range c.annotations {
-		highest = max(highest, c.annotations[i].ID)
+// flag reads 0, 1, false or true, also as a string; absent is false.
+func flag(text []byte) (value, ok bool) {
+	if isNull(text) {
+		return false, true
 	}
+	if v, ok := jsonNumber(text); ok {
+		return v != 0, true
+	}
+	switch strings.ToLower(strings.Trim(string(text), `"`)) {
+	case "0", "false", "":
+		return false, true
+	case "1", "true":
+		return true, true
+	}
+	return false, false
+}
+
+// number replaces labels by ints and drops what is doubled or belongs to
+// nothing.
+func (c *cocoReader) number() {
+	var labels []string
+	for _, im := range c.d.Images {
+		labels = append(labels, im.Label)
+	}
+	ids := numberLabels(labels)
+	kept := c.d.Images[:0]
+	taken := make(map[string]bool, len(ids))
+	for _, im := range c.d.Images {
+		if taken[im.Label] {
+			c.d.LeftOut.Add("images", "whose id an earlier one has", "id %s", im.Label)
+			continue
+		}
+		taken[im.Label] = true
+		im.ID = ids[im.Label]
+		im.Label = labelOf(im.ID, im.Label)
+		kept = append(kept, im)
+	}
+	c.d.Images = kept
+	c.numberCategories()
+	images, categories := c.d.imageTable(), c.d.categoryTable()
 	for i := range c.annotations {
 		a := &c.annotations[i]
+		var found, known bool
+		a.Image, found = images.id(a.image)
+		a.Category, known = categories.id(a.category)
 		switch {
-		case !c.imageIDs[a.Image]:
-			c.d.problem("%s: image %d is missing from \"images\"", a.name(), a.Image)
-			continue
-		case !c.categories[a.Category]:
-			c.d.problem("%s: category %d is missing from \"categories\"", a.name(), a.Category)
-			continue
-		case a.hasID && seen[a.ID]:
-			c.d.problem("annotations, entry %d: id %d is taken by an earlier annotation", a.place, a.ID)
-			continue
+		case !found:
+			c.d.LeftOut.Add("annotations", `of images that are missing from "images"`, "%s, image %s", a.name, a.image)
+		case !known:
+			c.d.LeftOut.Add("annotations", `of categories that are missing from "categories"`, "%s, category %s", a.name, a.category)
+		default:
+			a.ID = len(c.d.Objects) + 1
+			c.d.Objects = append(c.d.Objects, a.Object)
 		}
-		if !a.hasID {
-			highest++
-			a.ID = highest
-		}
-		seen[a.ID] = true
-		zero = zero || a.ID == 0
-		c.d.Objects = append(c.d.Objects, a.Object)
 	}
-	if zero {
-		c.d.note("annotation 0: pycocotools takes its id for \"no match\" and counts what finds it as false, and so does riffle; number annotations from 1")
+}
+
+func (c *cocoReader) numberCategories() {
+	var labels []string
+	for _, k := range c.d.Categories {
+		labels = append(labels, k.Label)
+	}
+	ids := numberLabels(labels)
+	kept := c.d.Categories[:0]
+	taken := make(map[string]bool, len(ids))
+	for _, k := range c.d.Categories {
+		if taken[k.Label] {
+			c.d.LeftOut.Add("categories", "whose id an earlier one has", "id %s, %s", k.Label, k.Name)
+			continue
+		}
+		taken[k.Label] = true
+		k.ID = ids[k.Label]
+		k.Label = labelOf(k.ID, k.Label)
+		kept = append(kept, k)
+	}
+	c.d.Categories = kept
+}
+
+// tell says what was read otherwise than it is written.
+func (c *cocoReader) tell() {
+	if c.masked > 0 {
+		c.d.note("%d annotations have no bbox: the box around their segmentation is taken", c.masked)
+	}
+	if c.areas > 0 {
+		c.d.note("%d annotations have an area that is not a number: the box's is taken", c.areas)
+	}
+	if c.repeated > 0 {
+		c.d.note("%d annotations have the id of an earlier one: all are used, riffle numbers them itself", c.repeated)
+	}
+	if c.d.Labelled && len(c.d.Objects) == 0 {
+		c.d.note(`no object is annotated: there is nothing to compute a number from`)
 	}
 }
 
@@ -298,21 +381,39 @@ func (c *cocoReader) link() {
 // score a results file on a data set that came as YOLO or VOC labels. Objects
 // to ignore become crowds, the nearest thing the format has.
 func WriteCOCO(w io.Writer, d *Dataset) error {
+	type image struct {
+		ID     json.RawMessage `json:"id"`
+		File   string          `json:"file_name"`
+		Width  int             `json:"width"`
+		Height int             `json:"height"`
+	}
+	type category struct {
+		ID   json.RawMessage `json:"id"`
+		Name string          `json:"name"`
+	}
 	type annotation struct {
-		ID       int        `json:"id"`
-		Image    int        `json:"image_id"`
-		Category int        `json:"category_id"`
-		Box      [4]float64 `json:"bbox"`
-		Area     float64    `json:"area"`
-		Crowd    int        `json:"iscrowd"`
+		ID       int             `json:"id"`
+		Image    json.RawMessage `json:"image_id"`
+		Category json.RawMessage `json:"category_id"`
+		Box      [4]float64      `json:"bbox"`
+		Area     float64         `json:"area"`
+		Crowd    int             `json:"iscrowd"`
 	}
 	file := struct {
-		Images      []Image      `json:"images"`
-		Categories  []Category   `json:"categories"`
+		Images      []image      `json:"images"`
+		Categories  []category   `json:"categories"`
 		Annotations []annotation `json:"annotations"`
-	}{d.Images, d.Categories, make([]annotation, 0, len(d.Objects))}
+	}{make([]image, 0, len(d.Images)), make([]category, 0, len(d.Categories)), make([]annotation, 0, len(d.Objects))}
+	labels := d.writtenLabels()
+	for _, im := range d.Images {
+		file.Images = append(file.Images, image{json.RawMessage(im.label()), im.File, im.Width, im.Height})
+	}
+	for _, c := range d.Categories {
+		file.Categories = append(file.Categories, category{json.RawMessage(c.label()), c.Name})
+	}
 	for _, o := range d.Objects {
-		a := annotation{ID: o.ID, Image: o.Image, Category: o.Category, Box: [4]float64{o.Box.X, o.Box.Y, o.Box.W, o.Box.H}, Area: o.Area}
+		a := annotation{ID: o.ID, Image: json.RawMessage(labels.image(o.Image)), Category: json.RawMessage(labels.category(o.Category)),
+			Box: [4]float64{o.Box.X, o.Box.Y, o.Box.W, o.Box.H}, Area: o.Area}
 		if o.Crowd || o.Ignore {
 			a.Crowd = 1
 		}

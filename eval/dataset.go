@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Box is a rectangle in a photo's own pixels, as COCO writes it: the top left
@@ -16,13 +17,15 @@ func (b Box) Area() float64 { return b.W * b.H }
 
 // Category is a class that objects can be of.
 type Category struct {
-	ID   int    `json:"id"`
-	Name string `json:"name"`
+	ID    int    `json:"id"`
+	Name  string `json:"name"`
+	Label string `json:"-"` // the id as the files write it, as JSON; empty where that is ID
 }
 
 // Image is one photo of a data set.
 type Image struct {
 	ID     int    `json:"id"`
+	Label  string `json:"-"`         // the id as the files write it, as JSON; empty where that is ID
 	File   string `json:"file_name"` // as the annotations name it
 	Width  int    `json:"width"`     // pixels, after EXIF orientation; 0 where the annotations do not say
 	Height int    `json:"height"`
@@ -52,6 +55,16 @@ type Detection struct {
 	Category int // Category.ID of the data set
 	Box      Box
 	Score    float64
+	// Area decides the size class, in square pixels: that of the mask where the
+	// box was taken from one; 0 means the box's.
+	Area float64
+}
+
+func (d *Detection) area() float64 {
+	if d.Area > 0 {
+		return d.Area
+	}
+	return d.Box.Area()
 }
 
 // Format names the kind of labels a data set was read from.
@@ -72,14 +85,11 @@ type Dataset struct {
 	Images     []Image
 	Categories []Category
 	Objects    []Object
-	Labelled   bool // false: there is no truth to score against, only photos to run on
+	Split      string // the part that was read, empty where there are no parts
+	Labelled   bool   // false: there is no truth to score against, only photos to run on
 
-	Problems []string // what was broken and left out, one line each
-	Notes    []string // what was kept but deserves to be said, one line each
-}
-
-func (d *Dataset) problem(format string, args ...any) {
-	d.Problems = append(d.Problems, fmt.Sprintf(format, args...))
+	LeftOut Omissions // what could not be used
+	Notes   []string  // what was used but deserves to be said, one line each
 }
 
 func (d *Dataset) note(format string, args ...any) {
@@ -116,26 +126,48 @@ func (d *Dataset) Only(images []Image) *Dataset {
 	return &out
 }
 
+// OnlyDetections returns those detections that are of the data set's images, in
+// their order.
+func (d *Dataset) OnlyDetections(dets []Detection) []Detection {
+	images, _ := idSet(d)
+	var out []Detection
+	for _, det := range dets {
+		if images[det.Image] {
+			out = append(out, det)
+		}
+	}
+	return out
+}
+
 // Locate looks for every image's file in dir, by the name in the annotations
 // or else by the last part of it, fills in Path and returns the images that
 // are not there.
 func (d *Dataset) Locate(dir string) (missing []Image) {
 	for i := range d.Images {
 		im := &d.Images[i]
-		name := filepath.FromSlash(im.File)
-		if !filepath.IsLocal(name) {
-			name = filepath.Base(name)
-		}
-		im.Path = ""
-		for _, p := range []string{filepath.Join(dir, name), filepath.Join(dir, filepath.Base(name))} {
-			if st, err := os.Stat(p); err == nil && st.Mode().IsRegular() {
-				im.Path = p
-				break
-			}
-		}
+		im.Path = findPhoto(dir, im.File)
 		if im.Path == "" {
 			missing = append(missing, *im)
 		}
 	}
 	return missing
+}
+
+// findPhoto is the path of a photo in dir by the name that annotations give it:
+// as it is written, or with the backslashes of Windows as slashes, with its
+// folders or without. It is empty where there is no such file.
+func findPhoto(dir, file string) string {
+	for _, name := range []string{file, strings.ReplaceAll(file, `\`, "/")} {
+		name = filepath.FromSlash(name)
+		for _, p := range []string{name, filepath.Base(name)} {
+			if !filepath.IsLocal(p) {
+				continue
+			}
+			p = filepath.Join(dir, p)
+			if st, err := os.Stat(p); err == nil && st.Mode().IsRegular() {
+				return p
+			}
+		}
+	}
+	return ""
 }

@@ -20,7 +20,7 @@ func FuzzReadCOCO(f *testing.F) {
 		if d.Labelled {
 			dets := make([]Detection, 0, len(d.Objects))
 			for _, o := range d.Objects {
-				dets = append(dets, Detection{o.Image, o.Category, o.Box, 0.5})
+				dets = append(dets, Detection{Image: o.Image, Category: o.Category, Box: o.Box, Score: 0.5})
 			}
 			m, err := Score(d, dets)
 			if err != nil || math.IsNaN(m.AP) || m.AP > 1+1e-9 {
@@ -36,15 +36,16 @@ func FuzzReadResults(f *testing.F) {
 	f.Add(`[`)
 	f.Fuzz(func(t *testing.T, text string) {
 		d := &Dataset{Labelled: true, Images: []Image{{ID: 1}}, Categories: []Category{{ID: 1}}}
-		dets, _, err := ReadResults(strings.NewReader(text), d)
+		results, err := ReadResults(strings.NewReader(text), d)
 		if err != nil {
 			return
 		}
+		dets := results.Detections
 		if _, err := Score(d, dets); err != nil {
 			t.Errorf("detections that were read cannot be scored: %v", err)
 		}
 		var back strings.Builder
-		if err := WriteResults(&back, dets); err != nil {
+		if err := WriteResults(&back, d, dets); err != nil {
 			t.Error(err)
 		}
 	})
@@ -76,14 +77,19 @@ func FuzzVOC(f *testing.F) {
 	f.Add(vocCat)
 	f.Add("<annotation><object><name>x</name><bndbox/></object></annotation>")
 	f.Fuzz(func(t *testing.T, text string) {
-		im := Image{ID: 1}
-		objects, _, err := parseVOC(strings.NewReader(text), &im)
+		file, err := parseVOC(strings.NewReader(text))
 		if err != nil {
 			return
 		}
-		d := &Dataset{Images: []Image{im}}
-		d.addNamed(objects)
-		checkDataset(t, d)
+		for _, base := range []VOCBase{VOCBaseAuto, VOCBaseOne, VOCBaseZero} {
+			v := vocReader{d: &Dataset{}}
+			for i := range file.objects {
+				v.take("a.xml", i, &file.objects[i])
+			}
+			v.d.Images = []Image{{ID: 1, Width: file.width, Height: file.height}}
+			v.finish(base)
+			checkDataset(t, v.d)
+		}
 	})
 }
 

@@ -45,12 +45,7 @@ func (r *Report) WriteHTML(w io.Writer, load func(Image) (image.Image, error)) e
 	if r.Title != "" {
 		p.Heading = r.Title
 	}
-	const mostProblems = 200
-	p.ProblemCount = len(r.Problems)
-	p.Problems = r.Problems[:min(mostProblems, len(r.Problems))]
-	if more := len(r.Problems) - mostProblems; more > 0 {
-		p.Problems = append(slices.Clone(p.Problems), fmt.Sprintf("and %d more", more))
-	}
+	p.LeftOut, p.LeftOutCount = r.LeftOut, r.LeftOut.Total()
 	if r.Labelled {
 		p.Numbers = r.numbers()
 	}
@@ -81,8 +76,8 @@ type pageData struct {
 	Frame            map[string]float64
 	Speed            string
 	Pictures         []pagePicture
-	Problems         []string
-	ProblemCount     int
+	LeftOut          Omissions
+	LeftOutCount     int
 }
 
 type namedNumber struct{ Name, Value, Help string }

@@ -25,7 +25,7 @@ func hostileReport(t *testing.T) *Report {
 		t.Fatal(err)
 	}
 	r.Title = `model <1>`
-	r.Problems = []string{"<u>broken</u>"}
+	r.LeftOut.Add("photos", "that cannot be read", "<u>broken</u>")
 	r.Seconds = 1.25
 	for i, im := range d.Images {
 		r.Timings = append(r.Timings, Timing{im, time.Duration(i+1) * 10 * time.Millisecond})
@@ -81,7 +81,7 @@ func TestHTMLIsOneSafePage(t *testing.T) {
 }
 
 func TestHTMLWithoutLabels(t *testing.T) {
-	d := &Dataset{Format: FormatFolder, Images: []Image{{ID: 1, Width: 100, Height: 100}}, Categories: []Category{{1, "person"}}}
+	d := &Dataset{Format: FormatFolder, Images: []Image{{ID: 1, Width: 100, Height: 100}}, Categories: []Category{{ID: 1, Name: "person"}}}
 	r, err := Analyse(d, []Detection{{Image: 1, Category: 1}}, Options{})
 	if err != nil {
 		t.Fatal(err)

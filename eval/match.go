@@ -150,7 +150,7 @@ func (m *matcher) matchImage(e *evaluation, out *matches, dets, objs []int32) {
 		}
 		lo, hi := sizeRange[size][0], sizeRange[size][1]
 		for i, d := range dets {
-			if area := e.dets[d].Box.Area(); area < lo || area > hi {
+			if area := e.dets[d].area(); area < lo || area > hi {
 				out.ignored[size][first+i] |= ^out.matched[size][first+i]
 			}
 		}
@@ -218,11 +218,6 @@ func (m *matcher) assign(e *evaluation, size, t, dets int, objs []int32, out *ma
 		m.used[at] |= bit
 		if m.ignored[at] {
 			out.ignored[size][first+d] |= bit
-		}
-		// pycocotools stores the object's id as the mark of a match, so an
-		// object of id 0 is taken and its detection counts as unmatched.
-		if e.objs[objs[at]].ID == 0 {
-			continue
 		}
 		out.matched[size][first+d] |= bit
 		if size == sizeAll && t == 0 {

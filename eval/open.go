@@ -9,64 +9,104 @@ import (
 	"strings"
 )
 
-// Open reads a data set and finds out its format, which Dataset.Format names.
-//
-// annotations may be
-//   - a .json file: COCO annotations;
-//   - a .yaml or .yml file (Ultralytics' data.yaml) or classes.txt: the class
-//     names of YOLO labels, which are looked for beside the photos;
-//   - another .txt file: the list of photos of a VOC split (ImageSets/Main);
-//   - a folder of .xml (VOC) or .txt (YOLO) labels;
-//   - empty: then images tells. A folder with images/ and labels/ (or an
-//     images folder with labels beside it, or .txt labels beside the photos) is
-//     YOLO; one with JPEGImages/ and Annotations/ (or JPEGImages itself, or .xml
-//     labels beside the photos) is VOC; one with _annotations.coco.json,
-//     annotations.json or instances*.json is COCO; anything else is a folder of
-//     photos without labels.
-//
-// images may be empty with COCO annotations only: enough to score somebody's
-// results file, not to run a detector. Otherwise photos that the annotations
-// name and that are not in images are left out and told in Problems, unless
-// none is there: that is an error.
+// Source says where a data set is and which part of it is meant.
+type Source struct {
+	// Images is the folder of the photos, or of the whole data set. It may be
+	// empty with COCO annotations (enough to score somebody's results file, not
+	// to run a detector) and with a data.yaml or a list that says where photos are.
+	Images string
+	// Annotations may be
+	//   - a .json file: COCO annotations;
+	//   - a .yaml or .yml file (Ultralytics' data.yaml): class names of YOLO
+	//     labels and, under train, val and test, where the photos are;
+	//   - classes.txt or a .names file: class names alone;
+	//   - another .txt file: a list of photos, one a line. Paths of photos are a
+	//     YOLO list, names without ending a VOC split (ImageSets/Main);
+	//   - a folder of .xml (VOC) or .txt (YOLO) labels;
+	//   - empty: then Images tells. A folder with images/ and labels/ (or an
+	//     images folder with labels beside it, or .txt labels beside the photos)
+	//     is YOLO; one with JPEGImages/ and Annotations/ (or JPEGImages itself, or
+	//     .xml labels beside the photos) is VOC; one with _annotations.coco.json,
+	//     annotations.json or instances*.json is COCO; anything else is a folder
+	//     of photos without labels.
+	Annotations string
+	// Split is "train", "val" or "test" where the data set has such parts, as
+	// entries of data.yaml or as folders, or "all". Empty means the first there
+	// is of val, test and train.
+	Split string
+	// VOCBase says what the pixel coordinates of VOC XML count from.
+	VOCBase VOCBase
+}
+
+// Open reads a data set as Source.Open does.
 func Open(images, annotations string) (*Dataset, error) {
-	if images != "" {
-		st, err := os.Stat(images)
-		if err != nil {
-			return nil, fmt.Errorf("images: %w", err)
-		}
-		if !st.IsDir() {
-			return nil, fmt.Errorf("images: %s is not a folder", images)
-		}
+	return Source{Images: images, Annotations: annotations}.Open()
+}
+
+// Open reads the data set and finds out its format, which Dataset.Format names.
+// What cannot be used (photos that are not there or cannot be read, labels that
+// are broken or have no photo) is counted in Dataset.LeftOut; it is an error
+// where nothing is left.
+func (s Source) Open() (*Dataset, error) {
+	if err := s.check(); err != nil {
+		return nil, err
 	}
-	if annotations == "" {
-		if images == "" {
-			return nil, errors.New("neither photos nor annotations are given")
-		}
-		return openFolder(images)
+	d, err := s.open()
+	if err != nil {
+		return nil, err
 	}
-	st, err := os.Stat(annotations)
+	if s.Split != "" && d.Split == "" {
+		return nil, fmt.Errorf("--split %s: the data set has no such parts", s.Split)
+	}
+	return d, nil
+}
+
+func (s Source) check() error {
+	switch s.Split {
+	case "", "train", "val", "test", "all":
+	default:
+		return fmt.Errorf("split %q is not one of train, val, test and all", s.Split)
+	}
+	if s.Images == "" {
+		if s.Annotations == "" {
+			return errors.New("neither photos nor annotations are given")
+		}
+		return nil
+	}
+	st, err := os.Stat(s.Images)
+	if err != nil {
+		return fmt.Errorf("images: %w", err)
+	}
+	if !st.IsDir() {
+		return fmt.Errorf("images: %s is not a folder", s.Images)
+	}
+	return nil
+}
+
+func (s Source) open() (*Dataset, error) {
+	if s.Annotations == "" {
+		return s.openFolder(s.Images)
+	}
+	st, err := os.Stat(s.Annotations)
 	if err != nil {
 		return nil, fmt.Errorf("annotations: %w", err)
 	}
-	if strings.EqualFold(filepath.Ext(annotations), ".json") && !st.IsDir() {
-		return openCOCO(images, annotations)
+	ending := strings.ToLower(filepath.Ext(s.Annotations))
+	switch {
+	case ending == ".json" && !st.IsDir():
+		return openCOCO(s.Images, s.Annotations)
+	case (ending == ".yaml" || ending == ".yml") && !st.IsDir():
+		return s.openDataYAML(s.Annotations)
+	case ending == ".txt" && !st.IsDir() && filepath.Base(s.Annotations) != "classes.txt":
+		return s.openList(s.Annotations)
+	case s.Images == "":
+		return nil, fmt.Errorf("annotations: %s is no COCO file, and labels of other formats need the folder of the photos", s.Annotations)
+	case st.IsDir():
+		return s.openLabels()
+	case ending == ".txt" || ending == ".names":
+		return s.openYOLOFolder(s.Images, s.Annotations)
 	}
-	if images == "" {
-		return nil, fmt.Errorf("annotations: %s is no COCO file, and labels of other formats need the folder of the photos", annotations)
-	}
-	if st.IsDir() {
-		return openLabels(images, annotations)
-	}
-	switch strings.ToLower(filepath.Ext(annotations)) {
-	case ".yaml", ".yml", ".names":
-		return openYOLO(yoloLayout(images), annotations)
-	case ".txt":
-		if filepath.Base(annotations) == "classes.txt" {
-			return openYOLO(yoloLayout(images), annotations)
-		}
-		return openSplit(images, annotations)
-	}
-	return nil, fmt.Errorf("annotations: %s is of no known kind (COCO .json, YOLO .yaml or classes.txt, a VOC split .txt, or a folder of labels)", annotations)
+	return nil, fmt.Errorf("annotations: %s is of no known kind (COCO .json, YOLO .yaml or classes.txt, a list of photos .txt, or a folder of labels)", s.Annotations)
 }
 
 func openCOCO(images, annotations string) (*Dataset, error) {
@@ -93,18 +133,29 @@ func openCOCO(images, annotations string) (*Dataset, error) {
 		}
 	}
 	for _, im := range missing {
-		d.problem("image %d: no file %s in %s", im.ID, im.File, images)
+		d.LeftOut.Add("photos", leftMissing, "%s", im.File)
 	}
 	return d.Only(found), nil
 }
 
+// LeftUnreadable is the reason of an [Omission] for photos and label files that
+// cannot be read, whoever tried.
+const LeftUnreadable = "that cannot be read"
+
+const leftMissing = "that are not there"
+
 // openFolder tells the format of a folder by what is in it.
-func openFolder(dir string) (*Dataset, error) {
+func (s Source) openFolder(dir string) (*Dataset, error) {
+	if file := dataYAML(dir); file != "" {
+		if y, err := readYAML(file); err == nil && len(y.splits) > 0 {
+			return s.openDataYAML(file)
+		}
+	}
 	if l := yoloLayout(dir); l.labels != "" {
-		return openYOLO(l, "")
+		return s.openYOLOFolder(dir, "")
 	}
 	if l := vocLayout(dir); l.labels != "" {
-		return openVOC(l, nil)
+		return s.openVOC(l, nil)
 	}
 	if file := cocoFile(dir); file != "" {
 		images := dir
@@ -113,65 +164,89 @@ func openFolder(dir string) (*Dataset, error) {
 		}
 		return openCOCO(images, file)
 	}
+	if d, err := s.openSplitFolders(dir); d != nil || err != nil {
+		return d, err
+	}
 	return openPhotos(dir)
 }
 
-// openLabels tells the format of a folder of labels by what is in it.
-func openLabels(images, labels string) (*Dataset, error) {
-	ending := func(e string) func(string) bool {
-		return func(name string) bool {
-			return strings.EqualFold(filepath.Ext(name), e) && name != "classes.txt"
+// openSplitFolders reads a folder that holds a data set for each split, as
+// Roboflow's exports do (train, valid, test); nil if it is none.
+func (s Source) openSplitFolders(dir string) (*Dataset, error) {
+	folders := splitFolders(dir)
+	for split, folder := range folders {
+		if yoloLayout(folder).labels == "" && vocLayout(folder).labels == "" && cocoFile(folder) == "" {
+			delete(folders, split)
 		}
 	}
-	xml, err := files(labels, ending(".xml"))
+	if len(folders) == 0 {
+		return nil, nil
+	}
+	split, err := chooseSplit(s.Split, folders, dir)
+	if err != nil {
+		return nil, err
+	}
+	if split != "all" {
+		d, err := Source{VOCBase: s.VOCBase}.openFolder(folders[split])
+		if err != nil {
+			return nil, err
+		}
+		noteSplit(d, split, folders, dir)
+		return d, nil
+	}
+	var parts []layout
+	for _, name := range splitNames {
+		if folder, ok := folders[name]; ok {
+			l := yoloLayout(folder)
+			if l.labels == "" {
+				return nil, fmt.Errorf("--split all: %s holds no YOLO labels, and only those can be put together", folder)
+			}
+			parts = append(parts, l)
+		}
+	}
+	d, err := openYOLO(parts, "")
+	if err == nil {
+		noteSplit(d, split, folders, dir)
+	}
+	return d, err
+}
+
+// openLabels tells the format of a folder of labels by what is in it.
+func (s Source) openLabels() (*Dataset, error) {
+	l := layout{images: s.Images, labels: s.Annotations}
+	xml, err := files(l.labels, hasEnding(".xml"))
 	if err != nil {
 		return nil, fmt.Errorf("annotations: %w", err)
 	}
 	if len(xml) > 0 {
-		return openVOC(layout{images: images, labels: labels}, nil)
+		return s.openVOC(l, nil)
 	}
-	txt, err := files(labels, ending(".txt"))
+	txt, err := files(l.labels, isYOLOLabel)
 	if err != nil {
 		return nil, fmt.Errorf("annotations: %w", err)
 	}
 	if len(txt) > 0 {
-		return openYOLO(layout{images: images, labels: labels}, "")
+		return openYOLO([]layout{l}, "")
 	}
-	return nil, fmt.Errorf("annotations: %s holds neither .xml (VOC) nor .txt (YOLO) labels", labels)
+	return nil, fmt.Errorf("annotations: %s holds neither .xml (VOC) nor .txt (YOLO) labels", l.labels)
+}
+
+// hasEnding tests file names.
+func hasEnding(ending string) func(name string) bool {
+	return func(name string) bool { return strings.EqualFold(filepath.Ext(name), ending) }
 }
 
 // openPhotos is a data set without labels.
 func openPhotos(dir string) (*Dataset, error) {
 	d := &Dataset{Format: FormatFolder}
-	if err := d.addPhotos(dir); err != nil {
+	photos, err := listPhotos(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.addPhotos(dir, photos); err != nil {
 		return nil, err
 	}
 	return d, nil
-}
-
-// addPhotos lists the readable photos of a folder, with their sizes, numbered
-// from 1 in the order of their names.
-func (d *Dataset) addPhotos(dir string) error {
-	names, err := files(dir, isPhoto)
-	if err != nil {
-		return fmt.Errorf("images: %w", err)
-	}
-	if len(names) == 0 {
-		return fmt.Errorf("images: no photo in %s (looked for %s)", dir, strings.Join(photoEndings, " "))
-	}
-	for _, name := range names {
-		path := filepath.Join(dir, name)
-		w, h, err := photoSize(path)
-		if err != nil {
-			d.problem("%s: %v", filepath.ToSlash(name), err)
-			continue
-		}
-		d.Images = append(d.Images, Image{ID: len(d.Images) + 1, File: filepath.ToSlash(name), Width: w, Height: h, Path: path})
-	}
-	if len(d.Images) == 0 {
-		return fmt.Errorf("images: none of the %d photos in %s can be read (%s)", len(names), dir, d.Problems[0])
-	}
-	return nil
 }
 
 // layout is where a data set of files keeps its photos and labels.
@@ -180,6 +255,11 @@ type layout struct{ images, labels string }
 func isDir(path string) bool {
 	st, err := os.Stat(path)
 	return err == nil && st.IsDir()
+}
+
+func isFile(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular()
 }
 
 // cocoFile is the one COCO annotation file that dir itself holds under a usual
@@ -219,7 +299,7 @@ func besides(dir, ending string) bool {
 
 // textFile reads a label file, which nobody needs to be large.
 func textFile(path string) ([]byte, error) {
-	const limit = 16 << 20
+	const limit = 64 << 20
 	st, err := os.Stat(path)
 	if err != nil {
 		return nil, err

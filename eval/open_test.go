@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -58,7 +59,7 @@ const oneBox = `{"images":[{"id":7,"file_name":"a.jpg","width":40,"height":20}],
 const vocCat = `<annotation><filename>wrong.jpg</filename><size><width>40</width><height>20</height><depth>3</depth></size>
 <object><name>cat</name><difficult>0</difficult><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>40</xmax><ymax>20</ymax></bndbox>
  <part><name>head</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></part></object>
-<object><name>aeroplane</name><difficult>1</difficult><bndbox><ymin>5.5</ymin><xmin>0</xmin><xmax>10</xmax><ymax>9</ymax></bndbox></object>
+<object><name>aeroplane</name><difficult>1</difficult><bndbox><ymin>5.5</ymin><xmin>2</xmin><xmax>10</xmax><ymax>9</ymax></bndbox></object>
 </annotation>`
 
 func TestOpenTellsTheFormat(t *testing.T) {
@@ -105,8 +106,8 @@ func TestOpenTellsTheFormat(t *testing.T) {
 		if d.Format != c.format || len(d.Images) != c.photos || len(d.Objects) != c.objects || d.Labelled != (c.format != FormatFolder) {
 			t.Errorf("%s: %s, %d photos, %d objects, labelled %v", name, d.Format, len(d.Images), len(d.Objects), d.Labelled)
 		}
-		if len(d.Problems) > 0 {
-			t.Errorf("%s: problems %q", name, d.Problems)
+		if len(d.LeftOut) > 0 {
+			t.Errorf("%s: left out %v", name, d.LeftOut)
 		}
 		for _, im := range d.Images {
 			if c.images == "" {
@@ -122,10 +123,12 @@ func TestOpenTellsTheFormat(t *testing.T) {
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"photos/a.jpg": "40x20", "broken/a.jpg": "no photo", "empty/x": "",
-		"good.json": oneBox, "list.json": `[{"image_id":7}]`, "cut.json": oneBox[:60], "nan.json": strings.Replace(oneBox, `"area":10`, `"area":NaN`, 1),
+		"good.json": oneBox, "list.json": `[{"image_id":7}]`, "cut.json": oneBox[:60], "two.json": oneBox + oneBox,
+		"twice.json": strings.Replace(oneBox, `"area"`, `"bbox":[1,2,3,5],"area"`, 1), "keys.json": `{"images":[],` + oneBox[1:],
+		"useless.json":  strings.Replace(oneBox, `"bbox"`, `"BBox"`, 1),
 		"noimages.json": `{"categories":[],"annotations":[]}`, "nocat.json": strings.Replace(oneBox, `"categories"`, `"klasses"`, 1),
 		"other.json": strings.Replace(oneBox, "a.jpg", "z.jpg", 1), "number.json": "5", "object.json": `{"images":{}}`,
-		"y/data.yaml": "names: 7", "bad.yaml": "names: [", "q/labels/other.txt": "0 .5 .5 .5 .5", "words.csv": "x", "split.txt": "a",
+		"y/data.yaml": "names: 7", "bad.yaml": "names: [", "q/labels/other.txt": "0 .5 .5 .5 .5", "words.csv": "x", "names.yaml": "names: [cat]", "split.txt": "a",
 		"xml/a.xml": "<html></html>", "yolo/images/a.jpg": "40x20", "yolo/labels/a.txt": "", "yolo/data.yaml": "nothing: 1", "file": "x",
 	})
 	for _, c := range []struct{ images, annotations, want string }{
@@ -137,7 +140,10 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"photos", "nowhere.json", "nowhere.json"},
 		{"photos", "list.json", "is this a results file?"},
 		{"photos", "cut.json", "entry 1: the JSON is cut short"},
-		{"photos", "nan.json", "annotations, entry 1: broken JSON after"},
+		{"photos", "twice.json", `annotations, entry 1: duplicate key "bbox"`},
+		{"photos", "keys.json", `duplicate key "images"`},
+		{"photos", "two.json", "something follows the JSON value"},
+		{"photos", "useless.json", `no usable entry in "annotations": 1 annotations without a bbox (first: entry 1, id 1)`},
 		{"photos", "noimages.json", `no usable entry in "images"`},
 		{"photos", "nocat.json", `no usable entry in "categories"`},
 		{"photos", "number.json", "no JSON object"},
@@ -148,7 +154,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"photos", "xml", "<html> where VOC labels have <annotation>"},
 		{"photos", "words.csv", "is of no known kind"},
 		{"photos", "split.txt", "has no Annotations folder"},
-		{"photos", "y/data.yaml", "no YOLO labels"},
+		{"photos", "y/data.yaml", `no list or mapping "names"`},
+		{"photos", "names.yaml", "no YOLO labels"},
 		{"yolo", "y/data.yaml", `no list or mapping "names"`},
 		{"yolo", "bad.yaml", "bad.yaml: yaml:"},
 		{"yolo", "", `no list or mapping "names"`},
@@ -168,22 +175,23 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestReadCOCOLeavesOutWhatIsBroken(t *testing.T) {
+	t.Parallel()
 	text := `{"annotations":[
 		{"id":1,"image_id":1,"category_id":1,"bbox":[0,0,5,5]},
-		{"id":1,"image_id":1,"category_id":1,"bbox":[0,0,5,5]},
+		{"id":1,"image_id":1,"category_id":1,"bbox":[0,0,5,6]},
 		{"id":2,"image_id":8,"category_id":1,"bbox":[0,0,5,5]},
 		{"id":3,"image_id":1,"category_id":8,"bbox":[0,0,5,5]},
 		{"id":4,"image_id":1,"category_id":1,"bbox":[0,0,-5,5]},
 		{"id":5,"image_id":1,"category_id":1,"bbox":[0,0,5]},
 		{"id":6,"image_id":1,"category_id":1,"bbox":"0 0 5 5"},
-		{"id":7.5,"image_id":1,"category_id":1,"bbox":[0,0,5,5]},
+		{"id":7.5,"image_id":1,"category_id":1,"bbox":[0,0,5,7]},
 		{"id":8,"category_id":1,"bbox":[0,0,5,5]},
 		{"id":9,"image_id":1,"category_id":1,"bbox":[0,0,5,5],"iscrowd":"yes"},
 		{"id":10,"image_id":1,"category_id":1,"bbox":[0,0,1e999,5]},
 		17,
 		{"image_id":1.0,"category_id":1,"bbox":[1,1,5,5],"iscrowd":true},
 		{"id":12,"image_id":2,"category_id":1,"bbox":[1,1,5,5],"area":3,"iscrowd":1}
-	],"images":[{"id":2,"file_name":"b"},{"id":1},{"id":1},{"file_name":"x"},{"id":"1"}],
+	],"images":[{"id":2,"file_name":"b"},{"id":1},{"id":1},{"file_name":"x"},{"id":null}],
 	"categories":[{"id":1},{"id":1,"name":"x"},{"name":"y"}],"extra":{"deep":[[{}]]}}`
 	d, err := ReadCOCO(strings.NewReader(text))
 	if err != nil {
@@ -191,40 +199,37 @@ func TestReadCOCOLeavesOutWhatIsBroken(t *testing.T) {
 	}
 	want := []Object{
 		{ID: 1, Image: 1, Category: 1, Box: Box{0, 0, 5, 5}, Area: 25},
-		{ID: 13, Image: 1, Category: 1, Box: Box{1, 1, 5, 5}, Area: 25, Crowd: true},
-		{ID: 12, Image: 2, Category: 1, Box: Box{1, 1, 5, 5}, Area: 3, Crowd: true},
+		{ID: 2, Image: 1, Category: 1, Box: Box{0, 0, 5, 6}, Area: 30},
+		{ID: 3, Image: 1, Category: 1, Box: Box{0, 0, 5, 7}, Area: 35},
+		{ID: 4, Image: 1, Category: 1, Box: Box{1, 1, 5, 5}, Area: 25, Crowd: true},
+		{ID: 5, Image: 2, Category: 1, Box: Box{1, 1, 5, 5}, Area: 3, Crowd: true},
 	}
 	if !reflect.DeepEqual(d.Objects, want) {
 		t.Errorf("objects %v, want %v", d.Objects, want)
 	}
-	if len(d.Images) != 2 || d.Images[0].ID != 1 || d.Images[1].File != "b" || !reflect.DeepEqual(d.Categories, []Category{{1, "category 1"}}) {
+	if len(d.Images) != 2 || d.Images[0].ID != 1 || d.Images[1].File != "b" || !reflect.DeepEqual(d.Categories, []Category{{ID: 1, Name: "category 1"}}) {
 		t.Errorf("images %v, categories %v", d.Images, d.Categories)
 	}
-	all := strings.Join(d.Problems, "\n")
-	for _, line := range []string{
-		"annotations, entry 2: id 1 is taken by an earlier annotation",
-		`annotation 2: image 8 is missing from "images"`,
-		`annotation 3: category 8 is missing from "categories"`,
-		"annotation 4: a negative box, -5 wide and 5 high",
-		"annotation 5: a bbox of 3 numbers where four are wanted",
-		`annotations, entry 7: "bbox" cannot be a string`,
-		"annotations, entry 8: id 7.5 is not a whole number",
-		"annotation 8: no whole-number image_id",
-		"annotation 9: iscrowd is neither 0 nor 1",
-		`annotations, entry 11: "bbox" cannot be a number 1e999`,
-		"annotations, entry 12: a number where an object belongs",
-		"images, entry 3: id 1 is taken by an earlier image",
-		"images, entry 4: no whole-number id",
-		`images, entry 5: "id" cannot be a string`,
-		"categories, entry 2: id 1 is taken by an earlier category",
-		"categories, entry 3: no whole-number id",
-	} {
-		if !strings.Contains(all+"\n", line+"\n") {
-			t.Errorf("no problem %q in:\n%s", line, all)
-		}
-	}
-	if len(d.Problems) != 16 {
-		t.Errorf("%d problems, want 16:\n%s", len(d.Problems), all)
+	sameLines(t, d.LeftOut.Lines(), []string{
+		"1 annotations with a box of a negative side (first: entry 5, id 4)",
+		"3 annotations whose bbox is not four finite numbers (first: entry 6, id 5)",
+		"1 annotations without an image_id (first: entry 9, id 8)",
+		"1 annotations whose iscrowd is neither 0 nor 1 (first: entry 10, id 9)",
+		"1 annotations that are no object (first: entry 12)",
+		"2 images without an id (first: entry 4)",
+		"1 categories without an id (first: entry 3)",
+		"1 images whose id an earlier one has (first: id 1)",
+		"1 categories whose id an earlier one has (first: id 1, x)",
+		`1 annotations of images that are missing from "images" (first: entry 3, id 2, image 8)`,
+		`1 annotations of categories that are missing from "categories" (first: entry 4, id 3, category 8)`,
+	})
+	sameLines(t, d.Notes, []string{"1 annotations have the id of an earlier one: all are used, riffle numbers them itself"})
+}
+
+func sameLines(t *testing.T, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
@@ -236,8 +241,9 @@ func TestReadCOCOWithoutAnnotationsHasNoLabels(t *testing.T) {
 }
 
 func TestReadResultsLeavesOutWhatIsBroken(t *testing.T) {
+	t.Parallel()
 	d := &Dataset{Images: []Image{{ID: 1}}, Categories: []Category{{ID: 2}}}
-	dets, problems, err := ReadResults(strings.NewReader(`[
+	results, err := ReadResults(strings.NewReader(`[
 		{"image_id":1,"category_id":2,"bbox":[1,2,3,4],"score":0.5,"segmentation":{"counts":"x"}},
 		{"image_id":9,"category_id":2,"bbox":[1,2,3,4],"score":0.5},
 		{"image_id":8,"category_id":2,"bbox":[1,2,3,4],"score":0.5},
@@ -245,28 +251,38 @@ func TestReadResultsLeavesOutWhatIsBroken(t *testing.T) {
 		{"image_id":1,"category_id":2,"bbox":[1,2,3],"score":0.5},
 		{"image_id":1,"category_id":2,"bbox":[1,2,3,4]},
 		{"image_id":1,"category_id":2,"bbox":[1,2,-3,4],"score":"high"},
+		{"image_id":1,"category_id":2,"bbox":[1,2,-3,4],"score":NaN},
+		{"image_id":1,"category_id":2,"score":1,"segmentation":{"counts":"x","size":[2,2]}},
+		{"image_id":true,"category_id":2,"bbox":[1,2,-3,4],"score":1},
+		[], {"image_id":1},
 		{"image_id":1,"category_id":2,"bbox":[1,2,-3,4],"score":0.25}]`), d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []Detection{{1, 2, Box{1, 2, 3, 4}, 0.5}, {1, 2, Box{1, 2, -3, 4}, 0.25}}; !reflect.DeepEqual(dets, want) {
-		t.Errorf("read %v, want %v", dets, want)
+	if want := []Detection{{1, 2, Box{1, 2, 3, 4}, 0.5, 0}, {1, 2, Box{1, 2, -3, 4}, 0.25, 0}}; !reflect.DeepEqual(results.Detections, want) {
+		t.Errorf("read %v, want %v", results.Detections, want)
 	}
-	want := []string{
+	sameLines(t, results.LeftOut.Lines(), []string{
 		"2 detections of images that the data set does not have (first: entry 2, image 9)",
 		"1 detections of categories that the data set does not have (first: entry 4, category 1)",
-		"2 detections without a whole image_id and category_id, a bbox of four numbers and a score (first: entry 5)",
-		`1 detections of a wrong shape (first: entry 7, "score" cannot be a string)`,
-	}
-	if !reflect.DeepEqual(problems, want) {
-		t.Errorf("problems %q, want %q", problems, want)
-	}
+		"1 detections whose bbox is not four finite numbers (first: entry 5)",
+		`3 detections whose score is not a finite number (first: entry 6, score missing)`,
+		"1 detections without a bbox and with a segmentation that cannot be read (first: entry 9)",
+		"1 detections without an image_id (first: entry 10)",
+		"1 detections that are no object (first: entry 11)",
+		"1 detections without a category_id (first: entry 12)",
+	})
 	for text, want := range map[string]string{
-		`{"images":[]}`: "no list of detections", ``: "cut short", `[{"image_id":1}`: "cut short", `[{"score":NaN}]`: "detection 1: broken JSON", `[1,]x`: "JSON",
+		`{"images":[]}`: "no list of detections", ``: "cut short", `[{"image_id":1}`: "cut short", `[{"score":nan}]`: "detection 1: broken JSON", `[1,]x`: "JSON",
+		`[]x`: "something follows the JSON value", `[][]`: "something follows the JSON value", `[{"score":1,"score":2}]`: `detection 1: duplicate key "score"`,
+		`[{"image_id":1}]`: "no detection can be used: 1 detections without a category_id (first: entry 1)",
 	} {
-		if _, _, err := ReadResults(strings.NewReader(text), d); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ReadResults(strings.NewReader(text), d); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want one with %q", text, err, want)
 		}
+	}
+	if results, err := ReadResults(strings.NewReader("\ufeff[ ]\n"), d); err != nil || len(results.Detections) != 0 {
+		t.Errorf("nothing found: %v (%v)", results, err)
 	}
 }
 
@@ -295,29 +311,24 @@ func TestYOLOLabels(t *testing.T) {
 			t.Errorf("object %d is %v, want %v", i, o, want[i])
 		}
 	}
-	if !reflect.DeepEqual(d.Categories, []Category{{0, "cat"}, {2, "dog"}}) || len(d.Images) != 3 {
+	if !reflect.DeepEqual(d.Categories, []Category{{ID: 0, Name: "cat"}, {ID: 2, Name: "dog"}}) || len(d.Images) != 3 {
 		t.Errorf("categories %v, %d images", d.Categories, len(d.Images))
 	}
-	wantProblems := []string{
-		"d.jpg: not a photo of a known format",
-		"a.txt, line 4: class 1 has no name",
-		"a.txt, line 5: repeats an earlier line",
-		"a.txt, line 6: an empty box",
-		`a.txt, line 7: "x" is not a number`,
-		"a.txt, line 8: 4 numbers where a box has 5 and a polygon an odd number from 7",
-		"a.txt, line 9: 12 is not a share of the photo from 0 to 1",
-		"a.txt, line 10: -1 is not a class number",
-		"a.txt, line 11: nan is not a share of the photo from 0 to 1",
-		"a.txt, line 12: 6 numbers where a box has 5 and a polygon an odd number from 7",
-	}
-	if !reflect.DeepEqual(d.Problems, wantProblems) {
-		t.Errorf("problems\n%s\nwant\n%s", strings.Join(d.Problems, "\n"), strings.Join(wantProblems, "\n"))
-	}
+	sameLines(t, d.LeftOut.Lines(), []string{
+		"1 photos that cannot be read (first: d.jpg: not a photo of a known format)",
+		"1 labels of a class without a name (first: a.txt, line 4, class 1)",
+		"1 labels that repeat an earlier line (first: a.txt, line 5)",
+		"1 labels with an empty box (first: a.txt, line 6)",
+		`1 labels with something that is not a number (first: a.txt, line 7, "x")`,
+		"2 labels with a wrong count of numbers (5 for a box, an odd number from 7 for a polygon) (first: a.txt, line 8, 4 numbers)",
+		"2 labels outside the photo (coordinates are shares of it from 0 to 1) (first: a.txt, line 9, 12)",
+		"1 labels without a class number (first: a.txt, line 10, -1)",
+	})
 }
 
 func TestYOLOWithoutNames(t *testing.T) {
 	d, err := Open(tree(t, map[string]string{"images/a.jpg": "40x20", "labels/a.txt": "7 .5 .5 .5 .5\n2 .5 .5 .5 .5"}), "")
-	if err != nil || !reflect.DeepEqual(d.Categories, []Category{{2, "class 2"}, {7, "class 7"}}) || len(d.Notes) != 1 {
+	if err != nil || !reflect.DeepEqual(d.Categories, []Category{{ID: 2, Name: "class 2"}, {ID: 7, Name: "class 7"}}) || len(d.Notes) != 1 {
 		t.Errorf("categories %v, notes %q (%v)", d.Categories, d.Notes, err)
 	}
 }
@@ -342,27 +353,25 @@ func TestVOCLabels(t *testing.T) {
 	}
 	want := []Object{
 		{ID: 1, Image: 1, Category: 2, Box: Box{0, 0, 40, 20}, Area: 800},
-		{ID: 2, Image: 1, Category: 1, Box: Box{0, 4.5, 10, 4.5}, Area: 45, Ignore: true},
+		{ID: 2, Image: 1, Category: 1, Box: Box{1, 4.5, 9, 4.5}, Area: 40.5, Ignore: true},
 	}
 	if !reflect.DeepEqual(d.Objects, want) {
 		t.Errorf("objects %v, want %v", d.Objects, want)
 	}
-	if !reflect.DeepEqual(d.Categories, []Category{{1, "aeroplane"}, {2, "cat"}}) {
+	if !reflect.DeepEqual(d.Categories, []Category{{ID: 1, Name: "aeroplane"}, {ID: 2, Name: "cat"}}) {
 		t.Errorf("categories %v", d.Categories)
 	}
 	if len(d.Images) != 2 || d.Images[1].Width != 20 || d.Images[1].Height != 40 {
 		t.Errorf("images %v, want the second of 20x40, from its own header", d.Images)
 	}
-	wantProblems := []string{
-		"b.xml: object 1 (dog): a negative box, from 3,4 to 2,9",
-		"b.xml: object 2 (dog): the bndbox is not four numbers",
-		"b.xml: object 3 (dog): a negative box, from -9,1 to -5,9",
-		"b.xml: object 4 has no name or no bndbox",
-		"c.xml: broken XML: XML syntax error on line 1: unexpected EOF",
-	}
-	if !reflect.DeepEqual(d.Problems, wantProblems) || !reflect.DeepEqual(d.Notes, []string{"1 photos without a label file are left out"}) {
-		t.Errorf("problems\n%s\nwant\n%s\nnotes %q", strings.Join(d.Problems, "\n"), strings.Join(wantProblems, "\n"), d.Notes)
-	}
+	sameLines(t, d.LeftOut.Lines(), []string{
+		"1 objects whose bndbox is not four numbers (first: b.xml, object 2)",
+		"1 objects without a name or a bndbox (first: b.xml, object 4)",
+		"1 label files that cannot be read (first: c.xml: broken XML: XML syntax error on line 1: unexpected EOF)",
+		"1 photos without a label file (first: d.jpg)",
+		"2 objects with a negative box (first: b.xml, object 1, from 3,4 to 2,9)",
+	})
+	sameLines(t, d.Notes, []string{"pixel coordinates are taken as counted from 1 (as PASCAL VOC's); --voc-base says otherwise"})
 }
 
 func abs(v float64) float64 { return max(v, -v) }
@@ -379,7 +388,7 @@ func TestLocateFindsPhotosByTheirLastName(t *testing.T) {
 func TestOpenLeavesOutMissingPhotos(t *testing.T) {
 	dir := tree(t, map[string]string{"p/a.jpg": "40x20", "x.json": strings.Replace(oneBox, `"images":[`, `"images":[{"id":1,"file_name":"gone.jpg"},`, 1)})
 	d, err := Open(filepath.Join(dir, "p"), filepath.Join(dir, "x.json"))
-	if err != nil || len(d.Images) != 1 || len(d.Problems) != 1 || !strings.HasPrefix(d.Problems[0], "image 1: no file gone.jpg in ") {
+	if err != nil || len(d.Images) != 1 || !slices.Equal(d.LeftOut.Lines(), []string{"1 photos that are not there (first: gone.jpg)"}) {
 		t.Errorf("%+v (%v)", d, err)
 	}
 }
@@ -391,16 +400,16 @@ func TestWriteCOCOReadsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	back, err := ReadCOCO(&b)
-	if err != nil || len(back.Problems) > 0 || !reflect.DeepEqual(back.Objects, d.Objects) || !reflect.DeepEqual(back.Images, d.Images) || !reflect.DeepEqual(back.Categories, d.Categories) {
+	if err != nil || len(back.LeftOut) > 0 || !reflect.DeepEqual(back.Objects, d.Objects) || !reflect.DeepEqual(back.Images, d.Images) || !reflect.DeepEqual(back.Categories, d.Categories) {
 		t.Errorf("wrote %v\nread %v (%v)", d, back, err)
 	}
 }
 
 func TestMatchClasses(t *testing.T) {
-	coco := []Category{{1, "person"}, {5, "airplane"}, {63, "couch"}, {64, "potted plant"}, {70, "toilet"}}
-	voc := &Dataset{Labelled: true, Categories: []Category{{1, "aeroplane"}, {2, "Potted_Plant"}, {3, "sofa"}, {4, "zebra"}}}
+	coco := []Category{{ID: 1, Name: "person"}, {ID: 5, Name: "airplane"}, {ID: 63, Name: "couch"}, {ID: 64, Name: "potted plant"}, {ID: 70, Name: "toilet"}}
+	voc := &Dataset{Labelled: true, Categories: []Category{{ID: 1, Name: "aeroplane"}, {ID: 2, Name: "Potted_Plant"}, {ID: 3, Name: "sofa"}, {ID: 4, Name: "zebra"}}}
 	ids, without := voc.MatchClasses(coco)
-	if !reflect.DeepEqual(ids, map[int]int{5: 1, 63: 3, 64: 2}) || !reflect.DeepEqual(without, []Category{{4, "zebra"}}) {
+	if !reflect.DeepEqual(ids, map[int]int{5: 1, 63: 3, 64: 2}) || !reflect.DeepEqual(without, []Category{{ID: 4, Name: "zebra"}}) {
 		t.Errorf("ids %v without %v", ids, without)
 	}
 	photos := &Dataset{}

@@ -17,7 +17,7 @@ type Options struct {
 }
 
 // Report is all that an evaluation tells. On a data set without labels only
-// Detections, Classes (with the counts of detections), Timings and Problems
+// Detections, Classes (with the counts of detections), Timings and LeftOut
 // say anything.
 type Report struct {
 	Metrics
@@ -35,8 +35,11 @@ type Report struct {
 	TIDE      TIDE
 	Pictures  []Picture // the worst misses, the worst first
 
-	Timings  []Timing // how long photos took; set by the caller
-	Problems []string // what was left out; set by the caller too, who knows more of them
+	Timings []Timing // how long photos took; set by the caller
+
+	LeftOut    Omissions // of the data set; the caller may add to them
+	Notes      []string  // what deserves to be said; set by the caller
+	Incomplete string    // why only a part of the data set was scored, empty if all was; set by the caller
 }
 
 // ClassReport is one category's part. The fractions are -1 without objects.
@@ -86,7 +89,7 @@ func Analyse(d *Dataset, dets []Detection, opt Options) (*Report, error) {
 	}
 	r := &Report{
 		Format: d.Format, Labelled: d.Labelled, Threshold: opt.Threshold,
-		Detections: len(dets), Problems: append([]string(nil), d.Problems...),
+		Detections: len(dets), LeftOut: d.LeftOut.clone(),
 	}
 	if !d.Labelled {
 		r.Metrics = Metrics{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, len(d.Images), 0}

@@ -13,7 +13,7 @@ func street() (*Dataset, []Detection) {
 	d := &Dataset{
 		Format: FormatCOCO, Labelled: true,
 		Images:     []Image{{ID: 1, File: "one.jpg", Width: 400, Height: 300}, {ID: 2, File: "two.jpg", Width: 400, Height: 300}, {ID: 3, File: "three.jpg", Width: 400, Height: 300}},
-		Categories: []Category{{1, "person"}, {2, "bicycle"}, {9, "boat"}},
+		Categories: []Category{{ID: 1, Name: "person"}, {ID: 2, Name: "bicycle"}, {ID: 9, Name: "boat"}},
 		Objects: []Object{
 			{ID: 1, Image: 1, Category: 1, Box: Box{0, 0, 20, 40}},
 			{ID: 2, Image: 1, Category: 1, Box: Box{100, 0, 20, 40}},
@@ -27,14 +27,14 @@ func street() (*Dataset, []Detection) {
 		d.Objects[i].Area = d.Objects[i].Box.Area()
 	}
 	return d, []Detection{
-		{1, 1, Box{0, 0, 20, 40}, 0.9},      // right
-		{1, 1, Box{1, 0, 20, 40}, 0.8},      // duplicate
-		{1, 1, Box{110, 0, 20, 40}, 0.7},    // badly placed
-		{1, 9, Box{200, 0, 40, 40}, 0.6},    // a bicycle taken for a boat
-		{1, 9, Box{230, 0, 40, 40}, 0.5},    // both
-		{2, 2, Box{300, 200, 50, 50}, 0.55}, // background
-		{2, 1, Box{210, 110, 30, 30}, 0.95}, // in the crowd
-		{3, 2, Box{0, 0, 10, 10}, 0.2},      // right, but below the threshold
+		{1, 1, Box{0, 0, 20, 40}, 0.9, 0},      // right
+		{1, 1, Box{1, 0, 20, 40}, 0.8, 0},      // duplicate
+		{1, 1, Box{110, 0, 20, 40}, 0.7, 0},    // badly placed
+		{1, 9, Box{200, 0, 40, 40}, 0.6, 0},    // a bicycle taken for a boat
+		{1, 9, Box{230, 0, 40, 40}, 0.5, 0},    // both
+		{2, 2, Box{300, 200, 50, 50}, 0.55, 0}, // background
+		{2, 1, Box{210, 110, 30, 30}, 0.95, 0}, // in the crowd
+		{3, 2, Box{0, 0, 10, 10}, 0.2, 0},      // right, but below the threshold
 	}
 }
 
@@ -60,7 +60,7 @@ func TestAnalyse(t *testing.T) {
 	if !reflect.DeepEqual(r.Confusion.Counts, want) {
 		t.Errorf("confusion %v, want %v", r.Confusion.Counts, want)
 	}
-	if got := r.Confusion.Mistakes(5); len(got) != 1 || got[0] != (Mistake{Category{2, "bicycle"}, Category{9, "boat"}, 1}) {
+	if got := r.Confusion.Mistakes(5); len(got) != 1 || got[0] != (Mistake{Category{ID: 2, Name: "bicycle"}, Category{ID: 9, Name: "boat"}, 1}) {
 		t.Errorf("mistakes %v", got)
 	}
 	for kind, n := range [errorTypes]int{1, 1, 1, 1, 1, 1} { // missed: the tall person; the others have an explanation
@@ -163,7 +163,7 @@ func TestConfusionCountsEverythingOnce(t *testing.T) {
 }
 
 func TestAnalyseWithoutLabels(t *testing.T) {
-	d := &Dataset{Format: FormatFolder, Images: []Image{{ID: 1}}, Categories: []Category{{1, "person"}}}
+	d := &Dataset{Format: FormatFolder, Images: []Image{{ID: 1}}, Categories: []Category{{ID: 1, Name: "person"}}}
 	r, err := Analyse(d, []Detection{{Image: 1, Category: 1}, {Image: 1, Category: 5}}, Options{})
 	if err != nil || r.AP != -1 || r.ARl != -1 || r.Images != 1 || r.Detections != 2 || r.Classes[0].Detections != 1 {
 		t.Errorf("%+v (%v)", r, err)

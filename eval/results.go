@@ -2,48 +2,43 @@ package eval
 
 import (
 	"bufio"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strconv"
+	"strings"
 )
 
-type cocoResult struct {
-	Image    *float64  `json:"image_id"`
-	Category *float64  `json:"category_id"`
-	Box      []float64 `json:"bbox"`
-	Score    *float64  `json:"score"`
-}
-
-// WriteResults writes detections in COCO's results format, one a line: the
-// file that pycocotools' loadRes reads. Every number is written with as many
-// digits as it takes to read the same float64 back.
-func WriteResults(w io.Writer, dets []Detection) error {
+// WriteResults writes detections in COCO's results format, one a line, with the
+// ids of the data set's files: what pycocotools' loadRes reads. Every number is
+// written with as many digits as it takes to read the same float64 back.
+func WriteResults(w io.Writer, d *Dataset, dets []Detection) error {
 	out := bufio.NewWriter(w)
+	labels := d.writtenLabels()
 	line := make([]byte, 0, 160)
 	line = append(line, '[')
-	for i, d := range dets {
-		if !finite(d) {
-			return fmt.Errorf("detection %d of image %d: a number that JSON cannot hold", i+1, d.Image)
+	for i, det := range dets {
+		if !finite(det) {
+			return fmt.Errorf("detection %d of image %d: a number that JSON cannot hold", i+1, det.Image)
 		}
 		if i > 0 {
 			line = append(line, ',')
 		}
 		line = append(line, "\n{\"image_id\":"...)
-		line = strconv.AppendInt(line, int64(d.Image), 10)
+		line = append(line, labels.image(det.Image)...)
 		line = append(line, ",\"category_id\":"...)
-		line = strconv.AppendInt(line, int64(d.Category), 10)
+		line = append(line, labels.category(det.Category)...)
 		line = append(line, ",\"bbox\":["...)
-		for k, v := range [4]float64{d.Box.X, d.Box.Y, d.Box.W, d.Box.H} {
+		for k, v := range [4]float64{det.Box.X, det.Box.Y, det.Box.W, det.Box.H} {
 			if k > 0 {
 				line = append(line, ',')
 			}
 			line = strconv.AppendFloat(line, v, 'g', -1, 64)
 		}
 		line = append(line, "],\"score\":"...)
-		line = strconv.AppendFloat(line, d.Score, 'g', -1, 64)
+		line = strconv.AppendFloat(line, det.Score, 'g', -1, 64)
 		line = append(line, '}')
 		if _, err := out.Write(line); err != nil {
 			return err
@@ -66,51 +61,160 @@ func finite(d Detection) bool {
 	return true
 }
 
+// Results is what a results file holds.
+type Results struct {
+	Detections []Detection // in the file's order
+	LeftOut    Omissions
+	Notes      []string // what was read otherwise than it is written, one line each
+}
+
 // ReadResults reads detections in COCO's results format, anybody's, for the
-// images of d. Entries that are broken or name an image or a category that d
-// does not have are left out; problems says in one line a kind how many and
-// which was the first. An error means that the file as a whole cannot be used.
+// images and categories of d. An id may be a number or a string; a string may
+// also be the photo's file name, with or without ending, or the category's name.
+// A detection without "bbox" gets the box around its "segmentation" and, as in
+// pycocotools, the mask's area.
+//
+// Entries that are broken or name an image or a category that d does not have
+// are left out and counted. An error means that the file as a whole cannot be
+// used: broken JSON, a key twice in an entry, something behind the list, or no
+// usable entry among all that are there.
 //
 // A box with a negative side is kept: like pycocotools, scoring counts it as a
 // detection that finds nothing.
-func ReadResults(r io.Reader, d *Dataset) (dets []Detection, problems []string, err error) {
-	images, categories := idSet(d)
-	tally := newTally()
-	dec := json.NewDecoder(r)
-	first, err := dec.Token()
+func ReadResults(r io.Reader, d *Dataset) (*Results, error) {
+	in := &resultsReader{
+		j: newJSONReader(r), images: d.imageTable(), categories: d.categoryTable(),
+		anyCategory: len(d.Categories) == 0 && !d.Labelled,
+	}
+	first, err := in.j.peek()
 	if err != nil {
-		return nil, nil, jsonError(dec, err)
+		return nil, err
 	}
-	if first != json.Delim('[') {
-		return nil, nil, errors.New("no list of detections (a results file is a JSON list of image_id, category_id, bbox and score)")
+	if first != '[' {
+		return nil, errors.New("no list of detections (a results file is a JSON list of image_id, category_id, bbox and score)")
 	}
-	for place := 1; dec.More(); place++ {
-		var v cocoResult
-		if err := dec.Decode(&v); err != nil {
-			var wrong *json.UnmarshalTypeError
-			if !errors.As(err, &wrong) {
-				return nil, nil, fmt.Errorf("detection %d: %w", place, jsonError(dec, err))
-			}
-			tally.add("of a wrong shape", "entry %d, %s", place, wrongShape(wrong))
-			continue
+	var values [5][]byte
+	err = in.j.elements(func() error {
+		in.place++
+		ok, err := in.j.entry(resultFields, values[:])
+		if err != nil {
+			return fmt.Errorf("detection %d: %w", in.place, err)
 		}
-		image, okImage := wholeNumber(v.Image)
-		category, okCategory := wholeNumber(v.Category)
-		switch {
-		case !okImage || !okCategory || len(v.Box) != 4 || v.Score == nil:
-			tally.add("without a whole image_id and category_id, a bbox of four numbers and a score", "entry %d", place)
-		case !images[image]:
-			tally.add("of images that the data set does not have", "entry %d, image %d", place, image)
-		case len(categories) > 0 && !categories[category]:
-			tally.add("of categories that the data set does not have", "entry %d, category %d", place, category)
-		default:
-			dets = append(dets, Detection{Image: image, Category: category, Box: Box{v.Box[0], v.Box[1], v.Box[2], v.Box[3]}, Score: *v.Score})
+		if !ok {
+			in.leave("that are no object")
+			return nil
+		}
+		in.take(values[0], values[1], values[2], values[3], values[4])
+		return nil
+	})
+	if err == nil {
+		err = in.j.finish()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if in.place > 0 && len(in.out.Detections) == 0 {
+		return nil, fmt.Errorf("no detection can be used: %s", strings.Join(in.out.LeftOut.Lines(), "; "))
+	}
+	in.tell()
+	return &in.out, nil
+}
+
+var resultFields = []string{"image_id", "category_id", "bbox", "score", "segmentation"}
+
+type resultsReader struct {
+	j                  *jsonReader
+	images, categories *labelTable
+	anyCategory        bool // photos without labels: there are no categories yet
+	place              int  // of the entry in the file, from 1
+	out                Results
+
+	masked, texts, fileNames, classNames int // entries read otherwise than they are written
+}
+
+func (in *resultsReader) leave(reason string, about ...string) {
+	first := "entry " + strconv.Itoa(in.place)
+	for _, a := range about {
+		first += ", " + clip(a, 60)
+	}
+	in.out.LeftOut.Add("detections", reason, "%s", first)
+}
+
+func (in *resultsReader) take(image, category, bbox, score, segmentation []byte) {
+	det, ok := Detection{}, false
+	var imageHow, categoryHow lookup
+	if det.Image, imageHow, ok = in.images.findText(image); !ok {
+		in.leave("without an image_id")
+		return
+	}
+	if det.Category, categoryHow, ok = in.categories.findText(category); !ok {
+		in.leave("without a category_id")
+		return
+	}
+	if det.Score, ok = jsonNumber(score); !ok {
+		in.leave("whose score is not a finite number", "score "+cmp.Or(string(score), "missing"))
+		return
+	}
+	box, fromMask, reason := readBox(bbox, segmentation)
+	switch {
+	case reason != "":
+		in.leave(reason)
+		return
+	case imageHow == notFound:
+		in.leave("of images that the data set does not have", "image "+string(image))
+		return
+	case imageHow == manyFound:
+		in.leave("whose image_id means several images", "image "+string(image))
+		return
+	case categoryHow == notFound && in.anyCategory:
+		n, err := strconv.Atoi(string(category))
+		if err != nil {
+			in.leave("whose category_id is not an integer", "category "+string(category))
+			return
+		}
+		det.Category = n
+	case categoryHow == notFound:
+		in.leave("of categories that the data set does not have", "category "+string(category))
+		return
+	case categoryHow == manyFound:
+		in.leave("whose category_id means several categories", "category "+string(category))
+		return
+	}
+	det.Box = box.box
+	if fromMask {
+		det.Area = box.area
+		in.masked++
+	}
+	for _, how := range []lookup{imageHow, categoryHow} {
+		if how == byText {
+			in.texts++
+			break
 		}
 	}
-	if _, err := dec.Token(); err != nil {
-		return nil, nil, jsonError(dec, err)
+	if imageHow == byName {
+		in.fileNames++
 	}
-	return dets, tally.lines(), nil
+	if categoryHow == byName {
+		in.classNames++
+	}
+	in.out.Detections = append(in.out.Detections, det)
+}
+
+// tell says what was read otherwise than it is written.
+func (in *resultsReader) tell() {
+	for _, n := range []struct {
+		count int
+		what  string
+	}{
+		{in.masked, "have no bbox: the box around their segmentation is taken"},
+		{in.texts, "have an id that is a number here and a string in the annotations, or the other way round: taken as the same"},
+		{in.fileNames, "name their photo by its file name"},
+		{in.classNames, "name their category by its name"},
+	} {
+		if n.count > 0 {
+			in.out.Notes = append(in.out.Notes, fmt.Sprintf("%d detections %s", n.count, n.what))
+		}
+	}
 }
 
 func idSet(d *Dataset) (images, categories map[int]bool) {
@@ -123,32 +227,4 @@ func idSet(d *Dataset) (images, categories map[int]bool) {
 		categories[c.ID] = true
 	}
 	return images, categories
-}
-
-// tally counts faults by kind, so that a file with a hundred thousand of one
-// kind yields one line and not as many.
-type tally struct {
-	kinds []string
-	count map[string]int
-	first map[string]string
-}
-
-func newTally() *tally {
-	return &tally{count: map[string]int{}, first: map[string]string{}}
-}
-
-func (t *tally) add(kind, first string, args ...any) {
-	if t.count[kind] == 0 {
-		t.kinds = append(t.kinds, kind)
-		t.first[kind] = fmt.Sprintf(first, args...)
-	}
-	t.count[kind]++
-}
-
-func (t *tally) lines() []string {
-	var out []string
-	for _, k := range t.kinds {
-		out = append(out, fmt.Sprintf("%d detections %s (first: %s)", t.count[k], k, t.first[k]))
-	}
-	return out
 }

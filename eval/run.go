@@ -26,11 +26,10 @@ type Runner struct {
 	// run again. It is replaced whole every SaveEvery and at the end, so that a
 	// cancelled or killed run leaves a valid file.
 	//
-	// The format cannot say that a photo was run and nothing found. Such photos
-	// are listed beside it in Results + ".state", together with Made and with
-	// the results file's checksum; if that does not fit (somebody changed the
-	// file, or the run was killed between the two), the list is not believed
-	// and photos without detections are run again.
+	// The format cannot say who made it, nor that a photo was run and nothing
+	// found. Both stand beside it in Results + ".state", with the photos' names
+	// and the file's checksum. A file that does not fit them, or that has none,
+	// is somebody else's: Run refuses it and leaves it as it is.
 	Results   string
 	Made      string        // model and settings; resuming with others is an error
 	SaveEvery time.Duration // default 20 seconds
@@ -48,7 +47,6 @@ type Run struct {
 	Resumed    int         // how many of Images came from an earlier run's file
 	Timings    []Timing    // of the photos run now
 	Elapsed    time.Duration
-	Notes      []string // what deserves to be said about resuming
 }
 
 // Skipped is a photo that could not be run, and why.
@@ -61,18 +59,18 @@ type Skipped struct {
 // scores to a millionth, so that the numbers are those of the results file.
 //
 // If ctx ends, what is done is saved and returned together with ctx's error.
-// Photos that fail are skipped; if all do that is an error.
+// Photos that fail are skipped; it is an error if no photo is done at all.
 func (r *Runner) Run(ctx context.Context, d *Dataset) (*Run, error) {
 	start := time.Now()
 	images := d.Images
 	if r.Limit > 0 {
 		images = images[:min(r.Limit, len(images))]
 	}
-	s, notes, err := r.openState(d)
+	s, err := r.openState(d)
 	if err != nil {
 		return nil, err
 	}
-	out := &Run{Notes: notes}
+	out := &Run{}
 	var todo []Image
 	for _, im := range images {
 		if s.done[im.ID] {
@@ -102,7 +100,7 @@ func (r *Runner) Run(ctx context.Context, d *Dataset) (*Run, error) {
 		}
 	}
 	out.Elapsed = time.Since(start)
-	if runErr == nil && len(todo) > 0 && len(out.Skipped) == len(todo) {
+	if runErr == nil && len(out.Skipped) > 0 && len(out.Images) == 0 {
 		first := out.Skipped[0]
 		return out, fmt.Errorf("all %d photos failed, the first, %s, with: %w", len(todo), first.Image.File, first.Err)
 	}

@@ -67,7 +67,7 @@ func TestRunnerKeepsOrderAndSkipsWhatFails(t *testing.T) {
 	if !slices.IsSortedFunc(run.Detections, func(a, b Detection) int { return a.Image - b.Image }) || len(run.Detections) != 39 {
 		t.Errorf("%d detections: %v", len(run.Detections), run.Detections)
 	}
-	if got, want := run.Detections[0], (Detection{10, 3, Box{1.123, 1, 2, 0}, 0.25}); got != want {
+	if got, want := run.Detections[0], (Detection{10, 3, Box{1.123, 1, 2, 0}, 0.25, 0}); got != want {
 		t.Errorf("the first detection is %v, want %v", got, want)
 	}
 	if !slices.IsSortedFunc(run.Timings, func(a, b Timing) int { return a.Image.ID - b.Image.ID }) {
@@ -93,8 +93,8 @@ func TestRunnerResumes(t *testing.T) {
 	if want := []string{"10", "11", "12", "4", "7", "8", "9"}; !reflect.DeepEqual(second.ran(), want) {
 		t.Errorf("the second run ran %v, want %v", second.ran(), want)
 	}
-	if run.Resumed != 5 || len(run.Images) != 11 || len(run.Notes) != 0 || len(run.Timings) != 6 {
-		t.Errorf("resumed %d of %d, timings %d, notes %q", run.Resumed, len(run.Images), len(run.Timings), run.Notes)
+	if run.Resumed != 5 || len(run.Images) != 11 || len(run.Timings) != 6 {
+		t.Errorf("resumed %d of %d, timings %d", run.Resumed, len(run.Images), len(run.Timings))
 	}
 	whole, _ := (&Runner{Detect: (&fakeDetector{}).detect}).Run(t.Context(), d)
 	if !reflect.DeepEqual(run.Detections, whole.Detections) {
@@ -110,15 +110,17 @@ func TestRunnerResumes(t *testing.T) {
 	}
 }
 
-func TestRunnerDoubtsTheSidecar(t *testing.T) {
+// TestRunnerRefusesForeignResults: what this very run did not write is neither
+// taken for its own nor overwritten.
+func TestRunnerRefusesForeignResults(t *testing.T) {
+	t.Parallel()
 	d := album(6)
-	dir := t.TempDir()
-	file := filepath.Join(dir, "out.json")
+	file := filepath.Join(t.TempDir(), "out.json")
 	r := &Runner{Detect: (&fakeDetector{}).detect, Results: file, Made: "model a"}
 	if _, err := r.Run(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
-	again := func() (*Run, []string, error) {
+	again := func(d *Dataset) (*Run, []string, error) {
 		var f fakeDetector
 		r.Detect = f.detect
 		run, err := r.Run(t.Context(), d)
@@ -126,40 +128,76 @@ func TestRunnerDoubtsTheSidecar(t *testing.T) {
 	}
 	results, _ := os.ReadFile(file)
 	side, _ := os.ReadFile(file + ".state")
-
-	write := func(name, text string) {
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
+	write := func(results, side string) {
+		for name, text := range map[string]string{file: results, file + ".state": side} {
+			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if text == "" {
+				_ = os.Remove(name)
+			}
 		}
 	}
-	write(file, string(results)+" \n") // as if edited by hand
-	if run, ran, err := again(); err != nil || !reflect.DeepEqual(ran, []string{"3", "4", "6"}) || len(run.Notes) != 1 {
-		t.Errorf("changed results: ran %v, notes %q (%v)", ran, run.Notes, err)
+	if run, ran, err := again(d); !reflect.DeepEqual(ran, []string{"4"}) || err != nil || len(run.Images) != 5 || run.Resumed != 5 {
+		t.Errorf("its own results: ran %v (%v)", ran, err)
 	}
-	if run, ran, err := again(); !reflect.DeepEqual(ran, []string{"4"}) || err == nil || len(run.Images) != 5 {
-		t.Errorf("mended results: ran %v (%v)", ran, err)
-	}
-	if err := os.Remove(file + ".state"); err != nil {
-		t.Fatal(err)
-	}
-	if run, ran, err := again(); err != nil || !reflect.DeepEqual(ran, []string{"3", "4", "6"}) || len(run.Notes) != 1 {
-		t.Errorf("no sidecar: ran %v, notes %q (%v)", ran, run.Notes, err)
-	}
-	for name, c := range map[string]struct{ results, side, want string }{
-		"another model":     {string(results), strings.Replace(string(side), "model a", "model b", 1), `made by "model b" and this run is "model a"`},
-		"broken sidecar":    {string(results), "{", "remove it to run photos without detections again"},
-		"newer sidecar":     {string(results), `{"format":2}`, "format 2"},
-		"another data set":  {`[{"image_id":77,"category_id":3,"bbox":[1,2,3,4],"score":1}]`, string(side), "is of another data set"},
-		"cut-short results": {string(results)[:20], string(side), "cut short; remove it"},
+	renamed := album(6)
+	renamed.Images[1].File = "another.jpg"
+	for name, c := range map[string]struct {
+		d                   *Dataset
+		results, side, want string
+	}{
+		"no sidecar":        {d, string(results), "", "there is no out.json.state beside it"},
+		"changed":           {d, string(results) + " \n", string(side), "it was changed since out.json.state was written"},
+		"another model":     {d, string(results), strings.Replace(string(side), "model a", "model b", 1), `made by "model b" and this run is "model a"`},
+		"broken sidecar":    {d, string(results), "{", "out.json.state is damaged"},
+		"another sidecar":   {d, string(results), `{"format":1,"sha256":"x"}`, "format 1"},
+		"another data set":  {d, `[{"image_id":77,"category_id":3,"bbox":[1,2,3,4],"score":1}]`, string(side), "it was changed"},
+		"other photos":      {renamed, string(results), string(side), "image 20 was 2 and is another.jpg"},
+		"fewer photos":      {album(4), string(results), string(side), "it is of another data set"},
+		"cut-short results": {d, string(results)[:20], string(side), "it was changed"},
 	} {
-		write(file, c.results)
-		write(file+".state", c.side)
-		if _, ran, err := again(); err == nil || !strings.Contains(err.Error(), c.want) || len(ran) != 0 {
+		write(c.results, c.side)
+		if _, ran, err := again(c.d); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") || len(ran) != 0 {
 			t.Errorf("%s: ran %v, error %v, want one with %q", name, ran, err, c.want)
 		}
 		if left, _ := os.ReadFile(file); string(left) != c.results {
 			t.Errorf("%s: the results file was changed", name)
 		}
+	}
+}
+
+// TestRunnerKilledBetweenTwoFiles: the sidecar is replaced first, and fits the
+// old results file too.
+func TestRunnerKilledBetweenTwoFiles(t *testing.T) {
+	t.Parallel()
+	d := album(9)
+	file := filepath.Join(t.TempDir(), "out.json")
+	r := &Runner{Detect: (&fakeDetector{}).detect, Results: file, Made: "model a", Limit: 3}
+	if _, err := r.Run(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	old, _ := os.ReadFile(file)
+	s, err := r.openState(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, im := range d.Images[4:8] {
+		if err := s.take(im, []Detection{{Category: 3, Box: Box{1, 1, 1, 1}, Score: 0.5}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.save(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, old, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var f fakeDetector
+	r.Detect, r.Limit = f.detect, 0
+	run, err := r.Run(t.Context(), d)
+	if want := []string{"4", "5", "6", "7", "8", "9"}; err != nil || !reflect.DeepEqual(f.ran(), want) || run.Resumed != 3 {
+		t.Errorf("ran %v, resumed %d (%v), want %v", f.ran(), run.Resumed, err, want)
 	}
 }
 
@@ -180,9 +218,9 @@ func TestRunnerSavesWhenCancelled(t *testing.T) {
 		t.Fatalf("%+v (%v), want 28 images and one skipped", run, err)
 	}
 	text, _ := os.ReadFile(file)
-	dets, problems, err := ReadResults(bytes.NewReader(text), d)
-	if err != nil || len(problems) > 0 || !reflect.DeepEqual(dets, run.Detections) {
-		t.Errorf("the file holds %v, want %v (%v %v)", dets, run.Detections, problems, err)
+	results, err := ReadResults(bytes.NewReader(text), d)
+	if err != nil || len(results.LeftOut) > 0 || !reflect.DeepEqual(results.Detections, run.Detections) {
+		t.Errorf("the file holds %v, want %v (%v)", results, run.Detections, err)
 	}
 }
 
@@ -198,11 +236,11 @@ func TestRunnerSavesNowAndThen(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			dets, _, err := ReadResults(bytes.NewReader(text), d)
+			results, err := ReadResults(bytes.NewReader(text), d)
 			if err != nil {
 				return nil, err
 			}
-			seen = len(dets)
+			seen = len(results.Detections)
 		}
 		return f.detect(ctx, path)
 	}}).Run(t.Context(), d)

@@ -77,12 +77,13 @@ func (v *recorded) load(t testing.TB) (*Dataset, []Detection) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dets, problems, err := ReadResults(strings.NewReader(results), d)
+	found, err := ReadResults(strings.NewReader(results), d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(d.Problems)+len(problems) != 0 || len(dets) != len(v.Dets) || len(d.Objects) != len(v.Objects) {
-		t.Fatalf("read %d of %d detections, %d of %d objects: %q %q", len(dets), len(v.Dets), len(d.Objects), len(v.Objects), d.Problems, problems)
+	dets := found.Detections
+	if len(d.LeftOut)+len(found.LeftOut) != 0 || len(dets) != len(v.Dets) || len(d.Objects) != len(v.Objects) {
+		t.Fatalf("read %d of %d detections, %d of %d objects: %v %v", len(dets), len(v.Dets), len(d.Objects), len(v.Objects), d.LeftOut, found.LeftOut)
 	}
 	return d, dets
 }
@@ -129,7 +130,9 @@ func TestScoreEqualsPycocotools(t *testing.T) {
 		compare(t, fmt.Sprintf("case %d", i), evaluated(t, d, dets), v.Stats, v.Classes)
 		for _, o := range d.Objects {
 			crowds += map[bool]int{true: 1}[o.Crowd]
-			zero += map[bool]int{true: 1}[o.ID == 0]
+		}
+		for _, o := range v.Objects {
+			zero += map[bool]int{true: 1}[o[0] == 0]
 		}
 		empty += map[bool]int{true: 1}[len(dets) == 0]
 		without += map[bool]int{true: 1}[len(d.Objects) == 0]
@@ -177,13 +180,14 @@ func TestScoreIsTheSameFromAWrittenResultsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var file bytes.Buffer
-	if err := WriteResults(&file, dets); err != nil {
+	if err := WriteResults(&file, d, dets); err != nil {
 		t.Fatal(err)
 	}
-	back, problems, err := ReadResults(&file, d)
-	if err != nil || len(problems) > 0 {
-		t.Fatal(problems, err)
+	results, err := ReadResults(&file, d)
+	if err != nil || len(results.LeftOut) > 0 {
+		t.Fatal(results, err)
 	}
+	back := results.Detections
 	for i := range dets {
 		if back[i] != dets[i] {
 			t.Fatalf("detection %d: wrote %v, read %v", i, dets[i], back[i])

@@ -1,7 +1,7 @@
 package eval
 
 import (
-	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,92 +11,133 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // state is what a run has found so far and where it keeps it.
 type state struct {
 	file       string // empty: nowhere
 	made       string
-	order      []int // image ids in the order of the file
+	set        *Dataset
 	categories map[int]bool
 	done       map[int]bool
 	found      map[int][]Detection
+	sum        string // of the results file as it is on disk
 }
 
-// sidecar is the content of the file beside the results.
+// sidecar is the content of the file beside the results: whose they are.
+//
+// It is written before the results file, with the checksums of both the old one
+// and the new one, so that it fits whichever of the two a killed run leaves.
 type sidecar struct {
-	Format int    `json:"format"`
-	Made   string `json:"made"`
-	SHA256 string `json:"sha256"` // of the results file
-	Empty  []int  `json:"empty"`  // images that were run and in which nothing was found
+	Format int               `json:"format"`
+	Made   string            `json:"made"`
+	SHA256 []string          `json:"sha256"` // of the results files that it fits
+	Files  map[string]string `json:"files"`  // of the photos that were run: id to file name
+	Empty  []string          `json:"empty"`  // ids of those in which nothing was found
 }
+
+const sidecarFormat = 2
 
 func sidecarName(results string) string { return results + ".state" }
 
-// openState reads what an earlier run left.
-func (r *Runner) openState(d *Dataset) (s *state, notes []string, err error) {
-	s = &state{file: r.Results, made: r.Made, done: map[int]bool{}, found: map[int][]Detection{}}
+// openState reads what an earlier run left. A results file that this very run
+// (same model, same settings, same photos) did not write is refused: taking it
+// over would show somebody else's numbers as the model's, and then overwrite it.
+func (r *Runner) openState(d *Dataset) (*state, error) {
+	s := &state{file: r.Results, made: r.Made, set: d, done: map[int]bool{}, found: map[int][]Detection{}}
 	_, s.categories = idSet(d)
-	for _, im := range d.Images {
-		s.order = append(s.order, im.ID)
-	}
 	if r.Results == "" {
-		return s, nil, nil
+		return s, nil
 	}
-	f, err := os.Open(r.Results)
+	if err := s.read(); err != nil {
+		return nil, fmt.Errorf("results %s: %w", r.Results, err)
+	}
+	return s, nil
+}
+
+func (s *state) read() error {
+	text, err := os.ReadFile(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("results: %w", err)
+		return err
 	}
-	defer f.Close()
-	sum := sha256.New()
-	in := io.TeeReader(bufio.NewReaderSize(f, 1<<20), sum)
-	dets, problems, err := ReadResults(in, d)
+	side, err := readSidecar(s.file)
 	if err != nil {
-		return nil, nil, fmt.Errorf("results %s: %w; remove it or name another file", r.Results, err)
+		return err
 	}
-	if len(problems) > 0 {
-		return nil, nil, fmt.Errorf("results %s is of another data set (%s); remove it or name another file", r.Results, problems[0])
+	const remedy = "score it with --detections, remove it or name another file"
+	s.sum = checksum(text)
+	switch {
+	case side.Made != s.made:
+		return fmt.Errorf("it was made by %q and this run is %q; %s", side.Made, s.made, remedy)
+	case !slices.Contains(side.SHA256, s.sum):
+		return fmt.Errorf("it was changed since %s was written; %s", filepath.Base(sidecarName(s.file)), remedy)
 	}
-	// The decoder stops at the list's end; the checksum goes on to the file's.
-	if _, err := io.Copy(io.Discard, in); err != nil {
-		return nil, nil, fmt.Errorf("results: %w", err)
+	results, err := ReadResults(bytes.NewReader(text), s.set)
+	if err != nil {
+		return fmt.Errorf("%w; %s", err, remedy)
 	}
-	for _, det := range dets {
+	if left := results.LeftOut; len(left) > 0 {
+		return fmt.Errorf("it is of another data set: %s; %s", left[0], remedy)
+	}
+	for _, det := range results.Detections {
 		s.done[det.Image] = true
 		s.found[det.Image] = append(s.found[det.Image], det)
 	}
-	side, err := readSidecar(r.Results)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		notes = append(notes, fmt.Sprintf("%s has no %s beside it: photos without detections are run again", r.Results, filepath.Base(sidecarName(r.Results))))
-	case err != nil:
-		return nil, nil, err
-	case side.Made != r.Made:
-		return nil, nil, fmt.Errorf("results %s was made by %q and this run is %q; remove it or name another file", r.Results, side.Made, r.Made)
-	case side.SHA256 != hex.EncodeToString(sum.Sum(nil)):
-		notes = append(notes, fmt.Sprintf("%s was changed since %s was written: photos without detections are run again", r.Results, filepath.Base(sidecarName(r.Results))))
-	default:
-		for _, id := range side.Empty {
-			s.done[id] = true
+	empty := make(map[string]bool, len(side.Empty))
+	for _, id := range side.Empty {
+		empty[id] = true
+	}
+	files := 0
+	for _, im := range s.set.Images {
+		file, ok := side.Files[im.label()]
+		if !ok {
+			continue
+		}
+		files++
+		if file != im.File {
+			return fmt.Errorf("it is of other photos: image %s was %s and is %s; %s", im.label(), file, im.File, remedy)
+		}
+		if empty[im.label()] {
+			s.done[im.ID] = true
 		}
 	}
-	return s, notes, nil
+	if files < len(side.Files) {
+		return fmt.Errorf("it is of other photos: %d of its %d are not in the data set; %s", len(side.Files)-files, len(side.Files), remedy)
+	}
+	return nil
+}
+
+func checksum(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 func readSidecar(results string) (sidecar, error) {
 	var side sidecar
+	name := filepath.Base(sidecarName(results))
 	text, err := os.ReadFile(sidecarName(results))
+	if errors.Is(err, fs.ErrNotExist) {
+		return side, fmt.Errorf("there is no %s beside it, so no run of riffle made it; score it with --detections, or name another file", name)
+	}
 	if err != nil {
 		return side, err
 	}
 	if err := json.Unmarshal(text, &side); err != nil {
-		return side, fmt.Errorf("%s: %w; remove it to run photos without detections again", sidecarName(results), err)
+		// The format's number comes first: a newer version may have changed the rest.
+		var format struct {
+			Format int `json:"format"`
+		}
+		if json.Unmarshal(text, &format) != nil || format.Format == sidecarFormat {
+			return side, fmt.Errorf("%s is damaged; score the results with --detections, or name another file", name)
+		}
+		side.Format = format.Format
 	}
-	if side.Format != 1 {
-		return side, fmt.Errorf("%s is of format %d, which this version does not know", sidecarName(results), side.Format)
+	if side.Format != sidecarFormat {
+		return side, fmt.Errorf("%s is of format %d, which this version does not know; score the results with --detections, or name another file", name, side.Format)
 	}
 	return side, nil
 }
@@ -113,7 +154,7 @@ func (s *state) take(im Image, dets []Detection) error {
 		if len(s.categories) > 0 && !s.categories[det.Category] {
 			return fmt.Errorf("the detector returned category %d, which the data set does not have", det.Category)
 		}
-		det.Image = im.ID
+		det.Image, det.Area = im.ID, 0 // the file has no place for an area
 		out = append(out, rounded(det))
 	}
 	s.done[im.ID] = true
@@ -121,29 +162,40 @@ func (s *state) take(im Image, dets []Detection) error {
 	return nil
 }
 
-// save replaces the results file, then the one beside it.
+// save replaces the file beside the results, then the results file.
 func (s *state) save() error {
 	if s.file == "" {
 		return nil
 	}
 	var dets []Detection
-	side := sidecar{Format: 1, Made: s.made, Empty: []int{}}
-	for _, id := range s.order {
-		if s.done[id] && len(s.found[id]) == 0 {
-			side.Empty = append(side.Empty, id)
+	side := sidecar{Format: sidecarFormat, Made: s.made, Files: map[string]string{}, Empty: []string{}}
+	for _, im := range s.set.Images {
+		if !s.done[im.ID] {
+			continue
 		}
-		dets = append(dets, s.found[id]...)
+		side.Files[im.label()] = im.File
+		if len(s.found[im.ID]) == 0 {
+			side.Empty = append(side.Empty, im.label())
+		}
+		dets = append(dets, s.found[im.ID]...)
 	}
-	sum := sha256.New()
-	err := replaceFile(s.file, func(w io.Writer) error { return WriteResults(io.MultiWriter(w, sum), dets) })
+	var text bytes.Buffer
+	if err := WriteResults(&text, s.set, dets); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	sum := checksum(text.Bytes())
+	side.SHA256 = []string{sum}
+	if s.sum != "" && s.sum != sum {
+		side.SHA256 = append(side.SHA256, s.sum)
+	}
+	err := replaceFile(sidecarName(s.file), func(w io.Writer) error { return json.NewEncoder(w).Encode(side) })
+	if err == nil {
+		err = replaceFile(s.file, func(w io.Writer) error { _, err := w.Write(text.Bytes()); return err })
+	}
 	if err != nil {
 		return fmt.Errorf("results: %w", err)
 	}
-	side.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	err = replaceFile(sidecarName(s.file), func(w io.Writer) error { return json.NewEncoder(w).Encode(side) })
-	if err != nil {
-		return fmt.Errorf("results: %w", err)
-	}
+	s.sum = sum
 	return nil
 }
 

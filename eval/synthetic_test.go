@@ -82,12 +82,12 @@ func BenchmarkAnalyse(b *testing.B) {
 func BenchmarkReadResults(b *testing.B) {
 	d, dets := synthetic(1, 5000, 80, 7, 100)
 	var file bytes.Buffer
-	if err := WriteResults(&file, dets); err != nil {
+	if err := WriteResults(&file, d, dets); err != nil {
 		b.Fatal(err)
 	}
 	b.SetBytes(int64(file.Len()))
 	for b.Loop() {
-		if _, _, err := ReadResults(bytes.NewReader(file.Bytes()), d); err != nil {
+		if _, err := ReadResults(bytes.NewReader(file.Bytes()), d); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
+	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -39,6 +43,10 @@ type evalCmd struct {
 	HTML      string  `name:"html" placeholder:"FILE" help:"Write a report as one HTML page."`
 	Threshold float64 `default:"0.3" help:"Score from which on a detection counts in plots and report; the numbers do not depend on it (${default})."`
 	JSON      bool    `name:"json" short:"j" help:"Print the numbers as one JSON object."`
+
+	Split   string `placeholder:"NAME" help:"Part of the data set to score: train, val, test or all; the first there is of val, test and train if not given."`
+	VOCBase string `name:"voc-base" default:"auto" enum:"auto,0,1" help:"What the pixel coordinates of VOC XML count from: 1 as PASCAL VOC's, 0 as CVAT's, or auto to tell by what the files hold (${default})."`
+	Strict  bool   `help:"Fail if anything is left out: a broken label or detection, a photo that is not there or cannot be read."`
 }
 
 // Help is shown below the flags.
@@ -54,8 +62,8 @@ func (*evalCmd) Help() string {
 // Validate is called by kong after parsing.
 func (c *evalCmd) Validate() error {
 	switch {
-	case c.Images == "" && (c.Detections == "" || c.Annotations == ""):
-		return errors.New("--images DIR is missing (only --annotations with --detections can do without)")
+	case c.Images == "" && (c.Annotations == "" || c.Detections == "" && strings.EqualFold(filepath.Ext(c.Annotations), ".json")):
+		return errors.New("--images DIR is missing (only --annotations with --detections, a data.yaml or a list of photos can do without)")
 	case c.Size < 0 || c.Size%32 != 0:
 		return fmt.Errorf("--size must be a multiple of 32, not %d", c.Size)
 	case c.Proposals < 0:
@@ -74,23 +82,24 @@ func (c *evalCmd) Validate() error {
 
 // scored is a set of detections with the photos they are of.
 type scored struct {
-	title   string
-	set     *eval.Dataset
-	dets    []eval.Detection
-	timings []eval.Timing
-	took    time.Duration
-	failed  error // what went wrong without making the numbers useless
+	title      string
+	set        *eval.Dataset
+	dets       []eval.Detection
+	timings    []eval.Timing
+	took       time.Duration
+	notes      []string
+	incomplete string         // why not all photos were scored
+	leftOut    eval.Omissions // what was left out behind the data set: detections, photos
+	failed     error          // what went wrong without making the numbers useless
 }
 
 // Run is called by kong.
 func (c *evalCmd) Run(std stdio) error {
-	set, err := eval.Open(c.Images, c.Annotations)
+	say := sayer{std}
+	set, err := c.open(say)
 	if err != nil {
 		return err
 	}
-	say := sayer{std}
-	say.all("", set.Problems)
-	say.all("", set.Notes)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the next signal ends the process at once
@@ -112,10 +121,10 @@ func (c *evalCmd) Run(std stdio) error {
 		return err
 	}
 	if c.JSON {
-		if err := json.NewEncoder(std.out).Encode(report.Metrics); err != nil {
+		if err := printJSON(std.out, report); err != nil {
 			return err
 		}
-		return s.failed
+		return s.end(c)
 	}
 	columns := []column{{s.title, report}}
 	if c.FirstStageOnly && set.Labelled && s.failed == nil {
@@ -134,7 +143,63 @@ func (c *evalCmd) Run(std stdio) error {
 	if err := printMetrics(std.out, columns); err != nil {
 		return err
 	}
+	return s.end(c)
+}
+
+// open reads the data set. Photos are not needed to score a results file: those
+// that are not there are missing from the page alone.
+func (c *evalCmd) open(say sayer) (*eval.Dataset, error) {
+	source := eval.Source{Images: c.Images, Annotations: c.Annotations, Split: c.Split, VOCBase: vocBases[c.VOCBase]}
+	scoreOnly := c.Detections != "" && strings.EqualFold(filepath.Ext(c.Annotations), ".json")
+	if scoreOnly {
+		source.Images = ""
+	}
+	set, err := source.Open()
+	if err != nil {
+		return nil, err
+	}
+	if scoreOnly && c.Images != "" {
+		if missing := set.Locate(c.Images); len(missing) > 0 {
+			set.Notes = append(set.Notes, fmt.Sprintf("%d photos are not in %s, such as %s: their detections are scored, the page cannot show them", len(missing), c.Images, missing[0].File))
+		}
+	}
+	if c.Strict && len(set.LeftOut) > 0 {
+		return nil, strictError(set.LeftOut)
+	}
+	say.all("left out: ", set.LeftOut.Lines())
+	say.all("", set.Notes)
+	return set, nil
+}
+
+var vocBases = map[string]eval.VOCBase{"auto": eval.VOCBaseAuto, "0": eval.VOCBaseZero, "1": eval.VOCBaseOne}
+
+func strictError(left eval.Omissions) error {
+	return fmt.Errorf("--strict: left out: %s", strings.Join(left.Lines(), "; "))
+}
+
+// end is how the program ends once the numbers are out.
+func (s *scored) end(c *evalCmd) error {
+	if s.failed == nil && c.Strict && len(s.leftOut) > 0 {
+		return strictError(s.leftOut)
+	}
 	return s.failed
+}
+
+// printJSON writes the twelve numbers and what a script should know of them.
+func printJSON(w io.Writer, r *eval.Report) error {
+	left, notes := r.LeftOut, r.Notes
+	if left == nil {
+		left = eval.Omissions{}
+	}
+	if notes == nil {
+		notes = []string{}
+	}
+	return json.NewEncoder(w).Encode(struct {
+		eval.Metrics
+		LeftOut    eval.Omissions `json:"left_out"`
+		Notes      []string       `json:"notes"`
+		Incomplete string         `json:"incomplete,omitempty"`
+	}{r.Metrics, left, notes, r.Incomplete})
 }
 
 // read takes the detections from a results file.
@@ -145,21 +210,20 @@ func (c *evalCmd) read(set *eval.Dataset, say sayer) (*scored, error) {
 		return nil, fmt.Errorf("detections %s: %w", c.Detections, fileError(err))
 	}
 	defer f.Close()
-	dets, problems, err := eval.ReadResults(f, set)
+	results, err := eval.ReadResults(bufio.NewReaderSize(f, 1<<20), set)
 	if err != nil {
 		return nil, fmt.Errorf("detections %s: %w", c.Detections, err)
 	}
-	say.all(c.Detections+": ", problems)
-	s := &scored{title: c.Detections, set: set, dets: dets}
+	if c.Strict && len(results.LeftOut) > 0 {
+		return nil, strictError(results.LeftOut)
+	}
+	say.all(c.Detections+": left out: ", results.LeftOut.Lines())
+	say.all(c.Detections+": ", results.Notes)
+	s := &scored{title: c.Detections, set: set, dets: results.Detections, leftOut: results.LeftOut, notes: results.Notes}
 	if c.Limit > 0 && c.Limit < len(set.Images) {
 		s.set = set.Only(set.Images[:c.Limit])
-		s.dets = nil
-		last := set.Images[c.Limit-1].ID
-		for _, d := range dets {
-			if d.Image <= last { // images are sorted by id
-				s.dets = append(s.dets, d)
-			}
-		}
+		s.dets = s.set.OnlyDetections(s.dets)
+		s.incomplete = limited(c.Limit, len(set.Images))
 	}
 	s.took = time.Since(start)
 	return s, nil
@@ -171,12 +235,9 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 	if err != nil {
 		return nil, err
 	}
-	workers := c.Workers
-	if workers == 0 {
-		workers = max(1, runtime.GOMAXPROCS(0)/c.Threads)
-	}
+	threads, workers := c.share(runtime.GOMAXPROCS(0), say)
 	d, err := newDetector(c.Model, file, detector.Options{
-		Threads: c.Threads, Workers: workers, FirstStageOnly: firstOnly,
+		Threads: threads, Workers: workers, FirstStageOnly: firstOnly,
 		Size: c.Size, Proposals: c.Proposals, Precision: c.precision(),
 	})
 	if err != nil {
@@ -205,22 +266,44 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 	if err != nil && ctx.Err() == nil {
 		return nil, err
 	}
-	say.all("", run.Notes)
-	for _, skipped := range run.Skipped {
-		say.one("%s: %s", skipped.Image.File, oneLine(skipped.Err.Error()))
-	}
-	say.all("", look.wrongSizes())
 	s := &scored{title: d.Info().Name, set: set.Only(run.Images), dets: run.Detections, timings: run.Timings, took: run.Elapsed}
+	for _, skipped := range run.Skipped {
+		s.leftOut.Add("photos", eval.LeftUnreadable, "%s: %s", skipped.Image.File, skipped.Err.Error())
+	}
+	say.all("left out: ", s.leftOut.Lines())
+	s.notes = look.wrongSizes()
+	say.all("", s.notes)
 	switch {
 	case err != nil:
-		s.failed = fmt.Errorf("interrupted: these are the numbers of %d photos", len(run.Images))
+		s.incomplete = fmt.Sprintf("interrupted: these are the numbers of %d of %d photos", len(run.Images), len(set.Images))
+		s.failed = errors.New(s.incomplete)
 		if results != "" {
 			s.failed = fmt.Errorf("%w; the same command goes on from there", s.failed)
 		}
-	case len(run.Skipped) > 0:
-		s.failed = errTold
+	case c.Limit > 0 && c.Limit < len(set.Images):
+		s.incomplete = limited(c.Limit, len(set.Images))
 	}
 	return s, nil
+}
+
+func limited(to, all int) string {
+	return fmt.Sprintf("limited to the first %d of %d photos", to, all)
+}
+
+// share gives each photo its threads and the rest of the processors to further
+// photos. More threads than processors only get into each other's way.
+func (c *evalCmd) share(processors int, say sayer) (threads, workers int) {
+	threads, workers = min(c.Threads, processors), min(c.Workers, processors)
+	if threads < c.Threads {
+		say.one("--threads %d is more than the processors: %d are used", c.Threads, threads)
+	}
+	if workers < c.Workers {
+		say.one("--workers %d is more than the processors: %d are used", c.Workers, workers)
+	}
+	if workers == 0 {
+		workers = max(1, processors/threads)
+	}
+	return threads, workers
 }
 
 // report scores; what only plots and page need is worked out when they are
@@ -233,6 +316,7 @@ func (s *scored) report(c *evalCmd) (*eval.Report, error) {
 			return nil, err
 		}
 		r = &eval.Report{Metrics: m, Labelled: true, Detections: len(s.dets)}
+		r.LeftOut.Append(s.set.LeftOut)
 	} else {
 		var err error
 		if r, err = eval.Analyse(s.set, s.dets, eval.Options{Threshold: c.Threshold}); err != nil {
@@ -240,6 +324,9 @@ func (s *scored) report(c *evalCmd) (*eval.Report, error) {
 		}
 	}
 	r.Title, r.Timings, r.Seconds = s.title, s.timings, s.took.Round(time.Millisecond).Seconds()
+	r.LeftOut.Append(s.leftOut)
+	r.Notes = slices.Concat(s.set.Notes, s.notes)
+	r.Incomplete = s.incomplete
 	return r, nil
 }
 

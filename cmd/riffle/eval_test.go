@@ -13,10 +13,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/riffle/eval"
 )
 
 var evalKeys = []string{
-	"AP", "AP50", "AP75", "APl", "APm", "APs", "AR1", "AR10", "AR100", "ARl", "ARm", "ARs", "images", "seconds",
+	"AP", "AP50", "AP75", "APl", "APm", "APs", "AR1", "AR10", "AR100", "ARl", "ARm", "ARs", "images", "left_out", "notes", "seconds",
 }
 
 // selfMade is a data set whose truth is what the model itself finds from a
@@ -59,14 +61,33 @@ func selfMade(t *testing.T) string {
 
 func parseMetrics(t *testing.T, r result) map[string]float64 {
 	t.Helper()
-	var m map[string]float64
-	if err := json.Unmarshal([]byte(r.out), &m); err != nil {
+	var all map[string]any
+	if err := json.Unmarshal([]byte(r.out), &all); err != nil {
 		t.Fatalf("%v in %q; stderr %q", err, r.out, r.err)
 	}
-	if keys := slices.Sorted(maps.Keys(m)); !slices.Equal(keys, evalKeys) {
+	delete(all, "incomplete")
+	if keys := slices.Sorted(maps.Keys(all)); !slices.Equal(keys, evalKeys) {
 		t.Errorf("keys %v, want %v", keys, evalKeys)
 	}
+	m := map[string]float64{}
+	for k, v := range all {
+		if n, ok := v.(float64); ok {
+			m[k] = n
+		}
+	}
 	return m
+}
+
+// leftOut is what --json says was left out.
+func leftOut(t *testing.T, r result) eval.Omissions {
+	t.Helper()
+	var got struct {
+		LeftOut eval.Omissions `json:"left_out"`
+	}
+	if err := json.Unmarshal([]byte(r.out), &got); err != nil {
+		t.Fatalf("%v in %q; stderr %q", err, r.out, r.err)
+	}
+	return got.LeftOut
 }
 
 func TestEval(t *testing.T) {
@@ -160,28 +181,40 @@ func TestEvalOnBrokenData(t *testing.T) {
 	if err := os.WriteFile("images/small.jpg", good[:len(good)/2], 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r := riffle(t, "eval", "--images", "images", "--annotations", "coco.json", "--json")
-	if r.code != 1 || r.err != "riffle: small.jpg: picture cut short: jpeg ends too early\n" {
+	run := func(more ...string) result {
+		return riffle(t, append([]string{"eval", "--images", "images", "--annotations", "coco.json", "--json"}, more...)...)
+	}
+	// A damaged photo and one that is not there: the same rule.
+	r := run()
+	if r.code != 0 || r.err != "riffle: left out: 1 photos that cannot be read (first: small.jpg: picture cut short: jpeg ends too early)\n" {
 		t.Errorf("code %d, stderr %q", r.code, r.err)
 	}
 	if m := parseMetrics(t, r); m["images"] != 2 {
 		t.Errorf("%v images, want the 2 that could be read", m["images"])
 	}
-
-	// A photo of another size than annotated: told, but scored.
-	if err := os.WriteFile("images/small.jpg", jpegBytes(t, picture(91, 60)), 0o644); err != nil {
-		t.Fatal(err)
+	if left := leftOut(t, r); left.Total() != 1 || left[0].What != "photos" {
+		t.Errorf("left out %v", left)
 	}
-	r = riffle(t, "eval", "--images", "images", "--annotations", "coco.json", "--json")
-	if r.code != 0 || !strings.Contains(r.err, "1 photos have not the size that the annotations say (small.jpg is 91x60, not 90x60)") {
-		t.Errorf("code %d, stderr %q", r.code, r.err)
+	r = run("--strict")
+	if r.code != 1 || !strings.Contains(r.err, "riffle: --strict: left out: 1 photos that cannot be read") || parseMetrics(t, r)["images"] != 2 {
+		t.Errorf("--strict: code %d, stderr %q, stdout %q", r.code, r.err, r.out)
 	}
 
 	if err := os.Remove("images/small.jpg"); err != nil {
 		t.Fatal(err)
 	}
-	r = riffle(t, "eval", "--images", "images", "--annotations", "coco.json", "--json")
-	if r.code != 0 || !strings.Contains(r.err, "no file small.jpg in images") {
+	r = run()
+	if r.code != 0 || r.err != "riffle: left out: 1 photos that are not there (first: small.jpg)\n" || leftOut(t, r).Total() != 1 {
+		t.Errorf("code %d, stderr %q", r.code, r.err)
+	}
+	run("--strict").wantError(t, 1, "1 photos that are not there (first: small.jpg)")
+
+	// A photo of another size than annotated: told, but scored.
+	if err := os.WriteFile("images/small.jpg", jpegBytes(t, picture(91, 60)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r = run()
+	if r.code != 0 || !strings.Contains(r.err, "1 photos have not the size that the annotations say (small.jpg is 91x60, not 90x60)") {
 		t.Errorf("code %d, stderr %q", r.code, r.err)
 	}
 
@@ -201,6 +234,73 @@ func TestEvalWithoutLabels(t *testing.T) {
 	}
 	if _, err := os.Stat("boxes.json"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestEvalScoresResultsOfOthers: what cannot be used is counted, and fails the
+// run where nothing can.
+func TestEvalScoresResultsOfOthers(t *testing.T) {
+	truth := `{"images":[{"id":1,"file_name":"a.jpg"},{"id":2,"file_name":"b.jpg"}],"categories":[{"id":1,"name":"cat"}],
+		"annotations":[{"image_id":1,"category_id":1,"bbox":[0,0,50,50]}%s]}`
+	det := `{"image_id":1,"category_id":1,"bbox":[0,0,50,50],"score":%s}`
+	t.Chdir(put(t, map[string][]byte{
+		"truth.json": fmt.Appendf(nil, truth, ""), "partly.json": fmt.Appendf(nil, truth, `,{"image_id":9,"category_id":1,"bbox":[0,0,1,1]}`),
+		"good.json": fmt.Appendf(nil, "["+det+"]", "0.5"), "words.json": fmt.Appendf(nil, "["+det+"]", `"0.5"`),
+		"mixed.json": fmt.Appendf(nil, "["+det+","+det+"]", "0.5", `"0.5"`), "two.json": fmt.Appendf(nil, "["+det+"]["+det+"]", "0.5", "0.5"),
+		"none.json": []byte("[]"), "images/a.jpg": jpegBytes(t, picture(90, 60)),
+	}))
+	score := func(truth, found string, more ...string) result {
+		return riffle(t, append([]string{"eval", "--annotations", truth, "--detections", found, "--json"}, more...)...)
+	}
+	for _, c := range []struct {
+		truth, found string
+		ap           float64
+		left         int
+	}{{"truth.json", "good.json", 1, 0}, {"truth.json", "mixed.json", 1, 1}, {"partly.json", "good.json", 1, 1}, {"partly.json", "mixed.json", 1, 2}, {"truth.json", "none.json", 0, 0}} {
+		r := score(c.truth, c.found)
+		if r.code != 0 || math.Abs(parseMetrics(t, r)["AP"]-c.ap) > 1e-9 || leftOut(t, r).Total() != c.left || c.left > 0 != strings.Contains(r.err, "left out: ") {
+			t.Errorf("%s, %s: code %d, %q, %q", c.truth, c.found, r.code, r.out, r.err)
+		}
+		strict := score(c.truth, c.found, "--strict")
+		if c.left == 0 && strict.code != 0 || c.left > 0 && (strict.code != 1 || strict.out != "") {
+			t.Errorf("%s, %s --strict: code %d, %q, %q", c.truth, c.found, strict.code, strict.out, strict.err)
+		}
+	}
+	score("truth.json", "words.json").wantError(t, 1, "no detection can be used: 1 detections whose score is not a finite number")
+	score("truth.json", "two.json").wantError(t, 1, "something follows the JSON value")
+
+	// The photos are not needed for it: one of two is here.
+	r := score("truth.json", "good.json", "--images", "images", "--html", "page.html")
+	if r.code != 0 || parseMetrics(t, r)["images"] != 2 || !strings.Contains(r.err, "1 photos are not in images, such as b.jpg") {
+		t.Errorf("code %d, %q, %q", r.code, r.out, r.err)
+	}
+}
+
+// TestEvalRefusesForeignResults: a file that this run did not make is neither
+// adopted nor overwritten.
+func TestEvalRefusesForeignResults(t *testing.T) {
+	foreign := `[{"image_id":1,"category_id":1,"bbox":[0,0,50,50],"score":0.5}]`
+	t.Chdir(put(t, map[string][]byte{
+		"truth.json":  []byte(`{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[{"id":1,"name":"person"}],"annotations":[{"image_id":1,"category_id":1,"bbox":[0,0,50,50]}]}`),
+		"others.json": []byte(foreign), "images/a.jpg": jpegBytes(t, picture(90, 60)),
+	}))
+	riffle(t, "eval", "--images", "images", "--annotations", "truth.json", "--results", "others.json").wantError(t, 1, "no run of riffle made it")
+	if left, _ := os.ReadFile("others.json"); string(left) != foreign {
+		t.Errorf("others.json is now %q", left)
+	}
+}
+
+func TestEvalBoundsThreads(t *testing.T) {
+	var out bytes.Buffer
+	say := sayer{stdio{err: &out}}
+	for _, c := range []struct{ threads, workers, processors, wantThreads, wantWorkers, lines int }{
+		{1, 0, 4, 1, 4, 0}, {2, 0, 4, 2, 2, 0}, {3, 0, 4, 3, 1, 0}, {999, 0, 4, 4, 1, 1}, {999, 999, 2, 2, 2, 2}, {1, 3, 4, 1, 3, 0},
+	} {
+		out.Reset()
+		threads, workers := (&evalCmd{Threads: c.threads, Workers: c.workers}).share(c.processors, say)
+		if threads != c.wantThreads || workers != c.wantWorkers || strings.Count(out.String(), "\n") != c.lines {
+			t.Errorf("%+v: %d threads, %d workers, said %q", c, threads, workers, out.String())
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 """Vectors for eval/: what pycocotools and tidecv make of generated cases.
 
-    python training/vectors/eval.py           writes eval/testdata/{coco,synthetic,tide}.json
+    python training/vectors/eval.py           writes eval/testdata/{coco,synthetic,tide,masks}.json
     python training/vectors/eval.py --bench   times pycocotools on the set of BenchmarkScore
     python training/vectors/eval.py --check ANNOTATIONS RESULTS   prints the 12 numbers of two files
 
@@ -23,13 +23,14 @@ NAMES = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs
 
 
 def coco(images, categories, objects):
-    """objects: [id, image, category, x, y, w, h, area, iscrowd, ignore]"""
+    """objects: [id, image, category, x, y, w, h, area, iscrowd, ignore]; numbered here from 1, as riffle does:
+    pycocotools takes an id of 0 for "no match", and keeps one of several with the same id"""
     c = COCO()
     c.dataset = {
         "images": [{"id": i} for i in images],
         "categories": [{"id": i, "name": f"c{i}"} for i in categories],
-        "annotations": [{"id": o[0], "image_id": o[1], "category_id": o[2], "bbox": o[3:7], "area": o[7],
-                         "iscrowd": o[8], "ignore": o[9]} for o in objects]}
+        "annotations": [{"id": n, "image_id": o[1], "category_id": o[2], "bbox": o[3:7], "area": o[7],
+                         "iscrowd": o[8], "ignore": o[9]} for n, o in enumerate(objects, 1)]}
     c.createIndex()
     return c
 
@@ -79,7 +80,7 @@ def case(r, n):
     categories = r.sample(range(0, 90), r.randint(1, 3))
     scores = [round(r.random(), 2) for _ in range(r.choice([1, 3, 40]))]
     objects, dets = [], []
-    first = 0 if n % 12 == 0 else 1  # id 0 is special in pycocotools
+    first = 0 if n % 12 == 0 else 1  # a file may well begin at 0
     for _ in range(0 if n % 17 == 0 else r.randint(1, 12)):
         b = box(r)
         area = b[2] * b[3]
@@ -198,6 +199,56 @@ def tide_cases():
     return out
 
 
+def masks():
+    """A results file of masks alone, compressed and not, with what loadRes and COCOeval make of it for boxes."""
+    from pycocotools import mask
+    r = random.Random(14)
+    images, categories = [1, 2, 3], [1, 5]
+    objects = [[0, r.choice(images), r.choice(categories), r.randint(0, 60), r.randint(0, 40), r.choice([7, 20, 40, 110]),
+                r.choice([9, 31, 90, 100]), 0, 0, 0] for _ in range(18)]
+    for o in objects:
+        o[7] = o[5] * o[6] * 0.8
+    rows = []
+    for o in objects * 2:
+        x, y, w, h = (max(0, v + r.choice([-4, -1, 0, 1, 3])) for v in o[3:7])
+        if r.random() < 0.2:
+            w = 0
+        picture = np.zeros((160, 200), np.uint8, order="F")
+        for i in range(h):  # a wedge, whose area is not its box's
+            picture[y + i, x:x + max(min(w, 1), w * (i + 1) // max(h, 1))] = 1
+        if r.random() < 0.3:  # from edge to edge of a column
+            picture[:, x:x + w // 3] = 1
+        rle = mask.encode(picture)
+        counts = rle["counts"].decode()
+        row = {"image_id": o[1], "category_id": o[2], "score": round(r.random(), 3),
+               "segmentation": {"size": rle["size"], "counts": counts}}
+        rows.append((row, [float(v) for v in mask.toBbox(rle)], float(mask.area(rle)), runs(picture)))
+    truth = coco(images, categories, objects)
+    found = truth.loadRes([json.loads(json.dumps(r[0])) for r in rows])
+    e = COCOeval(truth, found, "bbox")
+    e.evaluate()
+    e.accumulate()
+    e.summarize()
+    out = []
+    for n, (row, box, area, plain) in enumerate(rows):
+        if n % 3 == 0:
+            row["segmentation"]["counts"] = plain
+        out.append({"row": row, "box": box, "area": area})
+    return {"images": images, "categories": categories, "objects": objects, "rows": out,
+            "stats": [float(v) for v in e.stats], "classes": by_class(e)}
+
+
+def runs(picture):
+    """The run lengths of a mask, uncompressed."""
+    out, last, n = [], 0, 0
+    for v in picture.flatten(order="F"):
+        if v != last:
+            out.append(n)
+            last, n = v, 0
+        n += 1
+    return out + [n]
+
+
 def write(name, value):
     text = json.dumps(value, separators=(",", ":"))
     if isinstance(value, list):
@@ -241,6 +292,6 @@ if __name__ == "__main__":
         check(*args.check)
     else:
         with contextlib.redirect_stdout(io.StringIO()):
-            cases = coco_cases(), synthetic_case(), tide_cases()
-        for name, value in zip(("coco.json", "synthetic.json", "tide.json"), cases):
+            cases = coco_cases(), synthetic_case(), tide_cases(), masks()
+        for name, value in zip(("coco.json", "synthetic.json", "tide.json", "masks.json"), cases):
             write(name, value)
