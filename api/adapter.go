@@ -28,7 +28,7 @@ func (a *adapter) DecodeSize() image.Point { return a.detector.DecodeSize() }
 
 // Detect asks for everything the model reports: requests filter by themselves.
 func (a *adapter) Detect(ctx context.Context, photo image.Image) ([]Detection, []Stage, error) {
-	r, err := a.detector.DetectQuery(ctx, photo, detector.Query{})
+	r, err := a.detector.Detect(ctx, photo, detector.Filter{Threshold: detector.Everything})
 	if err != nil {
 		return nil, nil, err
 	}

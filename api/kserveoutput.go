@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 )
 
 // kserveOutputs are the names of the output tensors, in their order.
@@ -21,7 +21,7 @@ next:
 				continue next
 			}
 		}
-		return failf(kindBadParameter, "no output %q here%s", clip(o.Name), nearest.Hint(clip(o.Name), kserveOutputs))
+		return failf(kindBadParameter, "no output %q here%s", clip(o.Name), suggest.Hint(clip(o.Name), kserveOutputs))
 	}
 	return nil
 }

@@ -3,7 +3,7 @@ package api
 import (
 	"strings"
 
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 )
 
 // labelIndex finds a model's classes by what people write.
@@ -34,5 +34,5 @@ func (x *labelIndex) find(label string) (string, error) {
 	if name, ok := x.byName[normalLabel(label)]; ok {
 		return name, nil
 	}
-	return "", failf(kindUnknownLabel, "unknown label %q%s", clip(label), nearest.Hint(clip(label), x.names))
+	return "", failf(kindUnknownLabel, "unknown label %q%s", clip(label), suggest.Hint(clip(label), x.names))
 }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 )
 
 // params is what a request asks for, as it was written: in the query, in form
@@ -62,7 +62,7 @@ func (p *params) set(name, value string) error {
 		names = paramNames
 	}
 	if !slices.Contains(names, name) {
-		return failf(kindBadParameter, "unknown parameter %q%s", clip(name), nearest.Hint(clip(name), names))
+		return failf(kindBadParameter, "unknown parameter %q%s", clip(name), suggest.Hint(clip(name), names))
 	}
 	switch name {
 	case "model":

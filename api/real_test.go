@@ -14,6 +14,7 @@ import (
 
 	"example.com/riffle/detector"
 	"example.com/riffle/models"
+	"example.com/riffle/photo"
 )
 
 // realServer serves the embedded model, one thread a picture.
@@ -45,12 +46,12 @@ func street(t testing.TB) []byte {
 // from twenty clients at once; each answer must be the detector's own.
 func TestTwentyClientsOfTheTrainedModel(t *testing.T) {
 	s, d := realServer(t)
-	photo := street(t)
-	decoded, err := detector.Decode(photo, detector.Limits{})
+	jpeg := street(t)
+	decoded, err := photo.Decode(jpeg, photo.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := d.DetectQuery(context.Background(), decoded, detector.Query{Threshold: 0.3})
+	r, err := d.Detect(context.Background(), decoded, detector.Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,12 +62,12 @@ func TestTwentyClientsOfTheTrainedModel(t *testing.T) {
 	if len(want) == 0 {
 		t.Fatal("the street is empty")
 	}
-	form, formType := formOf(t, formPart{"image", "street.jpg", string(photo)})
+	form, formType := formOf(t, formPart{"image", "street.jpg", string(jpeg)})
 	forms := []struct {
 		body        []byte
 		contentType string
 	}{
-		{form.Bytes(), formType}, {photo, "image/jpeg"}, {jsonBody(t, map[string]any{"image": b64(photo)}), "application/json"},
+		{form.Bytes(), formType}, {jpeg, "image/jpeg"}, {jsonBody(t, map[string]any{"image": b64(jpeg)}), "application/json"},
 	}
 	var clients sync.WaitGroup
 	for i := range 20 {

@@ -3,7 +3,7 @@ package api
 import (
 	"strconv"
 
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 )
 
 // Region is a part of the picture in which objects count. Objects outside every
@@ -58,7 +58,7 @@ func (r *Region) resolve(labels *labelIndex, threshold float32) (regionFilter, e
 	case "overlap", "center", "inside":
 	default:
 		return f, failf(kindBadParameter, "match of region %q cannot be %q%s",
-			clip(r.Name), clip(r.Match), nearest.Hint(clip(r.Match), regionMatches))
+			clip(r.Name), clip(r.Match), suggest.Hint(clip(r.Match), regionMatches))
 	}
 	var err error
 	f.labels, err = resolveLabels(labels, r.Labels, f.threshold)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 )
 
 // served is one model on offer: opened on first use, with its own workers and
@@ -123,7 +123,7 @@ func (reg *registry) find(name string) (*served, error) {
 	if other := reg.elsewhere(name); other != nil {
 		return nil, failf(kindUnknownModel, "model %q is a %s: use /%s", clip(name), other.noun, other.task)
 	}
-	return nil, failf(kindUnknownModel, "no model %q here%s", clip(name), nearest.Hint(clip(name), reg.names()))
+	return nil, failf(kindUnknownModel, "no model %q here%s", clip(name), suggest.Hint(clip(name), reg.names()))
 }
 
 // refusing is a model whose queue is full, if no request that names this model

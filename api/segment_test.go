@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"example.com/riffle/internal/parity"
-	"example.com/riffle/modelfile"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 	"example.com/riffle/segmenter"
 )

@@ -9,7 +9,7 @@ import (
 	"reflect"
 	"strings"
 
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 )
 
 // decodeStrict reads one JSON value and nothing after it. Keys that the type
@@ -75,7 +75,7 @@ func jsonError(err error, v any) error {
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		name = strings.Trim(name, `"`)
-		return failf(kindBadJSON, "unknown key %q%s", clip(name), nearest.Hint(clip(name), jsonKeys(reflect.TypeOf(v), nil)))
+		return failf(kindBadJSON, "unknown key %q%s", clip(name), suggest.Hint(clip(name), jsonKeys(reflect.TypeOf(v), nil)))
 	}
 	return err
 }

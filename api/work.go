@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"time"
 
-	"example.com/riffle/detector"
+	"example.com/riffle/photo"
 )
 
 // busyPause is what a refused client is told to wait when there is no better
@@ -84,7 +84,7 @@ func (s *Server) work(ctx context.Context, m *served, t task, out *seen, clock *
 	if m, ok := m.detector.(reducer); ok {
 		wanted = m.DecodeSize()
 	}
-	photo, err := detector.DecodeFor(t.data, detector.Limits{MaxPixels: s.cfg.MaxPixels, MaxBytes: s.cfg.MaxBody}, wanted)
+	pic, err := photo.Decode(t.data, photo.Options{Limits: photo.Limits{MaxPixels: s.cfg.MaxPixels, MaxBytes: s.cfg.MaxBody}, Size: wanted})
 	if err != nil {
 		return decodeFailure(err)
 	}
@@ -92,17 +92,17 @@ func (s *Server) work(ctx context.Context, m *served, t task, out *seen, clock *
 	if err := ctx.Err(); err != nil {
 		return s.refusal(ctx, m, err)
 	}
-	size := photo.Size()
+	size := pic.Size()
 	out.width, out.height = size.X, size.Y
 	var found []Detection
 	var stages []Stage
 	switch {
 	case m.classifier != nil:
-		out.classes, stages, err = m.classifier.Classify(ctx, photo, t.top)
+		out.classes, stages, err = m.classifier.Classify(ctx, pic, t.top)
 	case m.segmenter != nil:
-		err = s.segment(ctx, m, photo, t, out, clock)
+		err = s.segment(ctx, m, pic, t, out, clock)
 	default:
-		found, stages, err = m.detector.Detect(ctx, photo)
+		found, stages, err = m.detector.Detect(ctx, pic)
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -117,10 +117,10 @@ func (s *Server) work(ctx context.Context, m *served, t task, out *seen, clock *
 	clock.skip()
 	out.found = t.filter(found, size.X, size.Y)
 	if t.form != formJSON {
-		if photo, err = photo.Full(); err != nil {
+		if pic, err = pic.Full(); err != nil {
 			return decodeFailure(err)
 		}
-		if out.drawn, err = encode(s.draw(photo, out.found), t.form); err != nil {
+		if out.drawn, err = encode(s.draw(pic, out.found), t.form); err != nil {
 			return err
 		}
 		clock.lap("draw")
@@ -129,7 +129,7 @@ func (s *Server) work(ctx context.Context, m *served, t task, out *seen, clock *
 }
 
 // reducer is a [Detector] to which photos may come reduced, see
-// [detector.DecodeFor].
+// [photo.Options].
 type reducer interface{ DecodeSize() image.Point }
 
 // stopwatch adds the time since its last lap as a stage.
@@ -181,11 +181,11 @@ func decodeFailure(err error) error {
 		err  error
 		kind *problemKind
 	}{
-		{detector.ErrNotImage, kindNotImage},
-		{detector.ErrTooLarge, kindTooManyPixels},
-		{detector.ErrTruncated, kindTruncated},
-		{detector.ErrCorrupt, kindDamaged},
-		{detector.ErrUnsupported, kindUnsupported},
+		{photo.ErrNotImage, kindNotImage},
+		{photo.ErrTooLarge, kindTooManyPixels},
+		{photo.ErrTruncated, kindTruncated},
+		{photo.ErrCorrupt, kindDamaged},
+		{photo.ErrUnsupported, kindUnsupported},
 	} {
 		if errors.Is(err, c.err) {
 			return failf(c.kind, "%v", err)

@@ -3,7 +3,7 @@ package backbone
 import (
 	"fmt"
 
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 	"example.com/riffle/nn"
 )
 
@@ -80,7 +80,7 @@ func Lookup(name string) (Arch, error) {
 	if a, ok := mobileNetV3(name); ok {
 		return a, nil
 	}
-	return Arch{}, fmt.Errorf("backbone: unknown architecture %q%s", name, nearest.Hint(name, Names()))
+	return Arch{}, fmt.Errorf("backbone: unknown architecture %q%s", name, suggest.Hint(name, Names()))
 }
 
 // Build returns the named network as a classifier of ImageNetClasses classes:

@@ -6,27 +6,19 @@ import (
 	"fmt"
 	"image"
 	"math"
-	"runtime"
 	"slices"
 	"time"
 
 	"example.com/riffle/backbone"
-	"example.com/riffle/internal/pillow"
-	"example.com/riffle/modelfile"
+	"example.com/riffle/internal/pool"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
+	"example.com/riffle/photo"
 )
 
-// Options say how a classifier runs. The zero value serves as many pictures at a
-// time as there are processors, each on one thread.
-type Options struct {
-	Threads int    // threads of one picture; 0 means 1
-	Workers int    // pictures at a time; 0 means GOMAXPROCS / Threads
-	CPU     string // forces an instruction set, see nn.Options
-	// Precision is that of the 1x1 convolutions. Int8 needs Calibration.
-	Precision   nn.Precision
-	Calibration *modelfile.Calibration
-	Observe     func(layer string, input [][]float32) // see nn.Options
-}
+// Options say how a classifier runs: as in package detector, but for Size, Proposals
+// and FirstStageOnly, which it has no use for.
+type Options = modelfile.Options
 
 // Score is one class with what the network thinks of it.
 type Score struct {
@@ -59,7 +51,7 @@ type Info struct {
 	Classes       []modelfile.Class
 	MACs          int64 // multiply-adds of one picture
 	Params        int64
-	CPU           string // the instruction set it runs on
+	ISA           string // the instruction set it runs on
 }
 
 // Classifier is safe for concurrent callers, who wait for one of its workers;
@@ -67,10 +59,8 @@ type Info struct {
 type Classifier struct {
 	header  Header
 	info    Info
-	sampler pillow.Sampler
-	first   *nn.Plan
-	free    chan *worker
-	unmade  chan struct{} // one for each worker that may still be made
+	crop    photo.Crop
+	workers *pool.Pool[*worker]
 }
 
 // worker is a plan with the addresses of its planes.
@@ -83,6 +73,9 @@ type worker struct {
 // New makes a classifier of a model's safetensors file. The error names the
 // header's field or the tensor that is wrong.
 func New(weights []byte, o Options) (*Classifier, error) {
+	if err := o.OnlyGeneral(); err != nil {
+		return nil, err
+	}
 	w, err := nn.ReadWeights(weights)
 	if err != nil {
 		return nil, err
@@ -96,35 +89,23 @@ func New(weights []byte, o Options) (*Classifier, error) {
 		return nil, err
 	}
 	height, width := h.Input[0], h.Input[1]
-	p := nn.Options{
-		Height: height, Width: width, Threads: o.Threads, ISA: o.CPU,
-		Precision: o.Precision, Observe: o.Observe,
+	p, err := o.Plan(weights)
+	if err != nil {
+		return nil, err
 	}
-	if o.Precision == nn.Int8 {
-		if p.Ranges, err = o.Calibration.For(weights); err != nil {
-			return nil, err
-		}
-	}
+	p.Height, p.Width = height, width
 	plan, err := nn.Compile(g, w, p)
 	if err != nil {
 		return nil, err
 	}
-	if o.Workers <= 0 {
-		o.Workers = max(1, runtime.GOMAXPROCS(0)/max(1, o.Threads))
-	}
-	c := &Classifier{
-		header: h, sampler: pillow.Sampler{Resize: h.Resize, Width: width, Height: height}, first: plan,
-		free: make(chan *worker, o.Workers), unmade: make(chan struct{}, o.Workers),
+	return &Classifier{
+		header: h, crop: photo.Crop{Resize: h.Resize, Width: width, Height: height},
+		workers: pool.New(newWorker(plan), o.WorkerCount(), func() (*worker, error) { return newWorker(plan.Clone()), nil }),
 		info: Info{
 			Name: h.Name, Arch: h.Arch, Licence: h.Licence, Width: width, Height: height, Resize: h.Resize,
-			Classes: h.Classes, MACs: plan.MACs(), Params: g.ParamCount(), CPU: plan.ISA(),
+			Classes: h.Classes, MACs: plan.MACs(), Params: g.ParamCount(), ISA: plan.ISA(),
 		},
-	}
-	c.free <- newWorker(plan)
-	for range o.Workers - 1 {
-		c.unmade <- struct{}{}
-	}
-	return c, nil
+	}, nil
 }
 
 func newWorker(p *nn.Plan) *worker {
@@ -152,11 +133,11 @@ func (c *Classifier) Classify(ctx context.Context, img image.Image, top int) (Re
 		clock = clock.Add(d)
 		return d
 	}
-	w, err := c.acquire(ctx)
+	w, err := c.workers.Acquire(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	defer func() { c.free <- w }()
+	defer c.workers.Release(w)
 	r.Timing.Wait = lap()
 	c.fill(w.input, img)
 	r.Timing.Preprocess = lap()
@@ -171,7 +152,7 @@ func (c *Classifier) Classify(ctx context.Context, img image.Image, top int) (Re
 
 // fill prepares the network's input.
 func (c *Classifier) fill(planes [][]float32, img image.Image) {
-	rgb := c.sampler.Sample(img)
+	rgb := c.crop.Sample(img)
 	for ch, plane := range planes {
 		mean, std := c.header.Mean[ch], c.header.Std[ch]
 		for i := range plane {
@@ -208,25 +189,4 @@ func (c *Classifier) best(logits [][]float32, top int) []Score {
 		scores[i].Score /= sum
 	}
 	return scores
-}
-
-// acquire waits for a worker, which must go back to c.free. One is made only if
-// all that there are are busy.
-func (c *Classifier) acquire(ctx context.Context) (*worker, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	select {
-	case w := <-c.free:
-		return w, nil
-	default:
-	}
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case w := <-c.free:
-		return w, nil
-	case <-c.unmade:
-	}
-	return newWorker(c.first.Clone()), nil
 }

@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"example.com/riffle/backbone"
-	"example.com/riffle/detector"
-	"example.com/riffle/modelfile"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
+	"example.com/riffle/photo"
 )
 
 func tiny(t *testing.T, o Options) *Classifier {
@@ -29,13 +29,13 @@ func tiny(t *testing.T, o Options) *Classifier {
 	return c
 }
 
-func photo(t *testing.T) image.Image {
+func picture(t *testing.T) image.Image {
 	t.Helper()
 	data, err := os.ReadFile("testdata/photo.png")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := detector.Decode(data, detector.Limits{})
+	p, err := photo.Decode(data, photo.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +50,8 @@ func TestClassifyMatchesTorchvision(t *testing.T) {
 	}
 	want := v.Tensors["probabilities"].Data
 	for _, cpu := range nn.ISAs() {
-		c := tiny(t, Options{CPU: cpu})
-		r, err := c.Classify(context.Background(), photo(t), 100)
+		c := tiny(t, Options{ISA: cpu})
+		r, err := c.Classify(context.Background(), picture(t), 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,22 +74,22 @@ func TestClassifyMatchesTorchvision(t *testing.T) {
 
 func TestTop(t *testing.T) {
 	c := tiny(t, Options{})
-	all, err := c.Classify(context.Background(), photo(t), 5)
+	all, err := c.Classify(context.Background(), picture(t), 5)
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := c.Classify(context.Background(), photo(t), 2)
+	two, err := c.Classify(context.Background(), picture(t), 2)
 	if err != nil || len(two.Classes) != 2 || two.Classes[0] != all.Classes[0] || two.Classes[1] != all.Classes[1] {
 		t.Errorf("top 2 are %v of %v, error %v", two.Classes, all.Classes, err)
 	}
-	if _, err := c.Classify(context.Background(), photo(t), 0); err == nil {
+	if _, err := c.Classify(context.Background(), picture(t), 0); err == nil {
 		t.Error("no classes at all were asked for, and none is an answer")
 	}
 }
 
 func TestManyCallers(t *testing.T) {
 	c := tiny(t, Options{Workers: 2})
-	p := photo(t)
+	p := picture(t)
 	want, err := c.Classify(context.Background(), p, 5)
 	if err != nil {
 		t.Fatal(err)
@@ -110,13 +110,16 @@ func TestManyCallers(t *testing.T) {
 
 func TestWaitEndsWithContext(t *testing.T) {
 	c := tiny(t, Options{Workers: 1})
-	w := <-c.free // somebody else's
+	w, err := c.workers.Acquire(context.Background()) // somebody else's
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go cancel()
-	if _, err := c.Classify(ctx, photo(t), 1); !errors.Is(err, context.Canceled) {
+	if _, err := c.Classify(ctx, picture(t), 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	c.free <- w
+	c.workers.Release(w)
 }
 
 func TestHeaderMistakes(t *testing.T) {
@@ -171,7 +174,7 @@ func TestImageNet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Classify(context.Background(), photo(t), 3)
+	r, err := c.Classify(context.Background(), picture(t), 3)
 	if err != nil || len(r.Classes) != 3 {
 		t.Errorf("%v, error %v", r.Classes, err)
 	}

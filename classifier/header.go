@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"example.com/riffle/backbone"
-	"example.com/riffle/modelfile"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 )
 

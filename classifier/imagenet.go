@@ -4,7 +4,7 @@ import (
 	_ "embed"
 	"strings"
 
-	"example.com/riffle/modelfile"
+	"example.com/riffle/models/modelfile"
 )
 
 //go:embed imagenet.txt

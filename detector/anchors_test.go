@@ -1,6 +1,10 @@
 package detector
 
-import "testing"
+import (
+	"testing"
+
+	"example.com/riffle/internal/parity"
+)
 
 func TestAnchorsMatchTorchvision(t *testing.T) {
 	g := AnchorGenerator{Sizes: [][]float32{{32, 64}, {100}}, Ratios: [][]float32{{0.5, 1, 2}, {0.25, 1, 3}}}
@@ -15,7 +19,7 @@ func TestAnchorsMatchTorchvision(t *testing.T) {
 		}
 		got = append(got, a...)
 	}
-	nearBoxes(t, "anchors", got, boxesOf(t, tensor(t, vectors(t, "ops"), "anchors")), 0)
+	nearBoxes(t, "anchors", got, boxesOf(t, parity.Stored(t, parity.Vectors(t, "testdata/ops.safetensors"), "anchors")), 0)
 }
 
 func TestAnchorsRefuseWhatIsNotThere(t *testing.T) {

@@ -10,7 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"example.com/riffle/modelfile"
+	"example.com/riffle/internal/parity"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 )
 
@@ -19,13 +20,13 @@ import (
 func BenchmarkDetect(b *testing.B) {
 	d := fullSize(b, Options{})
 	photo := image.NewYCbCr(image.Rect(0, 0, 640, 480), image.YCbCrSubsampleRatio420) // as a JPEG decodes to
-	copy(photo.Y, noise(640, 480).Pix)
+	copy(photo.Y, parity.Picture(640, 480).Pix)
 	for i := range photo.Cb {
 		photo.Cb[i], photo.Cr[i] = 128, 128
 	}
 	var timings [6][]time.Duration
 	for b.Loop() {
-		r, err := d.Detect(context.Background(), photo)
+		r, err := d.Detect(context.Background(), photo, Filter{Threshold: Everything})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -69,7 +70,7 @@ func fullSize(b testing.TB, o Options) *Detector {
 	maps.Copy(w.Tensors, nn.RandomWeights(second, 2).Tensors)
 	w.Tensors["roi.prior_scale"] = nn.Tensor{Shape: []int{80}, Data: make([]float32, 80)}
 	w.Metadata = map[string]string{modelfile.Key: string(text)}
-	m, err := compile(w, o)
+	m, err := compile(w, o, nn.Options{Threads: o.Threads, ISA: o.ISA})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -90,18 +91,21 @@ func median(d []time.Duration) time.Duration {
 func TestPhotosDoNotAllocate(t *testing.T) {
 	for _, threads := range []int{1, 2} {
 		d := fullSize(t, Options{Threads: threads})
-		if d.Info().CPU == "generic" {
+		if d.Info().ISA == "generic" {
 			t.Skip("takes a minute in pure Go")
 		}
-		w := <-d.free
+		w := take(t, d)
 		var img image.Image = image.NewYCbCr(image.Rect(0, 0, 640, 480), image.YCbCrSubsampleRatio420)
-		copy(img.(*image.YCbCr).Y, noise(640, 480).Pix)
+		copy(img.(*image.YCbCr).Y, parity.Picture(640, 480).Pix)
+		if err := w.choose(&d.model.header, Filter{Threshold: Everything}); err != nil {
+			t.Fatal(err)
+		}
 		var timing Timing
 		look := func() {
 			if err := w.pre.Fill(w.input, img); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := w.run(&d.model.header, &d.query, &timing); err != nil {
+			if _, err := w.run(&d.model.header, &timing); err != nil {
 				t.Fatal(err)
 			}
 		}

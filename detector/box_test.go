@@ -1,17 +1,21 @@
 package detector
 
-import "testing"
+import (
+	"testing"
+
+	"example.com/riffle/internal/parity"
+)
 
 func TestIoUMatchesTorchvision(t *testing.T) {
-	w := vectors(t, "ops")
-	a, b := boxesOf(t, tensor(t, w, "iou.a")), boxesOf(t, tensor(t, w, "iou.b"))
+	w := parity.Vectors(t, "testdata/ops.safetensors")
+	a, b := boxesOf(t, parity.Stored(t, w, "iou.a")), boxesOf(t, parity.Stored(t, w, "iou.b"))
 	var got []float32
 	for _, x := range a {
 		for _, y := range b {
 			got = append(got, IoU(x, y))
 		}
 	}
-	near(t, "IoU", got, tensor(t, w, "iou.want").Data, 1e-6)
+	parity.Near(t, "IoU", got, parity.Stored(t, w, "iou.want").Data, 1e-6)
 }
 
 func TestIoUOfEmptyBoxesIsZero(t *testing.T) {

@@ -1,11 +1,15 @@
 package detector
 
-import "testing"
+import (
+	"testing"
+
+	"example.com/riffle/internal/parity"
+)
 
 func TestBoxCoderMatchesTorchvision(t *testing.T) {
-	w := vectors(t, "ops")
-	ref, moved := boxesOf(t, tensor(t, w, "coder.ref")), boxesOf(t, tensor(t, w, "coder.moved"))
-	deltas := tensor(t, w, "coder.deltas").Data
+	w := parity.Vectors(t, "testdata/ops.safetensors")
+	ref, moved := boxesOf(t, parity.Stored(t, w, "coder.ref")), boxesOf(t, parity.Stored(t, w, "coder.moved"))
+	deltas := parity.Stored(t, w, "coder.deltas").Data
 	for name, c := range map[string]BoxCoder{"rpn": RPNCoder, "head": HeadCoder} {
 		var decoded []Box
 		var encoded []float32
@@ -14,8 +18,8 @@ func TestBoxCoderMatchesTorchvision(t *testing.T) {
 			e := c.Encode(r, moved[i])
 			encoded = append(encoded, e[:]...)
 		}
-		nearBoxes(t, name+" decode", decoded, boxesOf(t, tensor(t, w, "coder."+name+".decoded")), 0.01)
-		near(t, name+" encode", encoded, tensor(t, w, "coder."+name+".encoded").Data, 1e-4)
+		nearBoxes(t, name+" decode", decoded, boxesOf(t, parity.Stored(t, w, "coder."+name+".decoded")), 0.01)
+		parity.Near(t, name+" encode", encoded, parity.Stored(t, w, "coder."+name+".encoded").Data, 1e-4)
 	}
 }
 

@@ -1,6 +1,10 @@
 package detector
 
-import "math"
+import (
+	"math"
+
+	"example.com/riffle/internal/vec"
+)
 
 // HeadRules say which of a box head's answers become detections, as
 // torchvision's RoIHeads.postprocess_detections.
@@ -15,8 +19,8 @@ type HeadRules struct {
 // DefaultHeadRules are torchvision's.
 var DefaultHeadRules = HeadRules{Coder: HeadCoder, MinScore: 0.05, MinSize: 1e-2, IoU: 0.5, Max: 100}
 
-// Found is a detection by number of class.
-type Found struct {
+// classBox is a detection by number of class.
+type classBox struct {
 	Box   Box
 	Score float32
 	Class int
@@ -28,7 +32,7 @@ type HeadFilter struct {
 	nms   Suppressor
 	pairs candidates
 	probs []float32
-	out   []Found
+	out   []classBox
 }
 
 // candidates are pairs of a box and a class, side by side.
@@ -48,9 +52,9 @@ func (c *candidates) add(b Box, score float32, class int) {
 
 // best appends to dst what is left of the candidates after suppression within
 // each class, best first, at most limit.
-func (c *candidates) best(dst []Found, nms *Suppressor, iou float64, limit int) []Found {
+func (c *candidates) best(dst []classBox, nms *Suppressor, iou float64, limit int) []classBox {
 	for _, i := range nms.NMSByGroup(c.boxes, c.scores, c.classes, iou, limit) {
-		dst = append(dst, Found{c.boxes[i], c.scores[i], c.classes[i]})
+		dst = append(dst, classBox{c.boxes[i], c.scores[i], c.classes[i]})
 	}
 	return dst
 }
@@ -59,10 +63,10 @@ func (c *candidates) best(dst []Found, nms *Suppressor, iou float64, limit int) 
 // proposal i, class 0 being the background, and deltas[4*c+k][i] moves corner k
 // of its box for that class. Boxes are clipped to a picture of width x height
 // pixels. The next call overwrites the result.
-func (f *HeadFilter) Filter(logits, deltas [][]float32, proposals []Box, width, height float32, r HeadRules) []Found {
+func (f *HeadFilter) Filter(logits, deltas [][]float32, proposals []Box, width, height float32, r HeadRules) []classBox {
 	classes := len(logits)
 	f.pairs.reset()
-	f.probs = grow(f.probs, classes)
+	f.probs = vec.Grow(f.probs, classes)
 	for i, p := range proposals {
 		softmax(f.probs, logits, i)
 		for c := 1; c < classes; c++ {

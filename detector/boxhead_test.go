@@ -3,21 +3,23 @@ package detector
 import (
 	"slices"
 	"testing"
+
+	"example.com/riffle/internal/parity"
 )
 
 func TestHeadFilterMatchesTorchvision(t *testing.T) {
-	w := vectors(t, "ops")
+	w := parity.Vectors(t, "testdata/ops.safetensors")
 	rules := DefaultHeadRules
 	rules.Max = 30
 	found := new(HeadFilter).Filter(
-		planesOf(tensor(t, w, "head.logits").Data, 5), planesOf(tensor(t, w, "head.deltas").Data, 20),
-		boxesOf(t, tensor(t, w, "head.proposals")), 90, 80, rules)
-	checkFound(t, found, boxesOf(t, tensor(t, w, "head.boxes")), tensor(t, w, "head.scores").Data, intsOf(tensor(t, w, "head.labels")))
+		planesOf(parity.Stored(t, w, "head.logits").Data, 5), planesOf(parity.Stored(t, w, "head.deltas").Data, 20),
+		boxesOf(t, parity.Stored(t, w, "head.proposals")), 90, 80, rules)
+	checkFound(t, found, boxesOf(t, parity.Stored(t, w, "head.boxes")), parity.Stored(t, w, "head.scores").Data, intsOf(parity.Stored(t, w, "head.labels")))
 }
 
 // checkFound holds detections against boxes to 0.01 pixels, scores to 1e-4 and
 // classes, in order.
-func checkFound(t *testing.T, found []Found, boxes []Box, scores []float32, classes []int) {
+func checkFound(t *testing.T, found []classBox, boxes []Box, scores []float32, classes []int) {
 	t.Helper()
 	var gotBoxes []Box
 	var gotScores []float32
@@ -29,5 +31,5 @@ func checkFound(t *testing.T, found []Found, boxes []Box, scores []float32, clas
 		t.Errorf("classes %v, want %v", gotClasses, classes)
 	}
 	nearBoxes(t, "boxes", gotBoxes, boxes, 0.01)
-	near(t, "scores", gotScores, scores, 1e-4)
+	parity.Near(t, "scores", gotScores, scores, 1e-4)
 }

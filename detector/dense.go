@@ -81,7 +81,7 @@ func (d *dense) at(point int) (*denseLevel, int) {
 // times the stride (Generalized Focal Loss, arXiv 2006.04388).
 func (d *dense) boxes(out []Box, points []int) {
 	const row = 4 * distanceBins
-	d.logits, d.means = grow(d.logits, row*len(points)), grow(d.means, 4*len(points))
+	d.logits, d.means = vec.Grow(d.logits, row*len(points)), vec.Grow(d.means, 4*len(points))
 	for i, point := range points {
 		l, cell := d.at(point)
 		bins := (*[row]float32)(d.logits[row*i:])
@@ -131,7 +131,7 @@ func (d *dense) propose(p *proposer, r *RoIHeader) {
 // collect adds the pairs of a class and those points of a level, counted from
 // first, whose score is no less than floor.
 func (p *proposer) collect(isa vec.ISA, first, class int, plane []float32, floor float32) {
-	p.mask = grow(p.mask, (len(plane)+63)/64*8)
+	p.mask = vec.Grow(p.mask, (len(plane)+63)/64*8)
 	clear(p.mask[len(p.mask)-8:])
 	isa.AtLeast(p.mask, plane, floor)
 	for at := 0; at < len(p.mask); at += 8 {
@@ -167,7 +167,7 @@ func (p *proposer) suppress(d *dense, r *RoIHeader) {
 
 // decode decodes the boxes of the best pairs' points, each once.
 func (p *proposer) decode(d *dense) {
-	p.slot, p.points = grow(p.slot, d.points), p.points[:0]
+	p.slot, p.points = vec.Grow(p.slot, d.points), p.points[:0]
 	for i := range p.slot {
 		p.slot[i] = taken
 	}
@@ -177,7 +177,7 @@ func (p *proposer) decode(d *dense) {
 			p.points = append(p.points, point)
 		}
 	}
-	p.decoded = grow(p.decoded, len(p.points))
+	p.decoded = vec.Grow(p.decoded, len(p.points))
 	d.boxes(p.decoded, p.points)
 }
 

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/image/font/gofont/gobold"
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
+
+	"example.com/riffle/photo"
 )
 
 // Draw copies a picture, upright, and draws detections into the copy: a box in
@@ -20,7 +22,7 @@ import (
 // picture and clear of other labels where there is room. Lines and letters grow
 // with the picture.
 func Draw(img image.Image, detections []Detection) *image.RGBA {
-	out := Upright(img)
+	out := photo.Upright(img)
 	if len(detections) == 0 {
 		return out
 	}

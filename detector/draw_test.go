@@ -5,6 +5,8 @@ import (
 	"image/color"
 	"image/draw"
 	"testing"
+
+	"example.com/riffle/photo"
 )
 
 func grey(w, h int) *image.RGBA {
@@ -102,7 +104,7 @@ func TestDrawScalesWithThePicture(t *testing.T) {
 }
 
 func TestDrawTurnsPhotos(t *testing.T) {
-	out := Draw(&Photo{Stored: grey(60, 40), Orientation: 8}, []Detection{{Label: "cat", CategoryID: 17, Score: 1, Box: Box{0, 10, 40, 60}}})
+	out := Draw(&photo.Photo{Stored: grey(60, 40), Orientation: 8}, []Detection{{Label: "cat", CategoryID: 17, Score: 1, Box: Box{0, 10, 40, 60}}})
 	if out.Rect.Max != image.Pt(40, 60) {
 		t.Errorf("bounds %v", out.Rect)
 	}

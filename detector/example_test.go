@@ -1,50 +1,41 @@
 package detector_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"image/png"
 	"log"
 	"os"
 
 	"example.com/riffle/detector"
+	"example.com/riffle/photo"
 )
 
-// A photo in, boxes and a drawn picture out.
+// A photo in, boxes in its own pixels out.
 func Example() {
-	if err := detect("model.safetensors", "street.jpg", "drawn.png"); err != nil {
+	weights, err := os.ReadFile("../models/riffle-v2-1.5x.safetensors")
+	if err != nil {
 		log.Fatal(err)
 	}
-}
-
-func detect(model, photoFile, drawnFile string) error {
-	weights, err := os.ReadFile(model)
+	d, err := detector.New(weights, detector.Options{})
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
-	d, err := detector.New(weights, detector.Options{Query: detector.Query{Threshold: 0.3}})
+	data, err := os.ReadFile("../docs/street.jpg")
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
-	data, err := os.ReadFile(photoFile)
+	p, err := photo.Decode(data, photo.Options{Size: d.DecodeSize()})
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
-	photo, err := detector.Decode(data, detector.Limits{})
+	r, err := d.Detect(context.Background(), p, detector.Filter{Labels: []string{"car"}})
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
-	result, err := d.Detect(context.Background(), photo)
-	if err != nil {
-		return err
+	for _, found := range r.Detections {
+		fmt.Printf("%s at x = %.0f to %.0f, y = %.0f to %.0f\n", found.Label, found.Box.X1, found.Box.X2, found.Box.Y1, found.Box.Y2)
 	}
-	for _, found := range result.Detections {
-		fmt.Printf("%s %.2f %v\n", found.Label, found.Score, found.Box)
-	}
-	var drawn bytes.Buffer
-	if err := png.Encode(&drawn, detector.Draw(photo, result.Detections)); err != nil {
-		return err
-	}
-	return os.WriteFile(drawnFile, drawn.Bytes(), 0o644)
+	// Output:
+	// car at x = 733 to 768, y = 52 to 94
+	// car at x = 652 to 721, y = 45 to 97
 }

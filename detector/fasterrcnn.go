@@ -160,7 +160,7 @@ func (f *FasterRCNN) Input() [][]float32 { return f.trunk.Input(portImage) }
 
 // Detect finds objects in what the input planes hold: boxes in pixels of the
 // input, classes from 1, best first. The next call overwrites the result.
-func (f *FasterRCNN) Detect() ([]Found, error) {
+func (f *FasterRCNN) Detect() ([]classBox, error) {
 	c := &f.config
 	width, height := float32(c.Width), float32(c.Height)
 	f.trunk.Run()

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"example.com/riffle/backbone"
+	"example.com/riffle/internal/parity"
 	"example.com/riffle/nn"
 )
 
@@ -37,7 +38,7 @@ func fasterConfigs() map[string]FasterRCNNConfig {
 func TestFasterRCNNMatchesTorchvision(t *testing.T) {
 	for name, c := range fasterConfigs() {
 		t.Run(name, func(t *testing.T) {
-			w := vectors(t, "faster_rcnn_"+name)
+			w := parity.Vectors(t, "testdata/faster_rcnn_"+name+".safetensors")
 			f, err := NewFasterRCNN(w, c)
 			if err != nil {
 				t.Fatal(err)
@@ -48,7 +49,7 @@ func TestFasterRCNNMatchesTorchvision(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, net := range []*FasterRCNN{f, clone} {
-				for c, plane := range planesOf(tensor(t, w, "test.pixels").Data, 3) {
+				for c, plane := range planesOf(parity.Stored(t, w, "test.pixels").Data, 3) {
 					for i, v := range plane {
 						net.Input()[c][i] = v/64 - 2
 					}
@@ -57,14 +58,14 @@ func TestFasterRCNNMatchesTorchvision(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				checkFound(t, found, boxesOf(t, tensor(t, w, "test.boxes")), tensor(t, w, "test.scores").Data, intsOf(tensor(t, w, "test.labels")))
+				checkFound(t, found, boxesOf(t, parity.Stored(t, w, "test.boxes")), parity.Stored(t, w, "test.scores").Data, intsOf(parity.Stored(t, w, "test.labels")))
 			}
 		})
 	}
 }
 
 func TestFasterRCNNRefusesWhatCannotBe(t *testing.T) {
-	w := vectors(t, "faster_rcnn_pyramid")
+	w := parity.Vectors(t, "testdata/faster_rcnn_pyramid.safetensors")
 	for want, change := range map[string]func(c *FasterRCNNConfig){
 		"no network":                 func(c *FasterRCNNConfig) { c.Network = nil },
 		"multiples of 32":            func(c *FasterRCNNConfig) { c.Width = 100 },

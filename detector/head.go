@@ -53,7 +53,7 @@ func (r *regionHead) run(d *dense, proposals []proposal) error {
 		return err
 	}
 	n := len(proposals)
-	r.first = grow(r.first, n*len(r.prior))
+	r.first = vec.Grow(r.first, n*len(r.prior))
 	for i, p := range proposals {
 		r.describe(i, &p)
 		l, cell := d.at(p.point)
@@ -114,12 +114,12 @@ func (r *regionHead) describe(i int, p *proposal) {
 // weighted (probabilistic two-stage detection, arXiv 2103.07461).
 func (r *regionHead) detections(pairs *candidates, d *dense, proposals []proposal, threshold float32, wanted []bool) {
 	n := len(proposals)
-	r.refined = grow(r.refined, n)
+	r.refined = vec.Grow(r.refined, n)
 	for i, p := range proposals {
 		delta := [4]float32{r.deltas[0][i], r.deltas[1][i], r.deltas[2][i], r.deltas[3][i]}
 		r.refined[i] = HeadCoder.Decode(p.box, delta).Clip(d.width, d.height)
 	}
-	r.second, r.scores = grow(r.second, n), grow(r.scores, n)
+	r.second, r.scores = vec.Grow(r.second, n), vec.Grow(r.scores, n)
 	for c, logits := range r.classes {
 		if !wants(wanted, c) {
 			continue

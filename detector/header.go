@@ -3,7 +3,7 @@ package detector
 import (
 	"fmt"
 
-	"example.com/riffle/modelfile"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 )
 
@@ -21,7 +21,7 @@ type Header struct {
 	RoI          RoIHeader `json:"roi,omitzero"`            // of KindTwoStage
 	SSD          SSDHeader `json:"ssd,omitzero"`            // of KindSSDLite
 	NMS          float64   `json:"nms"`                     // IoU above which detections of a class suppress each other
-	AP           Measured  `json:"ap,omitzero"`
+	AP           Accuracy  `json:"ap,omitzero"`
 }
 
 // RoIHeader describes the second stage.
@@ -36,8 +36,8 @@ type RoIHeader struct {
 	SecondStageWeight float64 `json:"second_stage_weight"`
 }
 
-// Measured is a figure of quality and what it was measured on.
-type Measured struct {
+// Accuracy is a figure of quality and what it was measured on.
+type Accuracy struct {
 	Data string  `json:"data"`
 	AP   float64 `json:"AP"` // COCO's, a fraction; 0 if unknown
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/riffle/modelfile"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 )
 
@@ -32,7 +32,7 @@ func TestInt8Model(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Detect(context.Background(), photo); err != nil {
+	if _, err := d.Detect(context.Background(), photo, Filter{Threshold: Everything}); err != nil {
 		t.Fatal(err)
 	}
 	cal, err := modelfile.NewCalibration(weights, seen.Ranges(), 1)

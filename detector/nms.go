@@ -3,6 +3,8 @@ package detector
 import (
 	"math"
 	"slices"
+
+	"example.com/riffle/internal/vec"
 )
 
 // Suppressor does non-maximum suppression in memory it keeps from call to call.
@@ -100,7 +102,7 @@ func (s *Suppressor) chains(groups []int) int {
 	if span := uint(highest) - uint(lowest); span < maxChains {
 		n = int(span) + 1
 	}
-	s.last = grow(s.last, n)
+	s.last = vec.Grow(s.last, n)
 	for i := range s.last {
 		s.last[i] = -1
 	}

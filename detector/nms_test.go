@@ -6,25 +6,27 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"example.com/riffle/internal/parity"
 )
 
 func TestNMSKeepsWhatTorchvisionKeeps(t *testing.T) {
-	w := vectors(t, "ops")
-	boxes, scores := boxesOf(t, tensor(t, w, "nms.boxes")), tensor(t, w, "nms.scores").Data
-	groups := intsOf(tensor(t, w, "nms.groups"))
+	w := parity.Vectors(t, "testdata/ops.safetensors")
+	boxes, scores := boxesOf(t, parity.Stored(t, w, "nms.boxes")), parity.Stored(t, w, "nms.scores").Data
+	groups := intsOf(parity.Stored(t, w, "nms.groups"))
 	for _, iou := range []float64{0.3, 0.5, 0.7} {
-		if got, want := NMS(boxes, scores, iou), intsOf(tensor(t, w, fmt.Sprintf("nms.keep.%v", iou))); !slices.Equal(got, want) {
+		if got, want := NMS(boxes, scores, iou), intsOf(parity.Stored(t, w, fmt.Sprintf("nms.keep.%v", iou))); !slices.Equal(got, want) {
 			t.Errorf("IoU %v: kept %v, want %v", iou, got, want)
 		}
-		if got, want := BatchedNMS(boxes, scores, groups, iou), intsOf(tensor(t, w, fmt.Sprintf("nms.group_keep.%v", iou))); !slices.Equal(got, want) {
+		if got, want := BatchedNMS(boxes, scores, groups, iou), intsOf(parity.Stored(t, w, fmt.Sprintf("nms.group_keep.%v", iou))); !slices.Equal(got, want) {
 			t.Errorf("IoU %v, by group: kept %v, want %v", iou, got, want)
 		}
 	}
 }
 
 func TestNMSLimitIsAPrefix(t *testing.T) {
-	w := vectors(t, "ops")
-	boxes, scores := boxesOf(t, tensor(t, w, "nms.boxes")), tensor(t, w, "nms.scores").Data
+	w := parity.Vectors(t, "testdata/ops.safetensors")
+	boxes, scores := boxesOf(t, parity.Stored(t, w, "nms.boxes")), parity.Stored(t, w, "nms.scores").Data
 	all := NMS(boxes, scores, 0.5)
 	if got := new(Suppressor).NMS(boxes, scores, 0.5, 7); !slices.Equal(got, all[:7]) {
 		t.Errorf("limit 7 kept %v, want %v", got, all[:7])
@@ -38,9 +40,9 @@ func TestNMSOfNothing(t *testing.T) {
 }
 
 func TestNMSDoesNotAllocateTwice(t *testing.T) {
-	w := vectors(t, "ops")
-	boxes, scores := boxesOf(t, tensor(t, w, "nms.boxes")), tensor(t, w, "nms.scores").Data
-	groups := intsOf(tensor(t, w, "nms.groups"))
+	w := parity.Vectors(t, "testdata/ops.safetensors")
+	boxes, scores := boxesOf(t, parity.Stored(t, w, "nms.boxes")), parity.Stored(t, w, "nms.scores").Data
+	groups := intsOf(parity.Stored(t, w, "nms.groups"))
 	var s Suppressor
 	s.NMSByGroup(boxes, scores, groups, 0.9, 0)
 	if n := testing.AllocsPerRun(10, func() { s.NMSByGroup(boxes, scores, groups, 0.5, 0) }); n != 0 {

@@ -11,17 +11,20 @@ import (
 // the layers of both networks and, without channels or multiply-adds, what
 // happens between them.
 func (d *Detector) Profile(ctx context.Context, img image.Image) ([]nn.Layer, error) {
-	w, err := d.acquire(ctx)
+	w, err := d.workers.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { d.free <- w }()
+	defer d.workers.Release(w)
+	if err := w.choose(&d.model.header, Filter{Threshold: Everything}); err != nil {
+		return nil, err
+	}
 	var t Timing
 	t.stage(&t.Preprocess, func() { err = w.pre.Fill(w.input, img) })
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.run(&d.model.header, &d.query, &t); err != nil {
+	if _, err := w.run(&d.model.header, &t); err != nil {
 		return nil, err
 	}
 	layers := []nn.Layer{{Name: "preprocess", Kind: "image", Time: t.Preprocess}}

@@ -82,7 +82,7 @@ const cellsPerBlock = 256
 // fully connected layer after flatten reads them. columns nil means 0, 1, 2...
 func (a *RoIAlign) Align(dst, features [][]float32, h, w int, scale float32, boxes []Box, columns []int) error {
 	a.maps = append(a.maps[:0], roiMap{features, h, w, scale})
-	a.level = grow(a.level, len(boxes))
+	a.level = vec.Grow(a.level, len(boxes))
 	clear(a.level)
 	return a.align(dst, a.maps, boxes, a.level, columns)
 }
@@ -137,7 +137,7 @@ func (a *RoIAlign) prepare() error {
 		a.scratch = make([]roiScratch, a.crew.threads)
 	}
 	padded := a.padded()
-	a.pooled = grow(a.pooled, len(a.boxes)*a.Rows*a.Cols*padded)
+	a.pooled = vec.Grow(a.pooled, len(a.boxes)*a.Rows*a.Cols*padded)
 	for len(a.cells) < len(a.maps) {
 		a.cells = append(a.cells, nil)
 	}
@@ -147,7 +147,7 @@ func (a *RoIAlign) prepare() error {
 			continue
 		}
 		n := m.h * m.w
-		a.cells[l] = grow(a.cells[l], n*padded)
+		a.cells[l] = vec.Grow(a.cells[l], n*padded)
 		for c := 0; c < padded; c += vec.Lanes {
 			for from := 0; from < n; from += cellsPerBlock {
 				a.blocks = append(a.blocks, roiBlock{l, c, from, min(from+cellsPerBlock, n)})
@@ -206,7 +206,7 @@ func (a *RoIAlign) poolRegion(s *roiScratch, out []float32, b Box, level int) {
 		t.At, t.Weight = (min(max(t.At, first), last)-first)*int32(padded), t.Weight*mean
 	}
 	run := int(last-first+1) * padded
-	s.rows = grow(s.rows, run)
+	s.rows = vec.Grow(s.rows, run)
 	for y := range a.Rows {
 		a.crew.isa.Weigh(s.rows, a.cells[level], s.y[y*2*countY:(y+1)*2*countY], 2*countY, run)
 		a.crew.isa.Weigh(out[y*a.Cols*padded:], s.rows, s.x, 2*countX, padded)

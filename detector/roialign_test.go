@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"example.com/riffle/internal/parity"
 )
 
 // planesOf cuts a [C, H, W] tensor's data into planes.
@@ -16,19 +18,15 @@ func planesOf(data []float32, channels int) [][]float32 {
 	return out
 }
 
-func makePlanes(channels, n int) [][]float32 {
-	return planesOf(make([]float32, channels*n), channels)
-}
-
 func TestRoIAlignMatchesTorchvision(t *testing.T) {
-	w := vectors(t, "ops")
-	features := planesOf(tensor(t, w, "align.features").Data, 3)
-	boxes := boxesOf(t, tensor(t, w, "align.boxes"))
+	w := parity.Vectors(t, "testdata/ops.safetensors")
+	features := planesOf(parity.Stored(t, w, "align.features").Data, 3)
+	boxes := boxesOf(t, parity.Stored(t, w, "align.boxes"))
 	for _, bins := range [][2]int{{7, 7}, {2, 3}} {
 		for _, sampling := range []int{2, -1, 3} {
 			for aligned := range 2 {
 				a := RoIAlign{Rows: bins[0], Cols: bins[1], Sampling: sampling, Aligned: aligned == 1}
-				planes := makePlanes(3*bins[0]*bins[1], len(boxes))
+				planes := parity.Planes(3*bins[0]*bins[1], len(boxes))
 				if err := a.Align(planes, features, 9, 13, 0.125, boxes, nil); err != nil {
 					t.Fatal(err)
 				}
@@ -40,7 +38,7 @@ func TestRoIAlignMatchesTorchvision(t *testing.T) {
 					}
 				}
 				name := fmt.Sprintf("align.%d.%d.%d.%d", bins[0], bins[1], sampling, aligned)
-				near(t, name, got, tensor(t, w, name).Data, 1e-4)
+				parity.Near(t, name, got, parity.Stored(t, w, name).Data, 1e-4)
 			}
 		}
 	}
@@ -50,7 +48,7 @@ func TestRoIAlignColumns(t *testing.T) {
 	features := [][]float32{{1, 2, 3, 4}}
 	boxes := []Box{{0, 0, 2, 2}, {0, 0, 1, 1}}
 	a := RoIAlign{Rows: 1, Cols: 1, Sampling: 2, Aligned: true}
-	straight, swapped := makePlanes(1, 2), makePlanes(1, 2)
+	straight, swapped := parity.Planes(1, 2), parity.Planes(1, 2)
 	if err := a.Align(straight, features, 2, 2, 1, boxes, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -64,10 +62,10 @@ func TestRoIAlignColumns(t *testing.T) {
 
 func TestRoIAlignRefusesWrongShapes(t *testing.T) {
 	a := RoIAlign{Rows: 2, Cols: 2}
-	if err := a.Align(makePlanes(3, 1), makePlanes(1, 4), 2, 2, 1, nil, nil); err == nil {
+	if err := a.Align(parity.Planes(3, 1), parity.Planes(1, 4), 2, 2, 1, nil, nil); err == nil {
 		t.Error("no error for 3 output planes of 1 channel and 4 bins")
 	}
-	if err := a.Align(makePlanes(4, 1), makePlanes(1, 4), 0, 2, 1, nil, nil); err == nil {
+	if err := a.Align(parity.Planes(4, 1), parity.Planes(1, 4), 0, 2, 1, nil, nil); err == nil {
 		t.Error("no error for features without rows")
 	}
 }
@@ -75,13 +73,13 @@ func TestRoIAlignRefusesWrongShapes(t *testing.T) {
 // BenchmarkRoIAlign is the trained detector's case: 100 regions of 64 channels.
 func BenchmarkRoIAlign(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	features := makePlanes(64, 44*44)
+	features := parity.Planes(64, 44*44)
 	boxes := make([]Box, 100)
 	for i := range boxes {
 		x, y := rng.Float32()*280, rng.Float32()*280
 		boxes[i] = Box{x, y, x + 20 + rng.Float32()*60, y + 20 + rng.Float32()*60}
 	}
-	dst := makePlanes(64*49, 100)
+	dst := parity.Planes(64*49, 100)
 	a := RoIAlign{Rows: 7, Cols: 7, Sampling: 2, Aligned: true}
 	for b.Loop() {
 		if err := a.Align(dst, features, 44, 44, 0.125, boxes, nil); err != nil {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"example.com/riffle/internal/vec"
 	"example.com/riffle/nn"
 )
 
@@ -102,7 +103,7 @@ func (s *ssdHead) scan(m, slot int, threshold float32, wanted []bool) {
 	outputs := s.header.Outputs
 	planes := s.maps[m].classes[slot*outputs : (slot+1)*outputs]
 	cells := len(planes[0])
-	s.best, s.most = grow(s.best, cells), grow(s.most, cells)
+	s.best, s.most = vec.Grow(s.best, cells), vec.Grow(s.most, cells)
 	copy(s.most, planes[0])
 	for _, plane := range planes[1:] {
 		raise(s.most, plane)

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"example.com/riffle/internal/parity"
-	"example.com/riffle/modelfile"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 )
 
@@ -51,19 +51,19 @@ func TestSSDQueries(t *testing.T) {
 	data := ssdFile(t, ssdHeader())
 	img := parity.Picture(200, 150)
 	for _, cpu := range nn.ISAs() {
-		d, err := New(data, Options{CPU: cpu, Workers: 1})
+		d, err := New(data, Options{ISA: cpu, Workers: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		look := func(q Query) []Detection {
+		look := func(q Filter) []Detection {
 			q.MaxDetections = 10_000
-			r, err := d.DetectQuery(context.Background(), img, q)
+			r, err := d.Detect(context.Background(), img, q)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return r.Detections
 		}
-		all := look(Query{})
+		all := look(Filter{Threshold: Everything})
 		if len(all) < 50 {
 			t.Fatalf("%s: %d detections are too few to compare", cpu, len(all))
 		}
@@ -80,10 +80,10 @@ func TestSSDQueries(t *testing.T) {
 				t.Errorf("%s: %+v", cpu, f)
 			}
 		}
-		if got := look(Query{Threshold: float64(threshold)}); !slices.Equal(got, above) {
+		if got := look(Filter{Threshold: float64(threshold)}); !slices.Equal(got, above) {
 			t.Errorf("%s: %d detections above %v, want %d", cpu, len(got), threshold, len(above))
 		}
-		if got := look(Query{Labels: []string{"owl"}}); !slices.Equal(got, owls) || len(owls) == 0 {
+		if got := look(Filter{Threshold: Everything, Labels: []string{"owl"}}); !slices.Equal(got, owls) || len(owls) == 0 {
 			t.Errorf("%s: %d owls, want %d", cpu, len(got), len(owls))
 		}
 	}
@@ -137,6 +137,6 @@ func TestDefaultBoxes(t *testing.T) {
 		34: {0, 55, 400, 145},  // wider than the picture: cut to its width
 		35: {110, 0, 290, 200},
 	} {
-		near(t, "box", []float32{boxes[i].X1, boxes[i].Y1, boxes[i].X2, boxes[i].Y2}, []float32{want.X1, want.Y1, want.X2, want.Y2}, 1e-4)
+		parity.Near(t, "box", []float32{boxes[i].X1, boxes[i].Y1, boxes[i].X2, boxes[i].Y2}, []float32{want.X1, want.Y1, want.X2, want.Y2}, 1e-4)
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"example.com/riffle/internal/parity"
+	"example.com/riffle/photo"
 )
 
 // trainedVector is what training/vectors/detector_trained.py says about one
@@ -50,7 +53,7 @@ func (p picked) check(t *testing.T, what string, tol float64, value func(at int)
 	for i, at := range p.At {
 		got[i] = value(at)
 	}
-	near(t, what, got, p.Values, tol)
+	parity.Near(t, what, got, p.Values, tol)
 }
 
 // TestTrainedModelMatchesPyTorch follows pictures through the shipped weights.
@@ -80,7 +83,7 @@ func TestTrainedModelMatchesPyTorch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, err := New(weights, Options{Workers: 1, Query: Query{Threshold: 0.05}})
+			d, err := New(weights, Options{Workers: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,42 +91,42 @@ func TestTrainedModelMatchesPyTorch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			photo, err := Decode(data, Limits{})
+			p, err := photo.Decode(data, photo.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			v.checkInput(t, d, photo)
-			v.checkDetections(t, d, photo)
+			v.checkInput(t, d, p)
+			v.checkDetections(t, d, p)
 			v.checkStages(t, d)
 		})
 	}
 }
 
-func (v *trainedVector) checkInput(t *testing.T, d *Detector, photo *Photo) {
+func (v *trainedVector) checkInput(t *testing.T, d *Detector, p *photo.Photo) {
 	t.Helper()
 	in := d.Info()
-	w := <-d.free
-	defer func() { d.free <- w }()
-	planes := makePlanes(3, in.Width*in.Height)
-	if err := w.pre.Fill(planes, photo); err != nil {
+	w := take(t, d)
+	defer d.workers.Release(w)
+	planes := parity.Planes(3, in.Width*in.Height)
+	if err := w.pre.Fill(planes, p); err != nil {
 		t.Fatal(err)
 	}
 	n := in.Width * in.Height
 	v.Input.check(t, "network input", 1e-3, func(at int) float32 { return planes[at/n][at%n] })
 }
 
-func (v *trainedVector) checkDetections(t *testing.T, d *Detector, photo *Photo) {
+func (v *trainedVector) checkDetections(t *testing.T, d *Detector, p *photo.Photo) {
 	t.Helper()
-	r, err := d.Detect(context.Background(), photo)
+	r, err := d.Detect(context.Background(), p, Filter{Threshold: 0.05})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got, want []Found
+	var got, want []classBox
 	for _, x := range r.Detections {
-		got = append(got, Found{x.Box, x.Score, x.CategoryID})
+		got = append(got, classBox{x.Box, x.Score, x.CategoryID})
 	}
 	for _, x := range v.Detections {
-		want = append(want, Found{Box{x.Box[0], x.Box[1], x.Box[2], x.Box[3]}, x.Score, x.CategoryID})
+		want = append(want, classBox{Box{x.Box[0], x.Box[1], x.Box[2], x.Box[3]}, x.Score, x.CategoryID})
 	}
 	if len(got) != len(want) {
 		t.Fatalf("%d detections, want %d", len(got), len(want))
@@ -132,7 +135,7 @@ func (v *trainedVector) checkDetections(t *testing.T, d *Detector, photo *Photo)
 		if got[i].Class != want[i].Class {
 			t.Errorf("detection %d is a %d, want %d", i, got[i].Class, want[i].Class)
 		}
-		near(t, "score", []float32{got[i].Score}, []float32{want[i].Score}, 1e-4)
+		parity.Near(t, "score", []float32{got[i].Score}, []float32{want[i].Score}, 1e-4)
 		nearBoxes(t, "box", []Box{got[i].Box}, []Box{want[i].Box}, 0.01)
 	}
 }
@@ -140,7 +143,7 @@ func (v *trainedVector) checkDetections(t *testing.T, d *Detector, photo *Photo)
 // checkStages looks at what the last run left in the only worker's memory.
 func (v *trainedVector) checkStages(t *testing.T, d *Detector) {
 	t.Helper()
-	w := <-d.free
+	w := take(t, d)
 	classes := []picked{v.Classes3, v.Classes4, v.Classes5, v.Classes6}
 	distances := []picked{v.Distances3, v.Distances4, v.Distances5, v.Distances6}
 	for i := range w.dense.levels {
@@ -165,8 +168,8 @@ func (v *trainedVector) checkStages(t *testing.T, d *Detector) {
 	}
 	for i, want := range p.Boxes {
 		nearBoxes(t, "proposal", []Box{chosen[i].box}, []Box{{want[0], want[1], want[2], want[3]}}, 0.01)
-		near(t, "objectness", []float32{chosen[i].objectness}, p.Objectness[i][:], 1e-4)
-		near(t, "deltas", byRegion(w.head.deltas, i+1)[4*i:], p.Deltas[i][:], 1e-3)
+		parity.Near(t, "objectness", []float32{chosen[i].objectness}, p.Objectness[i][:], 1e-4)
+		parity.Near(t, "deltas", byRegion(w.head.deltas, i+1)[4*i:], p.Deltas[i][:], 1e-3)
 	}
 	p.Head.check(t, "head logits", 1e-3, func(at int) float32 {
 		i, c := at/w.dense.classes, at%w.dense.classes
@@ -189,15 +192,7 @@ func TestShrunkModel(t *testing.T) {
 	if in := d.Info(); in.MACs > 800_000_000 || in.Params > 2_000_000 {
 		t.Errorf("%d multiply-adds, %d parameters: not shrunk", in.MACs, in.Params)
 	}
-	photo, err := os.ReadFile("../docs/street.jpg")
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := Decode(photo, Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := d.DetectQuery(context.Background(), img, Query{Threshold: 0.3, Labels: []string{"person", "car", "bus"}})
+	r, err := d.Detect(context.Background(), street(t), Filter{Threshold: 0.3, Labels: []string{"person", "car", "bus"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"example.com/riffle/internal/vec"
 	"example.com/riffle/nn"
+	"example.com/riffle/photo"
 )
 
 // scoreFloor is the score at or below which a two-stage detector never reports
@@ -32,7 +33,7 @@ type model struct {
 }
 
 // compile builds the graphs from the header and checks the weights against them.
-func compile(w *nn.Weights, o Options) (*model, error) {
+func compile(w *nn.Weights, o Options, plan nn.Options) (*model, error) {
 	h, err := ReadHeader(w)
 	if err != nil {
 		return nil, err
@@ -49,14 +50,14 @@ func compile(w *nn.Weights, o Options) (*model, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.first, err = m.add(g, w, h.Input[0], h.Input[1], o)
+		m.first, err = m.add(g, w, h.Input[0], h.Input[1], plan)
 		return m, err
 	}
 	g, err := firstGraph(&m.header, !o.FirstStageOnly)
 	if err != nil {
 		return nil, err
 	}
-	if m.first, err = m.add(g, w, h.Input[0], h.Input[1], o); err != nil {
+	if m.first, err = m.add(g, w, h.Input[0], h.Input[1], plan); err != nil {
 		return nil, fmt.Errorf("first stage: %w", err)
 	}
 	if o.FirstStageOnly {
@@ -71,15 +72,16 @@ func compile(w *nn.Weights, o Options) (*model, error) {
 	if g, err = secondGraph(&m.header); err != nil {
 		return nil, err
 	}
-	if m.second, err = m.add(g, w, 1, h.RoI.Proposals, o); err != nil {
+	if m.second, err = m.add(g, w, 1, h.RoI.Proposals, plan); err != nil {
 		return nil, fmt.Errorf("second stage: %w", err)
 	}
 	return m, nil
 }
 
 // add compiles a graph and adds its cost up.
-func (m *model) add(g *nn.Graph, w *nn.Weights, height, width int, o Options) (*nn.Plan, error) {
-	plan, err := nn.Compile(g, w, o.plan(height, width))
+func (m *model) add(g *nn.Graph, w *nn.Weights, height, width int, o nn.Options) (*nn.Plan, error) {
+	o.Height, o.Width = height, width
+	plan, err := nn.Compile(g, w, o)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +92,7 @@ func (m *model) add(g *nn.Graph, w *nn.Weights, height, width int, o Options) (*
 
 // worker is a model with memory of its own, for one picture at a time.
 type worker struct {
-	pre      *Preprocessor
+	pre      *photo.Preprocessor
 	first    *nn.Plan
 	input    [][]float32
 	dense    dense
@@ -99,7 +101,8 @@ type worker struct {
 	ssd      *ssdHead    // of an SSDLite, which has neither dense points nor regions
 	pairs    candidates
 	nms      Suppressor
-	found    []Found
+	found    []classBox
+	choice   choice // of the picture at hand
 }
 
 // clone makes a worker with memory of its own that shares the packed weights.
@@ -114,12 +117,12 @@ func (m *model) clone() (*worker, error) {
 // worker makes one of plans that nobody else uses.
 func (m *model) worker(first, second *nn.Plan) (*worker, error) {
 	h := &m.header
-	pre, err := NewPreprocessor(h.Input[1], h.Input[0], [3]float32(h.Mean), [3]float32(h.Std))
+	pre, err := photo.NewPreprocessor(h.Input[1], h.Input[0], [3]float32(h.Mean), [3]float32(h.Std))
 	if err != nil {
 		return nil, err
 	}
-	pre.isa = vec.For(first.ISA())
-	pre.shareAmong(first.Threads(), first.ParallelFor)
+	pre.UseISA(first.ISA())
+	pre.Parallel(first.Threads(), first.ParallelFor)
 	w := &worker{pre: pre, first: first}
 	if second != nil {
 		second.JoinThreads(first)
@@ -152,20 +155,21 @@ func (m *model) worker(first, second *nn.Plan) (*worker, error) {
 
 // run finds objects in what the input planes hold. Boxes are in pixels of the
 // network's input, best first; the next call overwrites them.
-func (w *worker) run(h *Header, q *query, t *Timing) ([]Found, error) {
+func (w *worker) run(h *Header, t *Timing) ([]classBox, error) {
+	q := &w.choice
 	w.pairs.reset()
 	t.stage(&t.Network, w.first.Run)
 	if w.ssd != nil {
 		t.stage(&t.Postprocess, func() {
 			w.ssd.detections(&w.pairs, q.threshold, q.wanted)
-			w.best(h, q)
+			w.best(h)
 		})
 		return w.found, nil
 	}
 	if w.head == nil {
 		t.stage(&t.Postprocess, func() {
 			w.dense.detections(&w.pairs, q.threshold, q.wanted)
-			w.best(h, q)
+			w.best(h)
 		})
 		return w.found, nil
 	}
@@ -177,13 +181,13 @@ func (w *worker) run(h *Header, q *query, t *Timing) ([]Found, error) {
 	}
 	t.stage(&t.Postprocess, func() {
 		w.head.detections(&w.pairs, &w.dense, w.proposer.chosen, q.threshold, q.wanted)
-		w.best(h, q)
+		w.best(h)
 	})
 	return w.found, nil
 }
 
-func (w *worker) best(h *Header, q *query) {
-	w.found = w.pairs.best(w.found[:0], &w.nms, h.NMS, q.limit)
+func (w *worker) best(h *Header) {
+	w.found = w.pairs.best(w.found[:0], &w.nms, h.NMS, w.choice.limit)
 }
 
 // Timing is where the time of one detection went.

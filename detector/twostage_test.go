@@ -10,8 +10,10 @@ import (
 	"sync"
 	"testing"
 
-	"example.com/riffle/modelfile"
+	"example.com/riffle/internal/parity"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
+	"example.com/riffle/photo"
 )
 
 // tinyFile is a small two-stage model of random weights, made together with
@@ -56,18 +58,21 @@ func TestTwoStageMatchesPyTorch(t *testing.T) {
 }
 
 func testTwoStage(t *testing.T, d *Detector, name string) {
-	v := vectors(t, name)
+	v := parity.Vectors(t, "testdata/"+name+".safetensors")
 	w, err := d.model.clone()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.pre.Fill(w.input, rgbImage(tensor(t, v, "image"))); err != nil {
+	if err := w.choose(&d.model.header, Filter{Threshold: Everything}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.pre.Fill(w.input, parity.Image(parity.Stored(t, v, "image"))); err != nil {
 		t.Fatal(err)
 	}
 	w.first.Run()
 
 	// Every so manieth point: class logits and bin logits.
-	want := tensor(t, v, "dense")
+	want := parity.Stored(t, v, "dense")
 	const step = 19
 	var got []float32
 	for point := 0; point < w.dense.points; point += step {
@@ -76,7 +81,7 @@ func testTwoStage(t *testing.T, d *Detector, name string) {
 			got = append(got, plane[cell])
 		}
 	}
-	near(t, "dense logits", got, want.Data, 2e-4)
+	parity.Near(t, "dense logits", got, want.Data, 2e-4)
 
 	w.dense.propose(&w.proposer, &d.model.header.RoI)
 	var boxes []Box
@@ -84,19 +89,19 @@ func testTwoStage(t *testing.T, d *Detector, name string) {
 	for _, p := range w.proposer.chosen {
 		boxes, objectness = append(boxes, p.box), append(objectness, p.objectness)
 	}
-	nearBoxes(t, "proposals", boxes, boxesOf(t, tensor(t, v, "proposals")), 0.01)
-	near(t, "objectness", objectness, tensor(t, v, "objectness").Data, 1e-4)
+	nearBoxes(t, "proposals", boxes, boxesOf(t, parity.Stored(t, v, "proposals")), 0.01)
+	parity.Near(t, "objectness", objectness, parity.Stored(t, v, "objectness").Data, 1e-4)
 
 	if err := w.head.run(&w.dense, w.proposer.chosen); err != nil {
 		t.Fatal(err)
 	}
-	near(t, "pooled features", byRegion(w.head.regions, len(boxes)), tensor(t, v, "pooled").Data, 2e-4)
-	near(t, "deltas", byRegion(w.head.deltas, len(boxes)), tensor(t, v, "deltas").Data, 2e-4)
+	parity.Near(t, "pooled features", byRegion(w.head.regions, len(boxes)), parity.Stored(t, v, "pooled").Data, 2e-4)
+	parity.Near(t, "deltas", byRegion(w.head.deltas, len(boxes)), parity.Stored(t, v, "deltas").Data, 2e-4)
 
 	w.pairs.reset()
 	w.head.detections(&w.pairs, &w.dense, w.proposer.chosen, scoreFloor, nil)
-	w.best(&d.model.header, &d.query)
-	checkFound(t, w.found, boxesOf(t, tensor(t, v, "whole.boxes")), tensor(t, v, "whole.scores").Data, intsOf(tensor(t, v, "whole.classes")))
+	w.best(&d.model.header)
+	checkFound(t, w.found, boxesOf(t, parity.Stored(t, v, "whole.boxes")), parity.Stored(t, v, "whole.scores").Data, intsOf(parity.Stored(t, v, "whole.classes")))
 }
 
 // byRegion reorders planes of columns to one region after the other.
@@ -113,12 +118,12 @@ func byRegion(planes [][]float32, regions int) []float32 {
 // TestDetectMatchesPyTorch checks both kinds of run from a picture to boxes in
 // its own pixels.
 func TestDetectMatchesPyTorch(t *testing.T) {
-	v := vectors(t, "two_stage")
-	img := rgbImage(tensor(t, v, "image"))
+	v := parity.Vectors(t, "testdata/two_stage.safetensors")
+	img := parity.Image(parity.Stored(t, v, "image"))
 	for name, first := range map[string]bool{"whole": false, "first": true} {
 		t.Run(name, func(t *testing.T) {
 			d := tinyDetector(t, Options{FirstStageOnly: first})
-			r, err := d.Detect(context.Background(), img)
+			r, err := d.Detect(context.Background(), img, Filter{Threshold: Everything})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,15 +131,15 @@ func TestDetectMatchesPyTorch(t *testing.T) {
 				t.Errorf("photo of %d x %d, want %v", r.Width, r.Height, img.Rect.Max)
 			}
 			in := d.Info()
-			var got []Found
+			var got []classBox
 			for _, x := range r.Detections {
-				got = append(got, Found{
+				got = append(got, classBox{
 					Box:   x.Box.Scale(float32(in.Width)/float32(r.Width), float32(in.Height)/float32(r.Height)),
 					Score: x.Score,
 					Class: classNumber(t, in.Classes, x),
 				})
 			}
-			checkFound(t, got, boxesOf(t, tensor(t, v, name+".boxes")), tensor(t, v, name+".scores").Data, intsOf(tensor(t, v, name+".classes")))
+			checkFound(t, got, boxesOf(t, parity.Stored(t, v, name+".boxes")), parity.Stored(t, v, name+".scores").Data, intsOf(parity.Stored(t, v, name+".classes")))
 		})
 	}
 }
@@ -151,11 +156,11 @@ func classNumber(t *testing.T, classes []Class, d Detection) int {
 	return 0
 }
 
-func TestDetectQuery(t *testing.T) {
-	img := rgbImage(tensor(t, vectors(t, "two_stage"), "image"))
+func TestDetectFilter(t *testing.T) {
+	img := parity.Image(parity.Stored(t, parity.Vectors(t, "testdata/two_stage.safetensors"), "image"))
 	d := tinyDetector(t, Options{})
 	ctx := context.Background()
-	all, err := d.DetectQuery(ctx, img, Query{MaxDetections: 1000})
+	all, err := d.Detect(ctx, img, Filter{Threshold: Everything, MaxDetections: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,18 +177,19 @@ func TestDetectQuery(t *testing.T) {
 		return out
 	}
 	cases := map[string]struct {
-		query Query
-		want  []Detection
+		filter Filter
+		want   []Detection
 	}{
-		"nothing asked": {Query{}, all.Detections[:DefaultMaxDetections]},
-		"threshold":     {Query{Threshold: 0.5}, keep(func(_ int, x Detection) bool { return x.Score > 0.5 })},
-		"limit":         {Query{MaxDetections: 3}, all.Detections[:3]},
-		"labels": {Query{Labels: []string{"cow", "cat"}, MaxDetections: 1000}, keep(func(_ int, x Detection) bool {
+		"nothing asked": {Filter{}, keep(func(_ int, x Detection) bool { return x.Score > DefaultThreshold })},
+		"everything":    {Filter{Threshold: Everything}, all.Detections[:DefaultMaxDetections]},
+		"threshold":     {Filter{Threshold: 0.5}, keep(func(_ int, x Detection) bool { return x.Score > 0.5 })},
+		"limit":         {Filter{Threshold: Everything, MaxDetections: 3}, all.Detections[:3]},
+		"labels": {Filter{Threshold: Everything, Labels: []string{"cow", "cat"}, MaxDetections: 1000}, keep(func(_ int, x Detection) bool {
 			return x.Label == "cow" || x.Label == "cat"
 		})},
 	}
 	for name, c := range cases {
-		r, err := d.DetectQuery(ctx, img, c.query)
+		r, err := d.Detect(ctx, img, c.filter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,16 +197,13 @@ func TestDetectQuery(t *testing.T) {
 			t.Errorf("%s: %d detections, want %d", name, len(r.Detections), len(c.want))
 		}
 	}
-	for name, q := range map[string]Query{
+	for name, q := range map[string]Filter{
 		"threshold":      {Threshold: 1.5},
 		"max detections": {MaxDetections: -1},
 		`"shep"`:         {Labels: []string{"shep"}},
 	} {
-		if _, err := d.DetectQuery(ctx, img, q); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := d.Detect(ctx, img, q); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("error %v does not name %s", err, name)
-		}
-		if _, err := New(tinyFile(t), Options{Query: q}); err == nil {
-			t.Errorf("New takes a wrong %s", name)
 		}
 	}
 }
@@ -208,11 +211,11 @@ func TestDetectQuery(t *testing.T) {
 // TestDetectFromManyGoroutines wants the same answers from all of them, with
 // more callers than workers.
 func TestDetectFromManyGoroutines(t *testing.T) {
-	v := vectors(t, "two_stage")
-	img := rgbImage(tensor(t, v, "image"))
+	v := parity.Vectors(t, "testdata/two_stage.safetensors")
+	img := parity.Image(parity.Stored(t, v, "image"))
 	for _, o := range []Options{{Workers: 3}, {Workers: 2, Threads: 2}} {
 		d := tinyDetector(t, o)
-		pictures := []image.Image{img, &Photo{Stored: img, Orientation: 6}}
+		pictures := []image.Image{img, &photo.Photo{Stored: img, Orientation: 6}}
 		want := []string{detectText(t, d, pictures[0]), detectText(t, d, pictures[1])}
 		if want[0] == want[1] {
 			t.Fatal("turning the photo changes nothing")
@@ -234,54 +237,32 @@ func TestDetectFromManyGoroutines(t *testing.T) {
 // detectText is all of a picture's detections as text.
 func detectText(t *testing.T, d *Detector, img image.Image) string {
 	t.Helper()
-	r, err := d.Detect(context.Background(), img)
+	r, err := d.Detect(context.Background(), img, Filter{Threshold: Everything})
 	if err != nil {
 		t.Error(err)
 	}
 	return fmt.Sprint(r.Detections)
 }
 
-func TestWorkersAreMadeWhenNeeded(t *testing.T) {
-	img := rgbImage(tensor(t, vectors(t, "two_stage"), "image"))
-	d := tinyDetector(t, Options{Workers: 3})
-	for range 3 {
-		if _, err := d.Detect(context.Background(), img); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n := len(d.unmade); n != 2 {
-		t.Errorf("%d workers not made after one caller at a time, want 2", n)
-	}
-	if _, err := d.acquire(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.Detect(context.Background(), img); err != nil {
-		t.Fatal(err)
-	}
-	if n := len(d.unmade); n != 1 {
-		t.Errorf("%d workers not made after two at a time, want 1", n)
-	}
-}
-
 func TestDetectEndsWithItsContext(t *testing.T) {
-	img := rgbImage(tensor(t, vectors(t, "two_stage"), "image"))
+	img := parity.Image(parity.Stored(t, parity.Vectors(t, "testdata/two_stage.safetensors"), "image"))
 	d := tinyDetector(t, Options{Workers: 1})
 	ctx, cancel := context.WithCancel(context.Background())
-	busy, err := d.acquire(ctx)
+	busy, err := d.workers.Acquire(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error)
 	go func() {
-		_, err := d.Detect(ctx, img)
+		_, err := d.Detect(ctx, img, Filter{Threshold: Everything})
 		done <- err
 	}()
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
-	d.free <- busy
-	if _, err := d.Detect(context.Background(), img); err != nil {
+	d.workers.Release(busy)
+	if _, err := d.Detect(context.Background(), img, Filter{Threshold: Everything}); err != nil {
 		t.Errorf("after a worker is free: %v", err)
 	}
 }
@@ -326,17 +307,17 @@ func TestModelErrorsNameTheFault(t *testing.T) {
 			t.Fatalf("the header has no %s", c.old)
 		}
 		w.Metadata[modelfile.Key] = changed
-		if _, err := compile(w, Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := compile(w, Options{}, nn.Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s for %s: error %v does not name %s", c.new, c.old, err, c.want)
 		}
 	}
 	delete(w.Metadata, modelfile.Key)
-	if _, err := compile(w, Options{}); err == nil || !strings.Contains(err.Error(), modelfile.Key) {
+	if _, err := compile(w, Options{}, nn.Options{}); err == nil || !strings.Contains(err.Error(), modelfile.Key) {
 		t.Errorf("without a header: error %v", err)
 	}
 	w.Metadata[modelfile.Key] = good
 	delete(w.Tensors, "roi.prior_scale")
-	if _, err := compile(w, Options{}); err == nil || !strings.Contains(err.Error(), "roi.prior_scale") {
+	if _, err := compile(w, Options{}, nn.Options{}); err == nil || !strings.Contains(err.Error(), "roi.prior_scale") {
 		t.Errorf("without a tensor: error %v", err)
 	}
 	if _, err := New([]byte("not a model"), Options{}); err == nil {
@@ -406,12 +387,15 @@ func TestWorkerDoesNotAllocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.pre.Fill(w.input, rgbImage(tensor(t, vectors(t, "two_stage"), "image"))); err != nil {
+	if err := w.choose(&d.model.header, Filter{Threshold: Everything}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.pre.Fill(w.input, parity.Image(parity.Stored(t, parity.Vectors(t, "testdata/two_stage.safetensors"), "image"))); err != nil {
 		t.Fatal(err)
 	}
 	var timing Timing
 	run := func() {
-		if _, err := w.run(&d.model.header, &d.query, &timing); err != nil {
+		if _, err := w.run(&d.model.header, &timing); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -454,8 +438,8 @@ func TestTrainedModelStaysLight(t *testing.T) {
 func TestDetectOnAnySize(t *testing.T) {
 	d := tinyDetector(t, Options{Workers: 1})
 	for _, size := range []image.Point{{1, 1}, {16, 16}, {3000, 2}, {500, 1200}} {
-		var img image.Image = noise(size.X, size.Y)
-		r, err := d.Detect(context.Background(), img)
+		var img image.Image = parity.Picture(size.X, size.Y)
+		r, err := d.Detect(context.Background(), img, Filter{Threshold: Everything})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -468,7 +452,7 @@ func TestDetectOnAnySize(t *testing.T) {
 			}
 		}
 	}
-	if _, err := d.Detect(context.Background(), image.NewGray(image.Rect(0, 0, 0, 0))); err == nil {
+	if _, err := d.Detect(context.Background(), image.NewGray(image.Rect(0, 0, 0, 0)), Filter{}); err == nil {
 		t.Error("no error for a picture without pixels")
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 )
 
 //go:embed *.safetensors *.int8.json *.variant.json
@@ -111,7 +111,7 @@ func Find(name string) (File, error) {
 			return findEmbedded(name)
 		}
 		if _, err := os.Stat(name); err != nil {
-			return File{}, fmt.Errorf("no model is called %q%s", name, nearest.Hint(name, List()))
+			return File{}, fmt.Errorf("no model is called %q%s", name, suggest.Hint(name, List()))
 		}
 	}
 	st, err := os.Stat(name)

@@ -3,7 +3,7 @@ package segmenter
 import (
 	"fmt"
 
-	"example.com/riffle/modelfile"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 )
 

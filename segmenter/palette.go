@@ -5,7 +5,7 @@ import (
 	"image/color"
 	"image/draw"
 
-	"example.com/riffle/detector"
+	"example.com/riffle/photo"
 )
 
 // Palette are the colours of n classes: those that Pascal VOC's segmentations
@@ -28,8 +28,8 @@ const overlayAlpha = 0x99
 
 // Overlay draws a copy of the photo, upright, under the colours of all classes
 // but number 0, the background. classes has the size of the photo.
-func Overlay(photo image.Image, classes *image.Paletted) *image.RGBA {
-	upright := detector.Upright(photo)
+func Overlay(img image.Image, classes *image.Paletted) *image.RGBA {
+	upright := photo.Upright(img)
 	size := classes.Bounds().Size()
 	out := image.NewRGBA(image.Rect(0, 0, size.X, size.Y))
 	draw.Draw(out, out.Rect, image.White, image.Point{}, draw.Src)

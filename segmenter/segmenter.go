@@ -5,33 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
 
-	"example.com/riffle/internal/pillow"
-	"example.com/riffle/modelfile"
+	"example.com/riffle/internal/pool"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
+	"example.com/riffle/photo"
 )
 
 // maxSide bounds the longer side of a photo as the network sees it: a longer one
 // is made narrower than the header's Resize.
 const maxSide = 2048
 
-// Options say how a segmenter runs. The zero value serves as many photos at a
-// time as there are processors, each on one thread.
-type Options struct {
-	Threads int    // threads of one photo; 0 means 1
-	Workers int    // photos at a time; 0 means GOMAXPROCS / Threads
-	CPU     string // forces an instruction set, see nn.Options
-	// Precision is that of the 1x1 convolutions. Int8 needs Calibration.
-	Precision   nn.Precision
-	Calibration *modelfile.Calibration
-	Observe     func(layer string, input [][]float32) // see nn.Options
-
-	ranges nn.Ranges // of the calibration
-}
+// Options say how a segmenter runs: as in package detector, but for Size, Proposals
+// and FirstStageOnly, which it has no use for.
+type Options = modelfile.Options
 
 // Share is how much of a photo shows a class.
 type Share struct {
@@ -75,9 +65,10 @@ type Segmenter struct {
 	header  Header
 	graph   *nn.Graph
 	weights *nn.Weights
-	options Options
+	options nn.Options // but for the size
 	info    Info
-	tickets chan struct{} // one for each photo that may be worked on
+	workers int
+	tickets *pool.Pool[struct{}] // one for each photo that may be worked on; workers go by size
 
 	mu    sync.Mutex
 	idle  []*worker // the one used last at the end
@@ -104,6 +95,9 @@ const keptPlans = 4
 // New makes a segmenter of a model's safetensors file. The error names the
 // header's field or the tensor that is wrong.
 func New(weights []byte, o Options) (*Segmenter, error) {
+	if err := o.OnlyGeneral(); err != nil {
+		return nil, err
+	}
 	w, err := nn.ReadWeights(weights)
 	if err != nil {
 		return nil, err
@@ -116,31 +110,26 @@ func New(weights []byte, o Options) (*Segmenter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Precision == nn.Int8 {
-		if o.ranges, err = o.Calibration.For(weights); err != nil {
-			return nil, err
-		}
+	plan, err := o.Plan(weights)
+	if err != nil {
+		return nil, err
 	}
-	if o.Workers <= 0 {
-		o.Workers = max(1, runtime.GOMAXPROCS(0)/max(1, o.Threads))
-	}
+	workers := o.WorkerCount()
 	macs, err := g.MACs(h.Resize, h.Resize)
 	if err != nil {
 		return nil, err
 	}
 	s := &Segmenter{
-		header: h, graph: g, weights: w, options: o, tickets: make(chan struct{}, o.Workers),
+		header: h, graph: g, weights: w, options: plan, workers: workers,
+		tickets: pool.New(struct{}{}, workers, func() (struct{}, error) { return struct{}{}, nil }),
 		info: Info{
 			Name: h.Name, Arch: h.Arch, Licence: h.Licence, Resize: h.Resize, OutputStride: h.OutputStride,
 			Classes: h.Classes, MACs: macs, Params: g.ParamCount(),
 		},
 	}
-	for range o.Workers {
-		s.tickets <- struct{}{}
-	}
 	// The first photo finds a plan if it is of the commonest shape, and wrong
 	// weights are found now.
-	first, err := s.newWorker(pillow.Resized(4, 3, h.Resize))
+	first, err := s.newWorker(photo.SizeFor(4, 3, h.Resize))
 	if err != nil {
 		return nil, err
 	}
@@ -166,15 +155,11 @@ func (s *Segmenter) Segment(ctx context.Context, img image.Image) (Result, error
 		clock = clock.Add(d)
 		return d
 	}
-	if err := ctx.Err(); err != nil {
+	ticket, err := s.tickets.Acquire(ctx)
+	if err != nil {
 		return Result{}, err
 	}
-	select {
-	case <-ctx.Done():
-		return Result{}, ctx.Err()
-	case <-s.tickets:
-	}
-	defer func() { s.tickets <- struct{}{} }()
+	defer s.tickets.Release(ticket)
 	w, err := s.acquire(s.inputSize(size.X, size.Y))
 	if err != nil {
 		return Result{}, err
@@ -197,7 +182,7 @@ func (s *Segmenter) Segment(ctx context.Context, img image.Image) (Result, error
 
 // inputSize is the size of a photo as the network sees it.
 func (s *Segmenter) inputSize(width, height int) (int, int) {
-	w, h := pillow.Resized(width, height, s.header.Resize)
+	w, h := photo.SizeFor(width, height, s.header.Resize)
 	if w > maxSide {
 		return maxSide, max(32, height*maxSide/width)
 	}
@@ -209,7 +194,7 @@ func (s *Segmenter) inputSize(width, height int) (int, int) {
 
 // fill prepares the network's input.
 func (s *Segmenter) fill(w *worker, img image.Image) {
-	rgb := pillow.Resize(img, w.width, w.height)
+	rgb := photo.Resize(img, w.width, w.height)
 	for c, plane := range w.input {
 		mean, std := s.header.Mean[c], s.header.Std[c]
 		for i := range plane {
@@ -252,7 +237,7 @@ func (s *Segmenter) acquire(width, height int) (*worker, error) {
 func (s *Segmenter) release(w *worker) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.idle) >= s.options.Workers {
+	if len(s.idle) >= s.workers {
 		s.idle = slices.Delete(s.idle, 0, 1)
 	}
 	s.idle = append(s.idle, w)
@@ -279,10 +264,9 @@ func (s *Segmenter) plan(width, height int) (*nn.Plan, error) {
 			return p.plan.Clone(), nil
 		}
 	}
-	plan, err := nn.Compile(s.graph, s.weights, nn.Options{
-		Height: height, Width: width, Threads: s.options.Threads, ISA: s.options.CPU,
-		Precision: s.options.Precision, Ranges: s.options.ranges, Observe: s.options.Observe,
-	})
+	o := s.options
+	o.Height, o.Width = height, width
+	plan, err := nn.Compile(s.graph, s.weights, o)
 	if err != nil {
 		return nil, fmt.Errorf("photo as %dx%d pixels for the network: %w", width, height, err)
 	}

@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"example.com/riffle/internal/parity"
-	"example.com/riffle/modelfile"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 )
 
@@ -86,7 +86,7 @@ func TestMatchesTorchvision(t *testing.T) {
 		want := readTorchvision(t, name)
 		data := model(t, h)
 		for _, cpu := range nn.ISAs() {
-			s, err := New(data, Options{CPU: cpu, Workers: 1})
+			s, err := New(data, Options{ISA: cpu, Workers: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

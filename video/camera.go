@@ -13,8 +13,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"example.com/riffle/detector"
-	"example.com/riffle/scene"
-	"example.com/riffle/track"
+	"example.com/riffle/photo"
+	"example.com/riffle/video/scene"
+	"example.com/riffle/video/track"
 )
 
 // timing is when a camera is given up and tried again.
@@ -59,6 +60,7 @@ type camera struct {
 	labels        []string // by class number of the tracker
 	classes       map[string]int
 	width, height int
+	view          photo.Frame // the frame at hand
 	found         []detector.Detection
 	seen          []track.Observation
 	motion        bool
@@ -71,7 +73,7 @@ type camera struct {
 // the order in which they came; since a camera has one frame in work at most,
 // cameras take turns.
 type Detector interface {
-	DetectFrame(ctx context.Context, f detector.Frame, dst []detector.Detection) (detector.Result, error)
+	Detect(ctx context.Context, img image.Image, f detector.Filter) (detector.Result, error)
 }
 
 // result is a frame that was looked at.
@@ -232,8 +234,10 @@ func (c *camera) passes(f *frame, r *result) bool {
 }
 
 // detections fills c.seen with what this camera wants of what the detector finds.
-func (c *camera) detections(ctx context.Context, view detector.Frame) error {
-	found, err := c.detect.DetectFrame(ctx, view, c.found[:0])
+func (c *camera) detections(ctx context.Context, view photo.Frame) error {
+	c.view = view
+	least := LowestScore(c.cfg.Threshold)
+	found, err := c.detect.Detect(ctx, &c.view, detector.Filter{Threshold: detector.Above(least), Into: c.found[:0]})
 	if err != nil {
 		return err
 	}
@@ -245,7 +249,7 @@ func (c *camera) detections(ctx context.Context, view detector.Frame) error {
 	c.seen = c.seen[:0]
 	for i := range c.found {
 		d := &c.found[i]
-		if c.wanted != nil && !c.wanted[d.Label] || float64(d.Score) < LowestScore(c.cfg.Threshold) {
+		if c.wanted != nil && !c.wanted[d.Label] || float64(d.Score) < least {
 			continue
 		}
 		class, ok := c.classes[d.Label]

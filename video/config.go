@@ -8,7 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"example.com/riffle/scene"
+	"example.com/riffle/video/scene"
 )
 
 // Camera is one source and what is wanted of it.

@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"example.com/riffle/scene"
+	"example.com/riffle/video/scene"
 )
 
 // section is the value of "cameras" in a file.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"example.com/riffle/scene"
+	"example.com/riffle/video/scene"
 )
 
 // Event is what is told of a camera: one JSON object a line. These names are a

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"example.com/riffle/detector"
+	"example.com/riffle/photo"
 )
 
 // fakePicture holds a width, a height and the box that the fake detector finds,
@@ -28,11 +29,11 @@ type fakePicture struct {
 	draw *Overlay
 }
 
-func (p *fakePicture) Frame() detector.Frame {
+func (p *fakePicture) Frame() photo.Frame {
 	if p.w == 0 {
-		return detector.Frame{}
+		return photo.Frame{}
 	}
-	f := detector.Frame{Pix: make([]byte, 3*p.w*p.h), Width: p.w, Height: p.h, Stride: 3 * p.w}
+	f := photo.Frame{Pix: make([]byte, 3*p.w*p.h), Width: p.w, Height: p.h, Stride: 3 * p.w}
 	if p.box != nil { // where the fake detector looks
 		copy(f.Pix, fmt.Sprintf("%g %g %g %g ", p.box.X1, p.box.Y1, p.box.X2, p.box.Y2))
 	}
@@ -146,7 +147,8 @@ type fakeDetector struct {
 	err   error
 }
 
-func (d *fakeDetector) DetectFrame(ctx context.Context, f detector.Frame, dst []detector.Detection) (detector.Result, error) {
+func (d *fakeDetector) Detect(ctx context.Context, img image.Image, filter detector.Filter) (detector.Result, error) {
+	f := img.(*photo.Frame)
 	d.calls.Add(1)
 	if d.err != nil {
 		return detector.Result{}, d.err
@@ -156,7 +158,7 @@ func (d *fakeDetector) DetectFrame(ctx context.Context, f detector.Frame, dst []
 		return detector.Result{}, ctx.Err()
 	case <-time.After(d.took):
 	}
-	r := detector.Result{Width: f.Width, Height: f.Height, Detections: dst}
+	r := detector.Result{Width: f.Width, Height: f.Height, Detections: filter.Into}
 	r.Timing.Network = d.took
 	if f.Pix[0] != 0 {
 		var b detector.Box

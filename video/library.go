@@ -4,7 +4,7 @@ import (
 	"image"
 	"image/color"
 
-	"example.com/riffle/detector"
+	"example.com/riffle/photo"
 )
 
 // Library captures, writes and draws.
@@ -32,7 +32,7 @@ type Capture interface {
 // time.
 type Picture interface {
 	// Frame is a view of the pixels, valid until the picture changes.
-	Frame() detector.Frame
+	Frame() photo.Frame
 	Draw(o *Overlay)
 	JPEG(quality int) ([]byte, error)
 	Close()

@@ -14,7 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"example.com/riffle/detector"
-	"example.com/riffle/scene"
+	"example.com/riffle/photo"
+	"example.com/riffle/video/scene"
 )
 
 func constantly(c func() Capture) func(int, Source) (Capture, error) {
@@ -511,14 +512,14 @@ func TestSnapshots(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	photo, err := detector.Decode(data, detector.DefaultLimits)
-	if err != nil || photo.Bounds().Dx() != 64 {
+	p, err := photo.Decode(data, photo.Options{})
+	if err != nil || p.Bounds().Dx() != 64 {
 		t.Errorf("snapshot: %v", err)
 	}
 	colours := map[[3]uint32]bool{}
 	for y := range 48 {
 		for x := range 64 {
-			r, g, b, _ := photo.At(x, y).RGBA()
+			r, g, b, _ := p.At(x, y).RGBA()
 			colours[[3]uint32{r >> 13, g >> 13, b >> 13}] = true
 		}
 	}

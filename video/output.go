@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"example.com/riffle/detector"
-	"example.com/riffle/scene"
+	"example.com/riffle/video/scene"
 )
 
 // output draws, writes and tells, on a goroutine of its own.

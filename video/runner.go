@@ -13,8 +13,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"example.com/riffle/scene"
-	"example.com/riffle/track"
+	"example.com/riffle/video/scene"
+	"example.com/riffle/video/track"
 )
 
 // Config is what a [Runner] works with.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"example.com/riffle/detector"
-	"example.com/riffle/scene"
+	"example.com/riffle/video/scene"
 )
 
 // snapshots keeps the best frame of each object that is followed, as a JPEG, and

@@ -7,7 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 )
 
 // strict decodes a node into a struct, refusing keys that the struct does not
@@ -59,7 +59,7 @@ func known(n *yaml.Node, t reflect.Type) error {
 		key, value := n.Content[i], follow(n.Content[i+1])
 		field, ok := fields[key.Value]
 		if !ok {
-			return fmt.Errorf("%d: unknown key %q%s", key.Line, key.Value, nearest.Hint(key.Value, names))
+			return fmt.Errorf("%d: unknown key %q%s", key.Line, key.Value, suggest.Hint(key.Value, names))
 		}
 		if value.Kind == yaml.ScalarNode && value.Tag == "!!null" {
 			return fmt.Errorf("%d: %s: has no value", key.Line, key.Value)

@@ -14,7 +14,7 @@ import (
 
 	"example.com/riffle/backbone"
 	"example.com/riffle/detector"
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 	"example.com/riffle/models"
 	"example.com/riffle/nn"
 )
@@ -127,7 +127,7 @@ func (c *benchCmd) network() (*timed, error) {
 	}
 	arch, err := backbone.Lookup(c.Arch)
 	if err != nil {
-		return nil, usagef("unknown architecture %q%s", c.Arch, nearest.Hint(c.Arch, append(models.List(), backbone.Names()...)))
+		return nil, usagef("unknown architecture %q%s", c.Arch, suggest.Hint(c.Arch, append(models.List(), backbone.Names()...)))
 	}
 	size := c.Size
 	if size == 0 {
@@ -179,20 +179,20 @@ func fillInput(plan *nn.Plan) {
 // model prepares a trained detector. What is timed is all of a detection but
 // decoding the photo and sampling it into the network's input.
 func (c *benchCmd) model() (*timed, error) {
-	d, err := openDetector(c.Arch, detector.Options{Threads: c.Threads, Workers: 1, Size: c.Size, Proposals: c.Proposals, CPU: c.CPU, Precision: c.precision()})
+	d, err := openDetector(c.Arch, detector.Options{Threads: c.Threads, Workers: 1, Size: c.Size, Proposals: c.Proposals, ISA: c.CPU, Precision: c.precision()})
 	if err != nil {
 		return nil, err
 	}
 	info := d.Info()
 	photo := testCard(info.Width, info.Height)
 	run := func() time.Duration {
-		r, err := d.Detect(context.Background(), photo)
+		r, err := d.Detect(context.Background(), photo, detector.Filter{Threshold: detector.Everything})
 		if err != nil {
 			panic(err) // it ran before: the test card does not change
 		}
 		return r.Timing.Total() - r.Timing.Preprocess
 	}
-	if _, err := d.Detect(context.Background(), photo); err != nil {
+	if _, err := d.Detect(context.Background(), photo, detector.Filter{Threshold: detector.Everything}); err != nil {
 		return nil, err
 	}
 	profile := func() []nn.Layer {
@@ -202,7 +202,7 @@ func (c *benchCmd) model() (*timed, error) {
 		}
 		return layers
 	}
-	return &timed{size: info.Width, macs: info.MACs, params: info.Params, cpu: info.CPU, run: run, profile: profile}, nil
+	return &timed{size: info.Width, macs: info.MACs, params: info.Params, cpu: info.ISA, run: run, profile: profile}, nil
 }
 
 // testCard is a picture of coloured patches: enough edges for a detector to

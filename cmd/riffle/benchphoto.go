@@ -12,6 +12,7 @@ import (
 
 	"example.com/riffle/detector"
 	"example.com/riffle/models"
+	"example.com/riffle/photo"
 )
 
 // photoBench is where the time of a photo goes, from the bytes of its file to
@@ -35,7 +36,7 @@ func (c *benchCmd) photos(std stdio) error {
 		return usagef("--photo wants a trained model, see riffle models")
 	}
 	d, err := openDetector(c.Arch, detector.Options{
-		Threads: c.Threads, Workers: 1, CPU: c.CPU, Precision: c.precision(), Proposals: c.Proposals,
+		Threads: c.Threads, Workers: 1, ISA: c.CPU, Precision: c.precision(), Proposals: c.Proposals,
 	})
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func (c *benchCmd) photos(std stdio) error {
 		}
 		list = append(list, *r)
 	}
-	cpu := processorName() + " [" + d.Info().CPU + "]"
+	cpu := processorName() + " [" + d.Info().ISA + "]"
 	if c.JSON {
 		return json.NewEncoder(std.out).Encode(map[string]any{
 			"arch": c.Arch, "threads": c.Threads, "cpu": cpu, "runs": c.Runs, "photos": list,
@@ -76,12 +77,12 @@ func (c *benchCmd) photo(d *detector.Detector, path string) (*photoBench, error)
 	times := map[string][]time.Duration{}
 	look := func(note func(stage string, took time.Duration)) error {
 		start := time.Now()
-		photo, err := detector.DecodeFor(data, detector.Limits{}, d.DecodeSize())
+		p, err := photo.Decode(data, photo.Options{Size: d.DecodeSize()})
 		if err != nil {
 			return err
 		}
 		note("decode", time.Since(start))
-		found, err := d.DetectQuery(context.Background(), photo, detector.Query{Threshold: benchThreshold})
+		found, err := d.Detect(context.Background(), p, detector.Filter{Threshold: benchThreshold})
 		if err != nil {
 			return err
 		}

@@ -11,8 +11,8 @@ import (
 
 	"example.com/riffle/classifier"
 	"example.com/riffle/detector"
-	"example.com/riffle/modelfile"
 	"example.com/riffle/models"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 	"example.com/riffle/segmenter"
 )
@@ -116,7 +116,7 @@ func observed(weights []byte, see func(layer string, input [][]float32)) (look f
 	}
 	size, err = detector.ModelDecodeSize(weights)
 	return func(ctx context.Context, photo image.Image) error {
-		_, err := d.Detect(ctx, photo)
+		_, err := d.Detect(ctx, photo, detector.Filter{Threshold: detector.Everything})
 		return err
 	}, size, err
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 	"example.com/riffle/models"
 	"example.com/riffle/nn"
 )
@@ -139,10 +139,10 @@ func explain(parser *kong.Kong, args []string, err error) error {
 	switch {
 	case node == nil && strings.HasPrefix(text, "unexpected argument "):
 		word := firstWord(args)
-		return fmt.Errorf("unknown command %q%s", word, nearest.Hint(word, commandNames(parser)))
+		return fmt.Errorf("unknown command %q%s", word, suggest.Hint(word, commandNames(parser)))
 	case strings.HasPrefix(text, "unknown flag --"):
 		word, _, _ := strings.Cut(strings.TrimPrefix(text, "unknown flag "), ",")
-		hint := nearest.Name(word, flagNames(parser, node))
+		hint := suggest.Name(word, flagNames(parser, node))
 		if hint == "" {
 			return fmt.Errorf("unknown flag %s (%s --help lists them)", word, path(parser, node))
 		}

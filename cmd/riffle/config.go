@@ -14,7 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
 
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 )
 
 // configFile is the --config flag: the path of a YAML file whose keys are the
@@ -124,7 +124,7 @@ func strayVariables(app *kong.Application, environ []string) []string {
 		if !strings.HasPrefix(name, "RIFFLE_") || known[name] {
 			continue
 		}
-		if near := nearest.Name(strings.TrimPrefix(name, "RIFFLE_"), trimAll(names, "RIFFLE_")); near != "" {
+		if near := suggest.Name(strings.TrimPrefix(name, "RIFFLE_"), trimAll(names, "RIFFLE_")); near != "" {
 			stray = append(stray, fmt.Sprintf("%s is not used, did you mean RIFFLE_%s?", name, near))
 		}
 	}
@@ -171,7 +171,7 @@ func readConfig(path string, node *kong.Node, sections ...string) (configValues,
 		key, value := root.Content[i], root.Content[i+1]
 		flag := flags[key.Value]
 		if flag == nil && !slices.Contains(sections, key.Value) {
-			return nil, fmt.Errorf("%s:%d: unknown key %q%s", path, key.Line, key.Value, nearest.Hint(key.Value, names))
+			return nil, fmt.Errorf("%s:%d: unknown key %q%s", path, key.Line, key.Value, suggest.Hint(key.Value, names))
 		}
 		if met[key.Value] {
 			return nil, fmt.Errorf("%s:%d: key %q stands here a second time", path, key.Line, key.Value)

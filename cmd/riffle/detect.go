@@ -12,6 +12,7 @@ import (
 
 	"example.com/riffle/detector"
 	"example.com/riffle/models"
+	"example.com/riffle/photo"
 )
 
 type detectCmd struct {
@@ -118,7 +119,7 @@ func (c *detectCmd) Run(std stdio) error {
 	for in := range photos {
 		err := in.err
 		if err == nil {
-			err = c.one(d, in, wanted, out, std.out)
+			err = c.look(ctx, d, in, wanted, out, std.out)
 		}
 		if w, ok := std.out.(*watchedWriter); ok && w.err != nil {
 			return w.err // nobody reads on, or the disk is full: the rest is in vain
@@ -137,7 +138,7 @@ func (c *detectCmd) Run(std stdio) error {
 // decoded is a photo ready to be looked at.
 type decoded struct {
 	input
-	photo *detector.Photo
+	photo *photo.Photo
 	took  time.Duration
 }
 
@@ -148,7 +149,7 @@ func decodeAhead(ctx context.Context, inputs []input, stdin io.Reader) <-chan de
 }
 
 // decodeAheadFor is decodeAhead for a network that looks at pictures of the given
-// size, see [detector.DecodeFor].
+// size, see [photo.Options].
 func decodeAheadFor(ctx context.Context, inputs []input, stdin io.Reader, size image.Point) <-chan decoded {
 	ch := make(chan decoded)
 	go func() {
@@ -171,27 +172,27 @@ func decodeAheadFor(ctx context.Context, inputs []input, stdin io.Reader, size i
 }
 
 // readPhoto reads a photo with all its pixels.
-func readPhoto(path string, stdin io.Reader) (*detector.Photo, error) {
+func readPhoto(path string, stdin io.Reader) (*photo.Photo, error) {
 	return readPhotoFor(path, stdin, image.Point{})
 }
 
-// readPhotoFor reads a photo for a network, see [detector.DecodeFor].
-func readPhotoFor(path string, stdin io.Reader, size image.Point) (*detector.Photo, error) {
+// readPhotoFor reads a photo for a network, see [photo.Options].
+func readPhotoFor(path string, stdin io.Reader, size image.Point) (*photo.Photo, error) {
 	if path == stdinName {
-		return detector.DecodeReaderFor(stdin, detector.Limits{}, size)
+		return photo.Read(stdin, photo.Options{Size: size})
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fileError(err)
 	}
 	defer f.Close()
-	photo, err := detector.DecodeReaderFor(f, detector.Limits{}, size)
-	return photo, fileError(err)
+	p, err := photo.Read(f, photo.Options{Size: size})
+	return p, fileError(err)
 }
 
-// one looks at a photo, draws it if asked to and prints what was found.
-func (c *detectCmd) one(d *detector.Detector, in decoded, wanted labelFilter, out *outDir, w io.Writer) error {
-	found, err := d.DetectQuery(context.Background(), in.photo, wanted.query(c.Threshold))
+// look finds the objects of a photo, draws it if asked to and prints them.
+func (c *detectCmd) look(ctx context.Context, d *detector.Detector, in decoded, wanted labelFilter, out *outDir, w io.Writer) error {
+	found, err := d.Detect(ctx, in.photo, wanted.query(c.Threshold))
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"example.com/riffle/detector"
 	"example.com/riffle/models"
+	"example.com/riffle/photo"
 )
 
 // low is a threshold at which anything shows something.
@@ -204,11 +205,11 @@ func TestDetectTurnsByEXIF(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	photo, err := detector.Decode(street, detector.Limits{})
+	p, err := photo.Decode(street, photo.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	upright := detector.Upright(photo)
+	upright := photo.Upright(p)
 	dir := put(t, map[string][]byte{"turned.jpg": turned(t, upright), "upright.jpg": jpegBytes(t, upright)})
 	r := riffle(t, "detect", "--json", "--out", filepath.Join(dir, "out"), dir, "-t", "0.5")
 	got := parsePhotos(t, r.out)

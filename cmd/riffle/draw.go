@@ -8,22 +8,23 @@ import (
 	"strings"
 
 	"example.com/riffle/detector"
+	"example.com/riffle/photo"
 )
 
 const drawnQuality = 92 // of a JPEG
 
 // drawnEnding is that of the picture drawn for a photo: PNG stays PNG, all else
 // becomes JPEG, which every viewer opens.
-func drawnEnding(photo *detector.Photo) string {
-	if photo.Format == "png" {
+func drawnEnding(p *photo.Photo) string {
+	if p.Format == "png" {
 		return ".png"
 	}
 	return ".jpg"
 }
 
 // writeDrawn writes a copy of the photo with boxes and labels to path.
-func writeDrawn(photo *detector.Photo, found []detector.Detection, path string) error {
-	return writePicture(detector.Draw(photo, found), path)
+func writeDrawn(p *photo.Photo, found []detector.Detection, path string) error {
+	return writePicture(detector.Draw(p, found), path)
 }
 
 // writePicture writes a picture in the format that the path's ending says.

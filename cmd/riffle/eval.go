@@ -22,6 +22,7 @@ import (
 	"example.com/riffle/eval"
 	"example.com/riffle/models"
 	"example.com/riffle/nn"
+	"example.com/riffle/photo"
 )
 
 type evalCmd struct {
@@ -354,11 +355,11 @@ func loadPhoto(im eval.Image) (image.Image, error) {
 	if im.Path == "" {
 		return nil, errors.New("the photo is not here")
 	}
-	photo, err := readPhoto(im.Path, nil)
+	p, err := readPhoto(im.Path, nil)
 	if err != nil {
 		return nil, err
 	}
-	return detector.Upright(photo), nil
+	return photo.Upright(p), nil
 }
 
 // sayer tells on standard error what does not end the program.

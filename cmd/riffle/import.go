@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"example.com/riffle/checkpoint"
 	"example.com/riffle/classifier"
-	"example.com/riffle/modelfile"
 	"example.com/riffle/models"
+	"example.com/riffle/models/checkpoint"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"example.com/riffle/detector"
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 )
 
 // labelFilter is what --labels asks for: the wanted labels, each with its own
@@ -32,7 +32,7 @@ func parseLabels(list string, classes []detector.Class) (labelFilter, error) {
 		label = strings.TrimSpace(label)
 		name, ok := known[foldLabel(label)]
 		if !ok {
-			return nil, fmt.Errorf("--labels: the model knows no %q%s", label, nearest.Hint(label, names))
+			return nil, fmt.Errorf("--labels: the model knows no %q%s", label, suggest.Hint(label, names))
 		}
 		f[name] = -1
 		if has {
@@ -52,12 +52,12 @@ func foldLabel(s string) string {
 
 // query is what a detector must be asked for, so that nothing is missing of
 // what keep lets pass.
-func (f labelFilter) query(threshold float64) detector.Query {
-	q := detector.Query{Threshold: threshold, MaxDetections: math.MaxInt32}
+func (f labelFilter) query(threshold float64) detector.Filter {
+	q := detector.Filter{Threshold: detector.Above(threshold), MaxDetections: math.MaxInt32}
 	for label, own := range f {
 		q.Labels = append(q.Labels, label)
 		if own >= 0 {
-			q.Threshold = min(q.Threshold, float64(own))
+			q.Threshold = min(q.Threshold, detector.Above(float64(own)))
 		}
 	}
 	return q

@@ -45,7 +45,7 @@ func (l *look) photo(ctx context.Context, path string) ([]eval.Detection, error)
 	if err != nil {
 		return nil, err
 	}
-	found, err := l.detector.Detect(ctx, photo)
+	found, err := l.detector.Detect(ctx, photo, detector.Filter{Threshold: detector.Everything})
 	if err != nil {
 		return nil, err
 	}

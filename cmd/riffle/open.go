@@ -5,8 +5,8 @@ import (
 	"runtime"
 
 	"example.com/riffle/detector"
-	"example.com/riffle/modelfile"
 	"example.com/riffle/models"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 )
 

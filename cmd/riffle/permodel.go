@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 )
 
 // perModel is a setting of serve that each model may have for itself: a value
@@ -86,7 +86,7 @@ func (p perModel[T]) check(flag string, least T) error {
 func (p perModel[T]) known(flag string, names []string) error {
 	for _, v := range p {
 		if v.model != "" && !slices.Contains(names, v.model) {
-			return usagef("--%s: no model %q here%s", flag, v.model, nearest.Hint(v.model, names))
+			return usagef("--%s: no model %q here%s", flag, v.model, suggest.Hint(v.model, names))
 		}
 	}
 	return nil

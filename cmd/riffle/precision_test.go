@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"example.com/riffle/detector"
-	"example.com/riffle/modelfile"
 	"example.com/riffle/models"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 )
 

@@ -8,11 +8,11 @@ import (
 	"strings"
 
 	"example.com/riffle/backbone"
-	"example.com/riffle/checkpoint"
 	"example.com/riffle/classifier"
 	"example.com/riffle/detector"
-	"example.com/riffle/internal/nearest"
-	"example.com/riffle/modelfile"
+	"example.com/riffle/internal/suggest"
+	"example.com/riffle/models/checkpoint"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 	"example.com/riffle/segmenter"
 )
@@ -63,7 +63,7 @@ func recipesFor(arch string, have shapes, classes []string) ([]recipe, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("--arch: unknown architecture %q%s", arch, nearest.Hint(arch, importable()))
+	return nil, fmt.Errorf("--arch: unknown architecture %q%s", arch, suggest.Hint(arch, importable()))
 }
 
 // importable lists what --arch knows.

@@ -17,8 +17,8 @@ import (
 	"example.com/riffle/api"
 	"example.com/riffle/classifier"
 	"example.com/riffle/detector"
-	"example.com/riffle/modelfile"
 	"example.com/riffle/models"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/segmenter"
 )
 

@@ -18,7 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"example.com/riffle/detector"
-	"example.com/riffle/internal/nearest"
+	"example.com/riffle/internal/suggest"
 	"example.com/riffle/video"
 	"example.com/riffle/video/mqtt"
 	"example.com/riffle/video/opencv"
@@ -203,14 +203,10 @@ func (c *videoCmd) choose(cam *video.Camera, asked video.Asked) {
 	cam.Motion.On = pick(!file, asked.Motion, c.Motion)
 }
 
-// detector is shared by all cameras: it is asked for what any of them wants.
+// detector is shared by all cameras.
 func (c *videoCmd) detector(cameras []video.Camera) (*detector.Detector, error) {
-	q := detector.Query{Threshold: 1}
-	for _, cam := range cameras {
-		q.Threshold = min(q.Threshold, video.LowestScore(cam.Threshold))
-	}
 	procs := runtime.GOMAXPROCS(0)
-	o := detector.Options{Threads: c.Threads, Workers: c.Workers, Query: q, Precision: c.precision()}
+	o := detector.Options{Threads: c.Threads, Workers: c.Workers, Precision: c.precision()}
 	if o.Workers == 0 {
 		o.Workers = min(len(cameras), procs)
 	}
@@ -233,7 +229,7 @@ func knownLabels(cameras []video.Camera, classes []detector.Class) error {
 	check := func(where string, labels []string) error {
 		for _, l := range labels {
 			if !slices.Contains(names, l) {
-				return fmt.Errorf("camera %s: the model knows no %q%s", where, l, nearest.Hint(l, names))
+				return fmt.Errorf("camera %s: the model knows no %q%s", where, l, suggest.Hint(l, names))
 			}
 		}
 		return nil

@@ -1,4 +1,4 @@
-"""Writes checkpoint/testdata: one small state_dict in every form in which torch.save puts it, and files that must be refused.
+"""Writes models/checkpoint/testdata: one small state_dict in every form in which torch.save puts it, and files that must be refused.
 
 Run: python training/vectors/checkpoint_files.py (torch, safetensors)
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-OUT = Path(__file__).resolve().parents[2] / "checkpoint" / "testdata"
+OUT = Path(__file__).resolve().parents[2] / "models" / "checkpoint" / "testdata"
 
 
 def state() -> OrderedDict:

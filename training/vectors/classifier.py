@@ -1,4 +1,4 @@
-"""Makes the vectors of classifier/testdata and internal/pillow/testdata with torchvision and Pillow.
+"""Makes the vectors of classifier/testdata and photo/testdata with torchvision and Pillow.
 
     python training/vectors/classifier.py
 
@@ -83,7 +83,7 @@ def tiny(folder):
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("classifier/testdata"))
-    p.add_argument("--pillow", type=pathlib.Path, default=pathlib.Path("internal/pillow/testdata"))
+    p.add_argument("--pillow", type=pathlib.Path, default=pathlib.Path("photo/testdata"))
     args = p.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     resize(args.pillow / "resize.safetensors")

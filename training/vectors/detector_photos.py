@@ -116,7 +116,7 @@ def pictures():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="detector/testdata/photos.safetensors")
+    parser.add_argument("--out", default="photo/testdata/photos.safetensors")
     args = parser.parse_args()
     out = {}
     for name, data, want in pictures():

@@ -46,7 +46,7 @@ def resample(img, width, height):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="detector/testdata/preprocess.safetensors")
+    parser.add_argument("--out", default="photo/testdata/preprocess.safetensors")
     args = parser.parse_args()
     rng = np.random.default_rng(3)
     out = {}

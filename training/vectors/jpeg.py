@@ -1,6 +1,6 @@
 """JPEG files of many kinds and libjpeg-turbo's samples of them at full and reduced size, for internal/jpeg.
 
-Run from the repository's root: python training/vectors/jpeg.py. It writes internal/jpeg/testdata/NAME.jpg and, beside each,
+Run from the repository's root: python training/vectors/jpeg.py. It writes photo/internal/jpeg/testdata/NAME.jpg and, beside each,
 NAME.json: for every reduction the luma plane and, where libjpeg's chroma needs no resampling, both chroma planes, base64
 of their bytes. The pictures are drawn here from a fixed seed. OpenCV encodes them, Pillow's libjpeg-turbo decodes them in
 its draft mode, without conversion to RGB.
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-OUT = pathlib.Path("internal/jpeg/testdata")
+OUT = pathlib.Path("photo/internal/jpeg/testdata")
 S = {"444": 0x111111, "422": 0x211111, "420": 0x221111, "440": 0x121111, "411": 0x411111}
 
 

@@ -17,8 +17,8 @@ import (
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/rs/zerolog"
 
-	"example.com/riffle/scene"
 	"example.com/riffle/video"
+	"example.com/riffle/video/scene"
 )
 
 // startBroker runs a broker in this process at an address; "" picks one. With a

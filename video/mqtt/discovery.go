@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/riffle/scene"
 	"example.com/riffle/video"
+	"example.com/riffle/video/scene"
 )
 
 // entity is a discovery message of Home Assistant's MQTT integration

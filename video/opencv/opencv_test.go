@@ -18,8 +18,9 @@ import (
 	"gocv.io/x/gocv"
 
 	"example.com/riffle/detector"
-	"example.com/riffle/scene"
+	"example.com/riffle/photo"
 	"example.com/riffle/video"
+	"example.com/riffle/video/scene"
 )
 
 // leaks fails the test if Mats are open; with the build tag matprofile it knows.
@@ -32,7 +33,7 @@ func trained(tb testing.TB) *detector.Detector {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	d, err := detector.New(weights, detector.Options{Workers: 1, Query: detector.Query{Threshold: video.LowestScore(threshold)}})
+	d, err := detector.New(weights, detector.Options{Workers: 1})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -272,8 +273,10 @@ func TestNoAllocationFromMatToPlanes(t *testing.T) {
 	t.Cleanup(func() { leaks(t) })
 	pre, planes, p := planesAndPicture(t)
 	defer p.Close()
+	var f photo.Frame
 	if n := testing.AllocsPerRun(50, func() {
-		if err := pre.FillFrame(planes, p.Frame()); err != nil {
+		f = p.Frame()
+		if err := pre.Fill(planes, &f); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 0 {
@@ -281,15 +284,16 @@ func TestNoAllocationFromMatToPlanes(t *testing.T) {
 	}
 }
 
-func planesAndPicture(tb testing.TB) (*detector.Preprocessor, [][]float32, video.Picture) {
+func planesAndPicture(tb testing.TB) (*photo.Preprocessor, [][]float32, video.Picture) {
 	tb.Helper()
-	pre, err := detector.NewPreprocessor(352, 352, [3]float32{123.7, 116.3, 103.5}, [3]float32{58.4, 57.1, 57.4})
+	pre, err := photo.NewPreprocessor(352, 352, [3]float32{123.7, 116.3, 103.5}, [3]float32{58.4, 57.1, 57.4})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	p := &picture{mat: gocv.IMRead("../../docs/street.jpg", gocv.IMReadColor)}
 	planes := [][]float32{make([]float32, 352*352), make([]float32, 352*352), make([]float32, 352*352)}
-	if err := pre.FillFrame(planes, p.Frame()); err != nil {
+	f := p.Frame()
+	if err := pre.Fill(planes, &f); err != nil {
 		tb.Fatal(err)
 	}
 	return pre, planes, p
@@ -301,7 +305,8 @@ func BenchmarkMatToPlanes(b *testing.B) {
 	defer p.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := pre.FillFrame(planes, p.Frame()); err != nil {
+		f := p.Frame()
+		if err := pre.Fill(planes, &f); err != nil {
 			b.Fatal(err)
 		}
 	}

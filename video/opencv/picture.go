@@ -10,7 +10,7 @@ import (
 
 	"gocv.io/x/gocv"
 
-	"example.com/riffle/detector"
+	"example.com/riffle/photo"
 	"example.com/riffle/video"
 )
 
@@ -26,15 +26,15 @@ func (*Library) NewPicture() video.Picture { return &picture{mat: gocv.NewMat()}
 func (p *picture) Close() { p.mat.Close() }
 
 // Frame is a view of the Mat's own memory.
-func (p *picture) Frame() detector.Frame {
+func (p *picture) Frame() photo.Frame {
 	if p.mat.Empty() {
-		return detector.Frame{}
+		return photo.Frame{}
 	}
 	pix, err := p.mat.DataPtrUint8()
 	if err != nil {
-		return detector.Frame{}
+		return photo.Frame{}
 	}
-	return detector.Frame{Pix: pix, Width: p.mat.Cols(), Height: p.mat.Rows(), Stride: p.mat.Step()}
+	return photo.Frame{Pix: pix, Width: p.mat.Cols(), Height: p.mat.Rows(), Stride: p.mat.Step()}
 }
 
 // JPEG compresses the picture.

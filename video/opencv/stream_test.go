@@ -30,8 +30,9 @@ import (
 // blind is a detector that sees nothing, at once.
 type blind struct{}
 
-func (blind) DetectFrame(_ context.Context, f detector.Frame, dst []detector.Detection) (detector.Result, error) {
-	return detector.Result{Width: f.Width, Height: f.Height, Detections: dst}, nil
+func (blind) Detect(_ context.Context, img image.Image, f detector.Filter) (detector.Result, error) {
+	size := img.Bounds().Size()
+	return detector.Result{Width: size.X, Height: size.Y, Detections: f.Into}, nil
 }
 
 func jpegOf(w, h, shade int) []byte {

@@ -26,6 +26,7 @@ import (
 	"example.com/riffle/detector"
 	"example.com/riffle/models"
 	"example.com/riffle/nn"
+	"example.com/riffle/photo"
 )
 
 // seed of the random weights and inputs.
@@ -107,7 +108,7 @@ func classifier(dir, name, sizes string) ([]entry, error) {
 }
 
 // trained copies a model's file and samples the photo into its input.
-func trained(dir, name, photo string) ([]entry, error) {
+func trained(dir, name, picture string) ([]entry, error) {
 	file, err := models.Open(name)
 	if err != nil {
 		return nil, err
@@ -134,21 +135,21 @@ func trained(dir, name, photo string) ([]entry, error) {
 	if info.Width != info.Height {
 		return nil, errors.New("only square inputs are known here")
 	}
-	data, err := os.ReadFile(photo)
+	data, err := os.ReadFile(picture)
 	if err != nil {
 		return nil, err
 	}
-	picture, err := detector.Decode(data, detector.Limits{})
+	decoded, err := photo.Decode(data, photo.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", photo, err)
+		return nil, fmt.Errorf("%s: %w", picture, err)
 	}
-	pre, err := detector.NewPreprocessor(info.Width, info.Height, [3]float32(h.Mean), [3]float32(h.Std))
+	pre, err := photo.NewPreprocessor(info.Width, info.Height, [3]float32(h.Mean), [3]float32(h.Std))
 	if err != nil {
 		return nil, err
 	}
 	n := info.Width * info.Height
 	input := make([]float32, 3*n)
-	if err := pre.Fill([][]float32{input[:n], input[n : 2*n], input[2*n:]}, picture); err != nil {
+	if err := pre.Fill([][]float32{input[:n], input[n : 2*n], input[2*n:]}, decoded); err != nil {
 		return nil, err
 	}
 	if err := writeFloats(filepath.Join(dir, strconv.Itoa(info.Width), "input.bin"), input); err != nil {

@@ -14,6 +14,7 @@ import (
 	"example.com/riffle/detector"
 	"example.com/riffle/models"
 	"example.com/riffle/nn"
+	"example.com/riffle/photo"
 )
 
 func newJob(network, dir, photo string, threads int) (job, error) {
@@ -75,12 +76,12 @@ func (c *classifier) kernels() string { return c.plan.ISA() }
 // copying the finished tensor, as the classifiers do, is in.
 type detection struct {
 	d           *detector.Detector
-	photo       *detector.Photo
+	photo       *photo.Photo
 	input, copy []float32
 	found       detector.Result
 }
 
-func newDetection(dir, photo string, input []float32, threads int) (job, error) {
+func newDetection(dir, file string, input []float32, threads int) (job, error) {
 	weights, err := os.ReadFile(filepath.Join(filepath.Dir(dir), "weights.safetensors"))
 	if err != nil {
 		return nil, err
@@ -89,13 +90,13 @@ func newDetection(dir, photo string, input []float32, threads int) (job, error) 
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(photo)
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	picture, err := detector.Decode(data, detector.Limits{})
+	picture, err := photo.Decode(data, photo.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", photo, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return &detection{d: d, photo: picture, input: input, copy: make([]float32, len(input))}, nil
 }
@@ -103,7 +104,7 @@ func newDetection(dir, photo string, input []float32, threads int) (job, error) 
 func (d *detection) infer() (time.Duration, error) {
 	start := time.Now()
 	copy(d.copy, d.input)
-	r, err := d.d.Detect(context.Background(), d.photo)
+	r, err := d.d.Detect(context.Background(), d.photo, detector.Filter{Threshold: detector.Everything})
 	if err != nil {
 		return 0, err
 	}
@@ -126,4 +127,4 @@ func (d *detection) result() []float32 {
 	return out
 }
 
-func (d *detection) kernels() string { return d.d.Info().CPU }
+func (d *detection) kernels() string { return d.d.Info().ISA }

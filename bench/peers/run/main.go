@@ -13,7 +13,6 @@
 package main
 
 import (
-	"example.com/riffle/nn"
 	"bufio"
 	"encoding/binary"
 	"encoding/json"
@@ -27,6 +26,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"example.com/riffle/nn"
 )
 
 // job is a network that is ready to run.
