@@ -23,7 +23,7 @@ race:
 # every package that computes with kernels or compares their results, but not
 # those whose tests set time limits as a service has them (api, video, cmd); what
 # those call is the same detector.
-NUMERIC := ./nn/... ./internal/... ./backbone ./checkpoint ./classifier ./detector ./modelfile ./models ./segmenter
+NUMERIC := ./nn/... ./internal/... ./photo/... ./backbone ./classifier ./detector ./models/... ./segmenter
 paths: ## the suite on each kernel set of this CPU that is not its best
 	RIFFLE_CPU=generic go test -count=1 $(NUMERIC)
 	if grep -qwm1 avx512bw /proc/cpuinfo; then RIFFLE_CPU=avx2 go test -count=1 ./...; fi

@@ -148,7 +148,7 @@ func (t *tracer) message(batch []span) object {
 	resource := attributes(map[string]any{"service.name": "riffle", "service.version": t.version})
 	return object{"resourceSpans": []object{{
 		"resource":   object{"attributes": resource},
-		"scopeSpans": []object{{"scope": object{"name": "example.com/riffle/api"}, "spans": spans}},
+		"scopeSpans": []object{{"scope": object{"name": "riffle/api"}, "spans": spans}},
 	}}}
 }
 

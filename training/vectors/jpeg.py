@@ -1,4 +1,4 @@
-"""JPEG files of many kinds and libjpeg-turbo's samples of them at full and reduced size, for internal/jpeg.
+"""JPEG files of many kinds and libjpeg-turbo's samples of them at full and reduced size, for photo/internal/jpeg.
 
 Run from the repository's root: python training/vectors/jpeg.py. It writes photo/internal/jpeg/testdata/NAME.jpg and, beside each,
 NAME.json: for every reduction the luma plane and, where libjpeg's chroma needs no resampling, both chroma planes, base64

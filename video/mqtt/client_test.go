@@ -151,11 +151,11 @@ func TestStatesAndEvents(t *testing.T) {
 	_, addr := startBroker(t, "", "")
 	e := listen(t, addr)
 	c := start(t, Config{Broker: "tcp://" + addr})
-	e.until(t, "example.com/riffle/status", "online")
+	e.until(t, "riffle/status", "online")
 	if err := c.Event(&video.Event{Event: "camera_up", Camera: "porch"}); err != nil {
 		t.Fatal(err)
 	}
-	e.until(t, "example.com/riffle/porch/status", "online")
+	e.until(t, "riffle/porch/status", "online")
 	c.State("porch", &video.State{
 		Motion: true, Objects: map[string]int{"person": 2, "dog": 1},
 		Zones: []map[string]int{{"person": 1}}, Lines: []video.LineCount{{In: 3, Out: 1}},
@@ -164,30 +164,30 @@ func TestStatesAndEvents(t *testing.T) {
 		"motion": "ON", "objects/person": "2", "objects/dog": "1", "objects/traffic_light": "0",
 		"zones/door": "ON", "zones/door/objects": `{"person":1}`, "lines/gate": `{"in":3,"out":1}`,
 	} {
-		e.until(t, "example.com/riffle/porch/"+topic, want)
+		e.until(t, "riffle/porch/"+topic, want)
 	}
-	before := e.times("example.com/riffle/porch/motion")
+	before := e.times("riffle/porch/motion")
 	c.State("porch", &video.State{Motion: true, Objects: map[string]int{}, Zones: []map[string]int{{}}, Lines: []video.LineCount{{In: 3, Out: 1}}})
-	e.until(t, "example.com/riffle/porch/objects/dog", "0")
-	e.until(t, "example.com/riffle/porch/zones/door", "OFF")
-	if e.times("example.com/riffle/porch/motion") != before {
+	e.until(t, "riffle/porch/objects/dog", "0")
+	e.until(t, "riffle/porch/zones/door", "OFF")
+	if e.times("riffle/porch/motion") != before {
 		t.Error("a state that has not changed is told again")
 	}
 	if err := c.Event(&video.Event{Event: "zone_enter", Camera: "porch", ID: 7, Label: "person", Zone: "door", Text: "person 7 entered zone door"}); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(5 * time.Second); !strings.Contains(e.heard("example.com/riffle/porch/events"), "zone_enter") && time.Now().Before(end); {
+	for end := time.Now().Add(5 * time.Second); !strings.Contains(e.heard("riffle/porch/events"), "zone_enter") && time.Now().Before(end); {
 		time.Sleep(5 * time.Millisecond)
 	}
 	var got video.Event
-	if err := json.Unmarshal([]byte(e.heard("example.com/riffle/porch/events")), &got); err != nil || got.ID != 7 || got.Zone != "door" {
+	if err := json.Unmarshal([]byte(e.heard("riffle/porch/events")), &got); err != nil || got.ID != 7 || got.Zone != "door" {
 		t.Errorf("event %+v, %v", got, err)
 	}
 	c.Snapshot("porch", "person", []byte("\xff\xd8 picture"))
-	e.until(t, "example.com/riffle/porch/snapshot/person", "\xff\xd8 picture")
+	e.until(t, "riffle/porch/snapshot/person", "\xff\xd8 picture")
 	c.Close()
-	e.until(t, "example.com/riffle/status", "offline")
-	e.until(t, "example.com/riffle/porch/status", "offline")
+	e.until(t, "riffle/status", "offline")
+	e.until(t, "riffle/porch/status", "offline")
 }
 
 // What Home Assistant needs to know is there and points to topics that exist.
@@ -260,12 +260,12 @@ func TestWithoutDiscovery(t *testing.T) {
 	e := listen(t, addr)
 	c := start(t, Config{Broker: "tcp://" + addr, Discovery: "-"})
 	defer c.Close()
-	e.until(t, "example.com/riffle/status", "online")
+	e.until(t, "riffle/status", "online")
 	c.State("porch", &video.State{Objects: map[string]int{"dog": 1}, Zones: []map[string]int{{}}, Lines: []video.LineCount{{}}})
-	e.until(t, "example.com/riffle/porch/objects/dog", "1")
+	e.until(t, "riffle/porch/objects/dog", "1")
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if slices.ContainsFunc(e.all, func(s string) bool { return !strings.HasPrefix(s, "example.com/riffle/") }) {
+	if slices.ContainsFunc(e.all, func(s string) bool { return !strings.HasPrefix(s, "riffle/") }) {
 		t.Errorf("topics %q", e.all)
 	}
 }
@@ -294,7 +294,7 @@ func TestTheBrokerGoesAway(t *testing.T) {
 	e := listen(t, addr)
 	c := start(t, Config{Broker: "tcp://" + addr})
 	defer c.Close()
-	e.until(t, "example.com/riffle/status", "online")
+	e.until(t, "riffle/status", "online")
 	stop(b)
 	for end := time.Now().Add(5 * time.Second); c.paho.IsConnectionOpen() && time.Now().Before(end); {
 		time.Sleep(5 * time.Millisecond)
@@ -311,8 +311,8 @@ func TestTheBrokerGoesAway(t *testing.T) {
 	}
 	startBroker(t, addr, "")
 	again := listen(t, addr)
-	again.until(t, "example.com/riffle/porch/objects/person", "5")
-	again.until(t, "example.com/riffle/status", "online")
+	again.until(t, "riffle/porch/objects/person", "5")
+	again.until(t, "riffle/status", "online")
 	if again.heard("homeassistant/sensor/riffle_porch/objects_person/config") == "" {
 		t.Error("the new broker does not know what there is")
 	}
@@ -323,18 +323,18 @@ func TestADeadRiffleIsOffline(t *testing.T) {
 	b, addr := startBroker(t, "", "")
 	e := listen(t, addr)
 	c := start(t, Config{Broker: "tcp://" + addr})
-	e.until(t, "example.com/riffle/status", "online")
+	e.until(t, "riffle/status", "online")
 	for _, cl := range b.Clients.GetAll() {
 		if strings.HasPrefix(cl.ID, "riffle-") {
 			cl.Stop(io.ErrUnexpectedEOF) // as if the network were cut
 		}
 	}
-	for end := time.Now().Add(10 * time.Second); e.times("example.com/riffle/status") < 3 && time.Now().Before(end); {
+	for end := time.Now().Add(10 * time.Second); e.times("riffle/status") < 3 && time.Now().Before(end); {
 		time.Sleep(5 * time.Millisecond) // online, offline, online again
 	}
-	e.until(t, "example.com/riffle/status", "online")
-	if e.times("example.com/riffle/status") < 3 {
-		t.Errorf("status was told %d times", e.times("example.com/riffle/status"))
+	e.until(t, "riffle/status", "online")
+	if e.times("riffle/status") < 3 {
+		t.Errorf("status was told %d times", e.times("riffle/status"))
 	}
 	c.Close()
 }
