@@ -27,6 +27,7 @@ NUMERIC := ./nn/... ./internal/... ./photo/... ./backbone ./classifier ./detecto
 paths: ## the suite on each kernel set of this CPU that is not its best
 	RIFFLE_CPU=generic go test -count=1 $(NUMERIC)
 	if grep -qwm1 avx512bw /proc/cpuinfo; then RIFFLE_CPU=avx2 go test -count=1 ./...; fi
+	if grep -qwEm1 "avx_vnni|avx512_vnni" /proc/cpuinfo; then RIFFLE_CPU=avxvnni go test -count=1 $(NUMERIC); fi
 
 measure: ## tests that time things: a quiet machine, please
 	go test -tags measure -count=1 -run 'CostNoTime' ./nn

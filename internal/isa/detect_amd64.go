@@ -10,6 +10,9 @@ func detect() []ISA {
 		return list
 	}
 	list = append(list, AVX2)
+	if cpu.X86.HasAVXVNNI || cpu.X86.HasAVX512VNNI && cpu.X86.HasAVX512VL {
+		list = append(list, AVXVNNI)
+	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ {
 		list = append(list, AVX512)
 	}

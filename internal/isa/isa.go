@@ -17,11 +17,12 @@ type ISA int
 const (
 	Generic ISA = iota // pure Go
 	AVX2               // AVX2 and FMA3
+	AVXVNNI            // AVX2 and FMA3, and VPDPBUSD of 256 bits: AVX-VNNI, or AVX512_VNNI with AVX512VL
 	AVX512             // AVX-512 F, VL, BW and DQ
 	NEON               // arm64: Advanced SIMD, which every such processor has
 )
 
-var names = [...]string{"generic", "avx2", "avx512", "neon"}
+var names = [...]string{"generic", "avx2", "avxvnni", "avx512", "neon"}
 
 // String returns the name that RIFFLE_CPU understands.
 func (i ISA) String() string {

@@ -40,7 +40,7 @@ func Best() (ISA, error) {
 
 func from(i isa.ISA) ISA {
 	switch i {
-	case isa.AVX2, isa.AVX512:
+	case isa.AVX2, isa.AVXVNNI, isa.AVX512:
 		return AVX2
 	}
 	return Generic

@@ -188,3 +188,5 @@ func name(v any) string { return fmt.Sprintf("%+v", v) }
 
 // allISAs lists the instruction sets of this machine, Generic first.
 func allISAs() []ISA { return isa.Available() }
+
+func isaBest() ISA { return isa.Best() }

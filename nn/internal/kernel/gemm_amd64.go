@@ -49,7 +49,7 @@ func chooseTiles(isa ISA, m, k, n int) tiling {
 		if t := cutAcross(m, n); t.across && k*n <= 128<<10 {
 			ways = append(ways, t)
 		}
-	case AVX2:
+	case AVX2, AVXVNNI:
 		cost = cost256
 		ways = []tiling{
 			{rows: evenly(m, 4), pixels: cut256(n, 3)},

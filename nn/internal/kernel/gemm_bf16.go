@@ -8,14 +8,13 @@ import "math"
 // denormals for 0 meanwhile. Instruction sets without assembly for it use pure Go, which is
 // slow; see [BF16Fast].
 func NewPointwiseBF16(isa ISA, w, bias []float32, m, k, n, groups int) *PointwiseDot {
-	isa = bf16ISA(isa)
-	p := newPointwiseDot(isa, 2, dotRounding{bf16: true}, w, bias, m, k, n, groups)
+	p := newPointwiseDot(isa, bf16Set(isa), dotRounding{bf16: true}, w, bias, m, k, n, groups)
 	p.eachWeight(w, func(_, lane, part int, v float32) { setWord(p.weights[lane+2*part:], toBF16(v)) })
 	return p
 }
 
 // BF16Fast tells whether an instruction set has assembly for bfloat16.
-func BF16Fast(isa ISA) bool { return bf16ISA(isa) != Generic }
+func BF16Fast(isa ISA) bool { return bf16Set(isa) != setGo }
 
 // toBF16 rounds to the nearest bfloat16, to the even one of two.
 func toBF16(x float32) uint16 {

@@ -13,6 +13,7 @@ import (
 type PointwiseDot struct {
 	dotRounding
 	isa     ISA
+	set     dotSet
 	m, kg   int       // outputs, inputs of one group
 	perLane int       // inputs
 	steps   int       // lanes that the inputs of a group take
@@ -20,6 +21,26 @@ type PointwiseDot struct {
 	pixels  []pixelTile
 	weights []byte
 	after   []dotAfterSum // by output
+}
+
+// dotSet is the kernels that do a GEMM of lower precision.
+type dotSet uint8
+
+const (
+	setGo      dotSet = iota // pure Go
+	setMadd                  // int8 by VPMADDWD, 256 bits
+	setVNNI                  // int8 by VPDPBUSD of AVX-VNNI, 256 bits
+	setEVEX                  // int8 by VPDPBUSD of AVX512_VNNI, 256 bits
+	setVNNI512               // int8 by VPDPBUSD of AVX512_VNNI
+	setBF16                  // bfloat16 by VDPBF16PS of AVX512_BF16
+)
+
+// perLane is the number of inputs in a lane of 32 bits.
+func (s dotSet) perLane(bf16 bool) int {
+	if bf16 || s == setMadd {
+		return 2
+	}
+	return 4
 }
 
 // dotRounding is how inputs are rounded.
@@ -39,20 +60,20 @@ type dotAfterSum struct {
 const laneBytes = 4
 
 // newPointwiseDot makes the convolution without its weights.
-func newPointwiseDot(isa ISA, perLane int, r dotRounding, w, bias []float32, m, k, n, groups int) *PointwiseDot {
+func newPointwiseDot(isa ISA, set dotSet, r dotRounding, w, bias []float32, m, k, n, groups int) *PointwiseDot {
 	if groups < 1 || m%groups != 0 || k%groups != 0 || m < 1 || k < 1 || n < 1 {
 		panic(fmt.Sprintf("kernel: GEMM of %d outputs, %d inputs, %d pixels in %d groups", m, k, n, groups))
 	}
 	if len(w) != m*(k/groups) || (bias != nil && len(bias) != m) {
 		panic(fmt.Sprintf("kernel: %d weights and %d biases for %d outputs of %d inputs", len(w), len(bias), m, k/groups))
 	}
-	p := &PointwiseDot{dotRounding: r, isa: isa, m: m, kg: k / groups, perLane: perLane}
-	p.steps = (p.kg + perLane - 1) / perLane
+	p := &PointwiseDot{dotRounding: r, isa: isa, set: set, m: m, kg: k / groups, perLane: set.perLane(r.bf16)}
+	p.steps = (p.kg + p.perLane - 1) / p.perLane
 	p.after = make([]dotAfterSum, m)
 	for i, b := range bias {
 		p.after[i].bias = b
 	}
-	p.cut(chooseDotTiles(isa, m/groups, p.steps, n), groups)
+	p.cut(chooseDotTiles(set, m/groups, p.steps, n), groups)
 	return p
 }
 

@@ -42,39 +42,39 @@ const (
 	_ = -(unsafe.Offsetof(packArgs{}.zero) - 36)
 )
 
-// int8ISA is the one whose int8 kernels run: AVX-512 means VNNI here, without
-// which AVX2 does it.
-func int8ISA(isa ISA) ISA {
-	if isa == AVX512 && !cpu.X86.HasAVX512VNNI {
-		return AVX2
+// int8Set is the fastest set of an instruction set: AVX-512 alone has no VNNI.
+func int8Set(isa ISA) dotSet {
+	switch {
+	case isa == Generic:
+		return setGo
+	case isa == AVX512 && cpu.X86.HasAVX512VNNI:
+		return setVNNI512
+	case isa == AVX2 || !cpu.X86.HasAVXVNNI && !cpu.X86.HasAVX512VNNI:
+		return setMadd
+	case cpu.X86.HasAVXVNNI:
+		return setVNNI
 	}
-	return isa
+	return setEVEX
 }
 
-// bf16ISA is the same for bfloat16, which AVX2 does not do faster than float32.
-func bf16ISA(isa ISA) ISA {
+// bf16Set is the same for bfloat16, which AVX2 does not do faster than float32.
+func bf16Set(isa ISA) dotSet {
 	if isa == AVX512 && cpu.X86.HasAVX512BF16 {
-		return isa
+		return setBF16
 	}
-	return Generic
-}
-
-func int8PerLane(isa ISA) int {
-	if isa == AVX2 {
-		return 2
-	}
-	return 4
+	return setGo
 }
 
 // chooseDotTiles cuts a GEMM of m outputs, n pixels and a number of steps of
 // inputs in the way that is estimated to take the least time.
-func chooseDotTiles(isa ISA, m, steps, n int) tiling {
-	switch isa {
-	case AVX2:
-		return tiling{rows: evenly(m, 5), pixels: cut256(n, 2)}
-	case AVX512:
-	default:
+func chooseDotTiles(set dotSet, m, steps, n int) tiling {
+	switch set {
+	case setGo:
 		return genericTiles(m, n)
+	case setMadd:
+		return tiling{rows: evenly(m, 5), pixels: cut256(n, 2)}
+	case setVNNI, setEVEX:
+		return tiling{rows: evenly(m, 6), pixels: cut256(n, 2)}
 	}
 	ways := []tiling{
 		{rows: evenly(m, 9), pixels: cut512(n, 3)},
@@ -98,7 +98,7 @@ func chooseDotTiles(isa ISA, m, steps, n int) tiling {
 }
 
 func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scratch []float32, r0, r1 int) {
-	if p.isa == Generic {
+	if p.set == setGo {
 		p.tileGeneric(out, in, res, t, e, scratch, r0, r1)
 		return
 	}
@@ -111,13 +111,17 @@ func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scra
 		if res != nil {
 			a.res = &res[r.m0]
 		}
-		switch {
-		case p.isa == AVX2:
-			madd256(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
-		case p.bf16:
-			bf16512(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
-		default:
-			vnni512(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
+		switch args := (*byte)(unsafe.Pointer(&a)); p.set {
+		case setMadd:
+			madd256(t.shape, r.size, args)
+		case setVNNI:
+			vnni256(t.shape, r.size, args)
+		case setEVEX:
+			evex256(t.shape, r.size, args)
+		case setVNNI512:
+			vnni512(t.shape, r.size, args)
+		case setBF16:
+			bf16512(t.shape, r.size, args)
 		}
 		r0 += a.tiles
 	}
@@ -144,12 +148,14 @@ func (p *PointwiseDot) layOut(in []Plane, t *pixelTile, scratch []float32) {
 }
 
 func (p *PointwiseDot) pack(shape int, a *packArgs) {
-	switch {
-	case p.isa == AVX2:
-		maddPack256(shape, (*byte)(unsafe.Pointer(a)))
-	case p.bf16:
-		bf16Pack512(shape, (*byte)(unsafe.Pointer(a)))
-	default:
-		vnniPack512(shape, (*byte)(unsafe.Pointer(a)))
+	switch args := (*byte)(unsafe.Pointer(a)); p.set {
+	case setMadd:
+		madd256Pack(shape, args)
+	case setVNNI, setEVEX:
+		vnni256Pack(shape, args)
+	case setVNNI512:
+		vnniPack512(shape, args)
+	case setBF16:
+		bf16Pack512(shape, args)
 	}
 }

@@ -330,7 +330,7 @@ func bf16Pack512(shape int, a *byte) {
 	}
 }
 
-// madd256 calls the AVX2 kernel of a number of vectors of pixels and of rows.
+// madd256 calls the kernel with AVX2 of a number of vectors of pixels and of rows.
 func madd256(shape, rows int, a *byte) {
 	switch shape<<4 | rows {
 	case 1<<4 | 1:
@@ -358,13 +358,107 @@ func madd256(shape, rows int, a *byte) {
 	}
 }
 
-// maddPack256 calls the kernel that lays out inputs for a number of vectors of pixels.
-func maddPack256(shape int, a *byte) {
+// madd256Pack calls the kernel that lays out inputs for a number of vectors of pixels.
+func madd256Pack(shape int, a *byte) {
 	switch shape {
 	case 1:
-		maddPack256w1(a)
+		madd256Packw1(a)
 	case 2:
-		maddPack256w2(a)
+		madd256Packw2(a)
+	default:
+		panic("kernel: no such micro-kernel")
+	}
+}
+
+// vnni256 calls the kernel with AVX-VNNI of a number of vectors of pixels and of rows.
+func vnni256(shape, rows int, a *byte) {
+	switch shape<<4 | rows {
+	case 1<<4 | 1:
+		vnni256r1w1(a)
+	case 1<<4 | 2:
+		vnni256r2w1(a)
+	case 1<<4 | 3:
+		vnni256r3w1(a)
+	case 1<<4 | 4:
+		vnni256r4w1(a)
+	case 1<<4 | 5:
+		vnni256r5w1(a)
+	case 1<<4 | 6:
+		vnni256r6w1(a)
+	case 2<<4 | 1:
+		vnni256r1w2(a)
+	case 2<<4 | 2:
+		vnni256r2w2(a)
+	case 2<<4 | 3:
+		vnni256r3w2(a)
+	case 2<<4 | 4:
+		vnni256r4w2(a)
+	case 2<<4 | 5:
+		vnni256r5w2(a)
+	case 2<<4 | 6:
+		vnni256r6w2(a)
+	case 3<<4 | 1:
+		vnni256r1w3(a)
+	case 3<<4 | 2:
+		vnni256r2w3(a)
+	case 3<<4 | 3:
+		vnni256r3w3(a)
+	case 3<<4 | 4:
+		vnni256r4w3(a)
+	default:
+		panic("kernel: no such micro-kernel")
+	}
+}
+
+// vnni256Pack calls the kernel that lays out inputs for a number of vectors of pixels.
+func vnni256Pack(shape int, a *byte) {
+	switch shape {
+	case 1:
+		vnni256Packw1(a)
+	case 2:
+		vnni256Packw2(a)
+	case 3:
+		vnni256Packw3(a)
+	default:
+		panic("kernel: no such micro-kernel")
+	}
+}
+
+// evex256 calls the kernel with AVX512_VNNI and AVX512VL of a number of vectors of pixels and of rows.
+func evex256(shape, rows int, a *byte) {
+	switch shape<<4 | rows {
+	case 1<<4 | 1:
+		evex256r1w1(a)
+	case 1<<4 | 2:
+		evex256r2w1(a)
+	case 1<<4 | 3:
+		evex256r3w1(a)
+	case 1<<4 | 4:
+		evex256r4w1(a)
+	case 1<<4 | 5:
+		evex256r5w1(a)
+	case 1<<4 | 6:
+		evex256r6w1(a)
+	case 2<<4 | 1:
+		evex256r1w2(a)
+	case 2<<4 | 2:
+		evex256r2w2(a)
+	case 2<<4 | 3:
+		evex256r3w2(a)
+	case 2<<4 | 4:
+		evex256r4w2(a)
+	case 2<<4 | 5:
+		evex256r5w2(a)
+	case 2<<4 | 6:
+		evex256r6w2(a)
+	case 3<<4 | 1:
+		evex256r1w3(a)
+	case 3<<4 | 2:
+		evex256r2w3(a)
+	case 3<<4 | 3:
+		evex256r3w3(a)
+	case 3<<4 | 4:
+		evex256r4w3(a)
 	default:
 		panic("kernel: no such micro-kernel")
 	}

@@ -19,12 +19,15 @@ func Int8Fits(k int) bool { return k <= maxInt8Inputs }
 // lo or hi, weights to -127 to 127 with one scale an output, and products are
 // added in 32-bit integers. All instruction sets give the same bits.
 func NewPointwiseInt8(isa ISA, w, bias []float32, m, k, n, groups int, lo, hi float32) *PointwiseDot {
+	return newPointwiseInt8(isa, int8Set(isa), w, bias, m, k, n, groups, lo, hi)
+}
+
+func newPointwiseInt8(isa ISA, set dotSet, w, bias []float32, m, k, n, groups int, lo, hi float32) *PointwiseDot {
 	if !Int8Fits(k) {
 		panic(fmt.Sprintf("kernel: int8 GEMM of %d inputs", k))
 	}
-	isa = int8ISA(isa)
 	r, inputScale := roundInputs(lo, hi)
-	p := newPointwiseDot(isa, int8PerLane(isa), r, w, bias, m, k, n, groups)
+	p := newPointwiseDot(isa, set, r, w, bias, m, k, n, groups)
 	scales := make([]float32, m)
 	for i := range scales {
 		scales[i] = weightScale(w[i*p.kg : (i+1)*p.kg])

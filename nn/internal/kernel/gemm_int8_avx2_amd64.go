@@ -2,15 +2,15 @@
 
 package kernel
 
-// maddPack256w1 lays out pairs of planes for 1 vectors of pixels.
+// madd256Packw1 lays out pairs of planes for 1 vectors of pixels.
 //
 //go:noescape
-func maddPack256w1(a *byte)
+func madd256Packw1(a *byte)
 
-// maddPack256w2 lays out pairs of planes for 2 vectors of pixels.
+// madd256Packw2 lays out pairs of planes for 2 vectors of pixels.
 //
 //go:noescape
-func maddPack256w2(a *byte)
+func madd256Packw2(a *byte)
 
 // madd256r1w1 does row tiles of 1 outputs for 1 vectors of pixels.
 //

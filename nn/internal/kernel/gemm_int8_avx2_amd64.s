@@ -42,61 +42,61 @@ DATA hswishOne<>+24(SB)/4, $0x3f800000
 DATA hswishOne<>+28(SB)/4, $0x3f800000
 GLOBL hswishOne<>(SB), RODATA|NOPTR, $32
 
-DATA maddTails<>+0(SB)/4, $0xffffffff
-DATA maddTails<>+4(SB)/4, $0xffffffff
-DATA maddTails<>+8(SB)/4, $0xffffffff
-DATA maddTails<>+12(SB)/4, $0xffffffff
-DATA maddTails<>+16(SB)/4, $0xffffffff
-DATA maddTails<>+20(SB)/4, $0xffffffff
-DATA maddTails<>+24(SB)/4, $0xffffffff
-DATA maddTails<>+28(SB)/4, $0xffffffff
-DATA maddTails<>+32(SB)/4, $0x00000000
-DATA maddTails<>+36(SB)/4, $0x00000000
-DATA maddTails<>+40(SB)/4, $0x00000000
-DATA maddTails<>+44(SB)/4, $0x00000000
-DATA maddTails<>+48(SB)/4, $0x00000000
-DATA maddTails<>+52(SB)/4, $0x00000000
-DATA maddTails<>+56(SB)/4, $0x00000000
-DATA maddTails<>+60(SB)/4, $0x00000000
-GLOBL maddTails<>(SB), RODATA|NOPTR, $64
+DATA madd256Tails<>+0(SB)/4, $0xffffffff
+DATA madd256Tails<>+4(SB)/4, $0xffffffff
+DATA madd256Tails<>+8(SB)/4, $0xffffffff
+DATA madd256Tails<>+12(SB)/4, $0xffffffff
+DATA madd256Tails<>+16(SB)/4, $0xffffffff
+DATA madd256Tails<>+20(SB)/4, $0xffffffff
+DATA madd256Tails<>+24(SB)/4, $0xffffffff
+DATA madd256Tails<>+28(SB)/4, $0xffffffff
+DATA madd256Tails<>+32(SB)/4, $0x00000000
+DATA madd256Tails<>+36(SB)/4, $0x00000000
+DATA madd256Tails<>+40(SB)/4, $0x00000000
+DATA madd256Tails<>+44(SB)/4, $0x00000000
+DATA madd256Tails<>+48(SB)/4, $0x00000000
+DATA madd256Tails<>+52(SB)/4, $0x00000000
+DATA madd256Tails<>+56(SB)/4, $0x00000000
+DATA madd256Tails<>+60(SB)/4, $0x00000000
+GLOBL madd256Tails<>(SB), RODATA|NOPTR, $64
 
-DATA pairOrder<>+0(SB)/1, $0x00
-DATA pairOrder<>+1(SB)/1, $0x01
-DATA pairOrder<>+2(SB)/1, $0x08
-DATA pairOrder<>+3(SB)/1, $0x09
-DATA pairOrder<>+4(SB)/1, $0x02
-DATA pairOrder<>+5(SB)/1, $0x03
-DATA pairOrder<>+6(SB)/1, $0x0a
-DATA pairOrder<>+7(SB)/1, $0x0b
-DATA pairOrder<>+8(SB)/1, $0x04
-DATA pairOrder<>+9(SB)/1, $0x05
-DATA pairOrder<>+10(SB)/1, $0x0c
-DATA pairOrder<>+11(SB)/1, $0x0d
-DATA pairOrder<>+12(SB)/1, $0x06
-DATA pairOrder<>+13(SB)/1, $0x07
-DATA pairOrder<>+14(SB)/1, $0x0e
-DATA pairOrder<>+15(SB)/1, $0x0f
-DATA pairOrder<>+16(SB)/1, $0x00
-DATA pairOrder<>+17(SB)/1, $0x01
-DATA pairOrder<>+18(SB)/1, $0x08
-DATA pairOrder<>+19(SB)/1, $0x09
-DATA pairOrder<>+20(SB)/1, $0x02
-DATA pairOrder<>+21(SB)/1, $0x03
-DATA pairOrder<>+22(SB)/1, $0x0a
-DATA pairOrder<>+23(SB)/1, $0x0b
-DATA pairOrder<>+24(SB)/1, $0x04
-DATA pairOrder<>+25(SB)/1, $0x05
-DATA pairOrder<>+26(SB)/1, $0x0c
-DATA pairOrder<>+27(SB)/1, $0x0d
-DATA pairOrder<>+28(SB)/1, $0x06
-DATA pairOrder<>+29(SB)/1, $0x07
-DATA pairOrder<>+30(SB)/1, $0x0e
-DATA pairOrder<>+31(SB)/1, $0x0f
-GLOBL pairOrder<>(SB), RODATA|NOPTR, $32
+DATA pairOrderw1<>+0(SB)/1, $0x00
+DATA pairOrderw1<>+1(SB)/1, $0x01
+DATA pairOrderw1<>+2(SB)/1, $0x08
+DATA pairOrderw1<>+3(SB)/1, $0x09
+DATA pairOrderw1<>+4(SB)/1, $0x02
+DATA pairOrderw1<>+5(SB)/1, $0x03
+DATA pairOrderw1<>+6(SB)/1, $0x0a
+DATA pairOrderw1<>+7(SB)/1, $0x0b
+DATA pairOrderw1<>+8(SB)/1, $0x04
+DATA pairOrderw1<>+9(SB)/1, $0x05
+DATA pairOrderw1<>+10(SB)/1, $0x0c
+DATA pairOrderw1<>+11(SB)/1, $0x0d
+DATA pairOrderw1<>+12(SB)/1, $0x06
+DATA pairOrderw1<>+13(SB)/1, $0x07
+DATA pairOrderw1<>+14(SB)/1, $0x0e
+DATA pairOrderw1<>+15(SB)/1, $0x0f
+DATA pairOrderw1<>+16(SB)/1, $0x00
+DATA pairOrderw1<>+17(SB)/1, $0x01
+DATA pairOrderw1<>+18(SB)/1, $0x08
+DATA pairOrderw1<>+19(SB)/1, $0x09
+DATA pairOrderw1<>+20(SB)/1, $0x02
+DATA pairOrderw1<>+21(SB)/1, $0x03
+DATA pairOrderw1<>+22(SB)/1, $0x0a
+DATA pairOrderw1<>+23(SB)/1, $0x0b
+DATA pairOrderw1<>+24(SB)/1, $0x04
+DATA pairOrderw1<>+25(SB)/1, $0x05
+DATA pairOrderw1<>+26(SB)/1, $0x0c
+DATA pairOrderw1<>+27(SB)/1, $0x0d
+DATA pairOrderw1<>+28(SB)/1, $0x06
+DATA pairOrderw1<>+29(SB)/1, $0x07
+DATA pairOrderw1<>+30(SB)/1, $0x0e
+DATA pairOrderw1<>+31(SB)/1, $0x0f
+GLOBL pairOrderw1<>(SB), RODATA|NOPTR, $32
 
-// func maddPack256w1(a *byte)
+// func madd256Packw1(a *byte)
 // Requires: AVX, AVX2, MMX+
-TEXT ·maddPack256w1(SB), NOSPLIT, $0-8
+TEXT ·madd256Packw1(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
@@ -107,7 +107,7 @@ TEXT ·maddPack256w1(SB), NOSPLIT, $0-8
 	VPCMPEQW     Y13, Y13, Y13
 	VPSRLW       $0x08, Y13, Y13
 	VPXOR        Y12, Y12, Y12
-	VMOVDQU      pairOrder<>+0(SB), Y11
+	VMOVDQU      pairOrderw1<>+0(SB), Y11
 
 pair:
 	MOVQ       (CX), AX
@@ -131,9 +131,43 @@ pair:
 	VZEROUPPER
 	RET
 
-// func maddPack256w2(a *byte)
+DATA pairOrderw2<>+0(SB)/1, $0x00
+DATA pairOrderw2<>+1(SB)/1, $0x01
+DATA pairOrderw2<>+2(SB)/1, $0x08
+DATA pairOrderw2<>+3(SB)/1, $0x09
+DATA pairOrderw2<>+4(SB)/1, $0x02
+DATA pairOrderw2<>+5(SB)/1, $0x03
+DATA pairOrderw2<>+6(SB)/1, $0x0a
+DATA pairOrderw2<>+7(SB)/1, $0x0b
+DATA pairOrderw2<>+8(SB)/1, $0x04
+DATA pairOrderw2<>+9(SB)/1, $0x05
+DATA pairOrderw2<>+10(SB)/1, $0x0c
+DATA pairOrderw2<>+11(SB)/1, $0x0d
+DATA pairOrderw2<>+12(SB)/1, $0x06
+DATA pairOrderw2<>+13(SB)/1, $0x07
+DATA pairOrderw2<>+14(SB)/1, $0x0e
+DATA pairOrderw2<>+15(SB)/1, $0x0f
+DATA pairOrderw2<>+16(SB)/1, $0x00
+DATA pairOrderw2<>+17(SB)/1, $0x01
+DATA pairOrderw2<>+18(SB)/1, $0x08
+DATA pairOrderw2<>+19(SB)/1, $0x09
+DATA pairOrderw2<>+20(SB)/1, $0x02
+DATA pairOrderw2<>+21(SB)/1, $0x03
+DATA pairOrderw2<>+22(SB)/1, $0x0a
+DATA pairOrderw2<>+23(SB)/1, $0x0b
+DATA pairOrderw2<>+24(SB)/1, $0x04
+DATA pairOrderw2<>+25(SB)/1, $0x05
+DATA pairOrderw2<>+26(SB)/1, $0x0c
+DATA pairOrderw2<>+27(SB)/1, $0x0d
+DATA pairOrderw2<>+28(SB)/1, $0x06
+DATA pairOrderw2<>+29(SB)/1, $0x07
+DATA pairOrderw2<>+30(SB)/1, $0x0e
+DATA pairOrderw2<>+31(SB)/1, $0x0f
+GLOBL pairOrderw2<>(SB), RODATA|NOPTR, $32
+
+// func madd256Packw2(a *byte)
 // Requires: AVX, AVX2, MMX+
-TEXT ·maddPack256w2(SB), NOSPLIT, $0-8
+TEXT ·madd256Packw2(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
@@ -144,7 +178,7 @@ TEXT ·maddPack256w2(SB), NOSPLIT, $0-8
 	VPCMPEQW     Y13, Y13, Y13
 	VPSRLW       $0x08, Y13, Y13
 	VPXOR        Y12, Y12, Y12
-	VMOVDQU      pairOrder<>+0(SB), Y11
+	VMOVDQU      pairOrderw2<>+0(SB), Y11
 
 pair:
 	MOVQ       (CX), AX
@@ -203,11 +237,11 @@ step:
 	ADDQ         $0x04, BX
 	DECQ         R10
 	JNE          step
-	VBROADCASTSS 4(SI), Y2
-	VBROADCASTSS 8(SI), Y3
+	VBROADCASTSS 4(SI), Y1
+	VBROADCASTSS 8(SI), Y2
 	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VADDPS       Y3, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
 	TESTQ        DX, DX
 	JEQ          store
 	MOVQ         (DX), R9
@@ -216,26 +250,26 @@ step:
 
 store:
 	MOVQ         64(AX), R10
-	LEAQ         maddTails<>+0(SB), R9
+	LEAQ         madd256Tails<>+0(SB), R9
 	NEGQ         R10
-	VMOVUPS      32(R9)(R10*4), Y1
+	VMOVUPS      32(R9)(R10*4), Y15
 	CMPL         76(AX), $0x00
 	JNE          hswish0
-	VBROADCASTSS 72(AX), Y2
+	VBROADCASTSS 72(AX), Y1
 	MOVQ         (CX), R9
-	VMULPS       Y0, Y2, Y3
-	VMAXPS       Y0, Y3, Y0
-	VMASKMOVPS   Y0, Y1, (R9)(R8*1)
+	VMULPS       Y0, Y1, Y2
+	VMAXPS       Y0, Y2, Y0
+	VMASKMOVPS   Y0, Y15, (R9)(R8*1)
 	JMP          activated0
 
 hswish0:
 	MOVQ       (CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y0, Y3
-	VADDPS     hswishHalf<>+0(SB), Y3, Y3
-	VMAXPS     hswishZero<>+0(SB), Y3, Y3
-	VMINPS     hswishOne<>+0(SB), Y3, Y3
-	VMULPS     Y3, Y0, Y0
-	VMASKMOVPS Y0, Y1, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y0, Y2
+	VADDPS     hswishHalf<>+0(SB), Y2, Y2
+	VMAXPS     hswishZero<>+0(SB), Y2, Y2
+	VMINPS     hswishOne<>+0(SB), Y2, Y2
+	VMULPS     Y2, Y0, Y0
+	VMASKMOVPS Y0, Y15, (R9)(R8*1)
 
 activated0:
 	ADDQ $0x08, CX
@@ -274,16 +308,16 @@ step:
 	ADDQ         $0x08, BX
 	DECQ         R10
 	JNE          step
-	VBROADCASTSS 4(SI), Y3
-	VBROADCASTSS 8(SI), Y4
+	VBROADCASTSS 4(SI), Y2
+	VBROADCASTSS 8(SI), Y3
 	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y4, Y0, Y0
-	VBROADCASTSS 16(SI), Y3
-	VBROADCASTSS 20(SI), Y4
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VBROADCASTSS 16(SI), Y2
+	VBROADCASTSS 20(SI), Y3
 	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VADDPS       Y4, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
 	TESTQ        DX, DX
 	JEQ          store
 	MOVQ         (DX), R9
@@ -294,37 +328,37 @@ step:
 
 store:
 	MOVQ         64(AX), R10
-	LEAQ         maddTails<>+0(SB), R9
+	LEAQ         madd256Tails<>+0(SB), R9
 	NEGQ         R10
-	VMOVUPS      32(R9)(R10*4), Y2
+	VMOVUPS      32(R9)(R10*4), Y15
 	CMPL         76(AX), $0x00
 	JNE          hswish0
-	VBROADCASTSS 72(AX), Y3
+	VBROADCASTSS 72(AX), Y2
 	MOVQ         (CX), R9
-	VMULPS       Y0, Y3, Y4
-	VMAXPS       Y0, Y4, Y0
-	VMASKMOVPS   Y0, Y2, (R9)(R8*1)
+	VMULPS       Y0, Y2, Y3
+	VMAXPS       Y0, Y3, Y0
+	VMASKMOVPS   Y0, Y15, (R9)(R8*1)
 	MOVQ         8(CX), R9
-	VMULPS       Y1, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VMASKMOVPS   Y1, Y2, (R9)(R8*1)
+	VMULPS       Y1, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VMASKMOVPS   Y1, Y15, (R9)(R8*1)
 	JMP          activated0
 
 hswish0:
 	MOVQ       (CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y0, Y4
-	VADDPS     hswishHalf<>+0(SB), Y4, Y4
-	VMAXPS     hswishZero<>+0(SB), Y4, Y4
-	VMINPS     hswishOne<>+0(SB), Y4, Y4
-	VMULPS     Y4, Y0, Y0
-	VMASKMOVPS Y0, Y2, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y0, Y3
+	VADDPS     hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS     hswishZero<>+0(SB), Y3, Y3
+	VMINPS     hswishOne<>+0(SB), Y3, Y3
+	VMULPS     Y3, Y0, Y0
+	VMASKMOVPS Y0, Y15, (R9)(R8*1)
 	MOVQ       8(CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y1, Y4
-	VADDPS     hswishHalf<>+0(SB), Y4, Y4
-	VMAXPS     hswishZero<>+0(SB), Y4, Y4
-	VMINPS     hswishOne<>+0(SB), Y4, Y4
-	VMULPS     Y4, Y1, Y1
-	VMASKMOVPS Y1, Y2, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y1, Y3
+	VADDPS     hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS     hswishZero<>+0(SB), Y3, Y3
+	VMINPS     hswishOne<>+0(SB), Y3, Y3
+	VMULPS     Y3, Y1, Y1
+	VMASKMOVPS Y1, Y15, (R9)(R8*1)
 
 activated0:
 	ADDQ $0x10, CX
@@ -367,21 +401,21 @@ step:
 	ADDQ         $0x0c, BX
 	DECQ         R10
 	JNE          step
-	VBROADCASTSS 4(SI), Y4
-	VBROADCASTSS 8(SI), Y5
+	VBROADCASTSS 4(SI), Y3
+	VBROADCASTSS 8(SI), Y4
 	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y4, Y0, Y0
-	VADDPS       Y5, Y0, Y0
-	VBROADCASTSS 16(SI), Y4
-	VBROADCASTSS 20(SI), Y5
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y4, Y0, Y0
+	VBROADCASTSS 16(SI), Y3
+	VBROADCASTSS 20(SI), Y4
 	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y4, Y1, Y1
-	VADDPS       Y5, Y1, Y1
-	VBROADCASTSS 28(SI), Y4
-	VBROADCASTSS 32(SI), Y5
+	VMULPS       Y3, Y1, Y1
+	VADDPS       Y4, Y1, Y1
+	VBROADCASTSS 28(SI), Y3
+	VBROADCASTSS 32(SI), Y4
 	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VADDPS       Y5, Y2, Y2
+	VMULPS       Y3, Y2, Y2
+	VADDPS       Y4, Y2, Y2
 	TESTQ        DX, DX
 	JEQ          store
 	MOVQ         (DX), R9
@@ -394,48 +428,48 @@ step:
 
 store:
 	MOVQ         64(AX), R10
-	LEAQ         maddTails<>+0(SB), R9
+	LEAQ         madd256Tails<>+0(SB), R9
 	NEGQ         R10
-	VMOVUPS      32(R9)(R10*4), Y3
+	VMOVUPS      32(R9)(R10*4), Y15
 	CMPL         76(AX), $0x00
 	JNE          hswish0
-	VBROADCASTSS 72(AX), Y4
+	VBROADCASTSS 72(AX), Y3
 	MOVQ         (CX), R9
-	VMULPS       Y0, Y4, Y5
-	VMAXPS       Y0, Y5, Y0
-	VMASKMOVPS   Y0, Y3, (R9)(R8*1)
+	VMULPS       Y0, Y3, Y4
+	VMAXPS       Y0, Y4, Y0
+	VMASKMOVPS   Y0, Y15, (R9)(R8*1)
 	MOVQ         8(CX), R9
-	VMULPS       Y1, Y4, Y5
-	VMAXPS       Y1, Y5, Y1
-	VMASKMOVPS   Y1, Y3, (R9)(R8*1)
+	VMULPS       Y1, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VMASKMOVPS   Y1, Y15, (R9)(R8*1)
 	MOVQ         16(CX), R9
-	VMULPS       Y2, Y4, Y5
-	VMAXPS       Y2, Y5, Y2
-	VMASKMOVPS   Y2, Y3, (R9)(R8*1)
+	VMULPS       Y2, Y3, Y4
+	VMAXPS       Y2, Y4, Y2
+	VMASKMOVPS   Y2, Y15, (R9)(R8*1)
 	JMP          activated0
 
 hswish0:
 	MOVQ       (CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y0, Y5
-	VADDPS     hswishHalf<>+0(SB), Y5, Y5
-	VMAXPS     hswishZero<>+0(SB), Y5, Y5
-	VMINPS     hswishOne<>+0(SB), Y5, Y5
-	VMULPS     Y5, Y0, Y0
-	VMASKMOVPS Y0, Y3, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y0, Y4
+	VADDPS     hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS     hswishZero<>+0(SB), Y4, Y4
+	VMINPS     hswishOne<>+0(SB), Y4, Y4
+	VMULPS     Y4, Y0, Y0
+	VMASKMOVPS Y0, Y15, (R9)(R8*1)
 	MOVQ       8(CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y1, Y5
-	VADDPS     hswishHalf<>+0(SB), Y5, Y5
-	VMAXPS     hswishZero<>+0(SB), Y5, Y5
-	VMINPS     hswishOne<>+0(SB), Y5, Y5
-	VMULPS     Y5, Y1, Y1
-	VMASKMOVPS Y1, Y3, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y1, Y4
+	VADDPS     hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS     hswishZero<>+0(SB), Y4, Y4
+	VMINPS     hswishOne<>+0(SB), Y4, Y4
+	VMULPS     Y4, Y1, Y1
+	VMASKMOVPS Y1, Y15, (R9)(R8*1)
 	MOVQ       16(CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y2, Y5
-	VADDPS     hswishHalf<>+0(SB), Y5, Y5
-	VMAXPS     hswishZero<>+0(SB), Y5, Y5
-	VMINPS     hswishOne<>+0(SB), Y5, Y5
-	VMULPS     Y5, Y2, Y2
-	VMASKMOVPS Y2, Y3, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y2, Y4
+	VADDPS     hswishHalf<>+0(SB), Y4, Y4
+	VMAXPS     hswishZero<>+0(SB), Y4, Y4
+	VMINPS     hswishOne<>+0(SB), Y4, Y4
+	VMULPS     Y4, Y2, Y2
+	VMASKMOVPS Y2, Y15, (R9)(R8*1)
 
 activated0:
 	ADDQ $0x18, CX
@@ -482,26 +516,26 @@ step:
 	ADDQ         $0x10, BX
 	DECQ         R10
 	JNE          step
-	VBROADCASTSS 4(SI), Y5
-	VBROADCASTSS 8(SI), Y6
+	VBROADCASTSS 4(SI), Y4
+	VBROADCASTSS 8(SI), Y5
 	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y5, Y0, Y0
-	VADDPS       Y6, Y0, Y0
-	VBROADCASTSS 16(SI), Y5
-	VBROADCASTSS 20(SI), Y6
+	VMULPS       Y4, Y0, Y0
+	VADDPS       Y5, Y0, Y0
+	VBROADCASTSS 16(SI), Y4
+	VBROADCASTSS 20(SI), Y5
 	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y5, Y1, Y1
-	VADDPS       Y6, Y1, Y1
-	VBROADCASTSS 28(SI), Y5
-	VBROADCASTSS 32(SI), Y6
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y5, Y1, Y1
+	VBROADCASTSS 28(SI), Y4
+	VBROADCASTSS 32(SI), Y5
 	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y5, Y2, Y2
-	VADDPS       Y6, Y2, Y2
-	VBROADCASTSS 40(SI), Y5
-	VBROADCASTSS 44(SI), Y6
+	VMULPS       Y4, Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	VBROADCASTSS 40(SI), Y4
+	VBROADCASTSS 44(SI), Y5
 	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y5, Y3, Y3
-	VADDPS       Y6, Y3, Y3
+	VMULPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
 	TESTQ        DX, DX
 	JEQ          store
 	MOVQ         (DX), R9
@@ -516,59 +550,59 @@ step:
 
 store:
 	MOVQ         64(AX), R10
-	LEAQ         maddTails<>+0(SB), R9
+	LEAQ         madd256Tails<>+0(SB), R9
 	NEGQ         R10
-	VMOVUPS      32(R9)(R10*4), Y4
+	VMOVUPS      32(R9)(R10*4), Y15
 	CMPL         76(AX), $0x00
 	JNE          hswish0
-	VBROADCASTSS 72(AX), Y5
+	VBROADCASTSS 72(AX), Y4
 	MOVQ         (CX), R9
-	VMULPS       Y0, Y5, Y6
-	VMAXPS       Y0, Y6, Y0
-	VMASKMOVPS   Y0, Y4, (R9)(R8*1)
+	VMULPS       Y0, Y4, Y5
+	VMAXPS       Y0, Y5, Y0
+	VMASKMOVPS   Y0, Y15, (R9)(R8*1)
 	MOVQ         8(CX), R9
-	VMULPS       Y1, Y5, Y6
-	VMAXPS       Y1, Y6, Y1
-	VMASKMOVPS   Y1, Y4, (R9)(R8*1)
+	VMULPS       Y1, Y4, Y5
+	VMAXPS       Y1, Y5, Y1
+	VMASKMOVPS   Y1, Y15, (R9)(R8*1)
 	MOVQ         16(CX), R9
-	VMULPS       Y2, Y5, Y6
-	VMAXPS       Y2, Y6, Y2
-	VMASKMOVPS   Y2, Y4, (R9)(R8*1)
+	VMULPS       Y2, Y4, Y5
+	VMAXPS       Y2, Y5, Y2
+	VMASKMOVPS   Y2, Y15, (R9)(R8*1)
 	MOVQ         24(CX), R9
-	VMULPS       Y3, Y5, Y6
-	VMAXPS       Y3, Y6, Y3
-	VMASKMOVPS   Y3, Y4, (R9)(R8*1)
+	VMULPS       Y3, Y4, Y5
+	VMAXPS       Y3, Y5, Y3
+	VMASKMOVPS   Y3, Y15, (R9)(R8*1)
 	JMP          activated0
 
 hswish0:
 	MOVQ       (CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y0, Y6
-	VADDPS     hswishHalf<>+0(SB), Y6, Y6
-	VMAXPS     hswishZero<>+0(SB), Y6, Y6
-	VMINPS     hswishOne<>+0(SB), Y6, Y6
-	VMULPS     Y6, Y0, Y0
-	VMASKMOVPS Y0, Y4, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y0, Y5
+	VADDPS     hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS     hswishZero<>+0(SB), Y5, Y5
+	VMINPS     hswishOne<>+0(SB), Y5, Y5
+	VMULPS     Y5, Y0, Y0
+	VMASKMOVPS Y0, Y15, (R9)(R8*1)
 	MOVQ       8(CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y1, Y6
-	VADDPS     hswishHalf<>+0(SB), Y6, Y6
-	VMAXPS     hswishZero<>+0(SB), Y6, Y6
-	VMINPS     hswishOne<>+0(SB), Y6, Y6
-	VMULPS     Y6, Y1, Y1
-	VMASKMOVPS Y1, Y4, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y1, Y5
+	VADDPS     hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS     hswishZero<>+0(SB), Y5, Y5
+	VMINPS     hswishOne<>+0(SB), Y5, Y5
+	VMULPS     Y5, Y1, Y1
+	VMASKMOVPS Y1, Y15, (R9)(R8*1)
 	MOVQ       16(CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y2, Y6
-	VADDPS     hswishHalf<>+0(SB), Y6, Y6
-	VMAXPS     hswishZero<>+0(SB), Y6, Y6
-	VMINPS     hswishOne<>+0(SB), Y6, Y6
-	VMULPS     Y6, Y2, Y2
-	VMASKMOVPS Y2, Y4, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y2, Y5
+	VADDPS     hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS     hswishZero<>+0(SB), Y5, Y5
+	VMINPS     hswishOne<>+0(SB), Y5, Y5
+	VMULPS     Y5, Y2, Y2
+	VMASKMOVPS Y2, Y15, (R9)(R8*1)
 	MOVQ       24(CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y3, Y6
-	VADDPS     hswishHalf<>+0(SB), Y6, Y6
-	VMAXPS     hswishZero<>+0(SB), Y6, Y6
-	VMINPS     hswishOne<>+0(SB), Y6, Y6
-	VMULPS     Y6, Y3, Y3
-	VMASKMOVPS Y3, Y4, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y3, Y5
+	VADDPS     hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS     hswishZero<>+0(SB), Y5, Y5
+	VMINPS     hswishOne<>+0(SB), Y5, Y5
+	VMULPS     Y5, Y3, Y3
+	VMASKMOVPS Y3, Y15, (R9)(R8*1)
 
 activated0:
 	ADDQ $0x20, CX
@@ -619,31 +653,31 @@ step:
 	ADDQ         $0x14, BX
 	DECQ         R10
 	JNE          step
-	VBROADCASTSS 4(SI), Y6
-	VBROADCASTSS 8(SI), Y7
+	VBROADCASTSS 4(SI), Y5
+	VBROADCASTSS 8(SI), Y6
 	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VADDPS       Y7, Y0, Y0
-	VBROADCASTSS 16(SI), Y6
-	VBROADCASTSS 20(SI), Y7
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y6, Y0, Y0
+	VBROADCASTSS 16(SI), Y5
+	VBROADCASTSS 20(SI), Y6
 	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y6, Y1, Y1
-	VADDPS       Y7, Y1, Y1
-	VBROADCASTSS 28(SI), Y6
-	VBROADCASTSS 32(SI), Y7
+	VMULPS       Y5, Y1, Y1
+	VADDPS       Y6, Y1, Y1
+	VBROADCASTSS 28(SI), Y5
+	VBROADCASTSS 32(SI), Y6
 	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y6, Y2, Y2
-	VADDPS       Y7, Y2, Y2
-	VBROADCASTSS 40(SI), Y6
-	VBROADCASTSS 44(SI), Y7
+	VMULPS       Y5, Y2, Y2
+	VADDPS       Y6, Y2, Y2
+	VBROADCASTSS 40(SI), Y5
+	VBROADCASTSS 44(SI), Y6
 	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VADDPS       Y7, Y3, Y3
-	VBROADCASTSS 52(SI), Y6
-	VBROADCASTSS 56(SI), Y7
+	VMULPS       Y5, Y3, Y3
+	VADDPS       Y6, Y3, Y3
+	VBROADCASTSS 52(SI), Y5
+	VBROADCASTSS 56(SI), Y6
 	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y6, Y4, Y4
-	VADDPS       Y7, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VADDPS       Y6, Y4, Y4
 	TESTQ        DX, DX
 	JEQ          store
 	MOVQ         (DX), R9
@@ -660,70 +694,70 @@ step:
 
 store:
 	MOVQ         64(AX), R10
-	LEAQ         maddTails<>+0(SB), R9
+	LEAQ         madd256Tails<>+0(SB), R9
 	NEGQ         R10
-	VMOVUPS      32(R9)(R10*4), Y5
+	VMOVUPS      32(R9)(R10*4), Y15
 	CMPL         76(AX), $0x00
 	JNE          hswish0
-	VBROADCASTSS 72(AX), Y6
+	VBROADCASTSS 72(AX), Y5
 	MOVQ         (CX), R9
-	VMULPS       Y0, Y6, Y7
-	VMAXPS       Y0, Y7, Y0
-	VMASKMOVPS   Y0, Y5, (R9)(R8*1)
+	VMULPS       Y0, Y5, Y6
+	VMAXPS       Y0, Y6, Y0
+	VMASKMOVPS   Y0, Y15, (R9)(R8*1)
 	MOVQ         8(CX), R9
-	VMULPS       Y1, Y6, Y7
-	VMAXPS       Y1, Y7, Y1
-	VMASKMOVPS   Y1, Y5, (R9)(R8*1)
+	VMULPS       Y1, Y5, Y6
+	VMAXPS       Y1, Y6, Y1
+	VMASKMOVPS   Y1, Y15, (R9)(R8*1)
 	MOVQ         16(CX), R9
-	VMULPS       Y2, Y6, Y7
-	VMAXPS       Y2, Y7, Y2
-	VMASKMOVPS   Y2, Y5, (R9)(R8*1)
+	VMULPS       Y2, Y5, Y6
+	VMAXPS       Y2, Y6, Y2
+	VMASKMOVPS   Y2, Y15, (R9)(R8*1)
 	MOVQ         24(CX), R9
-	VMULPS       Y3, Y6, Y7
-	VMAXPS       Y3, Y7, Y3
-	VMASKMOVPS   Y3, Y5, (R9)(R8*1)
+	VMULPS       Y3, Y5, Y6
+	VMAXPS       Y3, Y6, Y3
+	VMASKMOVPS   Y3, Y15, (R9)(R8*1)
 	MOVQ         32(CX), R9
-	VMULPS       Y4, Y6, Y7
-	VMAXPS       Y4, Y7, Y4
-	VMASKMOVPS   Y4, Y5, (R9)(R8*1)
+	VMULPS       Y4, Y5, Y6
+	VMAXPS       Y4, Y6, Y4
+	VMASKMOVPS   Y4, Y15, (R9)(R8*1)
 	JMP          activated0
 
 hswish0:
 	MOVQ       (CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y0, Y7
-	VADDPS     hswishHalf<>+0(SB), Y7, Y7
-	VMAXPS     hswishZero<>+0(SB), Y7, Y7
-	VMINPS     hswishOne<>+0(SB), Y7, Y7
-	VMULPS     Y7, Y0, Y0
-	VMASKMOVPS Y0, Y5, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y0, Y6
+	VADDPS     hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS     hswishZero<>+0(SB), Y6, Y6
+	VMINPS     hswishOne<>+0(SB), Y6, Y6
+	VMULPS     Y6, Y0, Y0
+	VMASKMOVPS Y0, Y15, (R9)(R8*1)
 	MOVQ       8(CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y1, Y7
-	VADDPS     hswishHalf<>+0(SB), Y7, Y7
-	VMAXPS     hswishZero<>+0(SB), Y7, Y7
-	VMINPS     hswishOne<>+0(SB), Y7, Y7
-	VMULPS     Y7, Y1, Y1
-	VMASKMOVPS Y1, Y5, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y1, Y6
+	VADDPS     hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS     hswishZero<>+0(SB), Y6, Y6
+	VMINPS     hswishOne<>+0(SB), Y6, Y6
+	VMULPS     Y6, Y1, Y1
+	VMASKMOVPS Y1, Y15, (R9)(R8*1)
 	MOVQ       16(CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y2, Y7
-	VADDPS     hswishHalf<>+0(SB), Y7, Y7
-	VMAXPS     hswishZero<>+0(SB), Y7, Y7
-	VMINPS     hswishOne<>+0(SB), Y7, Y7
-	VMULPS     Y7, Y2, Y2
-	VMASKMOVPS Y2, Y5, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y2, Y6
+	VADDPS     hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS     hswishZero<>+0(SB), Y6, Y6
+	VMINPS     hswishOne<>+0(SB), Y6, Y6
+	VMULPS     Y6, Y2, Y2
+	VMASKMOVPS Y2, Y15, (R9)(R8*1)
 	MOVQ       24(CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y3, Y7
-	VADDPS     hswishHalf<>+0(SB), Y7, Y7
-	VMAXPS     hswishZero<>+0(SB), Y7, Y7
-	VMINPS     hswishOne<>+0(SB), Y7, Y7
-	VMULPS     Y7, Y3, Y3
-	VMASKMOVPS Y3, Y5, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y3, Y6
+	VADDPS     hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS     hswishZero<>+0(SB), Y6, Y6
+	VMINPS     hswishOne<>+0(SB), Y6, Y6
+	VMULPS     Y6, Y3, Y3
+	VMASKMOVPS Y3, Y15, (R9)(R8*1)
 	MOVQ       32(CX), R9
-	VMULPS     hswishSixth<>+0(SB), Y4, Y7
-	VADDPS     hswishHalf<>+0(SB), Y7, Y7
-	VMAXPS     hswishZero<>+0(SB), Y7, Y7
-	VMINPS     hswishOne<>+0(SB), Y7, Y7
-	VMULPS     Y7, Y4, Y4
-	VMASKMOVPS Y4, Y5, (R9)(R8*1)
+	VMULPS     hswishSixth<>+0(SB), Y4, Y6
+	VADDPS     hswishHalf<>+0(SB), Y6, Y6
+	VMAXPS     hswishZero<>+0(SB), Y6, Y6
+	VMINPS     hswishOne<>+0(SB), Y6, Y6
+	VMULPS     Y6, Y4, Y4
+	VMASKMOVPS Y4, Y15, (R9)(R8*1)
 
 activated0:
 	ADDQ $0x28, CX
@@ -754,22 +788,22 @@ step:
 	VMOVDQU      (R9), Y2
 	VMOVDQU      32(R9), Y3
 	VPBROADCASTD (BX), Y4
-	VPMADDWD     Y4, Y2, Y6
-	VPADDD       Y6, Y0, Y0
+	VPMADDWD     Y4, Y2, Y15
+	VPADDD       Y15, Y0, Y0
 	VPMADDWD     Y4, Y3, Y4
 	VPADDD       Y4, Y1, Y1
 	ADDQ         $0x40, R9
 	ADDQ         $0x04, BX
 	DECQ         R10
 	JNE          step
-	VBROADCASTSS 4(SI), Y4
-	VBROADCASTSS 8(SI), Y5
+	VBROADCASTSS 4(SI), Y2
+	VBROADCASTSS 8(SI), Y3
 	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y4, Y0, Y0
-	VADDPS       Y5, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
 	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y4, Y1, Y1
-	VADDPS       Y5, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
 	TESTQ        DX, DX
 	JEQ          store
 	MOVQ         (DX), R9
@@ -780,29 +814,29 @@ step:
 store:
 	CMPL         76(AX), $0x00
 	JNE          hswish0
-	VBROADCASTSS 72(AX), Y4
+	VBROADCASTSS 72(AX), Y2
 	MOVQ         (CX), R9
-	VMULPS       Y0, Y4, Y5
-	VMAXPS       Y0, Y5, Y0
+	VMULPS       Y0, Y2, Y3
+	VMAXPS       Y0, Y3, Y0
 	VMOVUPS      Y0, (R9)(R8*1)
-	VMULPS       Y1, Y4, Y5
-	VMAXPS       Y1, Y5, Y1
+	VMULPS       Y1, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
 	VMOVUPS      Y1, 32(R9)(R8*1)
 	JMP          activated0
 
 hswish0:
 	MOVQ    (CX), R9
-	VMULPS  hswishSixth<>+0(SB), Y0, Y5
-	VADDPS  hswishHalf<>+0(SB), Y5, Y5
-	VMAXPS  hswishZero<>+0(SB), Y5, Y5
-	VMINPS  hswishOne<>+0(SB), Y5, Y5
-	VMULPS  Y5, Y0, Y0
+	VMULPS  hswishSixth<>+0(SB), Y0, Y3
+	VADDPS  hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS  hswishZero<>+0(SB), Y3, Y3
+	VMINPS  hswishOne<>+0(SB), Y3, Y3
+	VMULPS  Y3, Y0, Y0
 	VMOVUPS Y0, (R9)(R8*1)
-	VMULPS  hswishSixth<>+0(SB), Y1, Y5
-	VADDPS  hswishHalf<>+0(SB), Y5, Y5
-	VMAXPS  hswishZero<>+0(SB), Y5, Y5
-	VMINPS  hswishOne<>+0(SB), Y5, Y5
-	VMULPS  Y5, Y1, Y1
+	VMULPS  hswishSixth<>+0(SB), Y1, Y3
+	VADDPS  hswishHalf<>+0(SB), Y3, Y3
+	VMAXPS  hswishZero<>+0(SB), Y3, Y3
+	VMINPS  hswishOne<>+0(SB), Y3, Y3
+	VMULPS  Y3, Y1, Y1
 	VMOVUPS Y1, 32(R9)(R8*1)
 
 activated0:
@@ -836,35 +870,35 @@ step:
 	VMOVDQU      (R9), Y4
 	VMOVDQU      32(R9), Y5
 	VPBROADCASTD (BX), Y6
-	VPMADDWD     Y6, Y4, Y8
-	VPADDD       Y8, Y0, Y0
+	VPMADDWD     Y6, Y4, Y15
+	VPADDD       Y15, Y0, Y0
 	VPMADDWD     Y6, Y5, Y6
 	VPADDD       Y6, Y1, Y1
 	VPBROADCASTD 4(BX), Y7
-	VPMADDWD     Y7, Y4, Y9
-	VPADDD       Y9, Y2, Y2
+	VPMADDWD     Y7, Y4, Y14
+	VPADDD       Y14, Y2, Y2
 	VPMADDWD     Y7, Y5, Y7
 	VPADDD       Y7, Y3, Y3
 	ADDQ         $0x40, R9
 	ADDQ         $0x08, BX
 	DECQ         R10
 	JNE          step
-	VBROADCASTSS 4(SI), Y6
-	VBROADCASTSS 8(SI), Y7
+	VBROADCASTSS 4(SI), Y4
+	VBROADCASTSS 8(SI), Y5
 	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VADDPS       Y7, Y0, Y0
+	VMULPS       Y4, Y0, Y0
+	VADDPS       Y5, Y0, Y0
 	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y6, Y1, Y1
-	VADDPS       Y7, Y1, Y1
-	VBROADCASTSS 16(SI), Y6
-	VBROADCASTSS 20(SI), Y7
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y5, Y1, Y1
+	VBROADCASTSS 16(SI), Y4
+	VBROADCASTSS 20(SI), Y5
 	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y6, Y2, Y2
-	VADDPS       Y7, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VADDPS       Y5, Y2, Y2
 	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VADDPS       Y7, Y3, Y3
+	VMULPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
 	TESTQ        DX, DX
 	JEQ          store
 	MOVQ         (DX), R9
@@ -878,49 +912,49 @@ step:
 store:
 	CMPL         76(AX), $0x00
 	JNE          hswish0
-	VBROADCASTSS 72(AX), Y6
+	VBROADCASTSS 72(AX), Y4
 	MOVQ         (CX), R9
-	VMULPS       Y0, Y6, Y7
-	VMAXPS       Y0, Y7, Y0
+	VMULPS       Y0, Y4, Y5
+	VMAXPS       Y0, Y5, Y0
 	VMOVUPS      Y0, (R9)(R8*1)
-	VMULPS       Y1, Y6, Y7
-	VMAXPS       Y1, Y7, Y1
+	VMULPS       Y1, Y4, Y5
+	VMAXPS       Y1, Y5, Y1
 	VMOVUPS      Y1, 32(R9)(R8*1)
 	MOVQ         8(CX), R9
-	VMULPS       Y2, Y6, Y7
-	VMAXPS       Y2, Y7, Y2
+	VMULPS       Y2, Y4, Y5
+	VMAXPS       Y2, Y5, Y2
 	VMOVUPS      Y2, (R9)(R8*1)
-	VMULPS       Y3, Y6, Y7
-	VMAXPS       Y3, Y7, Y3
+	VMULPS       Y3, Y4, Y5
+	VMAXPS       Y3, Y5, Y3
 	VMOVUPS      Y3, 32(R9)(R8*1)
 	JMP          activated0
 
 hswish0:
 	MOVQ    (CX), R9
-	VMULPS  hswishSixth<>+0(SB), Y0, Y7
-	VADDPS  hswishHalf<>+0(SB), Y7, Y7
-	VMAXPS  hswishZero<>+0(SB), Y7, Y7
-	VMINPS  hswishOne<>+0(SB), Y7, Y7
-	VMULPS  Y7, Y0, Y0
+	VMULPS  hswishSixth<>+0(SB), Y0, Y5
+	VADDPS  hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS  hswishZero<>+0(SB), Y5, Y5
+	VMINPS  hswishOne<>+0(SB), Y5, Y5
+	VMULPS  Y5, Y0, Y0
 	VMOVUPS Y0, (R9)(R8*1)
-	VMULPS  hswishSixth<>+0(SB), Y1, Y7
-	VADDPS  hswishHalf<>+0(SB), Y7, Y7
-	VMAXPS  hswishZero<>+0(SB), Y7, Y7
-	VMINPS  hswishOne<>+0(SB), Y7, Y7
-	VMULPS  Y7, Y1, Y1
+	VMULPS  hswishSixth<>+0(SB), Y1, Y5
+	VADDPS  hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS  hswishZero<>+0(SB), Y5, Y5
+	VMINPS  hswishOne<>+0(SB), Y5, Y5
+	VMULPS  Y5, Y1, Y1
 	VMOVUPS Y1, 32(R9)(R8*1)
 	MOVQ    8(CX), R9
-	VMULPS  hswishSixth<>+0(SB), Y2, Y7
-	VADDPS  hswishHalf<>+0(SB), Y7, Y7
-	VMAXPS  hswishZero<>+0(SB), Y7, Y7
-	VMINPS  hswishOne<>+0(SB), Y7, Y7
-	VMULPS  Y7, Y2, Y2
+	VMULPS  hswishSixth<>+0(SB), Y2, Y5
+	VADDPS  hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS  hswishZero<>+0(SB), Y5, Y5
+	VMINPS  hswishOne<>+0(SB), Y5, Y5
+	VMULPS  Y5, Y2, Y2
 	VMOVUPS Y2, (R9)(R8*1)
-	VMULPS  hswishSixth<>+0(SB), Y3, Y7
-	VADDPS  hswishHalf<>+0(SB), Y7, Y7
-	VMAXPS  hswishZero<>+0(SB), Y7, Y7
-	VMINPS  hswishOne<>+0(SB), Y7, Y7
-	VMULPS  Y7, Y3, Y3
+	VMULPS  hswishSixth<>+0(SB), Y3, Y5
+	VADDPS  hswishHalf<>+0(SB), Y5, Y5
+	VMAXPS  hswishZero<>+0(SB), Y5, Y5
+	VMINPS  hswishOne<>+0(SB), Y5, Y5
+	VMULPS  Y5, Y3, Y3
 	VMOVUPS Y3, 32(R9)(R8*1)
 
 activated0:
@@ -956,22 +990,185 @@ step:
 	VMOVDQU      (R9), Y6
 	VMOVDQU      32(R9), Y7
 	VPBROADCASTD (BX), Y8
-	VPMADDWD     Y8, Y6, Y10
-	VPADDD       Y10, Y0, Y0
+	VPMADDWD     Y8, Y6, Y15
+	VPADDD       Y15, Y0, Y0
 	VPMADDWD     Y8, Y7, Y8
 	VPADDD       Y8, Y1, Y1
 	VPBROADCASTD 4(BX), Y9
-	VPMADDWD     Y9, Y6, Y11
-	VPADDD       Y11, Y2, Y2
+	VPMADDWD     Y9, Y6, Y14
+	VPADDD       Y14, Y2, Y2
 	VPMADDWD     Y9, Y7, Y9
 	VPADDD       Y9, Y3, Y3
 	VPBROADCASTD 8(BX), Y8
-	VPMADDWD     Y8, Y6, Y10
-	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y8, Y6, Y15
+	VPADDD       Y15, Y4, Y4
 	VPMADDWD     Y8, Y7, Y8
 	VPADDD       Y8, Y5, Y5
 	ADDQ         $0x40, R9
 	ADDQ         $0x0c, BX
+	DECQ         R10
+	JNE          step
+	VBROADCASTSS 4(SI), Y6
+	VBROADCASTSS 8(SI), Y7
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y7, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VADDPS       Y7, Y1, Y1
+	VBROADCASTSS 16(SI), Y6
+	VBROADCASTSS 20(SI), Y7
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VADDPS       Y7, Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VBROADCASTSS 28(SI), Y6
+	VBROADCASTSS 32(SI), Y7
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y6, Y4, Y4
+	VADDPS       Y7, Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y6, Y5, Y5
+	VADDPS       Y7, Y5, Y5
+	TESTQ        DX, DX
+	JEQ          store
+	MOVQ         (DX), R9
+	VADDPS       (R9)(R8*1), Y0, Y0
+	VADDPS       32(R9)(R8*1), Y1, Y1
+	MOVQ         8(DX), R9
+	VADDPS       (R9)(R8*1), Y2, Y2
+	VADDPS       32(R9)(R8*1), Y3, Y3
+	MOVQ         16(DX), R9
+	VADDPS       (R9)(R8*1), Y4, Y4
+	VADDPS       32(R9)(R8*1), Y5, Y5
+	ADDQ         $0x18, DX
+
+store:
+	CMPL         76(AX), $0x00
+	JNE          hswish0
+	VBROADCASTSS 72(AX), Y6
+	MOVQ         (CX), R9
+	VMULPS       Y0, Y6, Y7
+	VMAXPS       Y0, Y7, Y0
+	VMOVUPS      Y0, (R9)(R8*1)
+	VMULPS       Y1, Y6, Y7
+	VMAXPS       Y1, Y7, Y1
+	VMOVUPS      Y1, 32(R9)(R8*1)
+	MOVQ         8(CX), R9
+	VMULPS       Y2, Y6, Y7
+	VMAXPS       Y2, Y7, Y2
+	VMOVUPS      Y2, (R9)(R8*1)
+	VMULPS       Y3, Y6, Y7
+	VMAXPS       Y3, Y7, Y3
+	VMOVUPS      Y3, 32(R9)(R8*1)
+	MOVQ         16(CX), R9
+	VMULPS       Y4, Y6, Y7
+	VMAXPS       Y4, Y7, Y4
+	VMOVUPS      Y4, (R9)(R8*1)
+	VMULPS       Y5, Y6, Y7
+	VMAXPS       Y5, Y7, Y5
+	VMOVUPS      Y5, 32(R9)(R8*1)
+	JMP          activated0
+
+hswish0:
+	MOVQ    (CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y0, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y0, Y0
+	VMOVUPS Y0, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y1, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 32(R9)(R8*1)
+	MOVQ    8(CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y2, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y3, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y3, Y3
+	VMOVUPS Y3, 32(R9)(R8*1)
+	MOVQ    16(CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y4, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y4, Y4
+	VMOVUPS Y4, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y5, Y7
+	VADDPS  hswishHalf<>+0(SB), Y7, Y7
+	VMAXPS  hswishZero<>+0(SB), Y7, Y7
+	VMINPS  hswishOne<>+0(SB), Y7, Y7
+	VMULPS  Y7, Y5, Y5
+	VMOVUPS Y5, 32(R9)(R8*1)
+
+activated0:
+	ADDQ $0x18, CX
+	ADDQ $0x24, SI
+	DECQ DI
+	JNE  tile
+	VZEROUPPER
+	RET
+
+// func madd256r4w2(a *byte)
+// Requires: AVX, AVX2
+TEXT ·madd256r4w2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ 8(AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 48(AX), DI
+	MOVQ 56(AX), R8
+
+tile:
+	VPBROADCASTD (SI), Y0
+	VMOVDQA      Y0, Y1
+	VPBROADCASTD 12(SI), Y2
+	VMOVDQA      Y2, Y3
+	VPBROADCASTD 24(SI), Y4
+	VMOVDQA      Y4, Y5
+	VPBROADCASTD 36(SI), Y6
+	VMOVDQA      Y6, Y7
+	MOVQ         (AX), R9
+	MOVQ         40(AX), R10
+
+step:
+	VMOVDQU      (R9), Y8
+	VMOVDQU      32(R9), Y9
+	VPBROADCASTD (BX), Y10
+	VPMADDWD     Y10, Y8, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     Y10, Y9, Y10
+	VPADDD       Y10, Y1, Y1
+	VPBROADCASTD 4(BX), Y11
+	VPMADDWD     Y11, Y8, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDWD     Y11, Y9, Y11
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 8(BX), Y10
+	VPMADDWD     Y10, Y8, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDWD     Y10, Y9, Y10
+	VPADDD       Y10, Y5, Y5
+	VPBROADCASTD 12(BX), Y11
+	VPMADDWD     Y11, Y8, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDWD     Y11, Y9, Y11
+	VPADDD       Y11, Y7, Y7
+	ADDQ         $0x40, R9
+	ADDQ         $0x10, BX
 	DECQ         R10
 	JNE          step
 	VBROADCASTSS 4(SI), Y8
@@ -998,6 +1195,14 @@ step:
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y8, Y5, Y5
 	VADDPS       Y9, Y5, Y5
+	VBROADCASTSS 40(SI), Y8
+	VBROADCASTSS 44(SI), Y9
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y8, Y6, Y6
+	VADDPS       Y9, Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y8, Y7, Y7
+	VADDPS       Y9, Y7, Y7
 	TESTQ        DX, DX
 	JEQ          store
 	MOVQ         (DX), R9
@@ -1009,7 +1214,10 @@ step:
 	MOVQ         16(DX), R9
 	VADDPS       (R9)(R8*1), Y4, Y4
 	VADDPS       32(R9)(R8*1), Y5, Y5
-	ADDQ         $0x18, DX
+	MOVQ         24(DX), R9
+	VADDPS       (R9)(R8*1), Y6, Y6
+	VADDPS       32(R9)(R8*1), Y7, Y7
+	ADDQ         $0x20, DX
 
 store:
 	CMPL         76(AX), $0x00
@@ -1036,6 +1244,13 @@ store:
 	VMULPS       Y5, Y8, Y9
 	VMAXPS       Y5, Y9, Y5
 	VMOVUPS      Y5, 32(R9)(R8*1)
+	MOVQ         24(CX), R9
+	VMULPS       Y6, Y8, Y9
+	VMAXPS       Y6, Y9, Y6
+	VMOVUPS      Y6, (R9)(R8*1)
+	VMULPS       Y7, Y8, Y9
+	VMAXPS       Y7, Y9, Y7
+	VMOVUPS      Y7, 32(R9)(R8*1)
 	JMP          activated0
 
 hswish0:
@@ -1078,18 +1293,31 @@ hswish0:
 	VMINPS  hswishOne<>+0(SB), Y9, Y9
 	VMULPS  Y9, Y5, Y5
 	VMOVUPS Y5, 32(R9)(R8*1)
+	MOVQ    24(CX), R9
+	VMULPS  hswishSixth<>+0(SB), Y6, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y6, Y6
+	VMOVUPS Y6, (R9)(R8*1)
+	VMULPS  hswishSixth<>+0(SB), Y7, Y9
+	VADDPS  hswishHalf<>+0(SB), Y9, Y9
+	VMAXPS  hswishZero<>+0(SB), Y9, Y9
+	VMINPS  hswishOne<>+0(SB), Y9, Y9
+	VMULPS  Y9, Y7, Y7
+	VMOVUPS Y7, 32(R9)(R8*1)
 
 activated0:
-	ADDQ $0x18, CX
-	ADDQ $0x24, SI
+	ADDQ $0x20, CX
+	ADDQ $0x30, SI
 	DECQ DI
 	JNE  tile
 	VZEROUPPER
 	RET
 
-// func madd256r4w2(a *byte)
+// func madd256r5w2(a *byte)
 // Requires: AVX, AVX2
-TEXT ·madd256r4w2(SB), NOSPLIT, $0-8
+TEXT ·madd256r5w2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
 	MOVQ 8(AX), CX
 	MOVQ 16(AX), DX
@@ -1107,34 +1335,41 @@ tile:
 	VMOVDQA      Y4, Y5
 	VPBROADCASTD 36(SI), Y6
 	VMOVDQA      Y6, Y7
+	VPBROADCASTD 48(SI), Y8
+	VMOVDQA      Y8, Y9
 	MOVQ         (AX), R9
 	MOVQ         40(AX), R10
 
 step:
-	VMOVDQU      (R9), Y8
-	VMOVDQU      32(R9), Y9
-	VPBROADCASTD (BX), Y10
-	VPMADDWD     Y10, Y8, Y12
-	VPADDD       Y12, Y0, Y0
-	VPMADDWD     Y10, Y9, Y10
-	VPADDD       Y10, Y1, Y1
-	VPBROADCASTD 4(BX), Y11
-	VPMADDWD     Y11, Y8, Y13
-	VPADDD       Y13, Y2, Y2
-	VPMADDWD     Y11, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 8(BX), Y10
-	VPMADDWD     Y10, Y8, Y12
-	VPADDD       Y12, Y4, Y4
-	VPMADDWD     Y10, Y9, Y10
-	VPADDD       Y10, Y5, Y5
-	VPBROADCASTD 12(BX), Y11
-	VPMADDWD     Y11, Y8, Y13
-	VPADDD       Y13, Y6, Y6
-	VPMADDWD     Y11, Y9, Y11
-	VPADDD       Y11, Y7, Y7
+	VMOVDQU      (R9), Y10
+	VMOVDQU      32(R9), Y11
+	VPBROADCASTD (BX), Y12
+	VPMADDWD     Y12, Y10, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     Y12, Y11, Y12
+	VPADDD       Y12, Y1, Y1
+	VPBROADCASTD 4(BX), Y13
+	VPMADDWD     Y13, Y10, Y14
+	VPADDD       Y14, Y2, Y2
+	VPMADDWD     Y13, Y11, Y13
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 8(BX), Y12
+	VPMADDWD     Y12, Y10, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDWD     Y12, Y11, Y12
+	VPADDD       Y12, Y5, Y5
+	VPBROADCASTD 12(BX), Y13
+	VPMADDWD     Y13, Y10, Y14
+	VPADDD       Y14, Y6, Y6
+	VPMADDWD     Y13, Y11, Y13
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 16(BX), Y12
+	VPMADDWD     Y12, Y10, Y15
+	VPADDD       Y15, Y8, Y8
+	VPMADDWD     Y12, Y11, Y12
+	VPADDD       Y12, Y9, Y9
 	ADDQ         $0x40, R9
-	ADDQ         $0x10, BX
+	ADDQ         $0x14, BX
 	DECQ         R10
 	JNE          step
 	VBROADCASTSS 4(SI), Y10
@@ -1169,6 +1404,14 @@ step:
 	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y10, Y7, Y7
 	VADDPS       Y11, Y7, Y7
+	VBROADCASTSS 52(SI), Y10
+	VBROADCASTSS 56(SI), Y11
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y10, Y8, Y8
+	VADDPS       Y11, Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y10, Y9, Y9
+	VADDPS       Y11, Y9, Y9
 	TESTQ        DX, DX
 	JEQ          store
 	MOVQ         (DX), R9
@@ -1183,7 +1426,10 @@ step:
 	MOVQ         24(DX), R9
 	VADDPS       (R9)(R8*1), Y6, Y6
 	VADDPS       32(R9)(R8*1), Y7, Y7
-	ADDQ         $0x20, DX
+	MOVQ         32(DX), R9
+	VADDPS       (R9)(R8*1), Y8, Y8
+	VADDPS       32(R9)(R8*1), Y9, Y9
+	ADDQ         $0x28, DX
 
 store:
 	CMPL         76(AX), $0x00
@@ -1217,6 +1463,13 @@ store:
 	VMULPS       Y7, Y10, Y11
 	VMAXPS       Y7, Y11, Y7
 	VMOVUPS      Y7, 32(R9)(R8*1)
+	MOVQ         32(CX), R9
+	VMULPS       Y8, Y10, Y11
+	VMAXPS       Y8, Y11, Y8
+	VMOVUPS      Y8, (R9)(R8*1)
+	VMULPS       Y9, Y10, Y11
+	VMAXPS       Y9, Y11, Y9
+	VMOVUPS      Y9, 32(R9)(R8*1)
 	JMP          activated0
 
 hswish0:
@@ -1272,237 +1525,18 @@ hswish0:
 	VMINPS  hswishOne<>+0(SB), Y11, Y11
 	VMULPS  Y11, Y7, Y7
 	VMOVUPS Y7, 32(R9)(R8*1)
-
-activated0:
-	ADDQ $0x20, CX
-	ADDQ $0x30, SI
-	DECQ DI
-	JNE  tile
-	VZEROUPPER
-	RET
-
-// func madd256r5w2(a *byte)
-// Requires: AVX, AVX2
-TEXT ·madd256r5w2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ 8(AX), CX
-	MOVQ 16(AX), DX
-	MOVQ 24(AX), BX
-	MOVQ 32(AX), SI
-	MOVQ 48(AX), DI
-	MOVQ 56(AX), R8
-
-tile:
-	VPBROADCASTD (SI), Y0
-	VMOVDQA      Y0, Y1
-	VPBROADCASTD 12(SI), Y2
-	VMOVDQA      Y2, Y3
-	VPBROADCASTD 24(SI), Y4
-	VMOVDQA      Y4, Y5
-	VPBROADCASTD 36(SI), Y6
-	VMOVDQA      Y6, Y7
-	VPBROADCASTD 48(SI), Y8
-	VMOVDQA      Y8, Y9
-	MOVQ         (AX), R9
-	MOVQ         40(AX), R10
-
-step:
-	VMOVDQU      (R9), Y10
-	VMOVDQU      32(R9), Y11
-	VPBROADCASTD (BX), Y12
-	VPMADDWD     Y12, Y10, Y14
-	VPADDD       Y14, Y0, Y0
-	VPMADDWD     Y12, Y11, Y12
-	VPADDD       Y12, Y1, Y1
-	VPBROADCASTD 4(BX), Y13
-	VPMADDWD     Y13, Y10, Y15
-	VPADDD       Y15, Y2, Y2
-	VPMADDWD     Y13, Y11, Y13
-	VPADDD       Y13, Y3, Y3
-	VPBROADCASTD 8(BX), Y12
-	VPMADDWD     Y12, Y10, Y14
-	VPADDD       Y14, Y4, Y4
-	VPMADDWD     Y12, Y11, Y12
-	VPADDD       Y12, Y5, Y5
-	VPBROADCASTD 12(BX), Y13
-	VPMADDWD     Y13, Y10, Y15
-	VPADDD       Y15, Y6, Y6
-	VPMADDWD     Y13, Y11, Y13
-	VPADDD       Y13, Y7, Y7
-	VPBROADCASTD 16(BX), Y12
-	VPMADDWD     Y12, Y10, Y14
-	VPADDD       Y14, Y8, Y8
-	VPMADDWD     Y12, Y11, Y12
-	VPADDD       Y12, Y9, Y9
-	ADDQ         $0x40, R9
-	ADDQ         $0x14, BX
-	DECQ         R10
-	JNE          step
-	VBROADCASTSS 4(SI), Y12
-	VBROADCASTSS 8(SI), Y13
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VADDPS       Y13, Y1, Y1
-	VBROADCASTSS 16(SI), Y12
-	VBROADCASTSS 20(SI), Y13
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y12, Y2, Y2
-	VADDPS       Y13, Y2, Y2
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y12, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VBROADCASTSS 28(SI), Y12
-	VBROADCASTSS 32(SI), Y13
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y12, Y4, Y4
-	VADDPS       Y13, Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VBROADCASTSS 40(SI), Y12
-	VBROADCASTSS 44(SI), Y13
-	VCVTDQ2PS    Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCVTDQ2PS    Y7, Y7
-	VMULPS       Y12, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VBROADCASTSS 52(SI), Y12
-	VBROADCASTSS 56(SI), Y13
-	VCVTDQ2PS    Y8, Y8
-	VMULPS       Y12, Y8, Y8
-	VADDPS       Y13, Y8, Y8
-	VCVTDQ2PS    Y9, Y9
-	VMULPS       Y12, Y9, Y9
-	VADDPS       Y13, Y9, Y9
-	TESTQ        DX, DX
-	JEQ          store
-	MOVQ         (DX), R9
-	VADDPS       (R9)(R8*1), Y0, Y0
-	VADDPS       32(R9)(R8*1), Y1, Y1
-	MOVQ         8(DX), R9
-	VADDPS       (R9)(R8*1), Y2, Y2
-	VADDPS       32(R9)(R8*1), Y3, Y3
-	MOVQ         16(DX), R9
-	VADDPS       (R9)(R8*1), Y4, Y4
-	VADDPS       32(R9)(R8*1), Y5, Y5
-	MOVQ         24(DX), R9
-	VADDPS       (R9)(R8*1), Y6, Y6
-	VADDPS       32(R9)(R8*1), Y7, Y7
-	MOVQ         32(DX), R9
-	VADDPS       (R9)(R8*1), Y8, Y8
-	VADDPS       32(R9)(R8*1), Y9, Y9
-	ADDQ         $0x28, DX
-
-store:
-	CMPL         76(AX), $0x00
-	JNE          hswish0
-	VBROADCASTSS 72(AX), Y12
-	MOVQ         (CX), R9
-	VMULPS       Y0, Y12, Y13
-	VMAXPS       Y0, Y13, Y0
-	VMOVUPS      Y0, (R9)(R8*1)
-	VMULPS       Y1, Y12, Y13
-	VMAXPS       Y1, Y13, Y1
-	VMOVUPS      Y1, 32(R9)(R8*1)
-	MOVQ         8(CX), R9
-	VMULPS       Y2, Y12, Y13
-	VMAXPS       Y2, Y13, Y2
-	VMOVUPS      Y2, (R9)(R8*1)
-	VMULPS       Y3, Y12, Y13
-	VMAXPS       Y3, Y13, Y3
-	VMOVUPS      Y3, 32(R9)(R8*1)
-	MOVQ         16(CX), R9
-	VMULPS       Y4, Y12, Y13
-	VMAXPS       Y4, Y13, Y4
-	VMOVUPS      Y4, (R9)(R8*1)
-	VMULPS       Y5, Y12, Y13
-	VMAXPS       Y5, Y13, Y5
-	VMOVUPS      Y5, 32(R9)(R8*1)
-	MOVQ         24(CX), R9
-	VMULPS       Y6, Y12, Y13
-	VMAXPS       Y6, Y13, Y6
-	VMOVUPS      Y6, (R9)(R8*1)
-	VMULPS       Y7, Y12, Y13
-	VMAXPS       Y7, Y13, Y7
-	VMOVUPS      Y7, 32(R9)(R8*1)
-	MOVQ         32(CX), R9
-	VMULPS       Y8, Y12, Y13
-	VMAXPS       Y8, Y13, Y8
-	VMOVUPS      Y8, (R9)(R8*1)
-	VMULPS       Y9, Y12, Y13
-	VMAXPS       Y9, Y13, Y9
-	VMOVUPS      Y9, 32(R9)(R8*1)
-	JMP          activated0
-
-hswish0:
-	MOVQ    (CX), R9
-	VMULPS  hswishSixth<>+0(SB), Y0, Y13
-	VADDPS  hswishHalf<>+0(SB), Y13, Y13
-	VMAXPS  hswishZero<>+0(SB), Y13, Y13
-	VMINPS  hswishOne<>+0(SB), Y13, Y13
-	VMULPS  Y13, Y0, Y0
-	VMOVUPS Y0, (R9)(R8*1)
-	VMULPS  hswishSixth<>+0(SB), Y1, Y13
-	VADDPS  hswishHalf<>+0(SB), Y13, Y13
-	VMAXPS  hswishZero<>+0(SB), Y13, Y13
-	VMINPS  hswishOne<>+0(SB), Y13, Y13
-	VMULPS  Y13, Y1, Y1
-	VMOVUPS Y1, 32(R9)(R8*1)
-	MOVQ    8(CX), R9
-	VMULPS  hswishSixth<>+0(SB), Y2, Y13
-	VADDPS  hswishHalf<>+0(SB), Y13, Y13
-	VMAXPS  hswishZero<>+0(SB), Y13, Y13
-	VMINPS  hswishOne<>+0(SB), Y13, Y13
-	VMULPS  Y13, Y2, Y2
-	VMOVUPS Y2, (R9)(R8*1)
-	VMULPS  hswishSixth<>+0(SB), Y3, Y13
-	VADDPS  hswishHalf<>+0(SB), Y13, Y13
-	VMAXPS  hswishZero<>+0(SB), Y13, Y13
-	VMINPS  hswishOne<>+0(SB), Y13, Y13
-	VMULPS  Y13, Y3, Y3
-	VMOVUPS Y3, 32(R9)(R8*1)
-	MOVQ    16(CX), R9
-	VMULPS  hswishSixth<>+0(SB), Y4, Y13
-	VADDPS  hswishHalf<>+0(SB), Y13, Y13
-	VMAXPS  hswishZero<>+0(SB), Y13, Y13
-	VMINPS  hswishOne<>+0(SB), Y13, Y13
-	VMULPS  Y13, Y4, Y4
-	VMOVUPS Y4, (R9)(R8*1)
-	VMULPS  hswishSixth<>+0(SB), Y5, Y13
-	VADDPS  hswishHalf<>+0(SB), Y13, Y13
-	VMAXPS  hswishZero<>+0(SB), Y13, Y13
-	VMINPS  hswishOne<>+0(SB), Y13, Y13
-	VMULPS  Y13, Y5, Y5
-	VMOVUPS Y5, 32(R9)(R8*1)
-	MOVQ    24(CX), R9
-	VMULPS  hswishSixth<>+0(SB), Y6, Y13
-	VADDPS  hswishHalf<>+0(SB), Y13, Y13
-	VMAXPS  hswishZero<>+0(SB), Y13, Y13
-	VMINPS  hswishOne<>+0(SB), Y13, Y13
-	VMULPS  Y13, Y6, Y6
-	VMOVUPS Y6, (R9)(R8*1)
-	VMULPS  hswishSixth<>+0(SB), Y7, Y13
-	VADDPS  hswishHalf<>+0(SB), Y13, Y13
-	VMAXPS  hswishZero<>+0(SB), Y13, Y13
-	VMINPS  hswishOne<>+0(SB), Y13, Y13
-	VMULPS  Y13, Y7, Y7
-	VMOVUPS Y7, 32(R9)(R8*1)
 	MOVQ    32(CX), R9
-	VMULPS  hswishSixth<>+0(SB), Y8, Y13
-	VADDPS  hswishHalf<>+0(SB), Y13, Y13
-	VMAXPS  hswishZero<>+0(SB), Y13, Y13
-	VMINPS  hswishOne<>+0(SB), Y13, Y13
-	VMULPS  Y13, Y8, Y8
+	VMULPS  hswishSixth<>+0(SB), Y8, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y8, Y8
 	VMOVUPS Y8, (R9)(R8*1)
-	VMULPS  hswishSixth<>+0(SB), Y9, Y13
-	VADDPS  hswishHalf<>+0(SB), Y13, Y13
-	VMAXPS  hswishZero<>+0(SB), Y13, Y13
-	VMINPS  hswishOne<>+0(SB), Y13, Y13
-	VMULPS  Y13, Y9, Y9
+	VMULPS  hswishSixth<>+0(SB), Y9, Y11
+	VADDPS  hswishHalf<>+0(SB), Y11, Y11
+	VMAXPS  hswishZero<>+0(SB), Y11, Y11
+	VMINPS  hswishOne<>+0(SB), Y11, Y11
+	VMULPS  Y11, Y9, Y9
 	VMOVUPS Y9, 32(R9)(R8*1)
 
 activated0:

@@ -13,7 +13,7 @@ func TestGEMMKernels(t *testing.T) {
 					switch registers := rows*width + width + 1; {
 					case isa == AVX512 && registers <= 32:
 						cut.pixels = cut512(n, width)
-					case isa == AVX2 && registers <= 16 && width <= 3 && rows <= 6:
+					case isa != AVX512 && registers <= 16 && width <= 3 && rows <= 6:
 						cut.pixels = cut256(n, width)
 					default:
 						continue

@@ -9,6 +9,7 @@ type ISA = isa.ISA
 const (
 	Generic = isa.Generic
 	AVX2    = isa.AVX2
+	AVXVNNI = isa.AVXVNNI
 	AVX512  = isa.AVX512
 	NEON    = isa.NEON
 )

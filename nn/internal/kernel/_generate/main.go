@@ -26,8 +26,10 @@ var files = []struct {
 	{"vector_avx", vectorAll},
 	{"curve_avx2", curveAll},
 	{"peak_avx", peakAll},
-	{"gemm_int8_vnni", vnni.all},
-	{"gemm_int8_avx2", maddAll},
+	{"gemm_int8_avx512", vnni.all},
+	{"gemm_int8_avx2", madd.all},
+	{"gemm_int8_avxvnni", vnni256.all},
+	{"gemm_int8_evex256", evex256.all},
 	{"gemm_bf16_avx512", bf16.all},
 }
 

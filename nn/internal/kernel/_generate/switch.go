@@ -85,15 +85,21 @@ func dotSwitches() []shapeSwitch {
 		}
 		list = append(list, gemm, pack)
 	}
-	gemm := shapeSwitch{doc: "madd256 calls the AVX2 kernel of a number of vectors of pixels and of rows.",
-		head: "madd256(shape, rows int, a *byte)", on: "shape<<4 | rows"}
-	pack := shapeSwitch{doc: "maddPack256 calls the kernel that lays out inputs for a number of vectors of pixels.",
-		head: "maddPack256(shape int, a *byte)", on: "shape"}
-	for _, k := range maddKernels() {
-		gemm.add(k.name(), "%d<<4 | %d", k.wide, k.rows)
-		if k.rows == 1 {
-			pack.add(k.packName(), "%d", k.wide)
+	for _, d := range []*dot256Instruction{madd, vnni256, evex256} {
+		gemm := shapeSwitch{doc: d.prefix + " calls the kernel with " + d.set + " of a number of vectors of pixels and of rows.",
+			head: d.prefix + "(shape, rows int, a *byte)", on: "shape<<4 | rows"}
+		pack := shapeSwitch{doc: d.prefix + "Pack calls the kernel that lays out inputs for a number of vectors of pixels.",
+			head: d.prefix + "Pack(shape int, a *byte)", on: "shape"}
+		for _, k := range d.kernels() {
+			gemm.add(k.name(), "%d<<4 | %d", k.wide, k.rows)
+			if k.rows == 1 {
+				pack.add(k.packName(), "%d", k.wide)
+			}
+		}
+		list = append(list, gemm)
+		if d.pack != nil {
+			list = append(list, pack)
 		}
 	}
-	return append(list, gemm, pack)
+	return list
 }
