@@ -30,6 +30,18 @@ const Ext = ".safetensors"
 // calibration for 8-bit integers.
 const CalibrationExt = ".int8.json"
 
+// ErrUnknown is what errors wrap that were met with a name no model has.
+var ErrUnknown = errors.New("unknown model")
+
+// findError has a text of its own and is another error besides.
+type findError struct {
+	text string
+	is   error
+}
+
+func (e *findError) Error() string { return e.text }
+func (e *findError) Unwrap() error { return e.is }
+
 // maxFileBytes bounds what is read from a file before it is looked at; the
 // largest network of this project has a hundredth of it.
 const maxFileBytes = 2 << 30
@@ -111,13 +123,13 @@ func Find(name string) (File, error) {
 			return findEmbedded(name)
 		}
 		if _, err := os.Stat(name); err != nil {
-			return File{}, fmt.Errorf("no model is called %q%s", name, suggest.Hint(name, List()))
+			return File{}, &findError{fmt.Sprintf("no model is called %q%s", name, suggest.Hint(name, List())), ErrUnknown}
 		}
 	}
 	st, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return File{}, fmt.Errorf("model file %s does not exist", name)
+		return File{}, &findError{fmt.Sprintf("model file %s does not exist", name), fs.ErrNotExist}
 	case err != nil:
 		return File{}, fmt.Errorf("model file %s: %w", name, errors.Unwrap(err))
 	case st.IsDir():

@@ -23,7 +23,7 @@ func EncodeWeights(w *Weights, half func(name string, t Tensor) bool) ([]byte, e
 	for i, name := range names {
 		t := w.Tensors[name]
 		if elements(t.Shape) != len(t.Data) {
-			return nil, fmt.Errorf("weights: tensor %q has %d elements, its shape %v says %d", name, len(t.Data), t.Shape, elements(t.Shape))
+			return nil, tensorErrorf("%q has %d elements, its shape %v says %d", name, len(t.Data), t.Shape, elements(t.Shape))
 		}
 		e := tensorEntry{DType: "F32", Shape: make([]int64, len(t.Shape))}
 		for d, n := range t.Shape {
@@ -54,7 +54,7 @@ func EncodeWeights(w *Weights, half func(name string, t Tensor) bool) ([]byte, e
 			}
 			h := FloatToHalf(v)
 			if h&0x7fff == 0x7c00 && !math.IsInf(float64(v), 0) {
-				return nil, fmt.Errorf("weights: tensor %q holds %g, which float16 cannot", name, v)
+				return nil, tensorErrorf("%q holds %g, which float16 cannot", name, v)
 			}
 			out = le.AppendUint16(out, h)
 		}

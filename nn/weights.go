@@ -81,14 +81,14 @@ func ReadWeights(data []byte) (*Weights, error) {
 	for name, msg := range raw {
 		var e tensorEntry
 		if err := json.Unmarshal(msg, &e); err != nil {
-			return nil, fmt.Errorf("weights: tensor %q: %w", name, err)
+			return nil, tensorErrorf("%q: %w", name, err)
 		}
 		count, err := e.check(int64(len(body)))
 		if err != nil {
-			return nil, fmt.Errorf("weights: tensor %q: %w", name, err)
+			return nil, tensorErrorf("%q: %w", name, err)
 		}
 		if total += 4 * count; total > maxWeightBytes {
-			return nil, fmt.Errorf("weights: tensor %q: more than %d bytes in all", name, maxWeightBytes)
+			return nil, tensorErrorf("%q: more than %d bytes in all", name, maxWeightBytes)
 		}
 		entries[name] = e
 		names = append(names, name)
@@ -185,7 +185,7 @@ func overlap(names []string, entries map[string]tensorEntry) error {
 	for _, name := range names {
 		o := entries[name].Offsets
 		if o[0] < end && o[1] > o[0] {
-			return fmt.Errorf("weights: tensor %q overlaps another", name)
+			return tensorErrorf("%q overlaps another", name)
 		}
 		end = max(end, o[1])
 	}
@@ -238,13 +238,13 @@ func decodeFloats(dtype string, b []byte) []float32 {
 func (w *Weights) get(p Param) ([]float32, error) {
 	t, ok := w.Tensors[p.Name]
 	if !ok {
-		return nil, fmt.Errorf("weights: tensor %q is missing", p.Name)
+		return nil, tensorErrorf("%q is missing", p.Name)
 	}
 	if !slices.Equal(trimOnes(t.Shape), trimOnes(p.Shape)) {
-		return nil, fmt.Errorf("weights: tensor %q has shape %v, the network wants %v", p.Name, t.Shape, p.Shape)
+		return nil, tensorErrorf("%q has shape %v, the network wants %v", p.Name, t.Shape, p.Shape)
 	}
 	if n := elements(t.Shape); n != len(t.Data) {
-		return nil, fmt.Errorf("weights: tensor %q has %d elements, its shape %v says %d", p.Name, len(t.Data), t.Shape, n)
+		return nil, tensorErrorf("%q has %d elements, its shape %v says %d", p.Name, len(t.Data), t.Shape, n)
 	}
 	return t.Data, nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/riffle"
 	"example.com/riffle/backbone"
 	"example.com/riffle/detector"
 	"example.com/riffle/internal/suggest"
@@ -179,7 +180,7 @@ func fillInput(plan *nn.Plan) {
 // model prepares a trained detector. What is timed is all of a detection but
 // decoding the photo and sampling it into the network's input.
 func (c *benchCmd) model() (*timed, error) {
-	d, err := openDetector(c.Arch, detector.Options{Threads: c.Threads, Workers: 1, Size: c.Size, Proposals: c.Proposals, ISA: c.CPU, Precision: c.precision()})
+	d, err := riffle.Open(c.Arch, riffle.Options{Threads: c.Threads, Workers: 1, Size: c.Size, Proposals: c.Proposals, ISA: c.CPU, Precision: c.precision()})
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 var benchKeys = []string{"arch", "cpu", "macs", "median_ms", "min_ms", "params", "runs", "size", "threads"}
 
 func TestBenchJSON(t *testing.T) {
-	r := riffle(t, "bench", "--arch", "shufflenet_v2_x0.5", "--size", "64", "--runs", "3", "--threads", "2", "--cpu", "generic", "--json")
+	r := command(t, "bench", "--arch", "shufflenet_v2_x0.5", "--size", "64", "--runs", "3", "--threads", "2", "--cpu", "generic", "--json")
 	if r.code != 0 || r.err != "" || strings.Count(r.out, "\n") != 1 {
 		t.Fatalf("code %d, stderr %q, stdout %q", r.code, r.err, r.out)
 	}
@@ -43,7 +43,7 @@ func TestBenchJSON(t *testing.T) {
 // well; here the question is whether bench shows them.
 func TestBenchShowsThePapersMultiplyAdds(t *testing.T) {
 	for arch, want := range map[string]float64{"shufflenet_v1_x1.0_g3": 137e6, "shufflenet_v2_x1.0": 146e6} {
-		r := riffle(t, "bench", "--arch", arch, "--runs", "1", "--json")
+		r := command(t, "bench", "--arch", arch, "--runs", "1", "--json")
 		var got benchResult
 		if err := json.Unmarshal([]byte(r.out), &got); err != nil {
 			t.Fatalf("%s: %v", arch, err)
@@ -55,7 +55,7 @@ func TestBenchShowsThePapersMultiplyAdds(t *testing.T) {
 }
 
 func TestBenchLayers(t *testing.T) {
-	r := riffle(t, "bench", "--arch", "shufflenet_v2_x0.5", "--size", "64", "--runs", "2", "--layers")
+	r := command(t, "bench", "--arch", "shufflenet_v2_x0.5", "--size", "64", "--runs", "2", "--layers")
 	if r.code != 0 {
 		t.Fatal(r.err)
 	}
@@ -64,7 +64,7 @@ func TestBenchLayers(t *testing.T) {
 			t.Errorf("%q is missing:\n%s", want, r.out)
 		}
 	}
-	r = riffle(t, "bench", "--arch", "shufflenet_v2_x0.5", "--size", "64", "--runs", "2", "--layers", "--json")
+	r = command(t, "bench", "--arch", "shufflenet_v2_x0.5", "--size", "64", "--runs", "2", "--layers", "--json")
 	var got benchResult
 	if err := json.Unmarshal([]byte(r.out), &got); err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestClasses(t *testing.T) {
 }
 
 func TestBenchTooSmall(t *testing.T) {
-	r := riffle(t, "bench", "--arch", "shufflenet_v2_x1.0", "--size", "99999")
+	r := command(t, "bench", "--arch", "shufflenet_v2_x1.0", "--size", "99999")
 	r.wantError(t, 1, "99999")
 }
 
@@ -115,7 +115,7 @@ func TestMedian(t *testing.T) {
 
 func TestBenchPhoto(t *testing.T) {
 	args := []string{"bench", "--arch", "riffle-v2-1.5x", "--photo", "../../docs/street.jpg", "--runs", "2"}
-	r := riffle(t, append(args, "--json")...)
+	r := command(t, append(args, "--json")...)
 	if r.code != 0 {
 		t.Fatal(r.err)
 	}
@@ -140,11 +140,11 @@ func TestBenchPhoto(t *testing.T) {
 	if !(p.Stages["decode"] > 0 && p.Stages["network"] > 0 && sum > p.TotalMs/2) {
 		t.Errorf("stages of %.2f ms in all, total %.2f: %v", sum, p.TotalMs, p.Stages)
 	}
-	if r = riffle(t, args...); r.code != 0 || !strings.Contains(r.out, "768x576") || !strings.Contains(r.out, "second_stage") {
+	if r = command(t, args...); r.code != 0 || !strings.Contains(r.out, "768x576") || !strings.Contains(r.out, "second_stage") {
 		t.Errorf("code %d: %s%s", r.code, r.out, r.err)
 	}
-	r = riffle(t, "bench", "--arch", "shufflenet_v2_x1.0", "--photo", "../../docs/street.jpg")
+	r = command(t, "bench", "--arch", "shufflenet_v2_x1.0", "--photo", "../../docs/street.jpg")
 	r.wantError(t, 2, "trained model")
-	r = riffle(t, "bench", "--arch", "riffle-v2-1.5x", "--photo", "missing.jpg")
+	r = command(t, "bench", "--arch", "riffle-v2-1.5x", "--photo", "missing.jpg")
 	r.wantError(t, 1, "missing.jpg")
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"example.com/riffle"
 	"example.com/riffle/detector"
 	"example.com/riffle/models"
 	"example.com/riffle/photo"
@@ -35,7 +36,7 @@ func (c *benchCmd) photos(std stdio) error {
 	if !slices.Contains(models.List(), c.Arch) && filepath.Ext(c.Arch) != models.Ext {
 		return usagef("--photo wants a trained model, see riffle models")
 	}
-	d, err := openDetector(c.Arch, detector.Options{
+	d, err := riffle.Open(c.Arch, riffle.Options{
 		Threads: c.Threads, Workers: 1, ISA: c.CPU, Precision: c.precision(), Proposals: c.Proposals,
 	})
 	if err != nil {
@@ -68,7 +69,7 @@ func (c *benchCmd) photos(std stdio) error {
 }
 
 // photo times one photo, once it has warmed up.
-func (c *benchCmd) photo(d *detector.Detector, path string) (*photoBench, error) {
+func (c *benchCmd) photo(d *riffle.Detector, path string) (*photoBench, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err

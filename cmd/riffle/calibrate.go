@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
-	"example.com/riffle/classifier"
-	"example.com/riffle/detector"
+	"example.com/riffle"
 	"example.com/riffle/models"
-	"example.com/riffle/models/modelfile"
-	"example.com/riffle/nn"
-	"example.com/riffle/segmenter"
 )
 
 type calibrateCmd struct {
@@ -44,14 +40,9 @@ func (c *calibrateCmd) Validate() error {
 
 // Run is called by kong.
 func (c *calibrateCmd) Run(std stdio) error {
-	file, err := models.Open(c.Model)
+	file, err := models.Find(c.Model)
 	if err != nil {
 		return err
-	}
-	seen := nn.NewCalibrator()
-	look, size, err := observed(file.Data, seen.Observe)
-	if err != nil {
-		return fmt.Errorf("model %s: %w", c.Model, err)
 	}
 	photos, err := folder(c.Images, c.Recursive)
 	if err != nil {
@@ -59,22 +50,12 @@ func (c *calibrateCmd) Run(std stdio) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	looked := 0
-	for _, path := range spread(photos, c.Photos) {
-		photo, err := readPhotoFor(path, nil, size)
-		if err == nil {
-			err = look(ctx, photo)
-		}
-		if ctx.Err() != nil {
-			return errors.New("interrupted, nothing is written")
-		}
-		if err != nil {
-			sayer{std}.one("%s: %s", path, oneLine(err.Error()))
-			continue
-		}
-		looked++
+	calibration, err := riffle.Calibrate(ctx, c.Model, slices.Values(spread(photos, c.Photos)), func(path string, err error) {
+		sayer{std}.one("%s: %s", path, oneLine(fileError(err).Error()))
+	})
+	if ctx.Err() != nil {
+		return errors.New("interrupted, nothing is written")
 	}
-	calibration, err := modelfile.NewCalibration(file.Data, seen.Ranges(), looked)
 	if err != nil {
 		return err
 	}
@@ -87,38 +68,6 @@ func (c *calibrateCmd) Run(std stdio) error {
 	}
 	_, err = fmt.Fprintf(std.out, "%s: %d layers, %d photos\n", out, len(calibration.Ranges), calibration.Photos)
 	return err
-}
-
-// observed makes a model of any kind of which see is shown what its layers are
-// given when it looks at a photo, decoded for the returned size.
-func observed(weights []byte, see func(layer string, input [][]float32)) (look func(context.Context, image.Image) error, size image.Point, err error) {
-	w, err := nn.ReadWeights(weights)
-	if err != nil {
-		return nil, size, err
-	}
-	switch modelfile.Kind(w) {
-	case modelfile.Classifier:
-		k, err := classifier.New(weights, classifier.Options{Workers: 1, Observe: see})
-		return func(ctx context.Context, photo image.Image) error {
-			_, err := k.Classify(ctx, photo, 1)
-			return err
-		}, size, err
-	case modelfile.Segmenter:
-		s, err := segmenter.New(weights, segmenter.Options{Workers: 1, Observe: see})
-		return func(ctx context.Context, photo image.Image) error {
-			_, err := s.Segment(ctx, photo)
-			return err
-		}, size, err
-	}
-	d, err := detector.New(weights, detector.Options{Workers: 1, Observe: see})
-	if err != nil {
-		return nil, size, err
-	}
-	size, err = detector.ModelDecodeSize(weights)
-	return func(ctx context.Context, photo image.Image) error {
-		_, err := d.Detect(ctx, photo, detector.Filter{Threshold: detector.Everything})
-		return err
-	}, size, err
 }
 
 // spread picks n of the names at equal distances.

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"time"
 
-	"example.com/riffle/classifier"
-	"example.com/riffle/models"
+	"example.com/riffle"
 )
 
 type classifyCmd struct {
@@ -66,7 +64,7 @@ func (c *classifyCmd) Run(std stdio) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	photos := decodeAhead(ctx, findInputs(c.Photos, c.Recursive), std.in) // the first while the model is opened
-	k, err := openClassifier(c.Model, classifier.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
+	k, err := riffle.OpenClassifier(c.Model, riffle.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
 	if err != nil {
 		return err
 	}
@@ -74,7 +72,7 @@ func (c *classifyCmd) Run(std stdio) error {
 	for in := range photos {
 		err := in.err
 		if err == nil {
-			err = c.one(k, in, std.out)
+			err = c.look(ctx, k, in, std.out)
 		}
 		if w, ok := std.out.(*watchedWriter); ok && w.err != nil {
 			return w.err // nobody reads on, or the disk is full: the rest is in vain
@@ -90,28 +88,8 @@ func (c *classifyCmd) Run(std stdio) error {
 	return nil
 }
 
-// openClassifier makes a classifier of a file. Zero threads mean as many as
-// there are processors, at most maxThreads.
-func openClassifier(name string, o classifier.Options) (*classifier.Classifier, error) {
-	file, err := models.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	if o.Threads == 0 {
-		o.Threads = min(runtime.GOMAXPROCS(0), maxThreads)
-	}
-	if o.Calibration, err = calibrationOf(file, o.Precision); err != nil {
-		return nil, fmt.Errorf("model %s: %w", name, err)
-	}
-	k, err := classifier.New(file.Data, o)
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", name, err)
-	}
-	return k, nil
-}
-
-func (c *classifyCmd) one(k *classifier.Classifier, in decoded, w io.Writer) error {
-	found, err := k.Classify(context.Background(), in.photo, c.Top)
+func (c *classifyCmd) look(ctx context.Context, k *riffle.Classifier, in decoded, w io.Writer) error {
+	found, err := k.Classify(ctx, in.photo, c.Top)
 	if err != nil {
 		return err
 	}

@@ -158,6 +158,6 @@ func TestServeClassifier(t *testing.T) {
 
 func runWith(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
-	r := riffle(t, args...)
+	r := command(t, args...)
 	return r.code, r.out, r.err
 }

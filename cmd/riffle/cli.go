@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"example.com/riffle"
 	"example.com/riffle/internal/suggest"
 	"example.com/riffle/models"
 	"example.com/riffle/nn"
@@ -99,7 +100,7 @@ func newParser(c *cli, std stdio) (*kong.Kong, error) {
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Bind(std),
-		kong.Vars{"defaultModel": models.Default, "maxThreads": strconv.Itoa(maxThreads),
+		kong.Vars{"defaultModel": models.Default, "maxThreads": strconv.Itoa(riffle.MaxThreads),
 			"precisions": strings.Join(nn.Precisions(), ","), "calibrationExt": models.CalibrationExt},
 	)
 }

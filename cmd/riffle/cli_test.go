@@ -45,7 +45,7 @@ func TestWrongUsage(t *testing.T) {
 		{"serve extra", "unexpected argument extra"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
-			riffle(t, strings.Fields(c.args)...).wantError(t, 2, c.want)
+			command(t, strings.Fields(c.args)...).wantError(t, 2, c.want)
 		})
 	}
 }
@@ -74,42 +74,42 @@ func TestFlagsMayStandBetweenPhotos(t *testing.T) {
 }
 
 func TestWithoutArgumentsTheHelpComesAsAnError(t *testing.T) {
-	r := riffle(t)
+	r := command(t)
 	if r.code != 2 || r.out != "" || !strings.HasPrefix(r.err, "Usage: riffle <command>") {
 		t.Errorf("code %d, stdout %q, stderr %q", r.code, r.out, r.err)
 	}
 }
 
 func TestHelp(t *testing.T) {
-	top := riffle(t, "--help")
+	top := command(t, "--help")
 	if top.code != 0 || top.err != "" {
 		t.Errorf("--help: code %d, stderr %q", top.code, top.err)
 	}
-	if r := riffle(t, "help"); r != top {
+	if r := command(t, "help"); r != top {
 		t.Errorf("riffle help gives something else than riffle --help: %v", r)
 	}
-	if r := riffle(t, "help", "detect"); r != riffle(t, "detect", "--help") {
+	if r := command(t, "help", "detect"); r != command(t, "detect", "--help") {
 		t.Errorf("riffle help detect gives something else than riffle detect --help: %v", r)
 	}
-	for _, command := range []string{"detect", "serve", "video", "health", "eval", "bench", "models", "version"} {
-		if !strings.Contains(top.out, "\n  "+command+" ") {
-			t.Errorf("--help does not list %q", command)
+	for _, name := range []string{"detect", "serve", "video", "health", "eval", "bench", "models", "version"} {
+		if !strings.Contains(top.out, "\n  "+name+" ") {
+			t.Errorf("--help does not list %q", name)
 		}
-		r := riffle(t, command, "--help")
-		if r.code != 0 || r.err != "" || !strings.HasPrefix(r.out, "Usage: riffle "+command) {
-			t.Errorf("%s --help: code %d, stderr %q, starts %.40q", command, r.code, r.err, r.out)
+		r := command(t, name, "--help")
+		if r.code != 0 || r.err != "" || !strings.HasPrefix(r.out, "Usage: riffle "+name) {
+			t.Errorf("%s --help: code %d, stderr %q, starts %.40q", name, r.code, r.err, r.out)
 		}
-		if command != "version" && !strings.Contains(r.out, "\n    riffle "+command) {
-			t.Errorf("%s --help has no example:\n%s", command, r.out)
+		if name != "version" && !strings.Contains(r.out, "\n    riffle "+name) {
+			t.Errorf("%s --help has no example:\n%s", name, r.out)
 		}
 		if strings.Contains(r.out, "${") {
-			t.Errorf("%s --help has a variable that nobody filled in:\n%s", command, r.out)
+			t.Errorf("%s --help has a variable that nobody filled in:\n%s", name, r.out)
 		}
 	}
 }
 
 func TestVersion(t *testing.T) {
-	flag, command := riffle(t, "--version"), riffle(t, "version")
+	flag, command := command(t, "--version"), command(t, "version")
 	if flag.code != 0 || command.code != 0 || flag.out != command.out {
 		t.Errorf("--version %q (%d), version %q (%d)", flag.out, flag.code, command.out, command.code)
 	}

@@ -16,7 +16,7 @@ import (
 // comment's mark.
 func printed(t *testing.T, args ...string) map[string]string {
 	t.Helper()
-	r := riffle(t, append([]string{"serve", "--print-config"}, args...)...)
+	r := command(t, append([]string{"serve", "--print-config"}, args...)...)
 	if r.code != 0 || r.err != "" {
 		t.Fatalf("code %d, stderr %q", r.code, r.err)
 	}
@@ -69,7 +69,7 @@ model: riffle-v2-1.5x
 }
 
 func TestPrintedConfigurationIsAConfiguration(t *testing.T) {
-	first := riffle(t, "serve", "--print-config", "--addr", "[::1]:80", "--threshold", "0.25", "--allow-origin", "*")
+	first := command(t, "serve", "--print-config", "--addr", "[::1]:80", "--threshold", "0.25", "--allow-origin", "*")
 	if first.code != 0 {
 		t.Fatal(first.err)
 	}
@@ -87,7 +87,7 @@ func TestPrintedConfigurationIsAConfiguration(t *testing.T) {
 
 func TestSecretsAreNotPrinted(t *testing.T) {
 	t.Setenv("RIFFLE_API_KEY", "hunter2,swordfish")
-	r := riffle(t, "serve", "--print-config")
+	r := command(t, "serve", "--print-config")
 	if strings.Contains(r.out, "hunter2") || strings.Contains(r.out, "swordfish") {
 		t.Errorf("printed:\n%s", r.out)
 	}
@@ -123,17 +123,17 @@ func TestConfigurationMistakes(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			file := filepath.Join(put(t, map[string][]byte{"c.yaml": []byte(text)}), "c.yaml")
-			riffle(t, "serve", "--config", file, "--print-config").wantError(t, 2, want)
+			command(t, "serve", "--config", file, "--print-config").wantError(t, 2, want)
 		})
 	}
-	riffle(t, "serve", "--config", "gone.yaml", "--print-config").
+	command(t, "serve", "--config", "gone.yaml", "--print-config").
 		wantError(t, 2, "configuration file gone.yaml: no such file or directory")
 }
 
 func TestEmptyConfiguration(t *testing.T) {
 	for _, text := range []string{"", "# nothing\n", "---\n", "{}\n"} {
 		file := filepath.Join(put(t, map[string][]byte{"c.yaml": []byte(text)}), "c.yaml")
-		if r := riffle(t, "serve", "--config", file, "--print-config"); r.code != 0 {
+		if r := command(t, "serve", "--config", file, "--print-config"); r.code != 0 {
 			t.Errorf("%q: code %d, %s", text, r.code, r.err)
 		}
 	}

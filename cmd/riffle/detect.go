@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"example.com/riffle"
 	"example.com/riffle/detector"
 	"example.com/riffle/models"
 	"example.com/riffle/photo"
@@ -101,7 +102,7 @@ func (c *detectCmd) Run(std stdio) error {
 		return fmt.Errorf("model %s: %w", c.Model, err)
 	}
 	photos := decodeAheadFor(ctx, inputs, std.in, size) // the first while the model is opened
-	d, err := openDetector(c.Model, detector.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
+	d, err := riffle.Open(c.Model, riffle.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
 	if err != nil {
 		return err
 	}
@@ -191,7 +192,7 @@ func readPhotoFor(path string, stdin io.Reader, size image.Point) (*photo.Photo,
 }
 
 // look finds the objects of a photo, draws it if asked to and prints them.
-func (c *detectCmd) look(ctx context.Context, d *detector.Detector, in decoded, wanted labelFilter, out *outDir, w io.Writer) error {
+func (c *detectCmd) look(ctx context.Context, d *riffle.Detector, in decoded, wanted labelFilter, out *outDir, w io.Writer) error {
 	found, err := d.Detect(ctx, in.photo, wanted.query(c.Threshold))
 	if err != nil {
 		return err

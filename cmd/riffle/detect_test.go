@@ -41,7 +41,7 @@ func parsePhotos(t *testing.T, out string) []photoResult {
 func TestDetectJSON(t *testing.T) {
 	dir := put(t, map[string][]byte{"street.jpg": jpegBytes(t, picture(320, 200))})
 	file := filepath.Join(dir, "street.jpg")
-	r := riffle(t, "detect", "--json", "--threshold", low, file)
+	r := command(t, "detect", "--json", "--threshold", low, file)
 	if r.code != 0 || r.err != "" || strings.Count(r.out, "\n") != 1 {
 		t.Fatalf("code %d, stderr %q, %d lines", r.code, r.err, strings.Count(r.out, "\n"))
 	}
@@ -85,11 +85,11 @@ func TestDetectJSON(t *testing.T) {
 
 func TestDetectNothingIsAnEmptyList(t *testing.T) {
 	dir := put(t, map[string][]byte{"a.jpg": jpegBytes(t, picture(64, 64))})
-	r := riffle(t, "detect", "--json", "-t", "1", dir)
+	r := command(t, "detect", "--json", "-t", "1", dir)
 	if r.code != 0 || !strings.Contains(r.out, `"detections":[]`) {
 		t.Errorf("code %d, %s", r.code, r.out)
 	}
-	r = riffle(t, "detect", "-t", "1", dir)
+	r = command(t, "detect", "-t", "1", dir)
 	if r.code != 0 || !strings.Contains(r.out, "a.jpg: 64x64, nothing found, ") {
 		t.Errorf("code %d, %s", r.code, r.out)
 	}
@@ -97,8 +97,8 @@ func TestDetectNothingIsAnEmptyList(t *testing.T) {
 
 func TestDetectText(t *testing.T) {
 	dir := put(t, map[string][]byte{"a.png": pngBytes(t, picture(320, 200))})
-	js := parsePhotos(t, riffle(t, "detect", dir, "-t", low, "--max-detections", "4", "--json").out)[0]
-	r := riffle(t, "detect", dir, "-t", low, "--max-detections", "4")
+	js := parsePhotos(t, command(t, "detect", dir, "-t", low, "--max-detections", "4", "--json").out)[0]
+	r := command(t, "detect", dir, "-t", low, "--max-detections", "4")
 	lines := strings.Split(strings.TrimSuffix(r.out, "\n"), "\n")
 	if len(js.Detections) != 4 || len(lines) != 5 {
 		t.Fatalf("%d detections, %d lines, want 4 and 5:\n%s", len(js.Detections), len(lines), r.out)
@@ -115,7 +115,7 @@ func TestDetectText(t *testing.T) {
 
 // The README's photo, which anybody can look at.
 func TestDetectTheStreet(t *testing.T) {
-	r := riffle(t, "detect", "--json", filepath.Join("..", "..", "docs", "street.jpg"))
+	r := command(t, "detect", "--json", filepath.Join("..", "..", "docs", "street.jpg"))
 	if r.code != 0 {
 		t.Fatal(r.err)
 	}
@@ -140,7 +140,7 @@ func TestDetectGoesOnAfterBrokenPhotos(t *testing.T) {
 		"1.jpg": good, "2.jpg": good[:len(good)/2], "3.jpg": []byte("no photo at all"), "4.jpg": nil, "5.jpg": good, "6.png": huge,
 	})
 	t.Chdir(dir)
-	r := riffle(t, "detect", "--json", ".", "gone.jpg", "-t", low)
+	r := command(t, "detect", "--json", ".", "gone.jpg", "-t", low)
 	if r.code != 1 {
 		t.Errorf("exit code %d, want 1", r.code)
 	}
@@ -177,7 +177,7 @@ func TestDetectStandardInput(t *testing.T) {
 		t.Errorf("file %q, %dx%d", piped.File, piped.Width, piped.Height)
 	}
 	dir := put(t, map[string][]byte{"a.png": data})
-	read := parsePhotos(t, riffle(t, "detect", dir, "--json", "-t", low).out)[0]
+	read := parsePhotos(t, command(t, "detect", dir, "--json", "-t", low).out)[0]
 	if !slices.Equal(piped.Detections, read.Detections) {
 		t.Error("standard input and file give different boxes")
 	}
@@ -211,7 +211,7 @@ func TestDetectTurnsByEXIF(t *testing.T) {
 	}
 	upright := photo.Upright(p)
 	dir := put(t, map[string][]byte{"turned.jpg": turned(t, upright), "upright.jpg": jpegBytes(t, upright)})
-	r := riffle(t, "detect", "--json", "--out", filepath.Join(dir, "out"), dir, "-t", "0.5")
+	r := command(t, "detect", "--json", "--out", filepath.Join(dir, "out"), dir, "-t", "0.5")
 	got := parsePhotos(t, r.out)
 	if len(got) != 2 {
 		t.Fatal(r.err)
@@ -262,7 +262,7 @@ func TestDetectDraws(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := riffle(t, "detect", "one", "two", "--out", "out/deep", "-t", low)
+	r := command(t, "detect", "one", "two", "--out", "out/deep", "-t", low)
 	if r.code != 0 || r.err != "" {
 		t.Fatalf("code %d, %s", r.code, r.err)
 	}
@@ -288,7 +288,7 @@ func TestDetectDraws(t *testing.T) {
 	// Into the photos' own folder: they stay as they were, and a second run
 	// replaces its own drawings.
 	for range 2 {
-		if r := riffle(t, "detect", "one/street.png", "--out", "one"); r.code != 0 {
+		if r := command(t, "detect", "one/street.png", "--out", "one"); r.code != 0 {
 			t.Fatal(r.err)
 		}
 	}
@@ -316,13 +316,13 @@ func wantFiles(t *testing.T, dir string, want ...string) {
 func TestDetectOutThatIsAFile(t *testing.T) {
 	dir := put(t, map[string][]byte{"a.png": pngBytes(t, picture(32, 32)), "file": nil})
 	t.Chdir(dir)
-	riffle(t, "detect", "a.png", "--out", "file").wantError(t, 1, "--out file: not a directory")
+	command(t, "detect", "a.png", "--out", "file").wantError(t, 1, "--out file: not a directory")
 }
 
 func TestDetectLabels(t *testing.T) {
 	street := filepath.Join("..", "..", "docs", "street.jpg")
-	all := parsePhotos(t, riffle(t, "detect", street, "--json", "-t", "0.1").out)[0].Detections
-	some := parsePhotos(t, riffle(t, "detect", street, "--json", "-t", "0.1", "--labels", "Car, traffic_light:0.05 ,person:0.5").out)[0].Detections
+	all := parsePhotos(t, command(t, "detect", street, "--json", "-t", "0.1").out)[0].Detections
+	some := parsePhotos(t, command(t, "detect", street, "--json", "-t", "0.1", "--labels", "Car, traffic_light:0.05 ,person:0.5").out)[0].Detections
 	var want []object
 	for _, o := range all {
 		if o.Label == "car" || o.Label == "traffic light" || o.Label == "person" && o.Score >= 0.5 {
@@ -334,17 +334,17 @@ func TestDetectLabels(t *testing.T) {
 	if !slices.Equal(some, want) || len(want) == 0 {
 		t.Errorf("got %v\nwant %v", some, want)
 	}
-	riffle(t, "detect", street, "--labels", "persn").wantError(t, 2, `--labels: the model knows no "persn", did you mean "person"?`)
-	riffle(t, "detect", street, "--labels", "person:2").wantError(t, 2, `--labels: threshold of "person" must be from 0 to 1, not "2"`)
+	command(t, "detect", street, "--labels", "persn").wantError(t, 2, `--labels: the model knows no "persn", did you mean "person"?`)
+	command(t, "detect", street, "--labels", "person:2").wantError(t, 2, `--labels: threshold of "person" must be from 0 to 1, not "2"`)
 }
 
 func TestDetectModelErrors(t *testing.T) {
 	dir := put(t, map[string][]byte{"a.png": pngBytes(t, picture(32, 32)), "broken.safetensors": []byte("no weights"), "cut.safetensors": cutModel(t)})
 	t.Chdir(dir)
-	riffle(t, "detect", "a.png", "--model", "riffle-v2-1.5").wantError(t, 1, `did you mean "riffle-v2-1.5x"?`)
-	riffle(t, "detect", "a.png", "--model", "gone.safetensors").wantError(t, 1, "model file gone.safetensors does not exist")
-	riffle(t, "detect", "a.png", "--model", "broken.safetensors").wantError(t, 1, "model broken.safetensors: weights: ")
-	riffle(t, "detect", "a.png", "--model", "cut.safetensors").wantError(t, 1, "cut short")
+	command(t, "detect", "a.png", "--model", "riffle-v2-1.5").wantError(t, 1, `did you mean "riffle-v2-1.5x"?`)
+	command(t, "detect", "a.png", "--model", "gone.safetensors").wantError(t, 1, "model file gone.safetensors does not exist")
+	command(t, "detect", "a.png", "--model", "broken.safetensors").wantError(t, 1, "model broken.safetensors: weights: ")
+	command(t, "detect", "a.png", "--model", "cut.safetensors").wantError(t, 1, "cut short")
 }
 
 func cutModel(t *testing.T) []byte {
@@ -363,13 +363,13 @@ func TestDetectReadsAModelFile(t *testing.T) {
 	}
 	dir := put(t, map[string][]byte{"a.png": pngBytes(t, picture(100, 100)), "copy.safetensors": f.Data})
 	t.Chdir(dir)
-	own := parsePhotos(t, riffle(t, "detect", "a.png", "--json", "-t", low).out)
-	other := parsePhotos(t, riffle(t, "detect", "a.png", "--json", "-t", low, "--model", "copy.safetensors").out)
+	own := parsePhotos(t, command(t, "detect", "a.png", "--json", "-t", low).out)
+	other := parsePhotos(t, command(t, "detect", "a.png", "--json", "-t", low, "--model", "copy.safetensors").out)
 	if len(own) != 1 || len(other) != 1 || !slices.Equal(own[0].Detections, other[0].Detections) {
 		t.Errorf("embedded: %v\nfile: %v", own, other)
 	}
 	t.Setenv("RIFFLE_MODEL", "gone")
-	riffle(t, "detect", "a.png").wantError(t, 1, `no model is called "gone"`)
+	command(t, "detect", "a.png").wantError(t, 1, `no model is called "gone"`)
 }
 
 func TestPipeClosedEarly(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	"syscall"
 	"time"
 
-	"example.com/riffle/detector"
+	"example.com/riffle"
 	"example.com/riffle/eval"
 	"example.com/riffle/models"
 	"example.com/riffle/nn"
@@ -237,7 +237,7 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 		return nil, err
 	}
 	threads, workers := c.share(runtime.GOMAXPROCS(0), say)
-	d, err := newDetector(c.Model, file, detector.Options{
+	d, err := riffle.Open(c.Model, riffle.Options{
 		Threads: threads, Workers: workers, FirstStageOnly: firstOnly,
 		Size: c.Size, Proposals: c.Proposals, Precision: c.precision(),
 	})

@@ -32,7 +32,7 @@ func selfMade(t *testing.T) string {
 	dir := put(t, map[string][]byte{
 		"images/street.jpg": street, "images/shapes.png": pngBytes(t, picture(320, 200)), "images/small.jpg": jpegBytes(t, picture(90, 60)),
 	})
-	r := riffle(t, "detect", "--json", filepath.Join(dir, "images"))
+	r := command(t, "detect", "--json", filepath.Join(dir, "images"))
 	if r.code != 0 {
 		t.Fatal(r.err)
 	}
@@ -92,7 +92,7 @@ func leftOut(t *testing.T, r result) eval.Omissions {
 
 func TestEval(t *testing.T) {
 	t.Chdir(selfMade(t))
-	run := riffle(t, "eval", "--images", "images", "--annotations", "coco.json", "--json",
+	run := command(t, "eval", "--images", "images", "--annotations", "coco.json", "--json",
 		"--results", "boxes.json", "--plots", "plots", "--html", "report.html")
 	if run.code != 0 || run.err != "" {
 		t.Fatalf("code %d, stderr %q", run.code, run.err)
@@ -131,17 +131,17 @@ func TestEval(t *testing.T) {
 	}
 
 	// The results file scored by itself gives the same numbers.
-	again := parseMetrics(t, riffle(t, "eval", "--annotations", "coco.json", "--detections", "boxes.json", "--json"))
+	again := parseMetrics(t, command(t, "eval", "--annotations", "coco.json", "--detections", "boxes.json", "--json"))
 	for _, k := range evalKeys {
 		if k != "seconds" && math.Abs(again[k]-m[k]) > 1e-12 {
 			t.Errorf("%s: %v from the run, %v from its results file", k, m[k], again[k])
 		}
 	}
-	one := parseMetrics(t, riffle(t, "eval", "--annotations", "coco.json", "--detections", "boxes.json", "--json", "--limit", "1"))
+	one := parseMetrics(t, command(t, "eval", "--annotations", "coco.json", "--detections", "boxes.json", "--json", "--limit", "1"))
 	if one["images"] != 1 {
 		t.Errorf("%v images with --limit 1", one["images"])
 	}
-	limited := parseMetrics(t, riffle(t, "eval", "--images", "images", "--annotations", "coco.json", "--json", "--limit", "2"))
+	limited := parseMetrics(t, command(t, "eval", "--images", "images", "--annotations", "coco.json", "--json", "--limit", "2"))
 	if limited["images"] != 2 {
 		t.Errorf("%v images with --limit 2", limited["images"])
 	}
@@ -149,7 +149,7 @@ func TestEval(t *testing.T) {
 
 func TestEvalTable(t *testing.T) {
 	t.Chdir(selfMade(t))
-	r := riffle(t, "eval", "--images", "images", "--annotations", "coco.json", "--first-stage-only")
+	r := command(t, "eval", "--images", "images", "--annotations", "coco.json", "--first-stage-only")
 	if r.code != 0 || r.err != "" {
 		t.Fatalf("code %d, stderr %q", r.code, r.err)
 	}
@@ -182,7 +182,7 @@ func TestEvalOnBrokenData(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := func(more ...string) result {
-		return riffle(t, append([]string{"eval", "--images", "images", "--annotations", "coco.json", "--json"}, more...)...)
+		return command(t, append([]string{"eval", "--images", "images", "--annotations", "coco.json", "--json"}, more...)...)
 	}
 	// A damaged photo and one that is not there: the same rule.
 	r := run()
@@ -218,17 +218,17 @@ func TestEvalOnBrokenData(t *testing.T) {
 		t.Errorf("code %d, stderr %q", r.code, r.err)
 	}
 
-	riffle(t, "eval", "--images", "gone", "--annotations", "coco.json").wantError(t, 1, "gone")
-	riffle(t, "eval", "--images", "images", "--annotations", "gone.json").wantError(t, 1, "gone.json")
-	riffle(t, "eval", "--annotations", "coco.json").wantError(t, 2, "--images DIR is missing")
-	riffle(t, "eval", "--annotations", "coco.json", "--detections", "images/street.jpg").wantError(t, 1, "detections images/street.jpg: ")
-	riffle(t, "eval", "--annotations", "coco.json", "--detections", "gone.json").wantError(t, 1, "detections gone.json: no such file")
-	riffle(t, "eval", "--images", "images", "--model", "gone").wantError(t, 1, `no model is called "gone"`)
+	command(t, "eval", "--images", "gone", "--annotations", "coco.json").wantError(t, 1, "gone")
+	command(t, "eval", "--images", "images", "--annotations", "gone.json").wantError(t, 1, "gone.json")
+	command(t, "eval", "--annotations", "coco.json").wantError(t, 2, "--images DIR is missing")
+	command(t, "eval", "--annotations", "coco.json", "--detections", "images/street.jpg").wantError(t, 1, "detections images/street.jpg: ")
+	command(t, "eval", "--annotations", "coco.json", "--detections", "gone.json").wantError(t, 1, "detections gone.json: no such file")
+	command(t, "eval", "--images", "images", "--model", "gone").wantError(t, 1, `no model is called "gone"`)
 }
 
 func TestEvalWithoutLabels(t *testing.T) {
 	t.Chdir(put(t, map[string][]byte{"photos/a.png": pngBytes(t, picture(100, 80))}))
-	r := riffle(t, "eval", "--images", "photos", "--results", "boxes.json")
+	r := command(t, "eval", "--images", "photos", "--results", "boxes.json")
 	if r.code != 0 || !strings.Contains(r.out, "There are no labels to score against.") {
 		t.Errorf("code %d, stdout %q, stderr %q", r.code, r.out, r.err)
 	}
@@ -250,7 +250,7 @@ func TestEvalScoresResultsOfOthers(t *testing.T) {
 		"none.json": []byte("[]"), "images/a.jpg": jpegBytes(t, picture(90, 60)),
 	}))
 	score := func(truth, found string, more ...string) result {
-		return riffle(t, append([]string{"eval", "--annotations", truth, "--detections", found, "--json"}, more...)...)
+		return command(t, append([]string{"eval", "--annotations", truth, "--detections", found, "--json"}, more...)...)
 	}
 	for _, c := range []struct {
 		truth, found string
@@ -284,7 +284,7 @@ func TestEvalRefusesForeignResults(t *testing.T) {
 		"truth.json":  []byte(`{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[{"id":1,"name":"person"}],"annotations":[{"image_id":1,"category_id":1,"bbox":[0,0,50,50]}]}`),
 		"others.json": []byte(foreign), "images/a.jpg": jpegBytes(t, picture(90, 60)),
 	}))
-	riffle(t, "eval", "--images", "images", "--annotations", "truth.json", "--results", "others.json").wantError(t, 1, "no run of riffle made it")
+	command(t, "eval", "--images", "images", "--annotations", "truth.json", "--results", "others.json").wantError(t, 1, "no run of riffle made it")
 	if left, _ := os.ReadFile("others.json"); string(left) != foreign {
 		t.Errorf("others.json is now %q", left)
 	}

@@ -12,7 +12,7 @@ import (
 
 func wantReady(t *testing.T, args ...string) {
 	t.Helper()
-	if r := riffle(t, append([]string{"health"}, args...)...); r.code != 0 || r.out != "ready\n" || r.err != "" {
+	if r := command(t, append([]string{"health"}, args...)...); r.code != 0 || r.out != "ready\n" || r.err != "" {
 		t.Errorf("health %v: code %d, stdout %q, stderr %q", args, r.code, r.out, r.err)
 	}
 }
@@ -38,7 +38,7 @@ func TestHealthOfAService(t *testing.T) {
 	if code := s.stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	riffle(t, "health", "--addr", "127.0.0.1:"+port).wantError(t, 1, "no answer from 127.0.0.1:"+port+": connection refused")
+	command(t, "health", "--addr", "127.0.0.1:"+port).wantError(t, 1, "no answer from 127.0.0.1:"+port+": connection refused")
 }
 
 func TestHealthOverTLS(t *testing.T) {
@@ -46,7 +46,7 @@ func TestHealthOverTLS(t *testing.T) {
 	defer ts.Close()
 	addr := ts.Listener.Addr().String()
 	wantReady(t, "--addr", addr, "--tls-cert", "cert.pem")
-	riffle(t, "health", "--addr", addr).wantError(t, 1, addr+" is not ready: 400 Bad Request")
+	command(t, "health", "--addr", addr).wantError(t, 1, addr+" is not ready: 400 Bad Request")
 }
 
 func TestHealthWaits(t *testing.T) {
@@ -62,7 +62,7 @@ func TestHealthWaits(t *testing.T) {
 	}))
 	defer ts.Close()
 	addr := ts.Listener.Addr().String()
-	riffle(t, "health", "--addr", addr).wantError(t, 1, addr+" is not ready: still loading")
+	command(t, "health", "--addr", addr).wantError(t, 1, addr+" is not ready: still loading")
 	wantReady(t, "--addr", addr, "--wait", "1m")
 	if asked != 3 {
 		t.Errorf("asked %d times, want 3", asked)
@@ -77,16 +77,16 @@ func TestHealthOfTheSilent(t *testing.T) {
 	}
 	defer ln.Close()
 	began := time.Now()
-	riffle(t, "health", "--addr", ln.Addr().String()).wantError(t, 1, "none within 3s")
+	command(t, "health", "--addr", ln.Addr().String()).wantError(t, 1, "none within 3s")
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("took %v", took)
 	}
 }
 
 func TestHealthMistakes(t *testing.T) {
-	riffle(t, "health", "--addr", "nowhere").wantError(t, 2, `--addr must be HOST:PORT, not "nowhere"`)
-	riffle(t, "health", "--wait=-1s").wantError(t, 2, "--wait must not be negative")
+	command(t, "health", "--addr", "nowhere").wantError(t, 2, `--addr must be HOST:PORT, not "nowhere"`)
+	command(t, "health", "--wait=-1s").wantError(t, 2, "--wait must not be negative")
 	file := filepath.Join(put(t, map[string][]byte{"c.yaml": []byte("adr: :80\n")}), "c.yaml")
 	t.Setenv("RIFFLE_CONFIG", file)
-	riffle(t, "health").wantError(t, 2, `did you mean "addr"?`)
+	command(t, "health").wantError(t, 2, `did you mean "addr"?`)
 }

@@ -1,17 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"example.com/riffle/classifier"
 	"example.com/riffle/models"
 	"example.com/riffle/models/checkpoint"
-	"example.com/riffle/models/modelfile"
-	"example.com/riffle/nn"
+	"example.com/riffle/models/importer"
 )
 
 type importCmd struct {
@@ -38,16 +37,7 @@ func (*importCmd) Help() string {
 
 // Run is called by kong.
 func (c *importCmd) Run(std stdio) error {
-	file, closer, err := checkpoint.Open(c.File)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.File, fileError(err))
-	}
-	defer closer.Close()
 	names, err := c.classNames()
-	if err != nil {
-		return err
-	}
-	r, err := c.recipe(file.Shapes(), names, std)
 	if err != nil {
 		return err
 	}
@@ -55,80 +45,34 @@ func (c *importCmd) Run(std stdio) error {
 	if err != nil {
 		return err
 	}
-	if c.Resize != 0 {
-		if r.resize == nil {
-			return usagef("--resize is for classifiers, this is %s", r.about)
-		}
-		if least := max(r.base.Input[0], r.base.Input[1]); c.Resize < least || c.Resize > classifier.MaxResize {
-			return usagef("--resize must be from %d, what is cut out, to %d", least, classifier.MaxResize)
-		}
-		*r.resize = c.Resize
-	}
-	r.base.Name, r.base.Licence = c.Name, c.Licence
-	if c.Name == "" {
-		r.base.Name = strings.TrimSuffix(filepath.Base(out), models.Ext)
-	}
-	tensors, err := file.Take(r.params, r.source)
+	m, err := importer.Import(c.File, importer.Options{
+		Arch: c.Arch, Classes: names, Resize: c.Resize, License: c.Licence, Half: c.Half,
+		Name: cmp.Or(c.Name, strings.TrimSuffix(filepath.Base(out), models.Ext)),
+	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.File, err)
+		return c.explain(std, err)
 	}
-	data, err := modelfile.Write(tensors, r.header, c.half())
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.File, err)
-	}
-	if err := writeFile(out, data); err != nil {
+	if err := writeFile(out, m.File); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(std.out, "%s: %s, %.1f MB, from a %s\n%s --model %s\n", out, r.about, float64(len(data))/1e6, describeFile(file), r.try, out)
+	_, err = fmt.Fprintf(std.out, "%s: %s, %.1f MB, from a %s\n%s --model %s\n", out, m.About, float64(len(m.File))/1e6, m.From, m.Try, out)
 	return err
 }
 
-func describeFile(f *checkpoint.File) string {
-	if f.Inside == "" {
-		return f.Format
-	}
-	return fmt.Sprintf("%s (what it keeps under %q)", f.Format, f.Inside)
-}
-
-// half rounds what has most of the bytes and is least sensitive: the filters.
-func (c *importCmd) half() func(string, nn.Tensor) bool {
-	if !c.Half {
-		return nil
-	}
-	return func(_ string, t nn.Tensor) bool { return len(t.Shape) > 1 }
-}
-
-// recipe finds how to read the checkpoint, or says on standard error what of it
-// does not fit.
-func (c *importCmd) recipe(have shapes, names []string, std stdio) (recipe, error) {
-	arch := c.Arch
-	if arch == "" {
-		found := fitting(have, names)
-		switch len(found) {
-		case 0:
-			return recipe{}, fmt.Errorf("%s: fits no architecture entirely: --arch NAME tells what is wrong with it (riffle models lists the backbones)", c.File)
-		case 1:
-			arch = found[0]
-		default:
-			return recipe{}, usagef("%s fits %s: say which with --arch", c.File, strings.Join(found, " and "))
+// explain names on standard error the tensors that do not fit, and tells wrong
+// options from wrong files.
+func (c *importCmd) explain(std stdio, err error) error {
+	var mismatch *checkpoint.Mismatch
+	if errors.As(err, &mismatch) {
+		say := sayer{std}
+		for _, lines := range [][]string{mismatch.Missing, mismatch.Unexpected, mismatch.Shapes} {
+			say.most("", lines, 30)
 		}
 	}
-	list, err := recipesFor(arch, have, names)
-	if err != nil {
-		return recipe{}, usageError{err}
+	if errors.Is(err, importer.ErrOption) {
+		return usageError{err}
 	}
-	r, misfit := best(list, have)
-	if misfit == nil {
-		return r, nil
-	}
-	if found := fitting(have, names); len(found) > 0 {
-		return recipe{}, fmt.Errorf("%s does not fit %s: %w; it fits --arch %s", c.File, arch, misfit, strings.Join(found, " and "))
-	}
-	say := sayer{std}
-	for _, lines := range [][]string{misfit.Missing, misfit.Unexpected, misfit.Shapes} {
-		say.most("", lines, 30)
-	}
-	return recipe{}, fmt.Errorf("%s does not fit %s: %w", c.File, arch, misfit)
+	return err
 }
 
 // classNames reads --classes.

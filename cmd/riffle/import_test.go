@@ -87,10 +87,10 @@ func TestSSDLiteAgainstTorchvision(t *testing.T) {
 			if classes != "" {
 				args = append(args, "--classes", classes)
 			}
-			if r := riffle(t, args...); r.code != 0 || !strings.Contains(r.out, "riffle detect PHOTO --model "+to) {
+			if r := command(t, args...); r.code != 0 || !strings.Contains(r.out, "riffle detect PHOTO --model "+to) {
 				t.Fatalf("code %d, %s%s", r.code, r.out, r.err)
 			}
-			r := riffle(t, "detect", photo, "--model", to, "--threshold", "0", "--max-detections", "400", "--json")
+			r := command(t, "detect", photo, "--model", to, "--threshold", "0", "--max-detections", "400", "--json")
 			var got photoResult
 			if err := json.Unmarshal([]byte(r.out), &got); err != nil {
 				t.Fatalf("%v: %s", err, r.err)
@@ -147,7 +147,7 @@ func TestImportNamesWhatDoesNotFit(t *testing.T) {
 		all["backbone.extra.1.0.0.weight"] = parity.Tensor("x", []int{128, 511, 1, 1})
 		all["backbone.extra.1.0.1.num_batches_tracked"] = parity.Tensor("n", []int{})
 	})
-	r := riffle(t, "models", "import", from, "--arch", "ssdlite320_mobilenet_v3_large", "--out", to)
+	r := command(t, "models", "import", from, "--arch", "ssdlite320_mobilenet_v3_large", "--out", to)
 	if r.code != 1 || r.out != "" {
 		t.Errorf("code %d, stdout %s", r.code, r.out)
 	}
@@ -164,18 +164,18 @@ func TestImportNamesWhatDoesNotFit(t *testing.T) {
 	if _, err := os.Stat(to); err == nil {
 		t.Error("a model was written all the same")
 	}
-	riffle(t, "models", "import", from).wantError(t, 1, "fits no architecture entirely")
+	command(t, "models", "import", from).wantError(t, 1, "fits no architecture entirely")
 	checkpointOf(t, want.Shapes, from, nil)
-	riffle(t, "models", "import", from, "--arch", "ssdlite320_shufflenet_v2_x1.0").
+	command(t, "models", "import", from, "--arch", "ssdlite320_shufflenet_v2_x1.0").
 		wantError(t, 1, "it fits --arch ssdlite320_mobilenet_v3_large")
-	riffle(t, "models", "import", from, "--arch", "ssdlite320_mobilnet_v3_large").
+	command(t, "models", "import", from, "--arch", "ssdlite320_mobilnet_v3_large").
 		wantError(t, 2, `did you mean "ssdlite320_mobilenet_v3_large"?`)
-	riffle(t, "models", "import", from, "--arch", "ssdlite320_mobilenet_v3_large").
+	command(t, "models", "import", from, "--arch", "ssdlite320_mobilenet_v3_large").
 		wantError(t, 2, "would overwrite the checkpoint")
-	riffle(t, "models", "import", from, "--out", to, "--classes", "cat,dog", "--arch", "ssdlite320_mobilenet_v3_large").
+	command(t, "models", "import", from, "--out", to, "--classes", "cat,dog", "--arch", "ssdlite320_mobilenet_v3_large").
 		wantError(t, 2, "--classes names 2, the checkpoint tells 90 apart besides the background")
-	riffle(t, "models", "import", filepath.Join(dir, "none.pth")).wantError(t, 1, "none.pth: no such file or directory")
-	riffle(t, "models", "import", "../../models/checkpoint/testdata/evil.pth", "--out", to).
+	command(t, "models", "import", filepath.Join(dir, "none.pth")).wantError(t, 1, "none.pth: no such file or directory")
+	command(t, "models", "import", "../../models/checkpoint/testdata/evil.pth", "--out", to).
 		wantError(t, 1, "evil.pth: wants to call posix.system, which no state_dict needs: refused")
 }
 
@@ -199,7 +199,7 @@ func TestImportWritesWhatItRead(t *testing.T) {
 		if half {
 			args = append(args, "--half")
 		}
-		if r := riffle(t, args...); r.code != 0 {
+		if r := command(t, args...); r.code != 0 {
 			t.Fatal(r.err)
 		}
 		w, err := nn.ReadWeightsFile(to)

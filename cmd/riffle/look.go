@@ -7,13 +7,14 @@ import (
 	"os"
 	"sync"
 
+	"example.com/riffle"
 	"example.com/riffle/detector"
 	"example.com/riffle/eval"
 )
 
 // look runs a detector on the photos of a data set.
 type look struct {
-	detector *detector.Detector
+	detector *riffle.Detector
 	category map[int]int // the detector's class id to the data set's
 
 	mu    sync.Mutex
@@ -24,7 +25,7 @@ type look struct {
 
 // newLook matches the detector's classes with the data set's by name; without
 // lists the categories that the detector does not know.
-func newLook(d *detector.Detector, set *eval.Dataset) (l *look, without []eval.Category) {
+func newLook(d *riffle.Detector, set *eval.Dataset) (l *look, without []eval.Category) {
 	l = &look{detector: d, sizes: make(map[string]eval.Image, len(set.Images))}
 	var classes []eval.Category
 	for _, c := range d.Info().Classes {

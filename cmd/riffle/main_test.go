@@ -49,7 +49,7 @@ type result struct {
 }
 
 // riffle runs the command line in this process.
-func riffle(t *testing.T, args ...string) result {
+func command(t *testing.T, args ...string) result {
 	t.Helper()
 	return riffleReading(t, nil, args...)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestModels(t *testing.T) {
-	r := riffle(t, "models", "--json")
+	r := command(t, "models", "--json")
 	if r.code != 0 || r.err != "" {
 		t.Fatalf("code %d, %s", r.code, r.err)
 	}
@@ -22,7 +22,7 @@ func TestModels(t *testing.T) {
 		t.Errorf("%d models and %d architectures, want %d and %d",
 			len(list.Models), len(list.Architectures), len(models.List()), len(backbone.Names()))
 	}
-	text := riffle(t, "models").out
+	text := command(t, "models").out
 	defaults := 0
 	for _, m := range list.Models {
 		if m.Default {
@@ -52,11 +52,11 @@ func TestModels(t *testing.T) {
 // What models calls a model's cost is what bench measures against.
 func TestModelsAndBenchAgree(t *testing.T) {
 	var list modelList
-	if err := json.Unmarshal([]byte(riffle(t, "models", "--json").out), &list); err != nil {
+	if err := json.Unmarshal([]byte(command(t, "models", "--json").out), &list); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range list.Models {
-		r := riffle(t, "bench", "--arch", m.Name, "--runs", "1", "--json")
+		r := command(t, "bench", "--arch", m.Name, "--runs", "1", "--json")
 		var b benchResult
 		if err := json.Unmarshal([]byte(r.out), &b); err != nil {
 			t.Fatalf("%v: %s", err, r.err)
@@ -64,12 +64,12 @@ func TestModelsAndBenchAgree(t *testing.T) {
 		if b.MACs != m.MACs || b.Params != m.Params || b.Size != m.Input[0] || b.Arch != m.Name {
 			t.Errorf("bench: %+v, models: %+v", b, m)
 		}
-		r = riffle(t, "bench", "--arch", m.Name, "--size", "64", "--runs", "1", "--json")
+		r = command(t, "bench", "--arch", m.Name, "--size", "64", "--runs", "1", "--json")
 		if err := json.Unmarshal([]byte(r.out), &b); err != nil || b.Size != 64 || b.MACs >= m.MACs {
 			t.Errorf("--size 64: %+v, %v", b, err)
 		}
-		riffle(t, "bench", "--arch", m.Name, "--size", "100").wantError(t, 1, "not a multiple of 32")
-		layers := riffle(t, "bench", "--arch", m.Name, "--runs", "1", "--layers").out
+		command(t, "bench", "--arch", m.Name, "--size", "100").wantError(t, 1, "not a multiple of 32")
+		layers := command(t, "bench", "--arch", m.Name, "--runs", "1", "--layers").out
 		if !strings.Contains(layers, "RoIAlign") || !strings.Contains(layers, "roi.fc1") {
 			t.Errorf("layers are missing:\n%s", layers)
 		}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/riffle/detector"
+	"example.com/riffle"
 	"example.com/riffle/models"
 	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
@@ -40,8 +40,8 @@ func wantAlike(t *testing.T, got, want []object) {
 }
 
 func TestDetectInt8(t *testing.T) {
-	want := parsePhotos(t, riffle(t, "detect", "--json", street).out)[0].Detections
-	r := riffle(t, "detect", "--json", "--precision", "int8", street)
+	want := parsePhotos(t, command(t, "detect", "--json", street).out)[0].Detections
+	r := command(t, "detect", "--json", "--precision", "int8", street)
 	if r.code != 0 || r.err != "" {
 		t.Fatal(r.code, r.err)
 	}
@@ -55,16 +55,16 @@ func TestDetectInt8(t *testing.T) {
 		t.Error("the very same scores: was it int8?")
 	}
 	t.Setenv("RIFFLE_PRECISION", "int8")
-	if by := parsePhotos(t, riffle(t, "detect", "--json", street).out)[0].Detections; len(by) != len(got) || by[0] != got[0] {
+	if by := parsePhotos(t, command(t, "detect", "--json", street).out)[0].Detections; len(by) != len(got) || by[0] != got[0] {
 		t.Errorf("RIFFLE_PRECISION gives %v, --precision %v", by, got)
 	}
-	riffle(t, "detect", "--precision", "int4", street).wantError(t, 2, `must be one of "float32","bf16","int8"`)
+	command(t, "detect", "--precision", "int4", street).wantError(t, 2, `must be one of "float32","bf16","int8"`)
 }
 
 func TestDetectBF16(t *testing.T) {
 	t.Setenv("RIFFLE_CPU", "generic") // what every processor has
-	want := parsePhotos(t, riffle(t, "detect", "--json", street).out)[0].Detections
-	r := riffle(t, "detect", "--json", "--precision", "bf16", street)
+	want := parsePhotos(t, command(t, "detect", "--json", street).out)[0].Detections
+	r := command(t, "detect", "--json", "--precision", "bf16", street)
 	if r.code != 0 {
 		t.Fatal(r.err)
 	}
@@ -72,7 +72,7 @@ func TestDetectBF16(t *testing.T) {
 	for _, cpu := range nn.ISAs() {
 		if cpu == "avx2" || cpu == "neon" {
 			t.Setenv("RIFFLE_CPU", cpu)
-			riffle(t, "detect", "--precision", "bf16", street).wantError(t, 1, "bf16 needs the instructions AVX512_BF16")
+			command(t, "detect", "--precision", "bf16", street).wantError(t, 1, "bf16 needs the instructions AVX512_BF16")
 		}
 	}
 }
@@ -90,7 +90,7 @@ func TestEmbeddedCalibrations(t *testing.T) {
 			}
 			continue
 		}
-		if _, err := newDetector(name, file, detector.Options{Precision: nn.Int8}); err != nil {
+		if _, err := riffle.Open(name, riffle.Options{Precision: nn.Int8}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -108,15 +108,15 @@ func TestCalibrate(t *testing.T) {
 	dir := put(t, map[string][]byte{"mine.safetensors": f.Data, "photos/a.jpg": photo, "photos/b.jpg": photo, "photos/c.jpg": []byte("no photo"), "empty/x.txt": nil})
 	t.Chdir(dir)
 	detect := func() result {
-		return riffle(t, "detect", "--json", "--model", "mine.safetensors", "--precision", "int8", "photos/a.jpg")
+		return command(t, "detect", "--json", "--model", "mine.safetensors", "--precision", "int8", "photos/a.jpg")
 	}
 	detect().wantError(t, 1, "model mine.safetensors: int8 needs a calibration; riffle models calibrate makes one")
 
-	r := riffle(t, "models", "calibrate", "mine.safetensors", "--images", "photos")
+	r := command(t, "models", "calibrate", "mine.safetensors", "--images", "photos")
 	if r.code != 0 || !strings.Contains(r.out, "mine.int8.json: ") || !strings.Contains(r.out, "2 photos") || !strings.Contains(r.err, "c.jpg") {
 		t.Fatalf("%+v", r)
 	}
-	want := parsePhotos(t, riffle(t, "detect", "--json", "photos/a.jpg").out)[0].Detections
+	want := parsePhotos(t, command(t, "detect", "--json", "photos/a.jpg").out)[0].Detections
 	r = detect()
 	if r.code != 0 {
 		t.Fatal(r.err)
@@ -140,10 +140,10 @@ func TestCalibrate(t *testing.T) {
 	}
 	detect().wantError(t, 1, "mine.int8.json: calibration: ")
 
-	riffle(t, "models", "calibrate", "--images", "empty").wantError(t, 1, "no photos in this folder")
-	riffle(t, "models", "calibrate", "--images", "gone").wantError(t, 1, "--images gone: no such file")
-	riffle(t, "models", "calibrate", "--images", "photos", "--photos", "0").wantError(t, 2, "--photos must be positive")
-	riffle(t, "models", "calibrate").wantError(t, 2, "--images")
+	command(t, "models", "calibrate", "--images", "empty").wantError(t, 1, "no photos in this folder")
+	command(t, "models", "calibrate", "--images", "gone").wantError(t, 1, "--images gone: no such file")
+	command(t, "models", "calibrate", "--images", "photos", "--photos", "0").wantError(t, 2, "--photos must be positive")
+	command(t, "models", "calibrate").wantError(t, 2, "--images")
 }
 
 func TestClassifyInt8(t *testing.T) {
@@ -158,13 +158,13 @@ func TestClassifyInt8(t *testing.T) {
 	t.Chdir(put(t, map[string][]byte{"tiny.safetensors": weights, "photos/a.png": photo}))
 	classify := []string{"classify", "photos/a.png", "--model", "tiny.safetensors", "--json"}
 	int8s := append(slices.Clone(classify), "--precision", "int8")
-	riffle(t, int8s...).wantError(t, 1, "int8 needs a calibration")
-	if r := riffle(t, "models", "calibrate", "tiny.safetensors", "--images", "photos"); r.code != 0 {
+	command(t, int8s...).wantError(t, 1, "int8 needs a calibration")
+	if r := command(t, "models", "calibrate", "tiny.safetensors", "--images", "photos"); r.code != 0 {
 		t.Fatal(r.err)
 	}
 	var want, got classified
 	for into, args := range map[*classified][]string{&want: classify, &got: int8s} {
-		r := riffle(t, args...)
+		r := command(t, args...)
 		if err := json.Unmarshal([]byte(r.out), into); err != nil {
 			t.Fatal(err, r.err)
 		}
@@ -185,7 +185,7 @@ func TestSpread(t *testing.T) {
 
 func TestBenchInt8(t *testing.T) {
 	for _, arch := range []string{"shufflenet_v1_x0.5_g3", "shufflenet_v2_x0.5", models.Default} {
-		r := riffle(t, "bench", "--arch", arch, "--precision", "int8", "--runs", "1", "--layers", "--json")
+		r := command(t, "bench", "--arch", arch, "--precision", "int8", "--runs", "1", "--layers", "--json")
 		var b benchResult
 		if err := json.Unmarshal([]byte(r.out), &b); err != nil {
 			t.Fatalf("%v: %s", err, r.err)
@@ -203,7 +203,7 @@ func TestBenchInt8(t *testing.T) {
 			t.Errorf("%s: %d layers in int8", arch, int8s)
 		}
 	}
-	if r := riffle(t, "bench", "--arch", "shufflenet_v2_x0.5", "--size", "64", "--precision", "int8", "--runs", "1"); !strings.Contains(r.out, ", int8, ") {
+	if r := command(t, "bench", "--arch", "shufflenet_v2_x0.5", "--size", "64", "--precision", "int8", "--runs", "1"); !strings.Contains(r.out, ", int8, ") {
 		t.Errorf("the text does not say int8: %s", r.out)
 	}
 }

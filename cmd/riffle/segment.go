@@ -8,10 +8,9 @@ import (
 	"fmt"
 	"image/png"
 	"io"
-	"runtime"
 	"time"
 
-	"example.com/riffle/models"
+	"example.com/riffle"
 	"example.com/riffle/segmenter"
 )
 
@@ -69,7 +68,7 @@ func (c *segmentCmd) Run(std stdio) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	photos := decodeAhead(ctx, inputs, std.in) // the first while the model is opened
-	s, err := openSegmenter(c.Model, segmenter.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
+	s, err := riffle.OpenSegmenter(c.Model, riffle.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
 	if err != nil {
 		return err
 	}
@@ -83,7 +82,7 @@ func (c *segmentCmd) Run(std stdio) error {
 	for in := range photos {
 		err := in.err
 		if err == nil {
-			err = c.one(s, in, out, std.out)
+			err = c.look(ctx, s, in, out, std.out)
 		}
 		if w, ok := std.out.(*watchedWriter); ok && w.err != nil {
 			return w.err // nobody reads on, or the disk is full: the rest is in vain
@@ -99,29 +98,9 @@ func (c *segmentCmd) Run(std stdio) error {
 	return nil
 }
 
-// openSegmenter makes a segmenter of a file. Zero threads mean as many as there
-// are processors, at most maxThreads.
-func openSegmenter(name string, o segmenter.Options) (*segmenter.Segmenter, error) {
-	file, err := models.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	if o.Threads == 0 {
-		o.Threads = min(runtime.GOMAXPROCS(0), maxThreads)
-	}
-	if o.Calibration, err = calibrationOf(file, o.Precision); err != nil {
-		return nil, fmt.Errorf("model %s: %w", name, err)
-	}
-	s, err := segmenter.New(file.Data, o)
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", name, err)
-	}
-	return s, nil
-}
-
-// one looks at a photo, writes the pictures if asked to and prints the shares.
-func (c *segmentCmd) one(s *segmenter.Segmenter, in decoded, out *outDir, w io.Writer) error {
-	found, err := s.Segment(context.Background(), in.photo)
+// look segments a photo, writes the pictures if asked to and prints the shares.
+func (c *segmentCmd) look(ctx context.Context, s *riffle.Segmenter, in decoded, out *outDir, w io.Writer) error {
+	found, err := s.Segment(ctx, in.photo)
 	if err != nil {
 		return err
 	}

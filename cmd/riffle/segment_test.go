@@ -23,7 +23,7 @@ func importSegmenter(t *testing.T, dir string) string {
 	}
 	from, to := filepath.Join(dir, "from.safetensors"), filepath.Join(dir, "seg.safetensors")
 	checkpointOf(t, v.Shapes, from, nil)
-	r := riffle(t, "models", "import", from, "--out", to, "--arch", "lraspp_mobilenet_v3_small_stride32", "--classes", "a,b,c,d")
+	r := command(t, "models", "import", from, "--out", to, "--arch", "lraspp_mobilenet_v3_small_stride32", "--classes", "a,b,c,d")
 	if r.code != 0 || !strings.Contains(r.out, "riffle segment PHOTO --out DIR --model "+to) {
 		t.Fatalf("code %d, %s%s", r.code, r.out, r.err)
 	}
@@ -36,7 +36,7 @@ func TestSegmentCommand(t *testing.T) {
 	dir := t.TempDir()
 	model, photo, out := importSegmenter(t, dir), filepath.Join(dir, "p.png"), filepath.Join(dir, "out")
 	putPicture(t, photo)
-	r := riffle(t, "segment", photo, "--model", model, "--out", out, "--json")
+	r := command(t, "segment", photo, "--model", model, "--out", out, "--json")
 	var got segmented
 	if err := json.Unmarshal([]byte(r.out), &got); err != nil {
 		t.Fatalf("%v: %s", err, r.err)
@@ -67,7 +67,7 @@ func TestSegmentCommand(t *testing.T) {
 	if overlay := decodePNG(t, got.Overlay); overlay.Bounds() != image.Rect(0, 0, 410, 300) {
 		t.Errorf("overlay of %v", overlay.Bounds())
 	}
-	if text := riffle(t, "segment", photo, "--model", model).out; !strings.Contains(text, "p.png: 410x300, 5 classes") || !strings.Contains(text, " %") {
+	if text := command(t, "segment", photo, "--model", model).out; !strings.Contains(text, "p.png: 410x300, 5 classes") || !strings.Contains(text, " %") {
 		t.Errorf("without --json: %s", text)
 	}
 }
@@ -91,9 +91,9 @@ func TestModelsOfAnotherKind(t *testing.T) {
 	dir := t.TempDir()
 	model, photo := importSegmenter(t, dir), filepath.Join(dir, "p.png")
 	putPicture(t, photo)
-	riffle(t, "detect", photo, "--model", model).wantError(t, 1, `"seg" is a segmenter: use riffle segment or POST /segment`)
-	riffle(t, "classify", photo, "--model", model).wantError(t, 1, `"seg" is a segmenter: use riffle segment`)
-	riffle(t, "segment", photo, "--model", "riffle-v2-1.5x").wantError(t, 1, `"riffle-v2-1.5x" is a detector: use riffle detect or POST /detect`)
-	riffle(t, "segment", photo).wantError(t, 2, "missing flags: --model=FILE")
-	riffle(t, "segment", filepath.Join(dir, "gone.png"), "--model", model).wantError(t, 1, "gone.png: no such file")
+	command(t, "detect", photo, "--model", model).wantError(t, 1, `"seg" is a segmenter: use riffle segment or POST /segment`)
+	command(t, "classify", photo, "--model", model).wantError(t, 1, `"seg" is a segmenter: use riffle segment`)
+	command(t, "segment", photo, "--model", "riffle-v2-1.5x").wantError(t, 1, `"riffle-v2-1.5x" is a detector: use riffle detect or POST /detect`)
+	command(t, "segment", photo).wantError(t, 2, "missing flags: --model=FILE")
+	command(t, "segment", filepath.Join(dir, "gone.png"), "--model", model).wantError(t, 1, "gone.png: no such file")
 }

@@ -14,12 +14,10 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"example.com/riffle"
 	"example.com/riffle/api"
-	"example.com/riffle/classifier"
-	"example.com/riffle/detector"
 	"example.com/riffle/models"
 	"example.com/riffle/models/modelfile"
-	"example.com/riffle/segmenter"
 )
 
 // serveCmd's flags are also the keys of its configuration file and, upper case
@@ -221,39 +219,39 @@ func (c *serveCmd) offer(alias string) api.Model {
 
 func (c *serveCmd) detector(alias, name string) api.Model {
 	m := c.offer(alias)
-	o := detector.Options{Threads: m.Threads, Workers: m.Workers, Precision: c.precision()}
+	o := riffle.Options{Threads: m.Threads, Workers: m.Workers, Precision: c.precision()}
 	m.Open = func() (api.Detector, error) {
-		d, err := openDetector(name, o)
+		d, err := riffle.Open(name, o)
 		if err != nil {
 			return nil, err
 		}
-		return api.FromDetector(d), nil
+		return api.FromDetector(d.Detector), nil
 	}
 	return m
 }
 
 func (c *serveCmd) classifier(alias, name string) api.Model {
 	m := c.offer(alias)
-	o := classifier.Options{Threads: m.Threads, Workers: m.Workers, Precision: c.precision()}
+	o := riffle.Options{Threads: m.Threads, Workers: m.Workers, Precision: c.precision()}
 	m.OpenClassifier = func() (api.Classifier, error) {
-		k, err := openClassifier(name, o)
+		k, err := riffle.OpenClassifier(name, o)
 		if err != nil {
 			return nil, err
 		}
-		return api.FromClassifier(k), nil
+		return api.FromClassifier(k.Classifier), nil
 	}
 	return m
 }
 
 func (c *serveCmd) segmenter(alias, name string) api.Model {
 	m := c.offer(alias)
-	o := segmenter.Options{Threads: m.Threads, Workers: m.Workers, Precision: c.precision()}
+	o := riffle.Options{Threads: m.Threads, Workers: m.Workers, Precision: c.precision()}
 	m.OpenSegmenter = func() (api.Segmenter, error) {
-		s, err := openSegmenter(name, o)
+		s, err := riffle.OpenSegmenter(name, o)
 		if err != nil {
 			return nil, err
 		}
-		return api.FromSegmenter(s), nil
+		return api.FromSegmenter(s.Segmenter), nil
 	}
 	return m
 }

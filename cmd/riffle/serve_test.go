@@ -109,7 +109,7 @@ func post(t *testing.T, url, contentType string, body io.Reader) (int, []byte) {
 // of request.
 func TestServeAnswersAsDetect(t *testing.T) {
 	street := filepath.Join("..", "..", "docs", "street.jpg")
-	want := parsePhotos(t, riffle(t, "detect", "--json", street).out)[0].Detections
+	want := parsePhotos(t, command(t, "detect", "--json", street).out)[0].Detections
 	data, err := os.ReadFile(street)
 	if err != nil {
 		t.Fatal(err)
@@ -250,13 +250,13 @@ func waitUntilRefused(t *testing.T, url string) {
 func TestServeErrors(t *testing.T) {
 	taken := serve(t)
 	host := strings.TrimPrefix(taken.url, "http://")
-	riffle(t, "serve", "--addr", host, "--log-level", "off").wantError(t, 1, "cannot listen on "+host)
-	riffle(t, "serve", "--model", "riffle-v2-1.5", "--log-level", "off").wantError(t, 1, `did you mean "riffle-v2-1.5x"?`)
-	riffle(t, "serve", "--model", "riffle-v2-1.5x,riffle-v2-1.5x", "--log-level", "off").wantError(t, 2, "two models are called")
+	command(t, "serve", "--addr", host, "--log-level", "off").wantError(t, 1, "cannot listen on "+host)
+	command(t, "serve", "--model", "riffle-v2-1.5", "--log-level", "off").wantError(t, 1, `did you mean "riffle-v2-1.5x"?`)
+	command(t, "serve", "--model", "riffle-v2-1.5x,riffle-v2-1.5x", "--log-level", "off").wantError(t, 2, "two models are called")
 	dir := put(t, map[string][]byte{"broken.safetensors": []byte("no weights")})
-	riffle(t, "serve", "--addr", "127.0.0.1:0", "--model", filepath.Join(dir, "broken.safetensors"), "--log-level", "off").
+	command(t, "serve", "--addr", "127.0.0.1:0", "--model", filepath.Join(dir, "broken.safetensors"), "--log-level", "off").
 		wantError(t, 1, "model "+dir)
-	riffle(t, "serve", "--debug-addr", "0.0.0.0:0", "--log-level", "off").wantError(t, 1, "0.0.0.0:0")
+	command(t, "serve", "--debug-addr", "0.0.0.0:0", "--log-level", "off").wantError(t, 1, "0.0.0.0:0")
 	if code := taken.stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
@@ -345,8 +345,8 @@ func TestServeUnderAnotherName(t *testing.T) {
 	if code := s.stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	riffle(t, "serve", "--model", "a=riffle-v2-1.5", "--log-level", "off").wantError(t, 1, `did you mean "riffle-v2-1.5x"?`)
-	riffle(t, "serve", "--model", "a=riffle-v2-1.5x,a=riffle-v2-1.5x", "--log-level", "off").wantError(t, 2, `two models are called "a"`)
+	command(t, "serve", "--model", "a=riffle-v2-1.5", "--log-level", "off").wantError(t, 1, `did you mean "riffle-v2-1.5x"?`)
+	command(t, "serve", "--model", "a=riffle-v2-1.5x,a=riffle-v2-1.5x", "--log-level", "off").wantError(t, 2, `two models are called "a"`)
 }
 
 // Each model has workers, threads and a queue of its own, and is loaded when a
@@ -393,7 +393,7 @@ func TestServeSeveralModels(t *testing.T) {
 	if code := s.stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	riffle(t, "serve", "--threads", model+"x=2", "--log-level", "off").wantError(t, 2, `--threads: no model "riffle-v2-1.5xx" here, did you mean "riffle-v2-1.5x"?`)
+	command(t, "serve", "--threads", model+"x=2", "--log-level", "off").wantError(t, 2, `--threads: no model "riffle-v2-1.5xx" here, did you mean "riffle-v2-1.5x"?`)
 }
 
 func TestCutAlias(t *testing.T) {

@@ -5,5 +5,5 @@ package main
 import "testing"
 
 func TestVideoWithoutOpenCVSaysHowToGetIt(t *testing.T) {
-	riffle(t, "video", "street.mp4").wantError(t, 1, "go build -tags opencv ./cmd/riffle")
+	command(t, "video", "street.mp4").wantError(t, 1, "go build -tags opencv ./cmd/riffle")
 }

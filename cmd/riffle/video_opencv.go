@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
 
+	"example.com/riffle"
 	"example.com/riffle/detector"
 	"example.com/riffle/internal/suggest"
 	"example.com/riffle/video"
@@ -204,16 +205,16 @@ func (c *videoCmd) choose(cam *video.Camera, asked video.Asked) {
 }
 
 // detector is shared by all cameras.
-func (c *videoCmd) detector(cameras []video.Camera) (*detector.Detector, error) {
+func (c *videoCmd) detector(cameras []video.Camera) (*riffle.Detector, error) {
 	procs := runtime.GOMAXPROCS(0)
-	o := detector.Options{Threads: c.Threads, Workers: c.Workers, Precision: c.precision()}
+	o := riffle.Options{Threads: c.Threads, Workers: c.Workers, Precision: c.precision()}
 	if o.Workers == 0 {
 		o.Workers = min(len(cameras), procs)
 	}
 	if o.Threads == 0 {
-		o.Threads = min(maxThreads, max(1, procs/o.Workers))
+		o.Threads = min(riffle.MaxThreads, max(1, procs/o.Workers))
 	}
-	d, err := openDetector(c.Model, o)
+	d, err := riffle.Open(c.Model, o)
 	if err != nil {
 		return nil, err
 	}

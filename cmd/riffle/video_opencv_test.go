@@ -121,6 +121,6 @@ func TestVideoMistakes(t *testing.T) {
 		{[]string{"video", "0", "--mqtt", "localhost"}, 1, "MQTT broker: want an address"},
 		{[]string{"video", "0", "--events", "/nowhere/e"}, 1, "--events /nowhere/e: no such file or directory"},
 	} {
-		riffle(t, c.args...).wantError(t, c.code, c.want)
+		command(t, c.args...).wantError(t, c.code, c.want)
 	}
 }

@@ -21,19 +21,53 @@ const Format = 1
 
 // The kinds of models.
 const (
-	TwoStage   = "two_stage"  // detector: dense first stage, RoIAlign second stage
-	SSDLite    = "ssdlite"    // detector: one stage over six maps
+	TwoStage   = "two_stage"  // dense first stage, RoIAlign second stage
+	SSDLite    = "ssdlite"    // one stage over six maps
 	Classifier = "classifier" // what a picture shows, as a whole
 	Segmenter  = "segmenter"  // what every pixel shows
 )
 
-// kinds are all of them with what a user calls them and runs them with.
-var kinds = []struct{ kind, noun, command, route string }{
-	{TwoStage, "a detector", "riffle detect", "POST /detect"},
-	{SSDLite, "a detector", "riffle detect", "POST /detect"},
-	{Classifier, "a classifier", "riffle classify", "POST /classify"},
-	{Segmenter, "a segmenter", "riffle segment", "POST /segment"},
+// Task is what a model does, by the name of the command and of the route that
+// run it: "riffle detect", POST /detect.
+type Task string
+
+// The tasks.
+const (
+	Detect   Task = "detect"
+	Classify Task = "classify"
+	Segment  Task = "segment"
+)
+
+// kinds are all of them, with what a user calls them.
+var kinds = []struct {
+	kind, noun string
+	task       Task
+}{
+	{TwoStage, "a detector", Detect},
+	{SSDLite, "a detector", Detect},
+	{Classifier, "a classifier", Classify},
+	{Segmenter, "a segmenter", Segment},
 }
+
+// TaskOf is what models of a kind do, "" if the kind is unknown.
+func TaskOf(kind string) Task {
+	for _, k := range kinds {
+		if k.kind == kind {
+			return k.task
+		}
+	}
+	return ""
+}
+
+// ErrWrongKind is what errors wrap that were met with a model of another kind
+// than was asked for.
+var ErrWrongKind = errors.New("a model of another kind")
+
+// wrongKind says what a model is, and is ErrWrongKind.
+type wrongKind struct{ text string }
+
+func (e *wrongKind) Error() string        { return e.text }
+func (e *wrongKind) Is(target error) bool { return target == ErrWrongKind }
 
 // Class is one of the things that a model tells apart.
 type Class struct {
@@ -100,7 +134,7 @@ func (h *Header) Expect(wanted ...string) error {
 	}
 	for _, k := range kinds {
 		if k.kind == h.Kind {
-			return fmt.Errorf("%q is %s: use %s or %s", h.Name, k.noun, k.command, k.route)
+			return &wrongKind{fmt.Sprintf("%q is %s: use riffle %s or POST /%s", h.Name, k.noun, k.task, k.task)}
 		}
 	}
 	return fmt.Errorf("model header: kind: %q is not known, this program runs %s", h.Kind, knownKinds())

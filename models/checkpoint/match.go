@@ -9,18 +9,18 @@ import (
 	"example.com/riffle/nn"
 )
 
-// Misfit is what of a checkpoint does not fit a network: one line a tensor.
-type Misfit struct {
+// Mismatch is what of a checkpoint does not fit a network: one line a tensor.
+type Mismatch struct {
 	Missing    []string // tensors that the network reads and the checkpoint lacks
 	Unexpected []string // tensors that the network has no place for
 	Shapes     []string // tensors of the wrong shape
 }
 
 // Count is the number of lines.
-func (m *Misfit) Count() int { return len(m.Missing) + len(m.Unexpected) + len(m.Shapes) }
+func (m *Mismatch) Count() int { return len(m.Missing) + len(m.Unexpected) + len(m.Shapes) }
 
 // Error sums up.
-func (m *Misfit) Error() string {
+func (m *Mismatch) Error() string {
 	var parts []string
 	for _, p := range []struct {
 		lines []string
@@ -39,14 +39,14 @@ func (m *Misfit) Error() string {
 // name says nothing.
 const hinted = 40
 
-// Fit compares a checkpoint's shapes with the tensors that a network reads.
+// Match compares a checkpoint's shapes with the tensors that a network reads.
 // source gives the checkpoint's name for one of the network's. Trailing
 // dimensions of 1 make no difference, and the counters that batch norms keep for
 // training may be there. Nil means that everything fits.
-func Fit(shapes map[string][]int, params []nn.Param, source func(string) string) *Misfit {
+func Match(shapes map[string][]int, params []nn.Param, source func(string) string) *Mismatch {
 	wanted := map[string]bool{}
 	var missing, unexpected []string
-	m := &Misfit{}
+	m := &Mismatch{}
 	for _, p := range params {
 		name := source(p.Name)
 		if wanted[name] {
@@ -87,15 +87,15 @@ func Fit(shapes map[string][]int, params []nn.Param, source func(string) string)
 	return m
 }
 
-// Fits tells whether everything fits, sooner than Fit where it does not.
-func Fits(shapes map[string][]int, params []nn.Param, source func(string) string) bool {
+// Matches tells whether everything fits, sooner than Match where it does not.
+func Matches(shapes map[string][]int, params []nn.Param, source func(string) string) bool {
 	for _, p := range params {
 		shape, ok := shapes[source(p.Name)]
 		if !ok || !slices.Equal(trimOnes(shape), trimOnes(p.Shape)) {
 			return false
 		}
 	}
-	return Fit(shapes, params, source) == nil
+	return Match(shapes, params, source) == nil
 }
 
 func named(name, what string) string {
