@@ -41,16 +41,16 @@ func (c *importCmd) Run(std stdio) error {
 	if err != nil {
 		return err
 	}
-	out, err := c.outFile()
-	if err != nil {
-		return err
-	}
+	out := cmp.Or(c.Out, strings.TrimSuffix(c.File, filepath.Ext(c.File))+models.Ext)
 	m, err := importer.Import(c.File, importer.Options{
 		Arch: c.Arch, Classes: names, Resize: c.Resize, License: c.Licence, Half: c.Half,
 		Name: cmp.Or(c.Name, strings.TrimSuffix(filepath.Base(out), models.Ext)),
 	})
 	if err != nil {
 		return c.explain(std, err)
+	}
+	if err := c.checkOut(out); err != nil {
+		return err
 	}
 	if err := writeFile(out, m.File); err != nil {
 		return err
@@ -93,25 +93,21 @@ func (c *importCmd) classNames() ([]string, error) {
 	return list, nil
 }
 
-// outFile is where the model goes: never onto the checkpoint, and onto another
-// file only if it was named.
-func (c *importCmd) outFile() (string, error) {
-	out := c.Out
-	if out == "" {
-		out = strings.TrimSuffix(c.File, filepath.Ext(c.File)) + models.Ext
-	}
+// checkOut lets a model never go onto its checkpoint, and onto another file only
+// if that was named.
+func (c *importCmd) checkOut(out string) error {
 	st, err := os.Stat(out)
 	if err != nil {
-		return out, nil
+		return nil // there is none
 	}
 	in, err := os.Stat(c.File)
 	switch {
 	case err == nil && os.SameFile(st, in):
-		return "", usagef("the model would overwrite the checkpoint: name another file with --out")
+		return usagef("the model would overwrite the checkpoint: name another file with --out")
 	case c.Out == "":
-		return "", fmt.Errorf("%s is there already: name it with --out to overwrite it", out)
+		return fmt.Errorf("%s is there already: name it with --out to overwrite it", out)
 	case st.IsDir():
-		return "", usageError{errors.New("--out " + out + " is a folder")}
+		return usageError{errors.New("--out " + out + " is a folder")}
 	}
-	return out, nil
+	return nil
 }
