@@ -3,6 +3,8 @@ package detector
 import (
 	"fmt"
 	"slices"
+
+	"example.com/riffle/nn"
 )
 
 // SSDHeader describes an SSDLite detector: its default boxes, and which of the
@@ -59,4 +61,14 @@ func (s *SSDHeader) check(classes []Class) error {
 		}
 	}
 	return nil
+}
+
+// SSDLiteParams lists the tensors that a model with this header reads. Of the
+// header, Arch, SSD.Outputs, SSD.Ratios and SSD.ReducedTail matter.
+func SSDLiteParams(h *Header) ([]nn.Param, error) {
+	g, err := ssdGraph(h)
+	if err != nil {
+		return nil, err
+	}
+	return g.Params(), nil
 }
