@@ -90,6 +90,9 @@ type Dataset struct {
 
 	LeftOut Omissions // what could not be used
 	Notes   []string  // what was used but deserves to be said, one line each
+
+	classMap ClassMap
+	aliases  map[string]int // ids of categories that the class map put elsewhere, by label
 }
 
 func (d *Dataset) note(format string, args ...any) {

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"math/big"
 	"path"
@@ -42,6 +43,12 @@ func (d *Dataset) categoryTable() *labelTable {
 	for _, c := range d.Categories {
 		t.byLabel[c.label()] = c.ID
 		t.name(c.Name, c.ID)
+	}
+	maps.Copy(t.byLabel, d.aliases)
+	for from, to := range d.classMap {
+		if id, ok := t.byName[to]; ok {
+			t.name(from, id)
+		}
 	}
 	return t
 }

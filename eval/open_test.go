@@ -406,6 +406,7 @@ func TestWriteCOCOReadsBack(t *testing.T) {
 }
 
 func TestMatchClasses(t *testing.T) {
+	t.Parallel()
 	coco := []Category{{ID: 1, Name: "person"}, {ID: 5, Name: "airplane"}, {ID: 63, Name: "couch"}, {ID: 64, Name: "potted plant"}, {ID: 70, Name: "toilet"}}
 	voc := &Dataset{Labelled: true, Categories: []Category{{ID: 1, Name: "aeroplane"}, {ID: 2, Name: "Potted_Plant"}, {ID: 3, Name: "sofa"}, {ID: 4, Name: "zebra"}}}
 	ids, without := voc.MatchClasses(coco)
@@ -415,5 +416,94 @@ func TestMatchClasses(t *testing.T) {
 	photos := &Dataset{}
 	if ids, without := photos.MatchClasses(coco); len(ids) != 5 || len(without) != 0 || ids[64] != 64 || len(photos.Categories) != 5 {
 		t.Errorf("photos without labels: ids %v without %v", ids, without)
+	}
+}
+
+// TestCategoriesOfOnePlainName: the nearest name gets the detections, among
+// equals one that has objects, and a doubt is said.
+func TestCategoriesOfOnePlainName(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		names   []string // of the categories 1, 2 ...
+		objects []int    // the category of each
+		want    int
+		notes   int
+	}{
+		"the letters":       {[]string{"person", "Person", "per-son"}, []int{1, 2, 3}, 1, 0},
+		"the letters, last": {[]string{"PERSON", "per_son", "person"}, []int{1, 1}, 3, 0},
+		"case first":        {[]string{"per-son", "Person"}, []int{1, 2}, 2, 0},
+		"with objects":      {[]string{"person", "person"}, []int{2}, 2, 0},
+		"without objects":   {[]string{"Person", "PERSON"}, nil, 1, 0},
+		"both with objects": {[]string{"person", "person"}, []int{2, 1}, 1, 1},
+	} {
+		d := &Dataset{Labelled: true, Images: []Image{{ID: 1}}}
+		for i, n := range c.names {
+			d.Categories = append(d.Categories, Category{ID: i + 1, Name: n})
+		}
+		for _, k := range c.objects {
+			d.Objects = append(d.Objects, Object{Image: 1, Category: k})
+		}
+		ids, _ := d.MatchClasses([]Category{{ID: 77, Name: "person"}})
+		if ids[77] != c.want || len(d.Notes) != c.notes {
+			t.Errorf("%s: category %d, notes %q; want %d", name, ids[77], d.Notes, c.want)
+		}
+	}
+}
+
+func TestClassMap(t *testing.T) {
+	t.Parallel()
+	dir := tree(t, map[string]string{
+		"map.yaml": "pedestrian: person\nvan: car\ncyclist:\ntruck: lorry\n0: person\n\"2\": car\n3: ''\n",
+		"bad.yaml": "a: [b]\n", "twice.yaml": "a: b\na: c\n", "empty.yaml": "", "list.yaml": "[a]",
+	})
+	m, err := ReadClassMap(filepath.Join(dir, "map.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := func() *Dataset {
+		d := &Dataset{Labelled: true, Images: []Image{{ID: 1}}}
+		for i, name := range []string{"pedestrian", "car", "van", "cyclist", "lorry"} {
+			d.Categories = append(d.Categories, Category{ID: 10 + i, Name: name})
+			d.Objects = append(d.Objects, Object{ID: i + 1, Image: 1, Category: 10 + i, Box: Box{float64(100 * i), 0, 50, 50}, Area: 2500})
+		}
+		d.MapClasses(m)
+		return d
+	}
+	d := set()
+	if want := []Category{{ID: 10, Name: "person"}, {ID: 11, Name: "car"}, {ID: 14, Name: "lorry"}}; !reflect.DeepEqual(d.Categories, want) {
+		t.Errorf("categories %v, want %v", d.Categories, want)
+	}
+	var of []int
+	for _, o := range d.Objects {
+		of = append(of, o.Category)
+	}
+	if !slices.Equal(of, []int{10, 11, 11, 14}) || len(d.Notes) != 1 {
+		t.Errorf("objects of %v, notes %q", of, d.Notes)
+	}
+	ids, without := d.MatchClasses([]Category{{ID: 1, Name: "person"}, {ID: 3, Name: "car"}, {ID: 8, Name: "truck"}, {ID: 9, Name: "cyclist"}})
+	if !reflect.DeepEqual(ids, map[int]int{1: 10, 3: 11, 8: 14}) || len(without) != 0 {
+		t.Errorf("ids %v without %v", ids, without)
+	}
+	// A results file may use the data set's ids, those of the map, or names.
+	results, err := ReadResults(strings.NewReader(`[
+		{"image_id":1,"category_id":12,"bbox":[200,0,50,50],"score":1},
+		{"image_id":1,"category_id":0,"bbox":[0,0,50,50],"score":1},
+		{"image_id":1,"category_id":"truck","bbox":[400,0,50,50],"score":1},
+		{"image_id":1,"category_id":2,"bbox":[100,0,50,50],"score":1},
+		{"image_id":1,"category_id":13,"bbox":[100,0,50,50],"score":1},
+		{"image_id":1,"category_id":3,"bbox":[100,0,50,50],"score":1},
+		{"image_id":1,"category_id":99,"bbox":[100,0,50,50],"score":1}]`), set())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if score, err := Score(set(), results.Detections); err != nil || score.AP < 0.999 || len(results.Detections) != 4 {
+		t.Errorf("AP %v of %v (%v)", score.AP, results.Detections, err)
+	}
+	sameLines(t, results.LeftOut.Lines(), []string{"1 detections of categories that the data set does not have (first: entry 7, category 99)"})
+	sameLines(t, results.Notes, []string{"2 detections are of classes that the class map leaves out", "1 detections name their category by its name"})
+	for file, want := range map[string]string{"bad.yaml": "not followed by one name", "twice.yaml": "already defined", "empty.yaml": "no names in it", "list.yaml": "not a mapping of names", "gone.yaml": "no such file"} {
+		if _, err := ReadClassMap(filepath.Join(dir, file)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %v, want one with %q", file, err, want)
+		}
 	}
 }

@@ -113,7 +113,7 @@ func ReadResults(r io.Reader, d *Dataset) (*Results, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.place > 0 && len(in.out.Detections) == 0 {
+	if in.place > in.dropped && len(in.out.Detections) == 0 {
 		return nil, fmt.Errorf("no detection can be used: %s", strings.Join(in.out.LeftOut.Lines(), "; "))
 	}
 	in.tell()
@@ -130,6 +130,7 @@ type resultsReader struct {
 	out                Results
 
 	masked, texts, fileNames, classNames int // entries read otherwise than they are written
+	dropped                              int // entries of classes that the class map leaves out
 }
 
 func (in *resultsReader) leave(reason string, about ...string) {
@@ -176,6 +177,9 @@ func (in *resultsReader) take(image, category, bbox, score, segmentation []byte)
 	case categoryHow == notFound:
 		in.leave("of categories that the data set does not have", "category "+string(category))
 		return
+	case det.Category == droppedClass:
+		in.dropped++
+		return
 	case categoryHow == manyFound:
 		in.leave("whose category_id means several categories", "category "+string(category))
 		return
@@ -206,6 +210,7 @@ func (in *resultsReader) tell() {
 		count int
 		what  string
 	}{
+		{in.dropped, "are of classes that the class map leaves out"},
 		{in.masked, "have no bbox: the box around their segmentation is taken"},
 		{in.texts, "have an id that is a number here and a string in the annotations, or the other way round: taken as the same"},
 		{in.fileNames, "name their photo by its file name"},
