@@ -1,9 +1,9 @@
 package eval
 
-// A chart is drawn once and shown twice: as SVG in the HTML page, where the
-// page's theme gives the colours, and as a PNG file.
+// A chart is drawn once and shown twice: in the HTML page, where the page's theme
+// gives the colors, and as an SVG file of its own.
 
-// ink is a colour by its role.
+// ink is a color by its role.
 type ink int
 
 const (
@@ -25,22 +25,10 @@ const (
 	anchorEnd
 )
 
-// canvas is what charts draw on. Units are CSS pixels, y points down, text
-// stands on its baseline.
-type canvas interface {
-	line(points []point, width float64, c ink)
-	// rect may carry a title that a pointer on it shows.
-	rect(x, y, w, h float64, c ink, opacity float64, title string)
-	dot(x, y, radius float64, c ink, opacity float64, title string)
-	text(x, y float64, s string, size float64, c ink, a anchor)
-	// textUp reads from bottom to top, from its start.
-	textUp(x, y float64, s string, size float64, c ink)
-}
-
 // chart is one drawing of a report.
 type chart struct {
 	name   string // of the file
 	title  string
 	w, h   float64
-	drawOn func(canvas)
+	drawOn func(*canvas)
 }

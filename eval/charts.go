@@ -31,7 +31,7 @@ func (f frame) at(x, y float64) point {
 }
 
 // axes draws grid, tick labels and axis titles; steps are in values.
-func (f frame) axes(c canvas, stepX, stepY float64, nameX, nameY string) {
+func (f frame) axes(c *canvas, stepX, stepY float64, nameX, nameY string) {
 	for i := 0; float64(i)*stepY <= f.toY*1.0001; i++ {
 		v := float64(i) * stepY
 		p := f.at(0, v)
@@ -78,7 +78,7 @@ func niceStep(to float64) float64 {
 func (r *Report) charts() []chart {
 	var out []chart
 	if r.Labelled && len(r.Curves) > 0 {
-		out = append(out, r.curveChart(), r.sizeChart(), r.tideChart(), r.classChart(), r.confusionChart())
+		out = append(out, r.curveChart(), r.confidenceChart(), r.sizeChart(), r.tideChart(), r.classChart(), r.confusionChart())
 	}
 	if c, ok := r.speedChart(); ok {
 		out = append(out, c)
@@ -89,7 +89,7 @@ func (r *Report) charts() []chart {
 var curveFrame = frame{frameLeft, frameTop, chartWidth - frameLeft - frameRight, 280, 1, 1}
 
 func (r *Report) curveChart() chart {
-	return chart{"pr_curve", "Precision against recall", chartWidth, frameTop + 280 + frameBottom, func(c canvas) {
+	return chart{"pr_curve", "Precision against recall", chartWidth, frameTop + 280 + frameBottom, func(c *canvas) {
 		f := curveFrame
 		f.axes(c, 0.2, 0.2, "recall", "")
 		for i, curve := range r.Curves {
@@ -99,19 +99,18 @@ func (r *Report) curveChart() chart {
 			}
 			c.line(line, 2, [...]ink{inkFirst, inkSecond, inkThird}[i%3])
 		}
-		// The upper right corner is the one that curves leave free.
-		for i, curve := range r.Curves {
-			y := f.y0 + 18 + float64(i)*18
-			c.rect(f.x0+f.w-160, y-5, 14, 3, [...]ink{inkFirst, inkSecond, inkThird}[i%3], 1, "")
-			c.text(f.x0+f.w-8, y, fmt.Sprintf("IoU %s: %s", curve.Name, points(curve.AP)), typeSize, inkText, anchorEnd)
+		var names []string
+		for _, curve := range r.Curves {
+			names = append(names, fmt.Sprintf("IoU %s: %s", curve.Name, points(curve.AP)))
 		}
+		f.legend(c, names)
 		c.text(f.x0, f.y0+f.h+32, "precision, mean over the classes", typeSize, inkMuted, anchorStart)
 	}}
 }
 
 func (r *Report) sizeChart() chart {
 	const height = 190
-	return chart{"sizes", "By size of the object", chartWidth, frameTop + height + 56, func(c canvas) {
+	return chart{"sizes", "By size of the object", chartWidth, frameTop + height + 56, func(c *canvas) {
 		f := frame{frameLeft, frameTop, chartWidth - frameLeft - frameRight, height, 1, 1}
 		for i := range 6 {
 			p := f.at(0, float64(i)/5)
@@ -154,7 +153,7 @@ type bars struct {
 
 func (b bars) height() float64 { return float64(len(b.names))*b.row + 8 }
 
-func (b bars) draw(c canvas, width float64) {
+func (b bars) draw(c *canvas, width float64) {
 	const noteRoom = 84
 	for i, name := range b.names {
 		y := 4 + float64(i)*b.row
@@ -166,6 +165,45 @@ func (b bars) draw(c canvas, width float64) {
 		c.rect(b.left, y+b.row*0.12, max(length, 0.5), b.row*0.76, b.inks[i], 1, "")
 		c.text(b.left+length+5, y+b.row*0.7, b.notes[i], min(typeSize, b.row*0.75), inkMuted, anchorStart)
 	}
+}
+
+// legend names up to three lines in the upper right corner, the one that curves
+// leave free.
+func (f frame) legend(c *canvas, names []string) {
+	for i, name := range names {
+		y := f.y0 + 18 + float64(i)*18
+		c.rect(f.x0+f.w-160, y-5, 14, 3, [...]ink{inkFirst, inkSecond, inkThird}[i%3], 1, "")
+		c.text(f.x0+f.w-8, y, name, typeSize, inkText, anchorEnd)
+	}
+}
+
+// confidenceChart draws F1, precision and recall against the score threshold.
+func (r *Report) confidenceChart() chart {
+	return chart{"confidence", "Precision, recall and F1 against score", chartWidth, frameTop + 280 + frameBottom, func(c *canvas) {
+		f := curveFrame
+		f.axes(c, 0.2, 0.2, "score threshold", "")
+		best := r.Confidence.Best
+		if best.F1 >= 0 {
+			c.line([]point{f.at(best.Threshold, 0), f.at(best.Threshold, 1)}, 1, inkText)
+		}
+		for i, of := range []func(p ConfidencePoint) float64{
+			func(p ConfidencePoint) float64 { return p.F1 },
+			func(p ConfidencePoint) float64 { return p.Precision },
+			func(p ConfidencePoint) float64 { return p.Recall },
+		} {
+			var line []point
+			for _, p := range r.Confidence.Points {
+				if v := of(p); v >= 0 {
+					line = append(line, f.at(p.Threshold, v))
+				}
+			}
+			if len(line) > 1 {
+				c.line(line, 2, [...]ink{inkFirst, inkSecond, inkThird}[i])
+			}
+		}
+		f.legend(c, []string{fmt.Sprintf("F1, best %s at %s", points(best.F1), bestScore(best)), "precision", "recall"})
+		c.text(f.x0, f.y0+f.h+32, "IoU 0.5, all classes together", typeSize, inkMuted, anchorStart)
+	}}
 }
 
 func (r *Report) tideChart() chart {
@@ -186,11 +224,21 @@ func (r *Report) tideChart() chart {
 	}
 	add("all false positives", r.TIDE.FalsePositives, -1, inkSecond)
 	add("all false negatives", r.TIDE.FalseNegatives, -1, inkSecond)
-	return chart{"tide", "What each type of error costs, in points of AP50", chartWidth, b.height(), func(c canvas) { b.draw(c, chartWidth) }}
+	return chart{"tide", "What each type of error costs, in points of AP50", chartWidth, b.height(), func(c *canvas) { b.draw(c, chartWidth) }}
 }
+
+// chartClasses is how many classes a bar chart shows at most: those with the most
+// objects.
+const chartClasses = 100
 
 func (r *Report) classChart() chart {
 	with := slices.DeleteFunc(slices.Clone(r.Classes), func(c ClassReport) bool { return c.Objects == 0 })
+	name := "AP by class"
+	if all := len(with); all > chartClasses {
+		slices.SortStableFunc(with, func(a, b ClassReport) int { return cmp.Compare(b.Objects, a.Objects) })
+		with = with[:chartClasses]
+		name = fmt.Sprintf("AP by class: the %d of %d with the most objects", chartClasses, all)
+	}
 	slices.SortStableFunc(with, func(a, b ClassReport) int { return cmp.Compare(b.AP, a.AP) })
 	b := bars{left: 110, row: 15, most: 1}
 	for _, class := range with {
@@ -199,7 +247,7 @@ func (r *Report) classChart() chart {
 		b.notes = append(b.notes, fmt.Sprintf("%s  (%d)", points(class.AP), class.Objects))
 		b.inks = append(b.inks, inkFirst)
 	}
-	return chart{"class_ap", "AP by class", chartWidth, b.height(), func(c canvas) { b.draw(c, chartWidth) }}
+	return chart{"class_ap", name, chartWidth, b.height(), func(c *canvas) { b.draw(c, chartWidth) }}
 }
 
 // clip shortens a name to n characters.
@@ -238,48 +286,52 @@ func (r *Report) matrixRows() []int {
 	return append(rows, n)
 }
 
+// The confusion chart's room for names, above and left of the cells.
+const matrixLeft, matrixTop, matrixFoot = 110.0, 110.0, 22.0
+
 func (r *Report) confusionChart() chart {
 	rows := r.matrixRows()
 	cell := min(26, max(11, 320/float64(len(rows))))
-	const left, top, foot = 110.0, 110.0, 22.0
 	side := cell * float64(len(rows))
-	name := func(k int) string {
-		if k == len(r.Confusion.Categories) {
-			return "nothing"
-		}
-		return r.Confusion.Categories[k].Name
-	}
-	size := min(typeSize, cell*0.8)
-	return chart{"confusion", "Confusion matrix", max(chartWidth, left+side+8), top + side + foot, func(c canvas) {
+	return chart{"confusion", "Confusion matrix", max(chartWidth, matrixLeft+side+8), matrixTop + side + matrixFoot, func(c *canvas) {
+		size := min(typeSize, cell*0.8)
 		for i, truth := range rows {
-			sum := 0
-			for _, n := range r.Confusion.Counts[truth] {
-				sum += n
-			}
-			y := top + float64(i)*cell
-			c.text(left-5, y+cell*0.72, clip(name(truth), 17), size, inkText, anchorEnd)
-			c.textUp(left+float64(i)*cell+cell*0.72, top-5, clip(name(truth), 17), size, inkText)
-			c.line([]point{{left, y}, {left + side, y}}, 0.5, inkGrid)
-			c.line([]point{{left + float64(i)*cell, top}, {left + float64(i)*cell, top + side}}, 0.5, inkGrid)
-			for j, found := range rows {
-				n := r.Confusion.Counts[truth][found]
-				if n == 0 {
-					continue
-				}
-				share := float64(n) / float64(sum)
-				colour := inkSecond
-				if i == j {
-					colour = inkFirst
-				}
-				c.rect(left+float64(j)*cell+0.5, y+0.5, cell-1, cell-1, colour, 0.12+0.88*math.Sqrt(share),
-					fmt.Sprintf("%s → %s: %d of %d (%.0f %%)", name(truth), name(found), n, sum, 100*share))
-				if cell >= 20 {
-					c.text(left+(float64(j)+0.5)*cell, y+cell*0.68, strconv.Itoa(n), 9, inkText, anchorMiddle)
-				}
-			}
+			name := clip(r.Confusion.name(truth, "nothing"), 17)
+			x, y := matrixLeft+float64(i)*cell, matrixTop+float64(i)*cell
+			c.text(matrixLeft-5, y+cell*0.72, name, size, inkText, anchorEnd)
+			c.textUp(x+cell*0.72, matrixTop-5, name, size, inkText)
+			c.line([]point{{matrixLeft, y}, {matrixLeft + side, y}}, 0.5, inkGrid)
+			c.line([]point{{x, matrixTop}, {x, matrixTop + side}}, 0.5, inkGrid)
+			r.confusionRow(c, rows, i, cell)
 		}
-		c.text(left, top+side+16, "rows: the truth, columns: what was found", typeSize, inkMuted, anchorStart)
+		c.text(matrixLeft, matrixTop+side+16, "rows: the truth, columns: what was found", typeSize, inkMuted, anchorStart)
 	}}
+}
+
+// confusionRow draws the cells of one class of the truth.
+func (r *Report) confusionRow(c *canvas, rows []int, i int, cell float64) {
+	truth := rows[i]
+	y := matrixTop + float64(i)*cell
+	sum := 0
+	for _, n := range r.Confusion.Counts[truth] {
+		sum += n
+	}
+	for j, found := range rows {
+		n := r.Confusion.Counts[truth][found]
+		if n == 0 {
+			continue
+		}
+		share := float64(n) / float64(sum)
+		color := inkSecond
+		if i == j {
+			color = inkFirst
+		}
+		about := fmt.Sprintf("%s → %s: %d of %d (%.0f %%)", r.Confusion.name(truth, "nothing"), r.Confusion.name(found, "nothing"), n, sum, 100*share)
+		c.rect(matrixLeft+float64(j)*cell+0.5, y+0.5, cell-1, cell-1, color, 0.12+0.88*math.Sqrt(share), about)
+		if cell >= 20 {
+			c.text(matrixLeft+(float64(j)+0.5)*cell, y+cell*0.68, strconv.Itoa(n), 9, inkText, anchorMiddle)
+		}
+	}
 }
 
 // speedChart draws time against the photo's size; ok is false where there is
@@ -307,7 +359,7 @@ func (r *Report) speedChart() (c chart, ok bool) {
 		}
 		dots = thin
 	}
-	return chart{"speed", "Time against size of the photo", chartWidth, frameTop + 240 + frameBottom, func(c canvas) {
+	return chart{"speed", "Time against size of the photo", chartWidth, frameTop + 240 + frameBottom, func(c *canvas) {
 		f := frame{frameLeft, frameTop, chartWidth - frameLeft - frameRight, 240, max(wide, 1e-3) * 1.05, max(high, 1e-3) * 1.1}
 		f.axes(c, niceStep(f.toX), niceStep(f.toY), "megapixels", "milliseconds")
 		for _, d := range dots {

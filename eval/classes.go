@@ -17,6 +17,7 @@ func (e *evaluation) classes(threshold float64) []ClassReport {
 			AR100:      meanOf(s.recall[sizeAll][:]),
 		}
 		c.Precision, c.Recall = e.at(s, threshold)
+		c.Best = e.bestThreshold(s)
 		if c.Objects > 0 {
 			c.Curves = s.curves()
 		}

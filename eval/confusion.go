@@ -40,6 +40,14 @@ func (c *Confusion) Mistakes(n int) []Mistake {
 	return out[:min(n, len(out))]
 }
 
+// name is the name of a row or column; nothing is that of the background.
+func (c *Confusion) name(k int, nothing string) string {
+	if k == len(c.Categories) {
+		return nothing
+	}
+	return c.Categories[k].Name
+}
+
 func (e *evaluation) confusion(images perImage, threshold float64) Confusion {
 	n := len(e.categories)
 	c := Confusion{Categories: e.set.Categories, Counts: make([][]int, n+1)}

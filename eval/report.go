@@ -33,11 +33,15 @@ type Report struct {
 	Curves    []Curve       // means over the categories
 	Confusion Confusion
 	TIDE      TIDE
-	Pictures  []Picture // the worst misses, the worst first
+	// Confidence says what a score threshold does.
+	Confidence Confidence
+	Pictures   []Picture // the worst misses, the worst first
 
 	Timings []Timing // how long photos took; set by the caller
 
 	LeftOut    Omissions // of the data set; the caller may add to them
+	Facts      []Fact    // model, settings, date ...; set by the caller
+	Before     *Report   // another evaluation on the same data set to compare with, or nil; set by the caller
 	Notes      []string  // what deserves to be said; set by the caller
 	Incomplete string    // why only a part of the data set was scored, empty if all was; set by the caller
 }
@@ -50,8 +54,12 @@ type ClassReport struct {
 	APs, APm, APl, AR100 float64
 	// Precision and Recall are those at the report's threshold and IoU 0.5.
 	Precision, Recall float64
+	Best              ConfidencePoint // the threshold of the highest F1
 	Curves            []Curve
 }
+
+// Fact is one line about the run: a model, a setting, a date.
+type Fact struct{ Name, Value string }
 
 // SizeReport is the part of the objects of one size.
 type SizeReport struct {
@@ -75,8 +83,8 @@ type Timing struct {
 	Duration time.Duration
 }
 
-// Analyse scores detections as [Score] does and works out everything else that
-// a [Report] holds.
+// Analyse scores detections as [Score] does and computes everything else that a
+// [Report] holds.
 func Analyse(d *Dataset, dets []Detection, opt Options) (*Report, error) {
 	if opt.Threshold == 0 {
 		opt.Threshold = 0.3
@@ -111,6 +119,7 @@ func Analyse(d *Dataset, dets []Detection, opt Options) (*Report, error) {
 	r.Sizes = e.sizes()
 	r.Curves = e.meanCurves()
 	r.TIDE = e.tide(v)
+	r.Confidence = e.confidence()
 	r.Confusion = e.confusion(images, opt.Threshold)
 	if opt.Pictures > 0 {
 		r.Pictures = e.worst(images, v, opt.Threshold, opt.Pictures)
@@ -122,7 +131,7 @@ func countOnly(d *Dataset, dets []Detection) []ClassReport {
 	out := make([]ClassReport, len(d.Categories))
 	at := make(map[int]int, len(d.Categories))
 	for i, c := range d.Categories {
-		out[i] = ClassReport{Category: c, AP: -1, AP50: -1, AP75: -1, APs: -1, APm: -1, APl: -1, AR100: -1, Precision: -1, Recall: -1}
+		out[i] = ClassReport{Category: c, AP: -1, AP50: -1, AP75: -1, APs: -1, APm: -1, APl: -1, AR100: -1, Precision: -1, Recall: -1, Best: ConfidencePoint{F1: -1}}
 		at[c.ID] = i
 	}
 	for i := range dets {
