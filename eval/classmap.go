@@ -93,7 +93,7 @@ func (d *Dataset) MapClasses(m ClassMap) {
 		}
 	}
 	if len(dropped) > 0 {
-		d.note("the class map leaves out %d categories with %d objects, such as %s", len(dropped), len(objects)-len(d.Objects), dropped[0])
+		d.Note("the class map leaves out %d categories with %d objects, such as %s", len(dropped), len(objects)-len(d.Objects), dropped[0])
 	}
 	d.aliasIDs(m)
 }

@@ -364,16 +364,16 @@ func (c *cocoReader) numberCategories() {
 // tell says what was read otherwise than it is written.
 func (c *cocoReader) tell() {
 	if c.masked > 0 {
-		c.d.note("%d annotations have no bbox: the box around their segmentation is taken", c.masked)
+		c.d.Note("%d annotations have no bbox: the box around their segmentation is taken", c.masked)
 	}
 	if c.areas > 0 {
-		c.d.note("%d annotations have an area that is not a number: the box's is taken", c.areas)
+		c.d.Note("%d annotations have an area that is not a number: the box's is taken", c.areas)
 	}
 	if c.repeated > 0 {
-		c.d.note("%d annotations have the id of an earlier one: all are used, riffle numbers them itself", c.repeated)
+		c.d.Note("%d annotations have the id of an earlier one: all are used, riffle numbers them itself", c.repeated)
 	}
 	if c.d.Labelled && len(c.d.Objects) == 0 {
-		c.d.note(`no object is annotated: there is nothing to compute a number from`)
+		c.d.Note(`no object is annotated: there is nothing to compute a number from`)
 	}
 }
 

@@ -4,7 +4,7 @@ package eval
 // of the detections that reach it, all classes counted together.
 type Confidence struct {
 	Points []ConfidencePoint // thresholds 0.00, 0.01 ... 1.00
-	Best   ConfidencePoint   // the highest F1 of all thousandths, the lowest threshold of equals
+	Best   ConfidencePoint   // the highest F1 of all thousandths, the highest threshold of equals
 }
 
 // ConfidencePoint is one threshold. The fractions are -1 where there is nothing
@@ -71,11 +71,11 @@ func (t *tallies) points() []ConfidencePoint {
 	return out
 }
 
-// bestPoint is the point of the highest F1.
+// bestPoint is the point of the highest F1, the last of equals.
 func bestPoint(points []ConfidencePoint) ConfidencePoint {
 	best := points[0]
 	for _, p := range points[1:] {
-		if p.F1 > best.F1 {
+		if p.F1 >= best.F1 {
 			best = p
 		}
 	}

@@ -95,8 +95,11 @@ type Dataset struct {
 	aliases  map[string]int // ids of categories that the class map put elsewhere, by label
 }
 
-func (d *Dataset) note(format string, args ...any) {
-	d.Notes = append(d.Notes, fmt.Sprintf(format, args...))
+// Note adds a line to Notes, once.
+func (d *Dataset) Note(format string, args ...any) {
+	if line := fmt.Sprintf(format, args...); !slices.Contains(d.Notes, line) {
+		d.Notes = append(d.Notes, line)
+	}
 }
 
 // sortByID brings images and categories into the order that pycocotools walks

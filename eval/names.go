@@ -112,7 +112,7 @@ func (m *classMatcher) match(name string) (id int, ok bool) {
 			return cmp.Or(-cmp.Compare(min(1, m.objects[a.ID]), min(1, m.objects[b.ID])), cmp.Compare(a.ID, b.ID))
 		})
 		if len(found) > 1 && m.objects[found[1].ID] > 0 {
-			m.d.note("the categories %s %q and %s %q both match %q: the first is taken; a class map can put them together",
+			m.d.Note("the categories %s %q and %s %q both match %q: the first is taken; a class map can put them together",
 				found[0].label(), found[0].Name, found[1].label(), found[1].Name, name)
 		}
 		return found[0].ID, true

@@ -52,7 +52,7 @@ func listSplits[T any](have map[string]T) string {
 func noteSplit[T any](d *Dataset, split string, have map[string]T, where string) {
 	d.Split = split
 	if len(have) > 1 {
-		d.note("split %s of %s is used (there are %s)", split, where, listSplits(have))
+		d.Note("split %s of %s is used (there are %s)", split, where, listSplits(have))
 	}
 }
 
@@ -163,7 +163,7 @@ func (s Source) openDataYAML(file string) (*Dataset, error) {
 		case path == "" && s.Images != "" && s.Split == "":
 			d, err := s.openYOLOFolder(s.Images, file)
 			if err == nil {
-				d.note("%s of %s is not there: all photos of %s are used", entry, file, s.Images)
+				d.Note("%s of %s is not there: all photos of %s are used", entry, file, s.Images)
 			}
 			return d, err
 		case path == "":

@@ -200,7 +200,7 @@ func (v *vocReader) finish(base VOCBase) {
 		base, why = v.evidence.base()
 		if why != "" && len(v.objects) > 0 {
 			from := map[VOCBase]string{VOCBaseOne: "1", VOCBaseZero: "0"}[base]
-			v.d.note("pixel coordinates are taken as counted from %s (%s); --voc-base says otherwise", from, why)
+			v.d.Note("pixel coordinates are taken as counted from %s (%s); --voc-base says otherwise", from, why)
 		}
 	}
 	first := 0.0 // the coordinate of the photo's edge

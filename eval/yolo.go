@@ -155,7 +155,7 @@ func (d *Dataset) addNames(file string, near layout) error {
 		file = findNames(near)
 	}
 	if file == "" {
-		d.note("no class names (data.yaml or classes.txt): the classes are called by their numbers")
+		d.Note("no class names (data.yaml or classes.txt): the classes are called by their numbers")
 		return nil
 	}
 	names, err := readNames(file)

@@ -1,19 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"image"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,12 +17,11 @@ import (
 	"example.com/riffle/eval"
 	"example.com/riffle/models"
 	"example.com/riffle/nn"
-	"example.com/riffle/photo"
 )
 
 type evalCmd struct {
 	Images      string `placeholder:"DIR" help:"Folder of the photos; with YOLO or VOC labels the folder of the data set is enough."`
-	Annotations string `placeholder:"FILE" help:"COCO annotations (.json), YOLO class names (.yaml), a VOC split (.txt) or a folder of labels."`
+	Annotations string `placeholder:"FILE" help:"COCO annotations (.json), a YOLO data.yaml, class names (classes.txt), a list of photos or a VOC split (.txt), or a folder of labels."`
 
 	Detections string `placeholder:"FILE" help:"Score this COCO results file instead of running a model."`
 	Model      string `short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
@@ -39,11 +33,15 @@ type evalCmd struct {
 	Threads        int  `default:"1" env:"RIFFLE_THREADS" help:"Threads that work on one photo."`
 	Workers        int  `default:"0" env:"RIFFLE_WORKERS" help:"Photos worked on at a time; 0 for as many as the processors allow."`
 
-	Results   string  `placeholder:"FILE.json" help:"Write the detections as a COCO results file. If it is there, the run goes on where it left off."`
-	Plots     string  `placeholder:"DIR" help:"Write plots (PNG) into this folder."`
+	Results   string  `placeholder:"FILE.json" help:"Write the detections as a COCO results file. If an earlier run of the same command wrote it, the run goes on where it left off."`
+	Plots     string  `placeholder:"DIR" help:"Write plots (SVG) into this folder."`
+	Tables    string  `placeholder:"DIR" help:"Write the report as JSON, Markdown and CSV into this folder: numbers by class, errors, confusions, precision, recall and F1 by score."`
 	HTML      string  `name:"html" placeholder:"FILE" help:"Write a report as one HTML page."`
 	Threshold float64 `default:"0.3" help:"Score from which on a detection counts in plots and report; the numbers do not depend on it (${default})."`
 	JSON      bool    `name:"json" short:"j" help:"Print the numbers as one JSON object."`
+
+	Compare  string `placeholder:"FILE" help:"Score this COCO results file too and show what has changed since."`
+	ClassMap string `placeholder:"FILE" help:"YAML mapping that renames classes of the data set and of the model, such as pedestrian: person; no name leaves a class out."`
 
 	Split   string `placeholder:"NAME" help:"Part of the data set to score: train, val, test or all; the first there is of val, test and train if not given."`
 	VOCBase string `name:"voc-base" default:"auto" enum:"auto,0,1" help:"What the pixel coordinates of VOC XML count from: 1 as PASCAL VOC's, 0 as CVAT's, or auto to tell by what the files hold (${default})."`
@@ -57,7 +55,11 @@ func (*evalCmd) Help() string {
     riffle eval --images val/images --annotations val/instances.json
     riffle eval --images val/images --annotations val/instances.json --results boxes.json --html report.html
     riffle eval --images val/images --annotations val/instances.json --first-stage-only
-    riffle eval --annotations val/instances.json --detections boxes.json --json`
+    riffle eval --annotations val/instances.json --detections boxes.json --json
+    riffle eval --annotations val/instances.json --detections new.json --compare old.json --tables report
+    riffle eval --annotations data.yaml --split test --class-map classes.yaml
+
+What cannot be used (broken entries, photos that are not there or cannot be read) is left out and counted; --strict makes it an error. Exit status 1 if nothing could be used.`
 }
 
 // Validate is called by kong after parsing.
@@ -77,6 +79,8 @@ func (c *evalCmd) Validate() error {
 		return errors.New("--detections and --results exclude each other")
 	case c.Detections != "" && c.FirstStageOnly:
 		return errors.New("--detections and --first-stage-only exclude each other")
+	case c.Compare != "" && c.FirstStageOnly:
+		return errors.New("--compare and --first-stage-only exclude each other")
 	}
 	return nil
 }
@@ -88,6 +92,7 @@ type scored struct {
 	dets       []eval.Detection
 	timings    []eval.Timing
 	took       time.Duration
+	facts      []eval.Fact // about the model and its settings
 	notes      []string
 	incomplete string         // why not all photos were scored
 	leftOut    eval.Omissions // what was left out behind the data set: detections, photos
@@ -118,6 +123,11 @@ func (c *evalCmd) Run(std stdio) error {
 	if err != nil {
 		return err
 	}
+	if c.Compare != "" {
+		if report.Before, err = c.before(set, s.set, say); err != nil {
+			return err
+		}
+	}
 	if err := c.write(report); err != nil {
 		return err
 	}
@@ -128,6 +138,9 @@ func (c *evalCmd) Run(std stdio) error {
 		return s.end(c)
 	}
 	columns := []column{{s.title, report}}
+	if report.Before != nil {
+		columns = []column{{report.Before.Title, report.Before}, {s.title, report}}
+	}
 	if c.FirstStageOnly && set.Labelled && s.failed == nil {
 		whole, err := c.detect(ctx, s.set, say, false, "")
 		if err != nil {
@@ -144,6 +157,7 @@ func (c *evalCmd) Run(std stdio) error {
 	if err := printMetrics(std.out, columns); err != nil {
 		return err
 	}
+	printRemarks(std.out, columns[len(columns)-1].report)
 	return s.end(c)
 }
 
@@ -158,6 +172,13 @@ func (c *evalCmd) open(say sayer) (*eval.Dataset, error) {
 	set, err := source.Open()
 	if err != nil {
 		return nil, err
+	}
+	if c.ClassMap != "" {
+		m, err := eval.ReadClassMap(c.ClassMap)
+		if err != nil {
+			return nil, fmt.Errorf("--class-map %s: %w", c.ClassMap, fileError(err))
+		}
+		set.MapClasses(m)
 	}
 	if scoreOnly && c.Images != "" {
 		if missing := set.Locate(c.Images); len(missing) > 0 {
@@ -186,41 +207,15 @@ func (s *scored) end(c *evalCmd) error {
 	return s.failed
 }
 
-// printJSON writes the twelve numbers and what a script should know of them.
-func printJSON(w io.Writer, r *eval.Report) error {
-	left, notes := r.LeftOut, r.Notes
-	if left == nil {
-		left = eval.Omissions{}
-	}
-	if notes == nil {
-		notes = []string{}
-	}
-	return json.NewEncoder(w).Encode(struct {
-		eval.Metrics
-		LeftOut    eval.Omissions `json:"left_out"`
-		Notes      []string       `json:"notes"`
-		Incomplete string         `json:"incomplete,omitempty"`
-	}{r.Metrics, left, notes, r.Incomplete})
-}
-
 // read takes the detections from a results file.
 func (c *evalCmd) read(set *eval.Dataset, say sayer) (*scored, error) {
 	start := time.Now()
-	f, err := os.Open(c.Detections)
+	results, err := c.readResults("detections", c.Detections, set, say)
 	if err != nil {
-		return nil, fmt.Errorf("detections %s: %w", c.Detections, fileError(err))
+		return nil, err
 	}
-	defer f.Close()
-	results, err := eval.ReadResults(bufio.NewReaderSize(f, 1<<20), set)
-	if err != nil {
-		return nil, fmt.Errorf("detections %s: %w", c.Detections, err)
-	}
-	if c.Strict && len(results.LeftOut) > 0 {
-		return nil, strictError(results.LeftOut)
-	}
-	say.all(c.Detections+": left out: ", results.LeftOut.Lines())
-	say.all(c.Detections+": ", results.Notes)
 	s := &scored{title: c.Detections, set: set, dets: results.Detections, leftOut: results.LeftOut, notes: results.Notes}
+	s.facts = []eval.Fact{{Name: "detections", Value: c.Detections}}
 	if c.Limit > 0 && c.Limit < len(set.Images) {
 		s.set = set.Only(set.Images[:c.Limit])
 		s.dets = s.set.OnlyDetections(s.dets)
@@ -228,6 +223,25 @@ func (c *evalCmd) read(set *eval.Dataset, say sayer) (*scored, error) {
 	}
 	s.took = time.Since(start)
 	return s, nil
+}
+
+// readResults reads a results file; what is its name in errors.
+func (c *evalCmd) readResults(what, path string, set *eval.Dataset, say sayer) (*eval.Results, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", what, path, fileError(err))
+	}
+	defer f.Close()
+	results, err := eval.ReadResults(f, set)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", what, path, err)
+	}
+	if c.Strict && len(results.LeftOut) > 0 {
+		return nil, strictError(results.LeftOut)
+	}
+	say.all(path+": left out: ", results.LeftOut.Lines())
+	say.all(path+": ", results.Notes)
+	return results, nil
 }
 
 // detect runs the model over the photos.
@@ -244,17 +258,22 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 	if err != nil {
 		return nil, err
 	}
+	said := len(set.Notes)
 	look, without := newLook(d, set)
 	if len(without) > 0 {
-		say.one("the model does not know %d of the %d categories, such as %q: their objects count as missed",
+		set.Note("the model does not know %d of the %d categories, such as %q: their objects count as missed",
 			len(without), len(set.Categories), without[0].Name)
 	}
+	say.all("", set.Notes[said:])
 	made := fmt.Sprintf("%s %.12x %d %d", d.Info().Name, sha256.Sum256(file.Data), d.Info().Width, c.Proposals)
 	if firstOnly {
 		made += ", first stage only"
 	}
 	if p := c.precision(); p != nn.Float32 {
 		made += ", " + p.String()
+	}
+	if c.ClassMap != "" {
+		made += fmt.Sprintf(", classes %.12x", sha256.Sum256(fmt.Append(nil, look.category)))
 	}
 	runner := eval.Runner{
 		Detect: look.photo, Workers: workers, Limit: c.Limit,
@@ -268,6 +287,7 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 		return nil, err
 	}
 	s := &scored{title: d.Info().Name, set: set.Only(run.Images), dets: run.Detections, timings: run.Timings, took: run.Elapsed}
+	s.facts = c.modelFacts(d.Info(), threads, workers, run.Resumed)
 	for _, skipped := range run.Skipped {
 		s.leftOut.Add("photos", eval.LeftUnreadable, "%s: %s", skipped.Image.File, skipped.Err.Error())
 	}
@@ -276,8 +296,8 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 	say.all("", s.notes)
 	switch {
 	case err != nil:
-		s.incomplete = fmt.Sprintf("interrupted: these are the numbers of %d of %d photos", len(run.Images), len(set.Images))
-		s.failed = errors.New(s.incomplete)
+		s.incomplete = fmt.Sprintf("interrupted after %d of %d photos", len(run.Images), len(set.Images))
+		s.failed = fmt.Errorf("interrupted: these are the numbers of %d photos", len(run.Images))
 		if results != "" {
 			s.failed = fmt.Errorf("%w; the same command goes on from there", s.failed)
 		}
@@ -305,61 +325,6 @@ func (c *evalCmd) share(processors int, say sayer) (threads, workers int) {
 		workers = max(1, processors/threads)
 	}
 	return threads, workers
-}
-
-// report scores; what only plots and page need is worked out when they are
-// asked for.
-func (s *scored) report(c *evalCmd) (*eval.Report, error) {
-	var r *eval.Report
-	if s.set.Labelled && c.Plots == "" && c.HTML == "" {
-		m, err := eval.Score(s.set, s.dets)
-		if err != nil {
-			return nil, err
-		}
-		r = &eval.Report{Metrics: m, Labelled: true, Detections: len(s.dets)}
-		r.LeftOut.Append(s.set.LeftOut)
-	} else {
-		var err error
-		if r, err = eval.Analyse(s.set, s.dets, eval.Options{Threshold: c.Threshold}); err != nil {
-			return nil, err
-		}
-	}
-	r.Title, r.Timings, r.Seconds = s.title, s.timings, s.took.Round(time.Millisecond).Seconds()
-	r.LeftOut.Append(s.leftOut)
-	r.Notes = slices.Concat(s.set.Notes, s.notes)
-	r.Incomplete = s.incomplete
-	return r, nil
-}
-
-// write makes the files that were asked for.
-func (c *evalCmd) write(r *eval.Report) error {
-	if c.Plots != "" {
-		if _, err := r.WritePlots(c.Plots); err != nil {
-			return err
-		}
-	}
-	if c.HTML != "" {
-		var page strings.Builder
-		if err := r.WriteHTML(&page, loadPhoto); err != nil {
-			return fmt.Errorf("--html %s: %w", c.HTML, err)
-		}
-		if err := writeFile(c.HTML, []byte(page.String())); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// loadPhoto reads a photo for the report's page.
-func loadPhoto(im eval.Image) (image.Image, error) {
-	if im.Path == "" {
-		return nil, errors.New("the photo is not here")
-	}
-	p, err := readPhoto(im.Path, nil)
-	if err != nil {
-		return nil, err
-	}
-	return photo.Upright(p), nil
 }
 
 // sayer tells on standard error what does not end the program.

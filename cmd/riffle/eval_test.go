@@ -65,7 +65,9 @@ func parseMetrics(t *testing.T, r result) map[string]float64 {
 	if err := json.Unmarshal([]byte(r.out), &all); err != nil {
 		t.Fatalf("%v in %q; stderr %q", err, r.out, r.err)
 	}
-	delete(all, "incomplete")
+	for _, sometimes := range []string{"incomplete", "compared", "best_threshold"} {
+		delete(all, sometimes)
+	}
 	if keys := slices.Sorted(maps.Keys(all)); !slices.Equal(keys, evalKeys) {
 		t.Errorf("keys %v, want %v", keys, evalKeys)
 	}
@@ -93,7 +95,7 @@ func leftOut(t *testing.T, r result) eval.Omissions {
 func TestEval(t *testing.T) {
 	t.Chdir(selfMade(t))
 	run := command(t, "eval", "--images", "images", "--annotations", "coco.json", "--json",
-		"--results", "boxes.json", "--plots", "plots", "--html", "report.html")
+		"--results", "boxes.json", "--plots", "plots", "--html", "report.html", "--tables", "tables")
 	if run.code != 0 || run.err != "" {
 		t.Fatalf("code %d, stderr %q", run.code, run.err)
 	}
@@ -124,7 +126,7 @@ func TestEval(t *testing.T) {
 	if lowest >= 0.1 {
 		t.Errorf("the lowest score is %v: eval must go down to 0.01", lowest)
 	}
-	for _, file := range []string{"plots/pr_curve.png", "plots/confusion.png", "report.html"} {
+	for _, file := range []string{"plots/pr_curve.svg", "plots/confusion.svg", "report.html", "tables/report.json", "tables/report.md"} {
 		if st, err := os.Stat(file); err != nil || st.Size() < 1000 {
 			t.Errorf("%s: %v", file, err)
 		}
@@ -288,6 +290,41 @@ func TestEvalRefusesForeignResults(t *testing.T) {
 	if left, _ := os.ReadFile("others.json"); string(left) != foreign {
 		t.Errorf("others.json is now %q", left)
 	}
+}
+
+// TestEvalCompares two results files, as table and as JSON.
+func TestEvalCompares(t *testing.T) {
+	det := `{"image_id":1,"category_id":1,"bbox":[0,0,50,%d],"score":0.5}`
+	t.Chdir(put(t, map[string][]byte{
+		"truth.json": []byte(`{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[{"id":1,"name":"cat"},{"id":2,"name":"dog"}],"annotations":[{"image_id":1,"category_id":1,"bbox":[0,0,50,50]}]}`),
+		"new.json":   fmt.Appendf(nil, "["+det+"]", 50), "old.json": fmt.Appendf(nil, "["+det+"]", 40), "map.yaml": []byte("cat: animal\ndog: animal\n"),
+	}))
+	args := []string{"eval", "--annotations", "truth.json", "--detections", "new.json", "--compare", "old.json"}
+	r := command(t, args...)
+	for _, want := range []string{"old.json  new.json  added", "cat 70.0 -> 100.0 (+30.0, 1 objects)", "Best F1 100.0 at score 0.500"} {
+		if r.code != 0 || r.err != "" || !strings.Contains(r.out, want) {
+			t.Errorf("code %d, stderr %q, no %q in\n%s", r.code, r.err, want, r.out)
+		}
+	}
+	var got struct {
+		AP       float64
+		Compared struct {
+			File string
+			AP   float64
+		}
+	}
+	r = command(t, append(args, "--json", "--html", "page.html", "--tables", "tables", "--class-map", "map.yaml")...)
+	if err := json.Unmarshal([]byte(r.out), &got); err != nil || got.AP < 0.999 || got.Compared.File != "old.json" || math.Abs(got.Compared.AP-0.7) > 1e-9 {
+		t.Errorf("%v: %s", err, r.out)
+	}
+	page, _ := os.ReadFile("page.html")
+	for _, want := range []string{"Compared with old.json", "<td>animal</td><td>100.0</td><td>70.0</td>", "<dt>class map</dt> <dd>map.yaml</dd>"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	command(t, append(args, "--class-map", "truth.yaml")...).wantError(t, 1, "truth.yaml")
+	command(t, "eval", "--annotations", "truth.json", "--detections", "new.json", "--compare", "gone.json").wantError(t, 1, "--compare gone.json: no such file")
 }
 
 func TestEvalBoundsThreads(t *testing.T) {
