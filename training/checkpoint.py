@@ -2,6 +2,8 @@
 import os
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from . import detector, recipes
 
@@ -13,6 +15,24 @@ def save(path, state):
 
 def load(path):
     return torch.load(path, map_location="cpu", weights_only=False)
+
+
+def save_compact(path, net, recipe, passes):
+    """The first stage with its batch norms in float16: small enough for the repository, enough to go on from."""
+    state = {n: v.cpu() for n, v in net.state_dict().items() if not n.startswith("roi.") and v.is_floating_point()}
+    save_file({n: v.half().contiguous() for n, v in state.items()}, path + ".part", {"recipe": recipe, "passes": str(passes)})
+    os.replace(path + ".part", path)
+
+
+def load_compact(path, net):
+    """Into a Detector with batch norms; -> photo passes it has seen."""
+    with safe_open(path, "pt") as f:
+        about, state = f.metadata(), {n: f.get_tensor(n).float() for n in f.keys()}
+    wanted = {n for n, v in net.state_dict().items() if not n.startswith("roi.") and v.is_floating_point()}
+    if set(state) != wanted:
+        raise ValueError(f"{path}: not a first stage of {net.recipe.name}: {sorted(set(state) ^ wanted)[0]}")
+    net.load_state_dict(state, strict=False)
+    return int(about["passes"])
 
 
 def load_any(path):

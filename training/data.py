@@ -1,7 +1,8 @@
 """The training photos of ../shared/data/train: decoded once into one file, split into training and development set, labelled.
 
 Labels are soft: each box carries a score, the chance that a person would have drawn it. They are the fused detections of
-two teachers (pseudo.json); on photos with PASCAL VOC's labels those of its 20 classes are blended with the true boxes.
+two teachers (pseudo.json); on photos with PASCAL VOC's labels those of its 20 classes are blended with the true boxes. Where
+people have labelled all of COCO's classes, their boxes are the labels.
 """
 import json
 import os
@@ -16,6 +17,7 @@ from .classes import INDEX, VOC
 
 TRUE_WEIGHT = 0.4       # of a person's label against the teachers' (VOC's rules of what to draw differ a little from COCO's)
 DEV_VOC = 350           # VOC photos held out beside the fully labelled ones
+ABSENT = 0.02           # where people have drawn all boxes, what they have not drawn is at most this likely
 CUT, MOST = 0.12, 30    # pseudo.json holds boxes from this score on, and at most so many a photo
 TWIN = 5.0              # mean absolute difference of 16x16 grey thumbnails below which two photos are taken for the same
 COCO_LIKE = ("coco_", "osie__", "flickr8k__")
@@ -89,13 +91,17 @@ class Photos:
                 true = people.get(image["id"], [])
                 p.boxes, p.scores, p.classes = _blend(
                     p.boxes, p.scores, p.classes, _xywh([t[0] for t in true]), np.array([t[1] for t in true], int))
+            elif p.known == "full":
+                true = people.get(image["id"], [])
+                p.boxes, p.classes = _xywh([t[0] for t in true]), np.array([t[1] for t in true], int)
+                p.scores, p.cut = np.ones(len(true), np.float32), ABSENT
             self.ids[name] = image["id"]
             self.all.append(p)
-        self._split(thumbs)
+        self._split(thumbs, {i["file_name"] for i in self.truth["images"] if i.get("split") == "dev"})
 
-    def _split(self, thumbs):
+    def _split(self, thumbs, dev):
         voc = [p for p in self.all if p.known == "voc20"]
-        held = {p.name for p in voc[:: max(1, len(voc) // DEV_VOC)]} | {p.name for p in self.all if p.known == "full"}
+        held = {p.name for p in voc[:: max(1, len(voc) // DEV_VOC)]} | dev
         self.dev = [p for p in self.all if p.name in held]
         dev = np.stack([thumbs[p.name] for p in self.dev])
         self.train = [p for p in self.all if p.name not in held and np.abs(dev - thumbs[p.name]).mean(1).min() > TWIN]

@@ -1,212 +1,307 @@
-"""Trains a detector whose trunk begins at random by distillation from riffle-v2-1.5x, for a fixed number of photo passes.
+"""Trains a detector whose trunk begins at random by distillation from riffle-v2-1.5x: one command, resumed when called again.
 
-    python -m training.distill --recipe riffle-v1-1.0x-g3 --passes 24000
-    python -m training.distill --recipe riffle-v1-1.0x-g3 --passes 6400 --name labels --labels-only
+    OMP_NUM_THREADS=1 python -m training.distill --recipe riffle-v1-1.0x-g3 --minutes 600
+    OMP_NUM_THREADS=1 python -m training.distill --begin training/checkpoints/riffle-v1-1.0x-g3.safetensors --minutes 600
 
-The student sees the same view as the teacher and learns (1) the features its neck is fed and those it makes, (2) the
-teacher's answer at every dense point, (3) towards the end the second stage on labels. Neck and heads begin as the
-teacher's. --labels-only leaves all of the teacher out: everything begins at random and learns from the photos' labels.
-Given passes and seed, two runs differ only by the rounding of PyTorch's kernels.
+The student sees the same view as the teacher and learns (1) what the teacher's neck is fed, (2) the teacher's answer at
+every dense point. Everything behind the trunk begins as the teacher's and is frozen at first. The views are small to begin
+with and reach the recipe's size in the last part: most passes are cheap ones. Minutes are those of CPU of a process, so that
+a busy machine makes a run longer, not shorter.
 """
 import argparse
 import copy
 import json
 import math
 import os
-import random
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+import torch.nn.functional as F
 
-from . import augment, checkpoint, data, evaluate, losses, model, parallel, recipes, roi, shufflenetv1
+from . import checkpoint, data, evaluate, fast, model, optimizer, pack, parallel, recipes, replay, shufflenetv1
 from .detector import Detector
 
-BATCH = 16                   # photos a process and step
-RATE, GROWN = 2e-3, 4e-4     # AdamW's rate for what begins at random, and for what begins as the teacher's
-SHARE = 8e-4                 # of a grown tensor's root mean square, the most it moves in a step
-WARMUP, LOW = 100, 0.01      # steps; share of the rate left at the end
-DECAY, AVERAGE = 0.02, 0.995
-SECOND_FROM = 0.7            # share of the passes after which the second stage learns too
-WEIGHTS = {"features": 30.0, "cls": 1.0, "dist": 0.5, "box": 0.5, "roi_cls": 2.0, "roi_box": 0.5}
+BATCH = 16                    # photos a process and step
+WARMUP, CLIP = 100, 5.0
+DECAY, AVERAGE = 0.02, 0.998
+GROWN = 0.2                   # rate of what begins as the teacher's, as a share of the phase's
+DENSE, BINS = 0.03, 0.5       # weight of the dense answers against the features, and in them of the box distributions
 
 
-def views(store, size, rng, rank, world):
-    """Endless batches of one process."""
-    order = []
-    while True:
-        made = []
-        while len(made) < BATCH:
-            order = order or store.epoch(rng)[rank::world]
-            p = order.pop()
-            made.append(augment.view(store.rgb(p), p, size, rng))
-        x = torch.from_numpy(np.stack([v[0] for v in made])).contiguous(memory_format=torch.channels_last)
-        yield x, [(*(torch.from_numpy(np.ascontiguousarray(t)) for t in v[1:4]), v[4]) for v in made]
+@dataclass
+class Phase:
+    name: str
+    share: float      # of the minutes
+    size: float       # of the views, as a share of the recipe's side
+    smallest: float   # crop, share of a side
+    rate: float
+    low: float        # share of the rate at its end
+    dense: bool       # neck and towers learn too, from the teacher's dense answers
 
 
-def answer(net, x, half=False):
-    """-> what the neck is fed, the pyramid, dense predictions, points."""
-    reduced = []
-    hooks = [r.register_forward_hook(lambda m, i, o: reduced.append(o)) for r in net.neck.reduce]
-    with torch.autocast("cpu", torch.bfloat16, enabled=half):
-        pyramid, dense, at = net.first(x)
-    for h in hooks:
-        h.remove()
-    return [r.float() for r in reduced], [p.float() for p in pyramid], dense.float(), at
+PHASES = (Phase("features", 0.4, 0.6, 0.5, 3e-3, 0.05, False),
+          Phase("all", 0.42, 0.7, 0.5, 8e-4, 0.3, True),
+          Phase("large", 0.18, 1.0, 0.55, 3e-4, 0.01, True))
 
 
-def distance(mine, wanted):
-    """Mean squared error of feature maps, each against the mean square of the teacher's."""
-    return sum(((m - w) ** 2).mean() / (w ** 2).mean() for m, w in zip(mine, wanted)) / len(mine)
+def unexplained(mine, wanted):
+    """Mean squared error of a feature map as a share of the wanted one's variance."""
+    spread = (wanted - wanted.mean((0, 2, 3), keepdim=True)).square().mean()
+    return (mine.float() - wanted).square().mean() / spread
+
+
+def dense_loss(mine, wanted):
+    """[N, A, 112] each -> divergence of the class scores and of the box distributions, summed over a photo's points."""
+    q, c = wanted[..., :model.CLASSES].sigmoid(), model.CLASSES
+    floor = F.binary_cross_entropy(q, q, reduction="sum")
+    cls = F.binary_cross_entropy_with_logits(mine[..., :c], q, reduction="sum") - floor
+    log_m, log_w = (t[..., c:].unflatten(-1, (4, model.BINS)).log_softmax(-1) for t in (mine, wanted))
+    bins = ((log_w.exp() * (log_w - log_m)).sum((-1, -2)) * q.amax(-1)).sum()
+    return cls / len(mine), bins / len(mine)
+
+
+def fed(net, x):
+    """-> what the trunk gives, what the neck is fed of it."""
+    features = net.backbone(x)
+    return features, [r(c) for r, c in zip(net.neck.reduce, features)]
+
+
+def student(recipe, teacher, seed):
+    """The network at its beginning: random trunk, the last batch norm of each residual branch zero, the rest the teacher's."""
+    torch.manual_seed(seed)
+    net = Detector(recipe, norm=True)
+    fresh = ("backbone.", "neck.reduce.")
+    net.load_state_dict({n: v.float() for n, v in teacher.state_dict().items() if n in net.state_dict() and not n.startswith(fresh)}, strict=False)
+    for m in net.modules():
+        if isinstance(m, shufflenetv1.Unit) and m.stride == 1:
+            torch.nn.init.zeros_(m.branch[7].weight)
+    for r in net.neck.reduce:
+        torch.nn.init.normal_(r.weight, std=0.01)
+        torch.nn.init.zeros_(r.bias)
+    return net
 
 
 class Distiller:
     def __init__(self, rank, world, args):
-        self.rank, self.world, self.args = rank, world, args
+        self.rank, self.world, self.args, self.device = rank, world, args, args.device
         self.store = data.Photos(args.shared, args.cache)
-        self.teacher = checkpoint.load_any(args.teacher)
-        torch.manual_seed(args.seed)
-        recipe = replace(recipes.RECIPES[args.recipe], size=args.size)
-        self.net = Detector(recipe, norm=True)
-        self.random = {n for n, _ in self.net.named_parameters() if n.startswith(("backbone.", "neck.reduce."))}
-        if args.labels_only:
-            self.random = {n for n, _ in self.net.named_parameters()}
-            for pred in self.net.rpn.pred:  # rare objects: all scores begin low (Lin et al. 2017, RetinaNet)
-                torch.nn.init.constant_(pred.bias[:model.CLASSES], -4.6)
-        else:
-            same = {n: v for n, v in self.teacher.state_dict().items() if n not in self.random and n in self.net.state_dict()}
-            self.net.load_state_dict(same, strict=False)
-        self.net.to(memory_format=torch.channels_last).train()
-        self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
-        self.passes = 0
-        groups = []
-        for name, p in self.net.named_parameters():
-            rate = RATE if name in self.random else min(GROWN, SHARE * max(float(p.detach().square().mean().sqrt()), 1e-3))
-            groups.append({"params": [p], "base": rate, "weight_decay": DECAY if name in self.random and p.dim() > 1 else 0.0})
-        self.optimiser = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.99))
+        train = {p.name for p in self.store.train}
+        self.rows = [i for i, p in enumerate(self.store.all) if p.name in train][rank::world]
+        self.pixels = pack.squares(self.store, args.cache)
+        self.teacher = checkpoint.load_any(args.teacher).to(self.device, torch.bfloat16)
+        self.net = student(replace(recipes.RECIPES[args.recipe], size=args.size), self.teacher, args.seed)
+        self.passes, self.done, self.step, state = 0, 0.0, 0, None
+        self.phases = [p for p in PHASES if not (args.begin and p.name == "features")]
         if os.path.exists(self._last()):
-            s = checkpoint.load(self._last())
-            self.net.load_state_dict(s["net"])
-            self.average.load_state_dict(s["raw_average"])
-            self.optimiser.load_state_dict(s["optimiser"])
-            self.passes = s["passes"]
+            state = checkpoint.load(self._last())
+            self.net.load_state_dict(state["net"])
+            self.passes, self.done, self.step = state["passes"], state["done"], state["step"]
+        elif args.begin:
+            self.passes = checkpoint.load_compact(args.begin, self.net)
+        self.net.to(self.device, memory_format=torch.channels_last).train()
+        self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
+        if state:
+            self.average.load_state_dict(state["raw_average"])
+        if self.device == "cpu":
+            fast.install(self.net)
+        self.optimizers = self._optimizers()
+        if state:
+            for o, s in zip(self.optimizers, state["optimizers"]):
+                o.load_state_dict(s)
+        self.names = ["c3", "c4", "c5", "cls", "bins"]
+
+    def _optimizers(self):
+        matrices, plain = [], []
+        convs = {id(m.weight): m for m in self.net.modules() if isinstance(m, torch.nn.Conv2d)}
+        for name, p in self.net.named_parameters():
+            if name.startswith("roi."):
+                p.requires_grad_(False)
+                continue
+            grown = not name.startswith(("backbone.", "neck.reduce."))
+            conv = convs.get(id(p))
+            if self.args.muon and name.startswith("backbone.") and conv is not None and p.shape[1] > 1:
+                matrices.append({"params": [p], "groups": conv.groups, "weight_decay": DECAY, "factor": self.args.muon})
+            else:
+                plain.append({"params": [p], "weight_decay": DECAY if p.dim() > 1 and not grown else 0.0, "factor": GROWN if grown else 1.0, "grown": grown})
+        made = [torch.optim.AdamW(plain, lr=1e-3, betas=(0.9, 0.99))]
+        return made + ([optimizer.Muon(matrices, lr=1e-3)] if matrices else [])
+
+    # ---- state on disk
 
     def _last(self):
         return os.path.join(self.args.runs, "last.pt")
 
     def _save(self):
-        if self.rank:
-            return
-        checkpoint.save(self._last(), {
-            "recipe": self.args.recipe, "net": self.net.state_dict(), "raw_average": self.average.state_dict(),
-            "average": shufflenetv1.fold(self.average.state_dict()), "optimiser": self.optimiser.state_dict(), "passes": self.passes})
-
-    def _losses(self, x, labels, share):
-        size = self.net.recipe.size
-        reduced, pyramid, dense, at = answer(self.net, x)
-        placed = model.decode(dense[..., model.CLASSES:], at, size, size)
-        if self.args.labels_only:
-            out = dict(zip(("cls", "box"), losses.label_loss(dense, placed, at, labels)))
-        else:
-            with torch.no_grad():
-                their_reduced, their_pyramid, wanted, _ = answer(self.teacher, x, half=True)
-                wanted_boxes = model.decode(wanted[..., model.CLASSES:], at, size, size)
-            out = {"features": distance(reduced, their_reduced) + distance(pyramid, their_pyramid)}
-            out["cls"], out["dist"], out["box"] = losses.first_loss(dense, placed, wanted, wanted_boxes, labels)
-        if share >= SECOND_FROM:
-            proposals = self.net.propose(dense.detach(), at, size, size)
-            logits, deltas = self.net.second(pyramid, proposals, size, size)
-            boxes, prior = torch.cat([p[0] for p in proposals]), torch.cat([p[1] for p in proposals])
-            out["roi_cls"], out["roi_box"] = losses.second_loss(
-                logits, roi.apply_deltas(boxes, deltas), boxes, prior, labels, [len(p[0]) for p in proposals])
-        return out
-
-    def run(self):
-        rng = random.Random(self.args.seed + 1000003 * self.rank + self.passes)
-        if not self.passes:
-            self._log(train=len(self.store.train), dev=len(self.store.dev))
-        sums, count, told, saved = {}, 0, time.time(), time.time()
-        for x, labels in views(self.store, self.net.recipe.size, rng, self.rank, self.world):
-            share, step = self.passes / self.args.passes, self.passes // (BATCH * self.world)
-            if share >= 1:
-                break
-            factor = min(1, (step + 1) / WARMUP) * (LOW + (1 - LOW) * (1 + math.cos(math.pi * share)) / 2)
-            for g in self.optimiser.param_groups:
-                g["lr"] = g["base"] * factor
-            out = self._losses(x, labels, share)
-            self.optimiser.zero_grad(set_to_none=True)
-            sum(WEIGHTS[k] * v for k, v in out.items()).backward()
-            # what the losses of the moment leave out has no gradient
-            parallel.share_gradients([p for p in self.net.parameters() if p.grad is not None], self.world)
-            torch.nn.utils.clip_grad_norm_(self.net.parameters(), 50.0)
-            self.optimiser.step()
-            self.passes += BATCH * self.world
-            with torch.no_grad():
-                d = min(AVERAGE, (1 + step) / (10 + step))
-                for a, p in zip(self.average.state_dict().values(), self.net.state_dict().values()):
-                    a.lerp_(p, 1 - d) if a.is_floating_point() else a.copy_(p)
-            for k, v in out.items():
-                sums[k] = sums.get(k, 0.0) + float(v.detach())
-            count += 1
-            if time.time() - told > 30:
-                self._log(photos=count * BATCH * self.world, **{k: round(v / count, 4) for k, v in sums.items()})
-                sums, count, told = {}, 0, time.time()
-            if time.time() - saved > 150:
-                self._save()
-                saved = time.time()
-        self._save()
+        if self.rank == 0:
+            checkpoint.save(self._last(), {
+                "recipe": self.args.recipe, "net": self.net.state_dict(), "raw_average": self.average.state_dict(),
+                "average": shufflenetv1.fold(self.average.state_dict()), "optimizers": [o.state_dict() for o in self.optimizers],
+                "passes": self.passes, "done": self.done, "step": self.step})
+            checkpoint.save_compact(os.path.join(self.args.runs, "compact.safetensors"), self.average, self.args.recipe, self.passes)
 
     def _log(self, **row):
-        if self.rank:
-            return
-        row = {"time": time.strftime("%H:%M:%S", time.gmtime()), "phase": "distill", "passes": self.passes, **row}
-        with open(os.path.join(self.args.runs, "log.jsonl"), "a") as f:
-            f.write(json.dumps(row) + "\n")
+        if self.rank == 0:
+            row = {"time": time.strftime("%H:%M:%S", time.gmtime()), "phase": "distill", "passes": self.passes, "minute": round(self.done, 2), **row}
+            with open(os.path.join(self.args.runs, "log.jsonl"), "a") as f:
+                f.write(json.dumps(row) + "\n")
+
+    # ---- one step
+
+    @torch.no_grad()
+    def _answered(self, x, dense):
+        """A view and what the teacher makes of it, in bfloat16."""
+        x = x.bfloat16()
+        features, wanted = fed(self.teacher, x)
+        return (x, *wanted, model.flatten(self.teacher.rpn(self.teacher.neck(features)))) if dense else (x, *wanted)
+
+    def _losses(self, x, *wanted):
+        with torch.autocast(x.device.type, torch.bfloat16):
+            features, got = fed(self.net, x)
+            losses = [unexplained(g, w.float()) for g, w in zip(got, wanted)]
+            if len(wanted) > len(got):
+                mine = model.flatten(self.net.rpn(self.net.neck(features)))
+        if len(wanted) > len(got):
+            losses += dense_loss(mine.float(), wanted[-1].float())
+        return losses
+
+    def _step(self, phase, share, batch):
+        factor = min(1, (self.step - self.entered + 1) / WARMUP) * (phase.low + (1 - phase.low) * (1 + math.cos(math.pi * share)) / 2)
+        for o in self.optimizers:
+            for g in o.param_groups:
+                g["lr"] = phase.rate * factor * g["factor"]
+                if g.get("grown"):
+                    g["params"][0].requires_grad_(phase.dense)
+        losses = self._losses(*batch)
+        total = sum(losses[:3])
+        if phase.dense:
+            total = total + DENSE * (losses[3] + BINS * losses[4])
+        for o in self.optimizers:
+            o.zero_grad(set_to_none=True)
+        total.backward()
+        learning = [p for p in self.net.parameters() if p.grad is not None]
+        if self.world > 1:
+            parallel.share_gradients(learning, self.world)
+        torch.nn.utils.clip_grad_norm_(learning, CLIP)
+        for o in self.optimizers:
+            o.step()
+        self.step += 1
+        self.passes += len(batch[0]) * self.world
+        with torch.no_grad():
+            d = min(AVERAGE, (1 + self.step) / (10 + self.step))
+            mine, theirs = ([v for v in n.state_dict().values() if v.is_floating_point()] for n in (self.average, self.net))
+            torch._foreach_lerp_(mine, theirs, 1 - d)
+        return [float(v.detach()) for v in losses]
+
+    # ---- the run
+
+    def _where(self):
+        """-> phase of this moment, share of it that is over; None at the end."""
+        total, at = sum(p.share for p in self.phases), self._over()
+        for p in self.phases:
+            if at < p.share / total:
+                return p, at * total / p.share
+            at -= p.share / total
+        return None, 1.0
+
+    def _over(self):
+        return self.passes / self.args.passes if self.args.passes else self.done / self.args.minutes
+
+    def run(self):
+        clock, before, phase = time.process_time(), self.done, None
+        sums, count, told = [0.0] * 5, 0, time.time()
+        saved = looked = self.done
+        while True:
+            now = torch.tensor([before + (time.process_time() - clock) / 60], dtype=torch.float64)
+            if self.world > 1:
+                dist.broadcast(now, 0)  # all processes follow the first one's clock
+            self.done = float(now)
+            at, share = self._where()
+            if at is None:
+                break
+            if at is not phase:
+                phase, self.entered = at, self.step
+                size = pack.side_for(self.args.size, phase.size)
+                views = pack.batches(self.pixels, self.rows, size, BATCH, phase.smallest, self.args.seed + self.rank + self.step, self.device)
+                answers = replay.Replay(os.path.join(self.args.runs, f"answers{self.rank}"), lambda: self._answered(next(views), phase.dense),
+                                        self.args.reuse, self.args.seed + self.step)
+                self._log(begins=phase.name, size=size)
+            for i, v in enumerate(self._step(phase, share, answers.next())):
+                sums[i] += v
+            count += 1
+            if time.time() - told > self.args.tell:
+                photos = count * BATCH * self.world
+                self._log(photos=photos, rate=round(photos / (time.time() - told), 1), **{n: round(v / count, 4) for n, v in zip(self.names, sums)})
+                sums, count, told = [0.0] * 5, 0, time.time()
+            if self.done - saved > self.args.save_every:
+                self._save()
+                saved = self.done
+            if self.args.look_every and self.done - looked > self.args.look_every:
+                self.look()
+                looked = self.done
+        self._save()
+        self.look()
 
     def look(self):
-        """AP on the development set, and on val for the tables."""
-        dist.barrier()  # the first process has written its averages: those of all, batch norms' included
-        if self.rank:
-            self.average.load_state_dict(checkpoint.load(self._last())["raw_average"])
-        net = self.average
-        for name, known in (("dev", evaluate.DevSet(self.store)), ("val", evaluate.ValSet(self.args.shared))):
-            everyone = [None] * self.world
-            dist.all_gather_object(everyone, evaluate.run(net, known.photos(self.rank, self.world), evaluate.rules((0.2,))))
-            score = {k: round(100 * known.score(np.concatenate([e[k] for e in everyone])), 2) for k in everyone[0]}
-            self._log(**{name: score})
-            if self.rank == 0:
-                print(self.args.name, self.passes, name, score, flush=True)
+        """AP of the averaged weights' first stage on the development photos with all of COCO's labels, at the recipe's size."""
+        everyone = [None] * self.world
+        net = Detector(self.net.recipe)
+        net.load_state_dict(shufflenetv1.fold({k: v.cpu() for k, v in self.average.state_dict().items()}))
+        known, began = evaluate.DevSet(self.store), time.time()
+        net.eval().to(memory_format=torch.channels_last)
+        mine = evaluate.first_only(net, known.photos(self.rank, self.world, full=True))
+        if self.world > 1:
+            dist.all_gather_object(everyone, mine)
+        else:
+            everyone = [mine]
+        if self.rank == 0:
+            f = evaluate.figures(known.truth, np.concatenate(everyone), known.full)
+            self._log(dev={k: round(100 * f[k], 2) for k in ("AP", "AP50", "APs", "APm", "APl", "AR100")}, seconds=round(time.time() - began))
 
 
 def work(rank, world, args):
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method="file://" + os.path.abspath(args.meeting), rank=rank, world_size=world)
-    d = Distiller(rank, world, args)
-    d.run()
-    d.look()
-    dist.destroy_process_group()
+    if world > 1:
+        dist.init_process_group("gloo", init_method="file://" + os.path.abspath(args.meeting), rank=rank, world_size=world)
+    Distiller(rank, world, args).run()
+    if world > 1:
+        dist.destroy_process_group()
 
 
-def main():
+def options(arguments=None):
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--recipe", choices=[r.name for r in recipes.RECIPES.values() if not r.begin], default="riffle-v1-1.0x-g3")
-    p.add_argument("--passes", type=int, default=24000, help="photos seen in all")
+    p.add_argument("--minutes", type=float, default=600, help="CPU of a process, in all")
+    p.add_argument("--passes", type=int, default=0, help="photos seen in all, instead of --minutes")
+    p.add_argument("--begin", help="compact checkpoint to go on from (the phase that trains the trunk alone is left out)")
     p.add_argument("--teacher", default="models/riffle-v2-1.5x.safetensors")
     p.add_argument("--size", type=int, help="side of the input; default: the recipe's")
-    p.add_argument("--labels-only", action="store_true", help="no teacher (for the ablation)")
     p.add_argument("--name", help="folder of the run below --runs; default: the recipe's name")
     p.add_argument("--shared", default="../shared")
     p.add_argument("--runs", default="training/runs")
-    p.add_argument("--processes", type=int, default=2, help="of one thread each")
+    p.add_argument("--processes", type=int, default=1, help="of one thread each")
+    p.add_argument("--reuse", type=int, default=4, help="times a view with its teacher's answer is used")
+    p.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    p.add_argument("--save-every", type=float, default=3, help="minutes between checkpoints")
+    p.add_argument("--look-every", type=float, default=15, help="minutes between measurements on the development photos; 0 = only at the end")
+    p.add_argument("--tell", type=float, default=60, help="seconds between lines of the log")
+    p.add_argument("--muon", type=float, default=0.0)
     p.add_argument("--seed", type=int, default=0)
-    a = p.parse_args()
+    a = p.parse_args(arguments)
     a.name, a.size = a.name or a.recipe, a.size or recipes.RECIPES[a.recipe].size
     a.cache, a.runs = os.path.join(a.runs, "cache"), os.path.join(a.runs, a.name)
+    return a
+
+
+def main():
+    a = options()
     os.makedirs(a.runs, exist_ok=True)
+    if a.processes == 1:
+        return work(0, 1, a)
     with tempfile.TemporaryDirectory(dir=a.runs) as folder:
         a.meeting = os.path.join(folder, "meeting")
         mp.spawn(work, (a.processes, a), a.processes)

@@ -59,6 +59,19 @@ def run(net, photos, chosen):
     return {name: np.concatenate(r) if r else np.zeros((0, 7)) for name, r in rows.items()}
 
 
+@torch.no_grad()
+def first_only(net, photos):
+    """As run() with the first stage's rule alone, without computing the second stage -> result rows."""
+    photos, size, rows = iter(photos), net.recipe.size, [np.zeros((0, 7))]
+    while batch := list(itertools.islice(photos, BATCH)):
+        x = np.stack([preprocess.tensor(rgb, size, size) for _, rgb in batch])
+        _, dense, at = net.first(torch.from_numpy(x).contiguous(memory_format=torch.channels_last))
+        for (key, rgb), d in zip(batch, dense):
+            found = detector.first_only({"dense": d, "points": at}, size, size)
+            rows.append(to_results(key, found, rgb.shape[1], rgb.shape[0], size))
+    return np.concatenate(rows)
+
+
 def figures(truth, rows, image_ids=None, category_ids=None):
     """COCO's 12 metrics, fractions; truth is a COCO dict."""
     with contextlib.redirect_stdout(io.StringIO()):
@@ -102,8 +115,8 @@ class DevSet:
         self.full = [photos.ids[p.name] for p in photos.dev if p.known == "full"]
         self.voc = [photos.ids[p.name] for p in photos.dev if p.known == "voc20"]
 
-    def photos(self, part=0, parts=1):
-        for p in self.store.dev[part::parts]:
+    def photos(self, part=0, parts=1, full=False):
+        for p in [p for p in self.store.dev if p.known == "full" or not full][part::parts]:
             yield self.store.ids[p.name], np.array(self.store.rgb(p))
 
     def parts(self, rows):

@@ -23,7 +23,7 @@ RECIPES = {r.name: r for r in (
            "NanoDet-Plus-m-1.5x", "ShuffleNet v2 1.5x"),
     Recipe("riffle-v2-1.0x-256", "The small detector of riffle, for boards like a Raspberry Pi", "shufflenet_v2_x1.0", 256, 48,
            "NanoDet-Plus-m", "ShuffleNet v2 1.0x"),
-    Recipe("riffle-v1-1.0x-g3", "A detector on ShuffleNet v1 with grouped pointwise convolutions", "shufflenet_v1_x1.0_g3", 256, 64,
+    Recipe("riffle-v1-1.0x-g3", "A detector on ShuffleNet v1 with grouped pointwise convolutions", "shufflenet_v1_x1.0_g3", 320, 64,
            "", "ShuffleNet v1 1x, g = 3"),
 )}
 DEFAULT = RECIPES["riffle-v2-1.5x"]
