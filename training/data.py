@@ -19,6 +19,7 @@ TRUE_WEIGHT = 0.4       # of a person's label against the teachers' (VOC's rules
 DEV_VOC = 350           # VOC photos held out beside the fully labelled ones
 ABSENT = 0.02           # where people have drawn all boxes, what they have not drawn is at most this likely
 CUT, MOST = 0.12, 30    # pseudo.json holds boxes from this score on, and at most so many a photo
+BETTER_CUT = 0.06       # the stronger teacher's boxes are kept from here on
 TWIN = 5.0              # mean absolute difference of 16x16 grey thumbnails below which two photos are taken for the same
 COCO_LIKE = ("coco_", "osie__", "flickr8k__")
 
@@ -66,12 +67,17 @@ def _blend(boxes, scores, classes, true_boxes, true_classes):
 class Photos:
     """All photos with labels; `train` and `dev` are lists of them. Pixels come from a memory-mapped file under cache."""
 
-    def __init__(self, shared, cache):
+    def __init__(self, shared, cache, stronger=None):
+        """stronger: a file of boxes like pseudo.json's, without a limit to their number, used for the photos it names."""
         root = os.path.join(shared, "data", "train")
         with open(os.path.join(root, "instances.json")) as f:
             self.truth = json.load(f)
         with open(os.path.join(root, "pseudo.json")) as f:
             pseudo = json.load(f)["photos"]
+        better = {}
+        if stronger:
+            with open(stronger) as f:
+                better = json.load(f)
         os.makedirs(cache, exist_ok=True)
         self.pixels, places, thumbs = _decoded(root, cache, [i["file_name"] for i in self.truth["images"]])
         people = {}
@@ -82,10 +88,12 @@ class Photos:
         for image in self.truth["images"]:
             name = image["file_name"]
             offset, height, width = places[name]
-            rows = pseudo.get(name, [])
+            rows = better.get(name, pseudo.get(name, []))
             p = Photo(name, image["labels"], width, height, offset, _xywh([r[1:5] for r in rows]),
                       np.array([r[5] for r in rows], np.float32), np.array([INDEX[r[0]] for r in rows], int))
-            if len(rows) >= MOST:
+            if name in better:
+                p.cut = BETTER_CUT
+            elif len(rows) >= MOST:
                 p.cut = float(p.scores.min())
             if p.known == "voc20":
                 true = people.get(image["id"], [])

@@ -23,7 +23,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 import torch.nn.functional as F
 
-from . import checkpoint, data, evaluate, fast, model, optimizer, pack, parallel, recipes, replay, shufflenetv1
+from . import checkpoint, data, evaluate, fast, model, pack, parallel, recipes, replay, shufflenetv1
 from .detector import Detector
 
 BATCH = 16                    # photos a process and step
@@ -45,8 +45,9 @@ class Phase:
 
 
 PHASES = (Phase("features", 0.4, 0.6, 0.5, 3e-3, 0.05, False),
-          Phase("all", 0.42, 0.7, 0.5, 8e-4, 0.3, True),
-          Phase("large", 0.18, 1.0, 0.55, 3e-4, 0.01, True))
+          Phase("all", 0.3, 0.7, 0.5, 6e-4, 0.5, True),
+          Phase("wider", 0.18, 0.8, 0.5, 3e-4, 0.5, True),
+          Phase("large", 0.12, 1.0, 0.55, 1.5e-4, 0.02, True))
 
 
 def unexplained(mine, wanted):
@@ -109,27 +110,20 @@ class Distiller:
             self.average.load_state_dict(state["raw_average"])
         if self.device == "cpu":
             fast.install(self.net)
-        self.optimizers = self._optimizers()
+        self.optimizer = self._optimizer()
         if state:
-            for o, s in zip(self.optimizers, state["optimizers"]):
-                o.load_state_dict(s)
+            self.optimizer.load_state_dict(state["optimizer"])
         self.names = ["c3", "c4", "c5", "cls", "bins"]
 
-    def _optimizers(self):
-        matrices, plain = [], []
-        convs = {id(m.weight): m for m in self.net.modules() if isinstance(m, torch.nn.Conv2d)}
+    def _optimizer(self):
+        groups = []
         for name, p in self.net.named_parameters():
             if name.startswith("roi."):
                 p.requires_grad_(False)
                 continue
             grown = not name.startswith(("backbone.", "neck.reduce."))
-            conv = convs.get(id(p))
-            if self.args.muon and name.startswith("backbone.") and conv is not None and p.shape[1] > 1:
-                matrices.append({"params": [p], "groups": conv.groups, "weight_decay": DECAY, "factor": self.args.muon})
-            else:
-                plain.append({"params": [p], "weight_decay": DECAY if p.dim() > 1 and not grown else 0.0, "factor": GROWN if grown else 1.0, "grown": grown})
-        made = [torch.optim.AdamW(plain, lr=1e-3, betas=(0.9, 0.99))]
-        return made + ([optimizer.Muon(matrices, lr=1e-3)] if matrices else [])
+            groups.append({"params": [p], "weight_decay": DECAY if p.dim() > 1 and not grown else 0.0, "factor": GROWN if grown else 1.0, "grown": grown})
+        return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99))
 
     # ---- state on disk
 
@@ -140,7 +134,7 @@ class Distiller:
         if self.rank == 0:
             checkpoint.save(self._last(), {
                 "recipe": self.args.recipe, "net": self.net.state_dict(), "raw_average": self.average.state_dict(),
-                "average": shufflenetv1.fold(self.average.state_dict()), "optimizers": [o.state_dict() for o in self.optimizers],
+                "average": shufflenetv1.fold(self.average.state_dict()), "optimizer": self.optimizer.state_dict(),
                 "passes": self.passes, "done": self.done, "step": self.step})
             checkpoint.save_compact(os.path.join(self.args.runs, "compact.safetensors"), self.average, self.args.recipe, self.passes)
 
@@ -171,24 +165,21 @@ class Distiller:
 
     def _step(self, phase, share, batch):
         factor = min(1, (self.step - self.entered + 1) / WARMUP) * (phase.low + (1 - phase.low) * (1 + math.cos(math.pi * share)) / 2)
-        for o in self.optimizers:
-            for g in o.param_groups:
-                g["lr"] = phase.rate * factor * g["factor"]
-                if g.get("grown"):
-                    g["params"][0].requires_grad_(phase.dense)
+        for g in self.optimizer.param_groups:
+            g["lr"] = phase.rate * factor * g["factor"]
+            if g["grown"]:
+                g["params"][0].requires_grad_(phase.dense)
         losses = self._losses(*batch)
         total = sum(losses[:3])
         if phase.dense:
             total = total + DENSE * (losses[3] + BINS * losses[4])
-        for o in self.optimizers:
-            o.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         learning = [p for p in self.net.parameters() if p.grad is not None]
         if self.world > 1:
             parallel.share_gradients(learning, self.world)
         torch.nn.utils.clip_grad_norm_(learning, CLIP)
-        for o in self.optimizers:
-            o.step()
+        self.optimizer.step()
         self.step += 1
         self.passes += len(batch[0]) * self.world
         with torch.no_grad():
@@ -213,7 +204,7 @@ class Distiller:
 
     def run(self):
         clock, before, phase = time.process_time(), self.done, None
-        sums, count, told = [0.0] * 5, 0, time.time()
+        sums, count, photos, told = [], 0, 0, time.time()
         saved = looked = self.done
         while True:
             now = torch.tensor([before + (time.process_time() - clock) / 60], dtype=torch.float64)
@@ -224,19 +215,20 @@ class Distiller:
             if at is None:
                 break
             if at is not phase:
-                phase, self.entered = at, self.step
+                phase, self.entered, sums, count = at, self.step, [], 0
                 size = pack.side_for(self.args.size, phase.size)
                 views = pack.batches(self.pixels, self.rows, size, BATCH, phase.smallest, self.args.seed + self.rank + self.step, self.device)
                 answers = replay.Replay(os.path.join(self.args.runs, f"answers{self.rank}"), lambda: self._answered(next(views), phase.dense),
                                         self.args.reuse, self.args.seed + self.step)
                 self._log(begins=phase.name, size=size)
-            for i, v in enumerate(self._step(phase, share, answers.next())):
-                sums[i] += v
-            count += 1
+            batch, fresh = answers.next()
+            lost = self._step(phase, share, batch)
+            photos += len(batch[0]) * self.world
+            if fresh:  # what has not been seen before tells whether it learns
+                sums, count = [s + v for s, v in zip(sums + [0.0] * (len(lost) - len(sums)), lost)], count + 1
             if time.time() - told > self.args.tell:
-                photos = count * BATCH * self.world
-                self._log(photos=photos, rate=round(photos / (time.time() - told), 1), **{n: round(v / count, 4) for n, v in zip(self.names, sums)})
-                sums, count, told = [0.0] * 5, 0, time.time()
+                self._log(photos=photos, rate=round(photos / (time.time() - told), 1), **{n: round(v / max(count, 1), 4) for n, v in zip(self.names, sums)})
+                sums, count, photos, told = [], 0, 0, time.time()
             if self.done - saved > self.args.save_every:
                 self._save()
                 saved = self.done
@@ -284,12 +276,11 @@ def options(arguments=None):
     p.add_argument("--shared", default="../shared")
     p.add_argument("--runs", default="training/runs")
     p.add_argument("--processes", type=int, default=1, help="of one thread each")
-    p.add_argument("--reuse", type=int, default=4, help="times a view with its teacher's answer is used")
+    p.add_argument("--reuse", type=int, default=3, help="times a view with its teacher's answer is used")
     p.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     p.add_argument("--save-every", type=float, default=3, help="minutes between checkpoints")
     p.add_argument("--look-every", type=float, default=15, help="minutes between measurements on the development photos; 0 = only at the end")
     p.add_argument("--tell", type=float, default=60, help="seconds between lines of the log")
-    p.add_argument("--muon", type=float, default=0.0)
     p.add_argument("--seed", type=int, default=0)
     a = p.parse_args(arguments)
     a.name, a.size = a.name or a.recipe, a.size or recipes.RECIPES[a.recipe].size

@@ -9,8 +9,8 @@ KEPT = 500  # batches; of the oldest, the place is taken
 
 
 class Replay:
-    """make() -> tuple of bfloat16 tensors, always of the same shapes. next() is a fresh batch once in `reuse` calls, else one
-    of the last KEPT, drawn at random."""
+    """make() -> tuple of bfloat16 tensors, always of the same shapes. next() -> a batch and whether it is fresh, which
+    it is once in `reuse` calls; the others are drawn from the last KEPT."""
 
     def __init__(self, folder, make, reuse, seed, kept=KEPT):
         os.makedirs(folder, exist_ok=True)
@@ -41,8 +41,8 @@ class Replay:
     def next(self):
         self.calls += 1
         if self.reuse > 1 and self.made > 1 and self.calls % self.reuse:
-            return self._load(self.random.randrange(min(self.made, self.kept)))
+            return self._load(self.random.randrange(min(self.made, self.kept))), False
         batch = self.make()
         if self.reuse > 1:
             self._store(batch)
-        return batch
+        return batch, True
