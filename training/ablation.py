@@ -11,15 +11,17 @@ import os
 import subprocess
 import sys
 
+from . import checkpoint, data, evaluate
+
 VARIANTS = {"whole": [], "labels-only": ["--labels-only"]}
 OUT = "training/ablation.json"
 
 
-def scores(log):
-    """The last development and val figures of a run."""
-    with open(log) as f:
-        rows = [json.loads(line) for line in f]
-    return {k: next(r[k] for r in reversed(rows) if k in r) for k in ("dev", "val")}
+def scores(path, shared, cache):
+    """AP of a run's first stage on the development photos (with all of COCO's labels) and on val, in percent."""
+    net, dev, val = checkpoint.load_any(path), evaluate.DevSet(data.Photos(shared, cache)), evaluate.ValSet(shared)
+    return {"dev": {"first": round(100 * evaluate.figures(dev.truth, evaluate.first_only(net, dev.photos(full=True)), dev.full)["AP"], 2)},
+            "val": {"first": round(100 * val.score(evaluate.first_only(net, val.photos())), 2)}}
 
 
 def main():
@@ -41,7 +43,7 @@ def main():
                    "--passes", str(a.passes), "--size", str(a.size), "--seed", str(a.seed), *VARIANTS[name]]
         subprocess.run(command, check=True)
         found[name] = {"passes": a.passes, "size": a.size, "seed": a.seed,
-                       **scores(os.path.join(a.runs, run, "log.jsonl"))}
+                       **scores(os.path.join(a.runs, run, "last.pt"), a.shared, os.path.join(a.runs, "cache"))}
         with open(OUT, "w") as f:
             json.dump(found, f, indent=1)
             f.write("\n")

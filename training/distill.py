@@ -4,7 +4,8 @@
     OMP_NUM_THREADS=1 python -m training.distill --begin training/checkpoints/riffle-v1-1.0x-g3.safetensors --minutes 600
 
 The student sees the same view as the teacher and learns (1) what the teacher's neck is fed, (2) the teacher's answer at
-every dense point. Everything behind the trunk begins as the teacher's and is frozen at first. The views are small to begin
+every dense point. Everything behind the trunk begins as the teacher's and is frozen at first. --labels-only leaves all of
+the teacher out, for comparison: everything begins at random and learns from the photos' labels. The views are small to begin
 with and reach the recipe's size in the last part: most passes are cheap ones. Minutes are those of CPU of a process, so that
 a busy machine makes a run longer, not shorter.
 """
@@ -23,7 +24,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 import torch.nn.functional as F
 
-from . import checkpoint, data, evaluate, fast, model, pack, parallel, recipes, replay, shufflenetv1
+from . import checkpoint, data, evaluate, fast, losses, model, pack, parallel, recipes, replay, shufflenetv1
 from .detector import Detector
 
 BATCH = 16                    # photos a process and step
@@ -73,11 +74,16 @@ def fed(net, x):
 
 
 def student(recipe, teacher, seed):
-    """The network at its beginning: random trunk, the last batch norm of each residual branch zero, the rest the teacher's."""
+    """The network at its beginning: random trunk, the last batch norm of each residual branch zero, the rest the teacher's, or
+    without a teacher random too."""
     torch.manual_seed(seed)
     net = Detector(recipe, norm=True)
+    if teacher is None:
+        for pred in net.rpn.pred:  # rare objects: all scores begin low (Lin et al. 2017, RetinaNet)
+            torch.nn.init.constant_(pred.bias[:model.CLASSES], -4.6)
+        return net
     fresh = ("backbone.", "neck.reduce.")
-    net.load_state_dict({n: v.float() for n, v in teacher.state_dict().items() if n in net.state_dict() and not n.startswith(fresh)}, strict=False)
+    net.load_state_dict({n: v for n, v in teacher.state_dict().items() if n in net.state_dict() and not n.startswith(fresh)}, strict=False)
     for m in net.modules():
         if isinstance(m, shufflenetv1.Unit) and m.stride == 1:
             torch.nn.init.zeros_(m.branch[7].weight)
@@ -94,8 +100,10 @@ class Distiller:
         train = {p.name for p in self.store.train}
         self.rows = [i for i, p in enumerate(self.store.all) if p.name in train][rank::world]
         self.pixels = pack.squares(self.store, args.cache)
-        self.teacher = checkpoint.load_any(args.teacher).to(self.device, torch.bfloat16)
+        self.teacher = None if args.labels_only else checkpoint.load_any(args.teacher)
         self.net = student(replace(recipes.RECIPES[args.recipe], size=args.size), self.teacher, args.seed)
+        if self.teacher:
+            self.teacher.to(self.device, torch.bfloat16)
         self.passes, self.done, self.step, state = 0, 0.0, 0, None
         self.phases = [p for p in PHASES if not (args.begin and p.name == "features")]
         if os.path.exists(self._last()):
@@ -113,7 +121,7 @@ class Distiller:
         self.optimizer = self._optimizer()
         if state:
             self.optimizer.load_state_dict(state["optimizer"])
-        self.names = ["c3", "c4", "c5", "cls", "bins"]
+        self.weights = {"c3": 1.0, "c4": 1.0, "c5": 1.0, "cls": DENSE, "bins": DENSE * BINS} if self.teacher else {"cls": 1.0, "box": 0.5}
 
     def _optimizer(self):
         groups = []
@@ -121,7 +129,7 @@ class Distiller:
             if name.startswith("roi."):
                 p.requires_grad_(False)
                 continue
-            grown = not name.startswith(("backbone.", "neck.reduce."))
+            grown = self.teacher is not None and not name.startswith(("backbone.", "neck.reduce."))
             groups.append({"params": [p], "weight_decay": DECAY if p.dim() > 1 and not grown else 0.0, "factor": GROWN if grown else 1.0, "grown": grown})
         return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99))
 
@@ -147,32 +155,38 @@ class Distiller:
     # ---- one step
 
     @torch.no_grad()
-    def _answered(self, x, dense):
-        """A view and what the teacher makes of it, in bfloat16."""
-        x = x.bfloat16()
+    def _answered(self, views, dense):
+        """A batch of views and what the teacher makes of it, in bfloat16."""
+        x = next(views)[1].bfloat16()
         features, wanted = fed(self.teacher, x)
         return (x, *wanted, model.flatten(self.teacher.rpn(self.teacher.neck(features)))) if dense else (x, *wanted)
 
     def _losses(self, x, *wanted):
         with torch.autocast(x.device.type, torch.bfloat16):
             features, got = fed(self.net, x)
-            losses = [unexplained(g, w.float()) for g, w in zip(got, wanted)]
+            lost = [unexplained(g, w.float()) for g, w in zip(got, wanted)]
             if len(wanted) > len(got):
                 mine = model.flatten(self.net.rpn(self.net.neck(features)))
         if len(wanted) > len(got):
-            losses += dense_loss(mine.float(), wanted[-1].float())
-        return losses
+            lost += dense_loss(mine.float(), wanted[-1].float())
+        return lost
+
+    def _label_losses(self, rows, x, frames):
+        size = x.shape[-1]
+        with torch.autocast(x.device.type, torch.bfloat16):
+            _, dense, at = self.net.first(x)
+        dense = dense.float()
+        told = [pack.labels(self.store.all[r], f, size) for r, f in zip(rows, frames)]
+        return losses.label_loss(dense, model.decode(dense[..., model.CLASSES:], at, size, size), at, told)
 
     def _step(self, phase, share, batch):
         factor = min(1, (self.step - self.entered + 1) / WARMUP) * (phase.low + (1 - phase.low) * (1 + math.cos(math.pi * share)) / 2)
         for g in self.optimizer.param_groups:
             g["lr"] = phase.rate * factor * g["factor"]
             if g["grown"]:
-                g["params"][0].requires_grad_(phase.dense)
-        losses = self._losses(*batch)
-        total = sum(losses[:3])
-        if phase.dense:
-            total = total + DENSE * (losses[3] + BINS * losses[4])
+                g["params"][0].requires_grad_(phase.dense or self.teacher is None)
+        lost = self._label_losses(*batch) if self.teacher is None else self._losses(*batch)
+        total = sum(v * w for v, w in zip(lost, self.weights.values()))
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         learning = [p for p in self.net.parameters() if p.grad is not None]
@@ -181,22 +195,24 @@ class Distiller:
         torch.nn.utils.clip_grad_norm_(learning, CLIP)
         self.optimizer.step()
         self.step += 1
-        self.passes += len(batch[0]) * self.world
+        self.passes += BATCH * self.world
         with torch.no_grad():
             d = min(AVERAGE, (1 + self.step) / (10 + self.step))
             mine, theirs = ([v for v in n.state_dict().values() if v.is_floating_point()] for n in (self.average, self.net))
             torch._foreach_lerp_(mine, theirs, 1 - d)
-        return [float(v.detach()) for v in losses]
+        return [float(v.detach()) for v in lost]
 
     # ---- the run
 
     def _where(self):
         """-> phase of this moment, share of it that is over; None at the end."""
-        total, at = sum(p.share for p in self.phases), self._over()
-        for p in self.phases:
-            if at < p.share / total:
-                return p, at * total / p.share
-            at -= p.share / total
+        over, begins, total = self._over(), 0.0, sum(p.share for p in self.phases)
+        if over < 1:
+            for p in self.phases:
+                ends = begins + p.share / total
+                if over < ends or p is self.phases[-1]:
+                    return p, (over - begins) / (ends - begins)
+                begins = ends
         return None, 1.0
 
     def _over(self):
@@ -218,16 +234,16 @@ class Distiller:
                 phase, self.entered, sums, count = at, self.step, [], 0
                 size = pack.side_for(self.args.size, phase.size)
                 views = pack.batches(self.pixels, self.rows, size, BATCH, phase.smallest, self.args.seed + self.rank + self.step, self.device)
-                answers = replay.Replay(os.path.join(self.args.runs, f"answers{self.rank}"), lambda: self._answered(next(views), phase.dense),
+                answers = replay.Replay(os.path.join(self.args.runs, f"answers{self.rank}"), lambda: self._answered(views, phase.dense),
                                         self.args.reuse, self.args.seed + self.step)
                 self._log(begins=phase.name, size=size)
-            batch, fresh = answers.next()
+            batch, fresh = (next(views), True) if self.teacher is None else answers.next()
             lost = self._step(phase, share, batch)
-            photos += len(batch[0]) * self.world
+            photos += BATCH * self.world
             if fresh:  # what has not been seen before tells whether it learns
                 sums, count = [s + v for s, v in zip(sums + [0.0] * (len(lost) - len(sums)), lost)], count + 1
             if time.time() - told > self.args.tell:
-                self._log(photos=photos, rate=round(photos / (time.time() - told), 1), **{n: round(v / max(count, 1), 4) for n, v in zip(self.names, sums)})
+                self._log(photos=photos, rate=round(photos / (time.time() - told), 1), **{n: round(v / max(count, 1), 4) for n, v in zip(self.weights, sums)})
                 sums, count, photos, told = [], 0, 0, time.time()
             if self.done - saved > self.args.save_every:
                 self._save()
@@ -271,6 +287,7 @@ def options(arguments=None):
     p.add_argument("--passes", type=int, default=0, help="photos seen in all, instead of --minutes")
     p.add_argument("--begin", help="compact checkpoint to go on from (the phase that trains the trunk alone is left out)")
     p.add_argument("--teacher", default="models/riffle-v2-1.5x.safetensors")
+    p.add_argument("--labels-only", action="store_true", help="no teacher (for the ablation)")
     p.add_argument("--size", type=int, help="side of the input; default: the recipe's")
     p.add_argument("--name", help="folder of the run below --runs; default: the recipe's name")
     p.add_argument("--shared", default="../shared")

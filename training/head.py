@@ -56,12 +56,14 @@ class Cache:
         with open(os.path.join(self.folder, "made.json"), "w") as f:
             json.dump(about, f)
 
-    def put(self, k, pooled, boxes, prior, label):
-        n, (label_boxes, scores, classes, cut) = len(boxes), label
-        a = self.arrays
+    def put(self, k, pooled, boxes, prior):
+        n, a = len(boxes), self.arrays
         a["pooled"][k, :n] = pooled.flatten(2).transpose(1, 2).bfloat16().contiguous().view(torch.int16).numpy()
-        a["boxes"][k, :n], a["prior"][k, :n], a["count"][k], a["cut"][k] = boxes, prior, n, cut
-        best = np.argsort(-scores)[:LABELS]
+        a["boxes"][k, :n], a["prior"][k, :n], a["count"][k] = boxes, prior, n
+
+    def label(self, k, label_boxes, scores, classes, cut):
+        a, best = self.arrays, np.argsort(-scores)[:LABELS]
+        a["cut"][k] = cut
         a["labels"][k] = 0
         a["labels"][k, :len(best)] = np.column_stack((label_boxes[best], scores[best], classes[best]))
 
@@ -83,26 +85,31 @@ def certain(label, known):
     return boxes, 1 / (1 + np.exp(-10.6 * (scores - 0.358))), classes, 1 / (1 + math.exp(-10.6 * (cut - 0.358)))
 
 
+def view(store, photos, k, size, seed):
+    """View k: the same whenever it is asked for, so that labels can be renewed and features kept."""
+    return augment.view(store.rgb(photos[k]), photos[k], size, random.Random(seed * 1000003 + k))
+
+
 @torch.no_grad()
-def fill(cache, net, store, photos, rng):
+def fill(cache, net, store, photos, seed):
     """A view of each photo of the list, in its order, through the first stage."""
     size, at = net.recipe.size, 0
     while at < len(photos):
-        made = [augment.view(store.rgb(p), p, size, rng) for p in photos[at:at + 16]]
+        made = [view(store, photos, k, size, seed) for k in range(at, min(at + 16, len(photos)))]
         x = torch.from_numpy(np.stack([v[0] for v in made])).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             pyramid, dense, points = net.first(x)
         proposals = net.propose(dense.float(), points, size, size)
-        for i, (v, (boxes, prior, _)) in enumerate(zip(made, proposals)):
+        for i, (boxes, prior, _) in enumerate(proposals):
             pooled = roi.pool([p[i:i + 1].float().contiguous() for p in pyramid], boxes, torch.zeros(len(boxes)))
-            cache.put(at + i, pooled, boxes, prior, certain(v[1:5], photos[at + i].known))
+            cache.put(at + i, pooled, boxes, prior)
         at += len(made)
 
 
 def targets(refined, prior, labels, cut):
     """As losses.second_targets for a batch: refined [B, R, 4], prior probabilities [B, R, 80], labels [B, L, 6] -> [B, R, 80]."""
     boxes, scores, classes = labels[..., :4], labels[..., 4], labels[..., 5].long()
-    iou = torch.stack([box_iou(a, b) for a, b in zip(refined, boxes)]) * (scores > 0)[:, None]
+    iou = torch.stack([box_iou(a, b) for a, b in zip(refined, boxes)]).nan_to_num(0) * (scores > 0)[:, None]
     lead = iou.amax(1, keepdim=True) - iou
     low, high = losses.RAMP
     value = ((iou - low) / (high - low)).clamp(0, 1) * (-lead / losses.RIVAL).exp() * scores[:, None]
@@ -169,9 +176,12 @@ class Trainer:
         cache = Cache(os.path.join(a.runs, "views"), len(photos), self.recipe, self.net.neck.reduce[0].out_channels)
         if not cache.complete():
             began = time.time()
-            fill(cache.open("w+"), self.net, self.store, photos, rng)
+            fill(cache.open("w+"), self.net, self.store, photos, a.seed)
             cache.finish(views=len(photos), seconds=round(time.time() - began))
-        return cache.open("r")
+        cache.open("r+")
+        for k, p in enumerate(photos):
+            cache.label(k, *certain(view(self.store, photos, k, self.recipe.size, a.seed)[1:5], p.known))
+        return cache
 
     @torch.no_grad()
     def _dev(self):

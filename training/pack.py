@@ -1,4 +1,4 @@
-"""Photos for training without labels: one array of squares, decoded once, and random views of a whole batch at a time."""
+"""Photos as one array of squares, decoded once, and random views of a whole batch at a time."""
 import json
 import math
 import os
@@ -30,8 +30,9 @@ def squares(store, cache, side=SIDE):
 
 
 def view(photos, size, smallest, generator):
-    """uint8 [N, S, S, 3] -> network input [N, 3, size, size] in channels_last: crops of `smallest` to all of a side, flips,
-    brightness by channel. Everything happens on the device where the photos are."""
+    """uint8 [N, S, S, 3] -> network input [N, 3, size, size] in channels_last, frames [N, 5]: crops of `smallest` to all of a
+    side, flips, brightness by channel. A frame is x, y, w, h of the crop as shares of the photo, and whether it is flipped.
+    Everything happens on the device where the photos are."""
     n, device = len(photos), photos.device
 
     def uniform(low, high, *shape):
@@ -47,19 +48,34 @@ def view(photos, size, smallest, generator):
     grid = F.affine_grid(theta, (n, 3, size, size), align_corners=False)
     out = F.grid_sample(photos.permute(0, 3, 1, 2).float().contiguous(), grid, "bilinear", "border", align_corners=False)
     mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in (preprocess.MEAN, preprocess.STD))
-    return (((out * gain).clamp(0, 255) - mean) / std).contiguous(memory_format=torch.channels_last)
+    frames = torch.stack(((1 - w + x) / 2, (1 - h + y) / 2, w, h, (flip < 0).float()), 1)
+    return (((out * gain).clamp(0, 255) - mean) / std).contiguous(memory_format=torch.channels_last), frames
+
+
+def labels(photo, frame, size):
+    """A photo's labels seen through a frame of view(): boxes [n, 4] in network pixels, scores [n], classes [n], cut. A box of
+    which less than half is left is left out."""
+    x, y, w, h, flipped = frame.tolist()
+    boxes = torch.from_numpy(photo.boxes) / torch.tensor([photo.width, photo.height] * 2)
+    boxes = (boxes - torch.tensor([x, y, x, y])) / torch.tensor([w, h, w, h])
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    boxes = boxes.clamp(0, 1)
+    if flipped:
+        boxes = torch.stack((1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]), 1)
+    keep = (boxes[:, 2:] - boxes[:, :2]).prod(1) > 0.5 * area
+    return boxes[keep] * size, torch.from_numpy(photo.scores)[keep], torch.from_numpy(photo.classes)[keep], photo.cut
 
 
 def batches(pixels, rows, size, batch, smallest, seed, device="cpu"):
-    """Endless views of the photos `rows` of an array [photos, S, S, 3], each photo once before any comes again."""
+    """Endless (rows, views, frames) of the photos `rows` of an array [photos, S, S, 3], each photo once before any comes again."""
     generator, order = torch.Generator().manual_seed(seed), torch.empty(0, dtype=torch.long)
     rows = torch.as_tensor(rows)
     while True:
         while len(order) < batch:
             order = torch.cat((order, rows[torch.randperm(len(rows), generator=generator)]))
-        now, order = order[:batch], order[batch:]
-        taken = pixels[now.to(device)] if torch.is_tensor(pixels) else torch.from_numpy(pixels[now.sort().values.numpy()]).to(device)
-        yield view(taken, size, smallest, generator)
+        now, order = order[:batch].sort().values, order[batch:]
+        taken = pixels[now.to(device)] if torch.is_tensor(pixels) else torch.from_numpy(pixels[now.numpy()]).to(device)
+        yield now.tolist(), *view(taken, size, smallest, generator)
 
 
 def side_for(size, share):
