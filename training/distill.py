@@ -104,14 +104,14 @@ class Distiller:
         self.net = student(replace(recipes.RECIPES[args.recipe], size=args.size), self.teacher, args.seed)
         if self.teacher:
             self.teacher.to(self.device, torch.bfloat16)
-        self.passes, self.done, self.step, state = 0, 0.0, 0, None
+        self.passes, self.begun, self.done, self.step, state = 0, 0, 0.0, 0, None
         self.phases = [p for p in PHASES if not (args.begin and p.name == "features")]
         if os.path.exists(self._last()):
             state = checkpoint.load(self._last())
             self.net.load_state_dict(state["net"])
-            self.passes, self.done, self.step = state["passes"], state["done"], state["step"]
+            self.passes, self.begun, self.done, self.step = (state[k] for k in ("passes", "begun", "done", "step"))
         elif args.begin:
-            self.passes = checkpoint.load_compact(args.begin, self.net)
+            self.passes = self.begun = checkpoint.load_compact(args.begin, self.net)
         self.net.to(self.device, memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         if state:
@@ -143,7 +143,7 @@ class Distiller:
             checkpoint.save(self._last(), {
                 "recipe": self.args.recipe, "net": self.net.state_dict(), "raw_average": self.average.state_dict(),
                 "average": shufflenetv1.fold(self.average.state_dict()), "optimizer": self.optimizer.state_dict(),
-                "passes": self.passes, "done": self.done, "step": self.step})
+                "passes": self.passes, "begun": self.begun, "done": self.done, "step": self.step})
             checkpoint.save_compact(os.path.join(self.args.runs, "compact.safetensors"), self.average, self.args.recipe, self.passes)
 
     def _log(self, **row):
@@ -216,7 +216,7 @@ class Distiller:
         return None, 1.0
 
     def _over(self):
-        return self.passes / self.args.passes if self.args.passes else self.done / self.args.minutes
+        return (self.passes - self.begun) / self.args.passes if self.args.passes else self.done / self.args.minutes
 
     def run(self):
         clock, before, phase = time.process_time(), self.done, None
@@ -284,7 +284,7 @@ def options(arguments=None):
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--recipe", choices=[r.name for r in recipes.RECIPES.values() if not r.begin], default="riffle-v1-1.0x-g3")
     p.add_argument("--minutes", type=float, default=600, help="CPU of a process, in all")
-    p.add_argument("--passes", type=int, default=0, help="photos seen in all, instead of --minutes")
+    p.add_argument("--passes", type=int, default=0, help="photos to see, instead of --minutes")
     p.add_argument("--begin", help="compact checkpoint to go on from (the phase that trains the trunk alone is left out)")
     p.add_argument("--teacher", default="models/riffle-v2-1.5x.safetensors")
     p.add_argument("--labels-only", action="store_true", help="no teacher (for the ablation)")

@@ -96,7 +96,7 @@ def test_a_run_goes_through_its_phases_and_is_resumed_where_it_was(run, tmp_path
     compact = str(tmp_path / "a" / "compact.safetensors")
     assert os.path.getsize(compact) < 4 << 20
     d, log = run("--begin", compact, "--passes", "8", "--name", "b")
-    assert [r["begins"] for r in log if "begins" in r][0] == "all" and d.passes == 40
+    assert [r["begins"] for r in log if "begins" in r][0] == "all" and d.passes == 48
 
 
 def test_what_is_the_teachers_stands_still_until_its_phase(run, monkeypatch):
