@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from . import checkpoint, data, evaluate, fast, losses, model, pack, parallel, recipes, replay, shufflenetv1
 from .detector import Detector
 
-BATCH = 16                    # photos a process and step
+BATCH = 16                    # photos of a step for which the phases' rates are meant; they grow with its root
 WARMUP, CLIP = 100, 5.0
 DECAY, AVERAGE = 0.02, 0.998
 GROWN = 0.2                   # rate of what begins as the teacher's, as a share of the phase's
@@ -94,12 +94,17 @@ def student(recipe, teacher, seed):
 
 
 class Distiller:
-    def __init__(self, rank, world, args):
-        self.rank, self.world, self.args, self.device = rank, world, args, args.device
-        self.store = data.Photos(args.shared, args.cache)
-        train = {p.name for p in self.store.train}
-        self.rows = [i for i, p in enumerate(self.store.all) if p.name in train][rank::world]
-        self.pixels = pack.squares(self.store, args.cache)
+    """photos: (array or tensor [photos, S, S, 3], rows of it) in the place of the training photos; such a run measures nothing."""
+
+    def __init__(self, rank, world, args, photos=None):
+        self.rank, self.world, self.args, self.device, self.store = rank, world, args, args.device, None
+        if photos:
+            self.pixels, self.rows = photos
+        else:
+            self.store = data.Photos(args.shared, args.cache)
+            train = {p.name for p in self.store.train}
+            self.rows = [i for i, p in enumerate(self.store.all) if p.name in train][rank::world]
+            self.pixels = pack.squares(self.store, args.cache)
         self.teacher = None if args.labels_only else checkpoint.load_any(args.teacher)
         self.net = student(replace(recipes.RECIPES[args.recipe], size=args.size), self.teacher, args.seed)
         if self.teacher:
@@ -182,7 +187,7 @@ class Distiller:
     def _step(self, phase, share, batch):
         factor = min(1, (self.step - self.entered + 1) / WARMUP) * (phase.low + (1 - phase.low) * (1 + math.cos(math.pi * share)) / 2)
         for g in self.optimizer.param_groups:
-            g["lr"] = phase.rate * factor * g["factor"]
+            g["lr"] = phase.rate * (self.args.batch * self.world / BATCH) ** 0.5 * factor * g["factor"]
             if g["grown"]:
                 g["params"][0].requires_grad_(phase.dense or self.teacher is None)
         lost = self._label_losses(*batch) if self.teacher is None else self._losses(*batch)
@@ -195,7 +200,7 @@ class Distiller:
         torch.nn.utils.clip_grad_norm_(learning, CLIP)
         self.optimizer.step()
         self.step += 1
-        self.passes += BATCH * self.world
+        self.passes += self.args.batch * self.world
         with torch.no_grad():
             d = min(AVERAGE, (1 + self.step) / (10 + self.step))
             mine, theirs = ([v for v in n.state_dict().values() if v.is_floating_point()] for n in (self.average, self.net))
@@ -215,15 +220,19 @@ class Distiller:
                 begins = ends
         return None, 1.0
 
+    def _clock(self):
+        """CPU seconds of this process; on a GPU, which the process only feeds, those of the wall."""
+        return time.process_time() if self.device == "cpu" else time.time()
+
     def _over(self):
         return (self.passes - self.begun) / self.args.passes if self.args.passes else self.done / self.args.minutes
 
     def run(self):
-        clock, before, phase = time.process_time(), self.done, None
+        clock, before, phase = self._clock(), self.done, None
         sums, count, photos, told = [], 0, 0, time.time()
         saved = looked = self.done
         while True:
-            now = torch.tensor([before + (time.process_time() - clock) / 60], dtype=torch.float64)
+            now = torch.tensor([before + (self._clock() - clock) / 60], dtype=torch.float64)
             if self.world > 1:
                 dist.broadcast(now, 0)  # all processes follow the first one's clock
             self.done = float(now)
@@ -233,13 +242,13 @@ class Distiller:
             if at is not phase:
                 phase, self.entered, sums, count = at, self.step, [], 0
                 size = pack.side_for(self.args.size, phase.size)
-                views = pack.batches(self.pixels, self.rows, size, BATCH, phase.smallest, self.args.seed + self.rank + self.step, self.device)
+                views = pack.batches(self.pixels, self.rows, size, self.args.batch, phase.smallest, self.args.seed + self.rank + self.step, self.device)
                 answers = replay.Replay(os.path.join(self.args.runs, f"answers{self.rank}"), lambda: self._answered(views, phase.dense),
                                         self.args.reuse, self.args.seed + self.step)
                 self._log(begins=phase.name, size=size)
             batch, fresh = (next(views), True) if self.teacher is None else answers.next()
             lost = self._step(phase, share, batch)
-            photos += BATCH * self.world
+            photos += self.args.batch * self.world
             if fresh:  # what has not been seen before tells whether it learns
                 sums, count = [s + v for s, v in zip(sums + [0.0] * (len(lost) - len(sums)), lost)], count + 1
             if time.time() - told > self.args.tell:
@@ -256,6 +265,8 @@ class Distiller:
 
     def look(self):
         """AP of the averaged weights' first stage on the development photos with all of COCO's labels, at the recipe's size."""
+        if not self.store:
+            return
         everyone = [None] * self.world
         net = Detector(self.net.recipe)
         net.load_state_dict(shufflenetv1.fold({k: v.cpu() for k, v in self.average.state_dict().items()}))
@@ -294,6 +305,7 @@ def options(arguments=None):
     p.add_argument("--runs", default="training/runs")
     p.add_argument("--processes", type=int, default=1, help="of one thread each")
     p.add_argument("--reuse", type=int, default=3, help="times a view with its teacher's answer is used")
+    p.add_argument("--batch", type=int, default=BATCH, help="photos a process and step")
     p.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     p.add_argument("--save-every", type=float, default=3, help="minutes between checkpoints")
     p.add_argument("--look-every", type=float, default=15, help="minutes between measurements on the development photos; 0 = only at the end")

@@ -13,12 +13,12 @@ class Replay:
     it is once in `reuse` calls; the others are drawn from the last KEPT."""
 
     def __init__(self, folder, make, reuse, seed, kept=KEPT):
-        os.makedirs(folder, exist_ok=True)
         self.folder, self.make, self.reuse, self.kept = folder, make, reuse, kept
         self.random, self.made, self.calls, self.files, self.shapes = random.Random(seed), 0, 0, None, None
 
     def _store(self, batch):
         if self.files is None:
+            os.makedirs(self.folder, exist_ok=True)
             self.shapes = [t.shape for t in batch]
             self.files = [np.lib.format.open_memmap(os.path.join(self.folder, f"{i}.npy"), "w+", np.int16, (self.kept, t.numel()))
                           for i, t in enumerate(batch)]

@@ -72,12 +72,11 @@ class Store:
 def run(tmp_path, monkeypatch):
     monkeypatch.setattr(distill.data, "Photos", Store)
     monkeypatch.setattr(distill.Distiller, "look", lambda self: None)
-    monkeypatch.setattr(distill, "BATCH", 2)
     monkeypatch.setattr(distill.fast.model, "leaky", model.leaky)
     os.makedirs(tmp_path / "cache")
 
     def go(*arguments):
-        a = distill.options(["--size", "64", "--runs", str(tmp_path), "--tell", "0", *arguments])
+        a = distill.options(["--size", "64", "--runs", str(tmp_path), "--tell", "0", "--batch", "2", *arguments])
         os.makedirs(a.runs, exist_ok=True)
         d = distill.Distiller(0, 1, a)
         d.run()
