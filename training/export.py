@@ -4,6 +4,7 @@
 """
 import argparse
 import json
+import os
 
 import torch
 from safetensors.torch import save_file
@@ -38,6 +39,14 @@ def write(path, recipe, state, ap, alpha):
         if not torch.isfinite(half[name]).all():
             raise ValueError(f"{name}: does not fit float16")
     save_file(half, path, {"riffle": json.dumps(header(recipe, ap, alpha), separators=(",", ":"))})
+
+
+def change_header(path, **fields):
+    """Sets fields of a file's header; the tensors stay as they are."""
+    from safetensors.torch import load_file
+    head = {**read_header(path), **fields}
+    save_file(load_file(path), path + ".part", {"riffle": json.dumps(head, separators=(",", ":"))})
+    os.replace(path + ".part", path)
 
 
 def read_header(path):
