@@ -70,11 +70,8 @@ func fullSize(b testing.TB, o Options) *Detector {
 	maps.Copy(w.Tensors, nn.RandomWeights(second, 2).Tensors)
 	w.Tensors["roi.prior_scale"] = nn.Tensor{Shape: []int{80}, Data: make([]float32, 80)}
 	w.Metadata = map[string]string{modelfile.Key: string(text)}
-	m, err := compile(w, o, nn.Options{Threads: o.Threads, ISA: o.ISA})
-	if err != nil {
-		b.Fatal(err)
-	}
-	d, err := newDetector(m, Options{Workers: 1, Threads: o.Threads})
+	o.Workers = 1
+	d, err := compile(w, o, nn.Options{Threads: o.Threads, ISA: o.ISA})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -97,20 +94,20 @@ func TestPhotosDoNotAllocate(t *testing.T) {
 		w := take(t, d)
 		var img image.Image = image.NewYCbCr(image.Rect(0, 0, 640, 480), image.YCbCrSubsampleRatio420)
 		copy(img.(*image.YCbCr).Y, parity.Picture(640, 480).Pix)
-		if err := w.choose(&d.model.header, Filter{Threshold: Everything}); err != nil {
+		if err := w.choose(d.kind, Filter{Threshold: Everything}); err != nil {
 			t.Fatal(err)
 		}
 		var timing Timing
 		look := func() {
-			if err := w.pre.Fill(w.input, img); err != nil {
+			if err := w.fill(img); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := w.run(&d.model.header, &timing); err != nil {
+			if _, err := w.look(&timing); err != nil {
 				t.Fatal(err)
 			}
 		}
 		look()
-		if len(w.proposer.chosen) == 0 {
+		if len(w.network.(*twoStage).proposer.chosen) == 0 {
 			t.Fatal("no proposals to look at")
 		}
 		// Other goroutines' allocations are counted too: one quiet try is enough.

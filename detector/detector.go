@@ -49,7 +49,11 @@ type Info struct {
 // concurrent callers, who wait for one of its workers; workers share the
 // model's weights, and all but one are made when first needed.
 type Detector struct {
-	model   *model
+	header  Header
+	kind    kind
+	cost    cost
+	isa     string
+	using   nn.Precision
 	workers *pool.Pool[*worker]
 }
 
@@ -64,28 +68,40 @@ func New(weights []byte, o Options) (*Detector, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := compile(w, o, plan)
-	if err != nil {
-		return nil, err
-	}
-	return newDetector(m, o)
+	return compile(w, o, plan)
 }
 
-func newDetector(m *model, o Options) (*Detector, error) {
-	w, err := m.worker(m.first, m.second)
+// compile builds the graphs from the header and checks the weights against them.
+func compile(w *nn.Weights, o Options, plan nn.Options) (*Detector, error) {
+	h, err := ReadHeader(w)
 	if err != nil {
 		return nil, err
 	}
-	return &Detector{m, pool.New(w, o.WorkerCount(), m.clone)}, nil
+	if err := h.override(o.Size, o.Proposals); err != nil {
+		return nil, err
+	}
+	d := &Detector{header: h, kind: kinds[h.Kind]}
+	first, c, err := d.kind.compile(&d.header, w, o, plan)
+	if err != nil {
+		return nil, err
+	}
+	d.cost, d.isa, d.using = c, first.main().ISA(), first.main().Precision()
+	d.workers = pool.New(d.worker(first), o.WorkerCount(), func() (*worker, error) {
+		n, err := first.clone()
+		return d.worker(n), err
+	})
+	return d, nil
 }
+
+func (d *Detector) worker(n network) *worker { return &worker{network: n, header: &d.header} }
 
 // Info describes the model.
 func (d *Detector) Info() Info {
-	h := &d.model.header
+	h := &d.header
 	return Info{
 		Name: h.Name, Arch: h.Arch, Kind: h.Kind, Licence: h.Licence,
 		Width: h.Input[1], Height: h.Input[0], Classes: h.Classes,
-		MACs: d.model.macs, Params: d.model.params, AP: h.AP, ISA: d.model.first.ISA(), Precision: d.model.first.Precision(),
+		MACs: d.cost.macs, Params: d.cost.params, AP: h.AP, ISA: d.isa, Precision: d.using,
 	}
 }
 
@@ -111,17 +127,17 @@ func (d *Detector) Detect(ctx context.Context, img image.Image, f Filter) (Resul
 		return Result{}, err
 	}
 	defer d.workers.Release(w)
-	if err := w.choose(&d.model.header, f); err != nil {
+	if err := w.choose(d.kind, f); err != nil {
 		return Result{}, err
 	}
-	r.Timing.stage(&r.Timing.Preprocess, func() { err = w.pre.Fill(w.input, img) })
+	r.Timing.stage(&r.Timing.Preprocess, func() { err = w.fill(img) })
 	if err != nil {
 		return Result{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	found, err := w.run(&d.model.header, &r.Timing)
+	found, err := w.look(&r.Timing)
 	if err != nil {
 		return Result{}, err
 	}
@@ -135,7 +151,7 @@ func (d *Detector) Detect(ctx context.Context, img image.Image, f Filter) (Resul
 // DecodeSize is what [photo.Options] are to say for pictures that the detector
 // will look at: the size of its input, or zero if it samples the file's own
 // pixels.
-func (d *Detector) DecodeSize() image.Point { return d.model.header.decodeSize() }
+func (d *Detector) DecodeSize() image.Point { return d.kind.decodeSize(&d.header) }
 
 // ModelDecodeSize is [Detector.DecodeSize] of a model's file, which it reads no
 // further than its header.
@@ -148,21 +164,14 @@ func ModelDecodeSize(weights []byte) (image.Point, error) {
 	if err != nil {
 		return image.Point{}, err
 	}
-	return h.decodeSize(), nil
-}
-
-func (h *Header) decodeSize() image.Point {
-	if h.Kind == KindSSDLite {
-		return image.Point{} // see photo.Preprocessor.Plain
-	}
-	return image.Pt(h.Input[1], h.Input[0])
+	return kinds[h.Kind].decodeSize(&h), nil
 }
 
 // appendInPhoto names what was found, moves boxes from the network's input, to
 // which the photo of width x height pixels was stretched, to the photo, and
 // appends them to dst.
 func (d *Detector) appendInPhoto(dst []Detection, found []classBox, width, height int) []Detection {
-	h := &d.model.header
+	h := &d.header
 	sx := float32(width) / float32(h.Input[1])
 	sy := float32(height) / float32(h.Input[0])
 	for _, f := range found {

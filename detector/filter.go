@@ -63,13 +63,14 @@ type choice struct {
 }
 
 // choose sets what is wanted of the next picture.
-func (w *worker) choose(h *Header, f Filter) error {
+func (w *worker) choose(k kind, f Filter) error {
+	h := w.header
 	threshold := f.Threshold
 	if threshold == 0 {
 		threshold = DefaultThreshold
 	}
 	c := &w.choice
-	c.threshold, c.limit, c.wanted = max(float32(threshold), h.floor()), f.MaxDetections, nil
+	c.threshold, c.limit, c.wanted = max(float32(threshold), k.floor(h)), f.MaxDetections, nil
 	if c.limit == 0 {
 		c.limit = DefaultMaxDetections
 	}

@@ -2,6 +2,8 @@ package detector
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
@@ -61,7 +63,7 @@ func ReadHeader(w *nn.Weights) (Header, error) {
 	if err := modelfile.Read(w, &h); err != nil {
 		return h, err
 	}
-	if err := h.Expect(KindTwoStage, KindSSDLite); err != nil {
+	if err := h.Expect(slices.Collect(maps.Keys(kinds))...); err != nil {
 		return h, err
 	}
 	if err := h.check(); err != nil {
@@ -79,36 +81,7 @@ func (h *Header) check() error {
 	if err := inRange(fraction{"nms", h.NMS}, fraction{"ap.AP", h.AP.AP}); err != nil {
 		return err
 	}
-	if h.Kind == KindSSDLite {
-		if h.BranchWidths != nil {
-			return fmt.Errorf("branch_widths: a %s has none", h.Kind)
-		}
-		return h.SSD.check(h.Classes)
-	}
-	if h.BranchWidths != nil {
-		if _, err := h.trunk(); err != nil {
-			return err
-		}
-	}
-	if h.NeckChannels%2 != 0 {
-		return fmt.Errorf("neck_channels: %d is odd", h.NeckChannels)
-	}
-	err := within(
-		bound{"neck_channels", h.NeckChannels, 2, 2048},
-		bound{"roi.channels", h.RoI.Channels, 1, 1024},
-		bound{"roi.size", h.RoI.Size, 1, 32},
-		bound{"roi.sampling", h.RoI.Sampling, 1, 16},
-		bound{"roi.hidden", h.RoI.Hidden, 1, 8192},
-		bound{"roi.pre_nms", h.RoI.PreNMS, 1, 100_000},
-		bound{"roi.proposals", h.RoI.Proposals, 1, 5000},
-	)
-	if err != nil {
-		return err
-	}
-	if n := h.RoI.Channels * h.RoI.Size * h.RoI.Size * h.RoI.Proposals; n > maxPooled {
-		return fmt.Errorf("roi: channels x size x size x proposals is %d, at most %d allowed", n, maxPooled)
-	}
-	return inRange(fraction{"roi.nms", h.RoI.NMS}, fraction{"roi.second_stage_weight", h.RoI.SecondStageWeight})
+	return kinds[h.Kind].check(h)
 }
 
 // bound is a whole number of the header with its limits.
@@ -151,10 +124,9 @@ func (h *Header) override(size, proposals int) error {
 		h.Input = []int{size, size}
 	}
 	if proposals != 0 {
-		if h.Kind != KindTwoStage {
-			return fmt.Errorf("a %s has no proposals", h.Kind)
+		if err := kinds[h.Kind].propose(h, proposals); err != nil {
+			return err
 		}
-		h.RoI.Proposals = proposals
 	}
 	if err := h.check(); err != nil {
 		return fmt.Errorf("model options: %w", err)

@@ -25,7 +25,7 @@ func TestProfileCountsEveryMultiplyAdd(t *testing.T) {
 			sum += l.MACs
 			names[l.Name] = true
 		}
-		h := &d.model.header
+		h := &d.header
 		cells := func(stride int) int { return h.Input[0] / stride * (h.Input[1] / stride) }
 		saved := int64(h.NeckChannels * h.NeckChannels / 2 * (cells(8) - cells(32)))
 		if sum+saved != d.Info().MACs {

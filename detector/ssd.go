@@ -2,12 +2,73 @@ package detector
 
 import (
 	"fmt"
+	"image"
 	"math"
 	"slices"
 
 	"example.com/riffle/internal/vec"
 	"example.com/riffle/nn"
 )
+
+// ssdKind is SSDLite.
+type ssdKind struct{}
+
+func (ssdKind) check(h *Header) error {
+	if h.BranchWidths != nil {
+		return fmt.Errorf("branch_widths: a %s has none", h.Kind)
+	}
+	return h.SSD.check(h.Classes)
+}
+
+func (ssdKind) floor(h *Header) float32 { return float32(h.SSD.MinScore) }
+
+// decodeSize is none: single pixels are sampled, see photo.Preprocessor.Plain.
+func (ssdKind) decodeSize(*Header) image.Point { return image.Point{} }
+
+func (ssdKind) propose(h *Header, _ int) error { return fmt.Errorf("a %s has no proposals", h.Kind) }
+
+func (ssdKind) compile(h *Header, w *nn.Weights, o Options, plan nn.Options) (network, cost, error) {
+	var c cost
+	if o.FirstStageOnly {
+		return nil, c, fmt.Errorf("model %q has one stage: there is no second one to leave out", h.Name)
+	}
+	g, err := ssdGraph(h)
+	if err != nil {
+		return nil, c, err
+	}
+	p, err := c.add(g, w, h.Input[0], h.Input[1], plan)
+	if err != nil {
+		return nil, c, err
+	}
+	n, err := newSSD(h, p)
+	return n, c, err
+}
+
+// ssd is a whole SSDLite.
+type ssd struct {
+	eye
+	*ssdHead
+	whole *Header
+}
+
+func newSSD(h *Header, plan *nn.Plan) (*ssd, error) {
+	e, err := newEye(h, plan)
+	if err != nil {
+		return nil, err
+	}
+	e.pre.Plain = true
+	head, err := newSSDHead(h, plan)
+	return &ssd{e, head, h}, err
+}
+
+func (s *ssd) clone() (network, error) { return newSSD(s.whole, s.plan.Clone()) }
+
+func (s *ssd) run(t *Timing) error {
+	t.stage(&t.Network, s.plan.Run)
+	return nil
+}
+
+func (s *ssd) profile(*Timing) []nn.Layer { return s.plan.Profile() }
 
 // ssdHead turns the answers of an SSDLite's six maps into detections, in memory
 // of its own.

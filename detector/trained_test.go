@@ -108,7 +108,7 @@ func (v *trainedVector) checkInput(t *testing.T, d *Detector, p *photo.Photo) {
 	w := take(t, d)
 	defer d.workers.Release(w)
 	planes := parity.Planes(3, in.Width*in.Height)
-	if err := w.pre.Fill(planes, p); err != nil {
+	if err := w.network.(*twoStage).pre.Fill(planes, p); err != nil {
 		t.Fatal(err)
 	}
 	n := in.Width * in.Height
@@ -143,7 +143,7 @@ func (v *trainedVector) checkDetections(t *testing.T, d *Detector, p *photo.Phot
 // checkStages looks at what the last run left in the only worker's memory.
 func (v *trainedVector) checkStages(t *testing.T, d *Detector) {
 	t.Helper()
-	w := take(t, d)
+	w := take(t, d).network.(*twoStage)
 	classes := []picked{v.Classes3, v.Classes4, v.Classes5, v.Classes6}
 	distances := []picked{v.Distances3, v.Distances4, v.Distances5, v.Distances6}
 	for i := range w.dense.levels {

@@ -2,212 +2,177 @@ package detector
 
 import (
 	"fmt"
-	"time"
+	"image"
 
 	"example.com/riffle/internal/vec"
 	"example.com/riffle/nn"
-	"example.com/riffle/photo"
 )
+
+// twoStageKind is the trained detector.
+type twoStageKind struct{}
+
+func (twoStageKind) check(h *Header) error {
+	if h.BranchWidths != nil {
+		if _, err := h.trunk(); err != nil {
+			return err
+		}
+	}
+	if h.NeckChannels%2 != 0 {
+		return fmt.Errorf("neck_channels: %d is odd", h.NeckChannels)
+	}
+	err := within(
+		bound{"neck_channels", h.NeckChannels, 2, 2048},
+		bound{"roi.channels", h.RoI.Channels, 1, 1024},
+		bound{"roi.size", h.RoI.Size, 1, 32},
+		bound{"roi.sampling", h.RoI.Sampling, 1, 16},
+		bound{"roi.hidden", h.RoI.Hidden, 1, 8192},
+		bound{"roi.pre_nms", h.RoI.PreNMS, 1, 100_000},
+		bound{"roi.proposals", h.RoI.Proposals, 1, 5000},
+	)
+	if err != nil {
+		return err
+	}
+	if n := h.RoI.Channels * h.RoI.Size * h.RoI.Size * h.RoI.Proposals; n > maxPooled {
+		return fmt.Errorf("roi: channels x size x size x proposals is %d, at most %d allowed", n, maxPooled)
+	}
+	return inRange(fraction{"roi.nms", h.RoI.NMS}, fraction{"roi.second_stage_weight", h.RoI.SecondStageWeight})
+}
+
+func (twoStageKind) floor(*Header) float32 { return scoreFloor }
 
 // scoreFloor is the score at or below which a two-stage detector never reports
 // anything.
 const scoreFloor = 0.01
 
-// floor is the score at or below which the detector never reports anything.
-func (h *Header) floor() float32 {
-	if h.Kind == KindSSDLite {
-		return float32(h.SSD.MinScore)
-	}
-	return scoreFloor
+func (twoStageKind) decodeSize(h *Header) image.Point { return image.Pt(h.Input[1], h.Input[0]) }
+
+func (twoStageKind) propose(h *Header, n int) error {
+	h.RoI.Proposals = n
+	return nil
 }
 
-// model is a trained detector, compiled: what all workers share. Its plans' own
-// memory belongs to the first worker.
-type model struct {
-	header     Header
-	first      *nn.Plan
-	second     *nn.Plan // nil if there is only a first stage, or only that runs
-	priorScale []float32
-	macs       int64
-	params     int64
-}
-
-// compile builds the graphs from the header and checks the weights against them.
-func compile(w *nn.Weights, o Options, plan nn.Options) (*model, error) {
-	h, err := ReadHeader(w)
+func (twoStageKind) compile(h *Header, w *nn.Weights, o Options, plan nn.Options) (network, cost, error) {
+	var c cost
+	g, err := firstGraph(h, !o.FirstStageOnly)
 	if err != nil {
-		return nil, err
+		return nil, c, err
 	}
-	if err := h.override(o.Size, o.Proposals); err != nil {
-		return nil, err
-	}
-	m := &model{header: h}
-	if h.Kind == KindSSDLite {
-		if o.FirstStageOnly {
-			return nil, fmt.Errorf("model %q has one stage: there is no second one to leave out", h.Name)
-		}
-		g, err := ssdGraph(&m.header)
-		if err != nil {
-			return nil, err
-		}
-		m.first, err = m.add(g, w, h.Input[0], h.Input[1], plan)
-		return m, err
-	}
-	g, err := firstGraph(&m.header, !o.FirstStageOnly)
+	first, err := c.add(g, w, h.Input[0], h.Input[1], plan)
 	if err != nil {
-		return nil, err
-	}
-	if m.first, err = m.add(g, w, h.Input[0], h.Input[1], plan); err != nil {
-		return nil, fmt.Errorf("first stage: %w", err)
+		return nil, c, fmt.Errorf("first stage: %w", err)
 	}
 	if o.FirstStageOnly {
-		return m, nil
+		n, err := newFirstStage(h, first)
+		return n, c, err
 	}
 	scale, ok := w.Tensors["roi.prior_scale"]
 	if !ok || len(scale.Data) != len(h.Classes) {
-		return nil, fmt.Errorf("second stage: weights: tensor %q must have %d elements", "roi.prior_scale", len(h.Classes))
+		return nil, c, fmt.Errorf("second stage: weights: tensor %q must have %d elements", "roi.prior_scale", len(h.Classes))
 	}
-	m.priorScale = scale.Data
-	m.params += int64(len(scale.Data))
-	if g, err = secondGraph(&m.header); err != nil {
-		return nil, err
+	c.params += int64(len(scale.Data))
+	if g, err = secondGraph(h); err != nil {
+		return nil, c, err
 	}
-	if m.second, err = m.add(g, w, 1, h.RoI.Proposals, plan); err != nil {
-		return nil, fmt.Errorf("second stage: %w", err)
+	second, err := c.add(g, w, 1, h.RoI.Proposals, plan)
+	if err != nil {
+		return nil, c, fmt.Errorf("second stage: %w", err)
 	}
-	return m, nil
+	n, err := newTwoStage(h, first, second, scale.Data)
+	return n, c, err
 }
 
-// add compiles a graph and adds its cost up.
-func (m *model) add(g *nn.Graph, w *nn.Weights, height, width int, o nn.Options) (*nn.Plan, error) {
-	o.Height, o.Width = height, width
-	plan, err := nn.Compile(g, w, o)
+// firstStage is the dense first stage as a detector of its own.
+type firstStage struct {
+	eye
+	header *Header
+	dense  dense
+}
+
+func newFirstStage(h *Header, plan *nn.Plan) (*firstStage, error) {
+	e, err := newEye(h, plan)
 	if err != nil {
 		return nil, err
 	}
-	m.macs += plan.MACs()
-	m.params += g.ParamCount()
-	return plan, nil
-}
-
-// worker is a model with memory of its own, for one picture at a time.
-type worker struct {
-	pre      *photo.Preprocessor
-	first    *nn.Plan
-	input    [][]float32
-	dense    dense
-	proposer proposer
-	head     *regionHead // nil if only the first stage runs
-	ssd      *ssdHead    // of an SSDLite, which has neither dense points nor regions
-	pairs    candidates
-	nms      Suppressor
-	found    []classBox
-	choice   choice // of the picture at hand
-}
-
-// clone makes a worker with memory of its own that shares the packed weights.
-func (m *model) clone() (*worker, error) {
-	second := m.second
-	if second != nil {
-		second = second.Clone()
+	n := &firstStage{eye: e, header: h}
+	n.dense = dense{
+		classes: len(h.Classes), height: float32(h.Input[0]), width: float32(h.Input[1]),
+		isa: vec.For(plan.ISA()), share: plan.ParallelFor,
 	}
-	return m.worker(m.first.Clone(), second)
-}
-
-// worker makes one of plans that nobody else uses.
-func (m *model) worker(first, second *nn.Plan) (*worker, error) {
-	h := &m.header
-	pre, err := photo.NewPreprocessor(h.Input[1], h.Input[0], [3]float32(h.Mean), [3]float32(h.Std))
-	if err != nil {
-		return nil, err
-	}
-	pre.UseISA(first.ISA())
-	pre.Parallel(first.Threads(), first.ParallelFor)
-	w := &worker{pre: pre, first: first}
-	if second != nil {
-		second.JoinThreads(first)
-	}
-	w.input = w.first.Input(portImage)
-	if h.Kind == KindSSDLite {
-		pre.Plain = true
-		w.ssd, err = newSSDHead(h, first)
-		return w, err
-	}
-	w.dense = dense{classes: len(h.Classes), height: float32(h.Input[0]), width: float32(h.Input[1]),
-		isa: vec.For(first.ISA()), share: first.ParallelFor}
-	var thin [][][]float32
 	for l, stride := range strides {
 		name := fmt.Sprint(portDense, l)
-		planes := w.first.Output(name)
-		_, _, cols, err := w.first.OutputShape(name)
+		planes := plan.Output(name)
+		_, _, cols, err := plan.OutputShape(name)
 		if err != nil {
 			return nil, err
 		}
-		w.dense.levels = append(w.dense.levels, denseLevel{planes, cols, float32(stride), w.dense.points})
-		w.dense.points += len(planes[0])
-		thin = append(thin, w.first.Output(fmt.Sprint(portThin, l)))
+		n.dense.levels = append(n.dense.levels, denseLevel{planes, cols, float32(stride), n.dense.points})
+		n.dense.points += len(planes[0])
 	}
-	if second != nil {
-		w.head = newRegionHead(h, second, m.priorScale, thin, w.dense.levels)
-	}
-	return w, nil
+	return n, nil
 }
 
-// run finds objects in what the input planes hold. Boxes are in pixels of the
-// network's input, best first; the next call overwrites them.
-func (w *worker) run(h *Header, t *Timing) ([]classBox, error) {
-	q := &w.choice
-	w.pairs.reset()
-	t.stage(&t.Network, w.first.Run)
-	if w.ssd != nil {
-		t.stage(&t.Postprocess, func() {
-			w.ssd.detections(&w.pairs, q.threshold, q.wanted)
-			w.best(h)
-		})
-		return w.found, nil
-	}
-	if w.head == nil {
-		t.stage(&t.Postprocess, func() {
-			w.dense.detections(&w.pairs, q.threshold, q.wanted)
-			w.best(h)
-		})
-		return w.found, nil
-	}
-	var err error
-	t.stage(&t.Proposals, func() { w.dense.propose(&w.proposer, &h.RoI) })
-	t.stage(&t.SecondStage, func() { err = w.head.run(&w.dense, w.proposer.chosen) })
+func (n *firstStage) clone() (network, error) { return newFirstStage(n.header, n.plan.Clone()) }
+
+func (n *firstStage) run(t *Timing) error {
+	t.stage(&t.Network, n.plan.Run)
+	return nil
+}
+
+func (n *firstStage) detections(pairs *candidates, threshold float32, wanted []bool) {
+	n.dense.detections(pairs, threshold, wanted)
+}
+
+func (n *firstStage) profile(*Timing) []nn.Layer { return n.plan.Profile() }
+
+// twoStage is both stages.
+type twoStage struct {
+	firstStage
+	proposer proposer
+	head     *regionHead
+}
+
+func newTwoStage(h *Header, first, second *nn.Plan, priorScale []float32) (*twoStage, error) {
+	f, err := newFirstStage(h, first)
 	if err != nil {
 		return nil, err
 	}
-	t.stage(&t.Postprocess, func() {
-		w.head.detections(&w.pairs, &w.dense, w.proposer.chosen, q.threshold, q.wanted)
-		w.best(h)
-	})
-	return w.found, nil
+	second.JoinThreads(first)
+	var thin [][][]float32
+	for l := range strides {
+		thin = append(thin, first.Output(fmt.Sprint(portThin, l)))
+	}
+	return &twoStage{firstStage: *f, head: newRegionHead(h, second, priorScale, thin, f.dense.levels)}, nil
 }
 
-func (w *worker) best(h *Header) {
-	w.found = w.pairs.best(w.found[:0], &w.nms, h.NMS, w.choice.limit)
+func (n *twoStage) clone() (network, error) {
+	return newTwoStage(n.header, n.plan.Clone(), n.head.plan.Clone(), n.head.priorScale)
 }
 
-// Timing is where the time of one detection went.
-type Timing struct {
-	Wait        time.Duration // for a free worker
-	Preprocess  time.Duration // photo to planes
-	Network     time.Duration // backbone, neck and dense towers
-	Proposals   time.Duration
-	SecondStage time.Duration // RoIAlign and the fully connected layers
-	Postprocess time.Duration // scores and suppression
+func (n *twoStage) run(t *Timing) error {
+	t.stage(&t.Network, n.plan.Run)
+	t.stage(&t.Proposals, func() { n.dense.propose(&n.proposer, &n.header.RoI) })
+	var err error
+	t.stage(&t.SecondStage, func() { err = n.head.run(&n.dense, n.proposer.chosen) })
+	return err
 }
 
-// Total is the sum without the wait.
-func (t Timing) Total() time.Duration {
-	return t.Preprocess + t.Network + t.Proposals + t.SecondStage + t.Postprocess
+func (n *twoStage) detections(pairs *candidates, threshold float32, wanted []bool) {
+	n.head.detections(pairs, &n.dense, n.proposer.chosen, threshold, wanted)
 }
 
-// stage runs f and notes how long it took.
-func (t *Timing) stage(into *time.Duration, f func()) {
-	start := time.Now()
-	f()
-	*into = time.Since(start)
+func (n *twoStage) profile(t *Timing) []nn.Layer {
+	return append(n.plan.Profile(), secondStageLayers(t, n.head.plan.Profile())...)
+}
+
+// secondStageLayers puts what happens between the networks before the layers of
+// the second: what is left of its time went into RoIAlign.
+func secondStageLayers(t *Timing, second []nn.Layer) []nn.Layer {
+	around := t.SecondStage
+	for _, l := range second {
+		around -= l.Time
+	}
+	return append([]nn.Layer{
+		{Name: "proposals", Kind: "boxes", Time: t.Proposals},
+		{Name: "RoIAlign", Kind: "features", Time: max(0, around)},
+	}, second...)
 }

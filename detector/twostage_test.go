@@ -59,17 +59,16 @@ func TestTwoStageMatchesPyTorch(t *testing.T) {
 
 func testTwoStage(t *testing.T, d *Detector, name string) {
 	v := parity.Vectors(t, "testdata/"+name+".safetensors")
-	w, err := d.model.clone()
+	first := take(t, d)
+	copied, err := first.clone()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.choose(&d.model.header, Filter{Threshold: Everything}); err != nil {
+	w := copied.(*twoStage)
+	if err := w.fill(parity.Image(parity.Stored(t, v, "image"))); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.pre.Fill(w.input, parity.Image(parity.Stored(t, v, "image"))); err != nil {
-		t.Fatal(err)
-	}
-	w.first.Run()
+	w.plan.Run()
 
 	// Every so manieth point: class logits and bin logits.
 	want := parity.Stored(t, v, "dense")
@@ -83,7 +82,7 @@ func testTwoStage(t *testing.T, d *Detector, name string) {
 	}
 	parity.Near(t, "dense logits", got, want.Data, 2e-4)
 
-	w.dense.propose(&w.proposer, &d.model.header.RoI)
+	w.dense.propose(&w.proposer, &d.header.RoI)
 	var boxes []Box
 	var objectness []float32
 	for _, p := range w.proposer.chosen {
@@ -98,10 +97,10 @@ func testTwoStage(t *testing.T, d *Detector, name string) {
 	parity.Near(t, "pooled features", byRegion(w.head.regions, len(boxes)), parity.Stored(t, v, "pooled").Data, 2e-4)
 	parity.Near(t, "deltas", byRegion(w.head.deltas, len(boxes)), parity.Stored(t, v, "deltas").Data, 2e-4)
 
-	w.pairs.reset()
-	w.head.detections(&w.pairs, &w.dense, w.proposer.chosen, scoreFloor, nil)
-	w.best(&d.model.header)
-	checkFound(t, w.found, boxesOf(t, parity.Stored(t, v, "whole.boxes")), parity.Stored(t, v, "whole.scores").Data, intsOf(parity.Stored(t, v, "whole.classes")))
+	var pairs candidates
+	w.detections(&pairs, scoreFloor, nil)
+	found := pairs.best(nil, new(Suppressor), d.header.NMS, DefaultMaxDetections)
+	checkFound(t, found, boxesOf(t, parity.Stored(t, v, "whole.boxes")), parity.Stored(t, v, "whole.scores").Data, intsOf(parity.Stored(t, v, "whole.classes")))
 }
 
 // byRegion reorders planes of columns to one region after the other.
@@ -383,19 +382,16 @@ func FuzzReadHeader(f *testing.F) {
 
 func TestWorkerDoesNotAllocate(t *testing.T) {
 	d := tinyDetector(t, Options{})
-	w, err := d.model.clone()
-	if err != nil {
+	w := take(t, d)
+	if err := w.choose(d.kind, Filter{Threshold: Everything}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.choose(&d.model.header, Filter{Threshold: Everything}); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.pre.Fill(w.input, parity.Image(parity.Stored(t, parity.Vectors(t, "testdata/two_stage.safetensors"), "image"))); err != nil {
+	if err := w.fill(parity.Image(parity.Stored(t, parity.Vectors(t, "testdata/two_stage.safetensors"), "image"))); err != nil {
 		t.Fatal(err)
 	}
 	var timing Timing
 	run := func() {
-		if _, err := w.run(&d.model.header, &timing); err != nil {
+		if _, err := w.look(&timing); err != nil {
 			t.Fatal(err)
 		}
 	}
