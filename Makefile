@@ -31,6 +31,7 @@ paths: ## the suite on each kernel set of this CPU that is not its best
 
 measure: ## tests that time things: a quiet machine, please
 	go test -tags measure -count=1 -run 'CostNoTime' ./nn
+	go test -tags measure -count=1 -v -run 'UnderPressure' ./api
 
 lint:
 	go vet ./...

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"example.com/riffle/detector"
 )
 
 // fake is a detector whose answer follows from the picture: one object for each
@@ -30,13 +32,13 @@ type fake struct {
 	before  func(ctx context.Context) error // of every call
 }
 
-var fakeClasses = []Class{{1, "person"}, {2, "bicycle"}, {3, "car"}, {18, "dog"}, {67, "dining table"}}
+var fakeClasses = []detector.Class{{ID: 1, Name: "person"}, {ID: 2, Name: "bicycle"}, {ID: 3, Name: "car"}, {ID: 18, Name: "dog"}, {ID: 67, Name: "dining table"}}
 
-func (f *fake) Info() Info {
-	return Info{Name: "fake-weights", Width: 352, Height: 352, Classes: fakeClasses, AP: 0.3}
+func (f *fake) Info() detector.Info {
+	return detector.Info{Name: "fake-weights", Width: 352, Height: 352, Classes: fakeClasses, AP: detector.Accuracy{AP: 0.3}}
 }
 
-func (f *fake) Detect(ctx context.Context, photo image.Image) ([]Detection, []Stage, error) {
+func (f *fake) Detect(ctx context.Context, photo image.Image, _ detector.Filter) (detector.Result, error) {
 	f.calls.Add(1)
 	now := f.running.Add(1)
 	defer f.running.Add(-1)
@@ -44,10 +46,15 @@ func (f *fake) Detect(ctx context.Context, photo image.Image) ([]Detection, []St
 	}
 	if f.before != nil {
 		if err := f.before(ctx); err != nil {
-			return nil, nil, err
+			return detector.Result{}, err
 		}
 	}
-	return fakeSees(photo.Bounds().Dx(), photo.Bounds().Dy()), []Stage{{"network", time.Millisecond}}, nil
+	r := detector.Result{Timing: detector.Timing{Network: time.Millisecond}}
+	for _, d := range fakeSees(photo.Bounds().Dx(), photo.Bounds().Dy()) {
+		box := detector.Box{X1: d.Box[0], Y1: d.Box[1], X2: d.Box[2], Y2: d.Box[3]}
+		r.Detections = append(r.Detections, detector.Detection{Label: d.Label, CategoryID: d.CategoryID, Score: d.Score, Box: box})
+	}
+	return r, nil
 }
 
 // fakeSees is what the fake finds in a picture of a size.
@@ -61,11 +68,14 @@ func fakeSees(width, height int) []Detection {
 	}
 }
 
+// opens is how a model of a detector is opened.
+func opens(d Detector) OpenDetector { return func() (Detector, error) { return d, nil } }
+
 // newTestServer serves a fake as the model "fake".
 func newTestServer(t testing.TB, f *fake, change func(*Config)) *Server {
 	t.Helper()
 	cfg := Config{
-		Models:    []Model{{Name: "fake", Open: func() (Detector, error) { return f, nil }, Workers: 2}},
+		Models:    []Model{{Name: "fake", Open: opens(f), Workers: 2}},
 		Threshold: 0.3,
 		Log:       zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel),
 	}

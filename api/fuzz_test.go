@@ -27,10 +27,10 @@ func unfailing(t *testing.T, s *Server, w *httptest.ResponseRecorder) {
 			t.Fatalf("error %d is no line of JSON: %q", w.Code, body)
 		}
 	}
-	if held := s.budget.used.Load(); held != 0 {
+	if held := s.budget.Used(); held != 0 {
 		t.Fatalf("%d bytes still held", held)
 	}
-	if n := len(s.models.models[0].gate.slots); n != 0 {
+	if n := s.models.all[0].gate.Busy(); n != 0 {
 		t.Fatalf("%d workers lost", n)
 	}
 }

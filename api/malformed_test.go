@@ -184,7 +184,7 @@ func TestMalformedRequests(t *testing.T) {
 		t.Error(err)
 	}
 	settled(t, goroutines, files)
-	if held := s.budget.used.Load(); held != 0 {
+	if held := s.budget.Used(); held != 0 {
 		t.Errorf("%d bytes still held", held)
 	}
 }
@@ -247,7 +247,7 @@ func TestNothingLeaks(t *testing.T) {
 		_ = c.CloseNow() // without a goodbye
 	}
 	client.CloseIdleConnections()
-	eventually(t, "nothing held", func() bool { return s.budget.used.Load() == 0 })
+	eventually(t, "nothing held", func() bool { return s.budget.Used() == 0 })
 	if err := stop(); err != nil {
 		t.Error(err)
 	}

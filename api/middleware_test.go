@@ -123,12 +123,12 @@ func TestDetectorErrorIsOurs(t *testing.T) {
 func TestModelIsOpenedOnFirstUse(t *testing.T) {
 	opened, broken := 0, true
 	s := newTestServer(t, &fake{}, func(c *Config) {
-		c.Models = append(c.Models, Model{Name: "second", Open: func() (Detector, error) {
+		c.Models = append(c.Models, Model{Name: "second", Open: OpenDetector(func() (Detector, error) {
 			if opened++; broken {
 				return nil, errors.New("no such file: secret")
 			}
 			return &fake{}, nil
-		}})
+		})})
 	})
 	if opened != 0 {
 		t.Error("opened before anybody asked")
@@ -150,7 +150,7 @@ func TestModelIsOpenedOnFirstUse(t *testing.T) {
 }
 
 func TestConfigErrors(t *testing.T) {
-	open := func() (Detector, error) { return &fake{}, nil }
+	open := opens(&fake{})
 	good := []Model{{Name: "a", Open: open}}
 	for want, cfg := range map[string]Config{
 		"no model":             {},
@@ -166,7 +166,7 @@ func TestConfigErrors(t *testing.T) {
 		"want host:port":       {Models: good, DebugAddr: "6060"},
 		"grace cannot":         {Models: good, Grace: -1},
 		"no request could be":  {Models: good, MaxMemory: 1},
-		"cannot be loaded: no": {Models: []Model{{Name: "a", Open: func() (Detector, error) { return nil, errors.New("no") }}}, Preload: true},
+		"cannot be loaded: no": {Models: []Model{{Name: "a", Open: OpenDetector(func() (Detector, error) { return nil, errors.New("no") })}}, Preload: true},
 	} {
 		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

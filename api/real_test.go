@@ -29,7 +29,7 @@ func realServer(t testing.TB) (*Server, *detector.Detector) {
 		t.Fatal(err)
 	}
 	return newTestServer(t, nil, func(c *Config) {
-		c.Models = []Model{{Name: file.Name, Workers: 2, Open: func() (Detector, error) { return FromDetector(d), nil }}}
+		c.Models = []Model{{Name: file.Name, Workers: 2, Open: opens(d)}}
 	}), d
 }
 

@@ -1,28 +1,33 @@
 package api
 
 import (
-	"image"
 	"net/http"
 	"sync/atomic"
+
+	"example.com/riffle/api/internal/admission"
 )
+
+// reclaimAfter is how many bytes of large bodies are let go before their memory
+// is given back.
+const reclaimAfter = 16 << 20
 
 // Server answers HTTP requests with what its models see. Create it with [New].
 type Server struct {
-	cfg Config
-	registries
-	keys     keyring
-	origins  *origins
-	budget   budget
-	large    *largeGate
-	metrics  *metrics
-	openAPI  []byte
-	docs     []byte
-	handler  http.Handler
-	stopping atomic.Bool
-	streams  streams
-	tracer   *tracer
-	fetcher  *fetcher
-	draw     func(photo image.Image, found []Detection) image.Image
+	cfg       Config
+	models    *registry
+	keys      keyring
+	origins   *origins
+	budget    *admission.Budget
+	large     *admission.Large
+	reclaimer *admission.Reclaimer
+	metrics   *metrics
+	openAPI   []byte
+	docs      []byte
+	handler   http.Handler
+	stopping  atomic.Bool
+	streams   streams
+	tracer    *tracer
+	fetcher   *fetcher
 }
 
 // New checks the configuration and makes a server of it. It listens nowhere yet.
@@ -31,9 +36,12 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, keys: newKeyring(cfg.APIKeys), draw: drawDetections, large: newLargeGate(largeBytes)}
-	s.budget.limit = cfg.MaxMemory
-	if s.registries, err = newRegistries(&cfg); err != nil {
+	s := &Server{
+		cfg: cfg, keys: newKeyring(cfg.APIKeys), budget: admission.NewBudget(cfg.MaxMemory, cfg.MaxBody),
+		large:     admission.NewLarge(largeBytes, largeLine, cfg.FreeMemory),
+		reclaimer: admission.NewReclaimer(reclaimAfter, cfg.FreeMemory),
+	}
+	if s.models, err = newRegistry(cfg.Models); err != nil {
 		return nil, err
 	}
 	if s.origins, err = newOrigins(cfg.AllowedOrigins); err != nil {
@@ -43,7 +51,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if cfg.Preload {
-		if err := s.models.models[0].open(); err != nil {
+		if _, err := s.models.first().open(); err != nil {
 			f := asFailure(err)
 			return nil, wrapCause(f)
 		}

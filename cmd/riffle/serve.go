@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -29,7 +30,7 @@ type serveCmd struct {
 	Threads perModel[int]           `default:"1" env:"RIFFLE_THREADS" placeholder:"[NAME=]N" help:"Threads that work on one photo (${default}); NAME=N for the model of this name."`
 	Workers perModel[int]           `default:"0" env:"RIFFLE_WORKERS" placeholder:"[NAME=]N" help:"Photos worked on at a time; 0 for as many as the processors allow."`
 	Queue   perModel[int]           `default:"0" env:"RIFFLE_QUEUE" placeholder:"[NAME=]N" help:"Requests that may wait before more are refused; 0 for 16 for each worker, --queue=-1 for none."`
-	MaxWait perModel[time.Duration] `default:"0s" env:"RIFFLE_MAX_WAIT" placeholder:"[NAME=]TIME" help:"While more requests come than can be answered, let them wait so long for a worker before more are refused; 0s refuses all that would wait longer than about half a photo takes."`
+	MaxWait perModel[time.Duration] `default:"500ms" env:"RIFFLE_MAX_WAIT" placeholder:"[NAME=]TIME" help:"While more requests come than can be answered, let them wait so long for a worker before more are refused (${default}); 0s refuses all that would wait longer than about half a photo takes."`
 
 	Threshold     float64 `default:"0.3" env:"RIFFLE_THRESHOLD" help:"Lowest score of an answer unless the request says otherwise (${default})."`
 	MaxDetections int     `default:"100" env:"RIFFLE_MAX_DETECTIONS" help:"Most objects in an answer unless the request says otherwise (${default})."`
@@ -39,6 +40,8 @@ type serveCmd struct {
 	MaxHeader byteSize `group:"Limits:" default:"64KiB" env:"RIFFLE_MAX_HEADER" placeholder:"SIZE" help:"Largest request header (${default})."`
 	MaxMemory byteSize `group:"Limits:" default:"256MiB" env:"RIFFLE_MAX_MEMORY" placeholder:"SIZE" help:"Request bodies held at a time over all requests (${default})."`
 	MaxBatch  int      `group:"Limits:" default:"32" env:"RIFFLE_MAX_BATCH" help:"Photos in one request (${default})."`
+
+	MinRate byteSize `group:"Limits:" default:"16KiB" env:"RIFFLE_MIN_RATE" placeholder:"SIZE" help:"Lowest rate of a request body, in bytes a second, after its first five seconds (${default})."`
 
 	Timeout       time.Duration `group:"Limits:" default:"30s" env:"RIFFLE_TIMEOUT" placeholder:"TIME" help:"For waiting and working on one request (${default})."`
 	HeaderTimeout time.Duration `group:"Limits:" default:"5s" env:"RIFFLE_HEADER_TIMEOUT" placeholder:"TIME" help:"For reading a request's header (${default})."`
@@ -88,6 +91,7 @@ func (c *serveCmd) Validate() error {
 		{"max-header", c.MaxHeader >= 1},
 		{"max-memory", c.MaxMemory >= 1},
 		{"max-batch", c.MaxBatch >= 1},
+		{"min-rate", c.MinRate >= 1},
 		{"timeout", c.Timeout > 0},
 		{"header-timeout", c.HeaderTimeout > 0},
 		{"read-timeout", c.ReadTimeout > 0},
@@ -136,15 +140,16 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 		log.Warn().Msg(s)
 	}
 	server, err := api.New(api.Config{
-		Addr: c.Addr, Models: offered.detectors, Classifiers: offered.classifiers, Segmenters: offered.segmenters, Preload: true, Log: log, Version: shortVersion(),
+		Addr: c.Addr, Models: offered, Preload: true, Log: log, Version: shortVersion(),
 		MaxBody: int64(c.MaxBody), MaxPixels: c.MaxPixels, MaxHeader: int(c.MaxHeader),
-		MaxMemory: int64(c.MaxMemory), MaxBatch: c.MaxBatch,
+		MaxMemory: int64(c.MaxMemory), MaxBatch: c.MaxBatch, MinRate: int64(c.MinRate),
 		Threshold: c.Threshold, MaxDetections: c.MaxDetections,
 		ReadHeaderTimeout: c.HeaderTimeout, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout,
 		IdleTimeout: c.IdleTimeout, RequestTimeout: c.Timeout, Grace: c.Grace,
 		APIKeys: c.APIKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
 		AllowedURLs: c.AllowURL, FetchTimeout: c.FetchTimeout,
 		AllowedOrigins: c.AllowOrigin, DebugAddr: c.DebugAddr, OTLPEndpoint: c.OTLPEndpoint,
+		SpareProcessors: 2, LongSlices: true, FreeMemory: debug.FreeOSMemory,
 	})
 	if err != nil {
 		return err
@@ -167,91 +172,73 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 // models makes the service's list of what --model names; broken names are found
 // here, broken files when they are first needed. The default model answers
 // /detect if none that are named do.
-func (c *serveCmd) models() (offered, error) {
-	var o offered
+func (c *serveCmd) models() ([]api.Model, error) {
+	var offered []api.Model
 	var names []string
-	seen := map[string]bool{}
+	detects := false
 	for _, named := range c.Model {
 		alias, name := cutAlias(named)
 		file, err := models.Find(name)
 		if err != nil {
-			return o, err
+			return nil, err
 		}
 		if alias == "" {
 			alias = file.Name
 		}
-		if seen[alias] {
-			return o, usagef("two models are called %q", alias)
+		if slices.Contains(names, alias) {
+			return nil, usagef("two models are called %q", alias)
 		}
-		seen[alias] = true
 		names = append(names, alias)
 		kind := ""
 		if !file.Embedded {
 			kind = modelfile.PeekKind(name)
 		}
-		switch kind {
-		case modelfile.Classifier:
-			o.classifiers = append(o.classifiers, c.classifier(alias, name))
-		case modelfile.Segmenter:
-			o.segmenters = append(o.segmenters, c.segmenter(alias, name))
-		default:
-			o.detectors = append(o.detectors, c.detector(alias, name))
-		}
+		m := c.offer(alias, kind, name)
+		_, isDetector := m.Open.(api.OpenDetector)
+		detects = detects || isDetector
+		offered = append(offered, m)
 	}
-	if len(o.detectors) == 0 && !seen[models.Default] {
-		o.detectors = append(o.detectors, c.detector(models.Default, models.Default))
+	if !detects && !slices.Contains(names, models.Default) {
+		offered = append(offered, c.offer(models.Default, "", models.Default))
 	}
-	return o, cmp.Or(c.Threads.known("threads", names), c.Workers.known("workers", names), c.Queue.known("queue", names), c.MaxWait.known("max-wait", names))
-}
-
-// offered are the models of a service by what they do.
-type offered struct {
-	detectors, classifiers, segmenters []api.Model
+	return offered, cmp.Or(c.Threads.known("threads", names), c.Workers.known("workers", names), c.Queue.known("queue", names), c.MaxWait.known("max-wait", names))
 }
 
 // offer is a model under a name, with the settings for that name.
-func (c *serveCmd) offer(alias string) api.Model {
-	return api.Model{
+func (c *serveCmd) offer(alias, kind, name string) api.Model {
+	m := api.Model{
 		Name: alias, Workers: c.Workers.of(alias), Threads: c.Threads.of(alias),
 		Queue: c.Queue.of(alias), MaxWait: c.MaxWait.of(alias),
 	}
-}
-
-func (c *serveCmd) detector(alias, name string) api.Model {
-	m := c.offer(alias)
-	o := riffle.Options{Threads: m.Threads, Workers: m.Workers, Precision: c.precision()}
-	m.Open = func() (api.Detector, error) {
-		d, err := riffle.Open(name, o)
-		if err != nil {
-			return nil, err
-		}
-		return api.FromDetector(d.Detector), nil
+	if m.MaxWait == 0 {
+		m.MaxWait = -1 // as short as can be
 	}
-	return m
-}
-
-func (c *serveCmd) classifier(alias, name string) api.Model {
-	m := c.offer(alias)
 	o := riffle.Options{Threads: m.Threads, Workers: m.Workers, Precision: c.precision()}
-	m.OpenClassifier = func() (api.Classifier, error) {
-		k, err := riffle.OpenClassifier(name, o)
-		if err != nil {
-			return nil, err
-		}
-		return api.FromClassifier(k.Classifier), nil
-	}
-	return m
-}
-
-func (c *serveCmd) segmenter(alias, name string) api.Model {
-	m := c.offer(alias)
-	o := riffle.Options{Threads: m.Threads, Workers: m.Workers, Precision: c.precision()}
-	m.OpenSegmenter = func() (api.Segmenter, error) {
-		s, err := riffle.OpenSegmenter(name, o)
-		if err != nil {
-			return nil, err
-		}
-		return api.FromSegmenter(s.Segmenter), nil
+	switch kind {
+	case modelfile.Classifier:
+		m.Open = api.OpenClassifier(func() (api.Classifier, error) {
+			m, err := riffle.OpenClassifier(name, o)
+			if err != nil {
+				return nil, err
+			}
+			return m.Classifier, nil
+		})
+	case modelfile.Segmenter:
+		m.Open = api.OpenSegmenter(func() (api.Segmenter, error) {
+			m, err := riffle.OpenSegmenter(name, o)
+			if err != nil {
+				return nil, err
+			}
+			return m.Segmenter, nil
+		})
+	default:
+		m.Open = api.OpenDetector(func() (api.Detector, error) {
+			m, err := riffle.Open(name, o)
+			if err != nil {
+				return nil, err
+			}
+			return m.Detector, nil
+		})
 	}
 	return m
 }

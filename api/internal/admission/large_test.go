@@ -1,0 +1,123 @@
+package admission
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestOneLargePictureAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		freed := 0
+		l := NewLarge(100, 2, func() { freed++ })
+		at, refused := 0, 0
+		for range 4 {
+			go func() {
+				leave, err := l.Enter(context.Background(), 100)
+				if errors.Is(err, ErrFull) {
+					refused++
+					return
+				}
+				if at++; at > 1 {
+					t.Error("large pictures side by side")
+				}
+				time.Sleep(time.Second)
+				at--
+				leave()
+			}()
+		}
+		synctest.Wait()
+		start := time.Now()
+		small, err := l.Enter(context.Background(), 99)
+		if err != nil || time.Since(start) > 0 {
+			t.Errorf("a small picture waits for a large one: %v", err)
+		}
+		small()
+		time.Sleep(10 * time.Second)
+		if refused != 1 || freed != 3 {
+			t.Errorf("%d refused, memory given back %d times; want 1 and 3", refused, freed)
+		}
+	})
+}
+
+func TestWaitForALargePictureCanEnd(t *testing.T) {
+	l := NewLarge(1, 1, nil)
+	leave, err := l.Enter(context.Background(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := l.Enter(ctx, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	leave()
+	if leave, err = l.Enter(context.Background(), 1); err != nil {
+		t.Error(err)
+	}
+	leave()
+}
+
+// A few large uploads must not keep out the pictures of cameras.
+func TestBudgetKeepsAShareForSmallBodies(t *testing.T) {
+	const mib = 1 << 20
+	b := NewBudget(256*mib, 32*mib)
+	var large []*Claim
+	for range 10 {
+		c := b.Claim()
+		for c.Held() < 28*mib && c.Take(mib/2) {
+		}
+		large = append(large, c)
+	}
+	if got := b.Used(); got > 192*mib+10*mib {
+		t.Errorf("large bodies hold %d MiB", got/mib)
+	}
+	small := b.Claim()
+	if !small.Take(300 << 10) {
+		t.Fatal("no room for a small body")
+	}
+	if small.Take(2 * mib) {
+		t.Error("it grew into a large one, for which there is no room")
+	}
+	small.Free()
+	for _, c := range large {
+		c.Free()
+	}
+	if b.Used() != 0 || b.large != 0 {
+		t.Errorf("%d bytes leaked, %d of them large", b.Used(), b.large)
+	}
+}
+
+func TestBudgetHoldsOneOfTheLargest(t *testing.T) {
+	b := NewBudget(40, 30)
+	if c := b.Claim(); !c.Take(30) {
+		t.Error("a body of the largest size does not fit")
+	}
+}
+
+func TestReclaimerGivesBackOnceForMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		freed := 0
+		r := NewReclaimer(100, func() { freed++ })
+		r.LetGo(99)
+		time.Sleep(time.Minute)
+		if freed != 0 {
+			t.Error("for little")
+		}
+		for range 50 {
+			r.LetGo(10)
+		}
+		time.Sleep(2 * reclaimPause)
+		if freed != 1 {
+			t.Errorf("%d times for one burst", freed)
+		}
+		r.LetGo(100)
+		time.Sleep(2 * reclaimPause)
+		if freed != 2 {
+			t.Errorf("%d times for two", freed)
+		}
+	})
+	NewReclaimer(1, nil).LetGo(2)
+}
