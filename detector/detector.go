@@ -19,7 +19,7 @@ type Options = modelfile.Options
 type Detection struct {
 	Label      string
 	CategoryID int     // COCO's, 1 to 90
-	Score      float32 // 0 to 1
+	Score      float32 // 0 to 1: the chance that it is right, where the model's file knows it (see [Curve])
 	Box        Box     // pixels of the upright photo, within its borders
 }
 
@@ -168,8 +168,8 @@ func ModelDecodeSize(weights []byte) (image.Point, error) {
 }
 
 // appendInPhoto names what was found, moves boxes from the network's input, to
-// which the photo of width x height pixels was stretched, to the photo, and
-// appends them to dst.
+// which the photo of width x height pixels was stretched, to the photo, says what
+// their scores are worth, and appends them to dst.
 func (d *Detector) appendInPhoto(dst []Detection, found []classBox, width, height int) []Detection {
 	h := &d.header
 	sx := float32(width) / float32(h.Input[1])
@@ -177,7 +177,7 @@ func (d *Detector) appendInPhoto(dst []Detection, found []classBox, width, heigh
 	for _, f := range found {
 		c := h.Classes[f.Class]
 		box := f.Box.Scale(sx, sy).Clip(float32(width), float32(height))
-		dst = append(dst, Detection{Label: c.Name, CategoryID: c.ID, Score: f.Score, Box: box})
+		dst = append(dst, Detection{Label: c.Name, CategoryID: c.ID, Score: h.ScoreCurve.chance(f.Score), Box: box})
 	}
 	return dst
 }

@@ -12,8 +12,8 @@ import (
 // otherwise, in the library as in the programs made of it.
 const DefaultThreshold = 0.3
 
-// Everything as a threshold asks for all that a model reports, which is nothing at
-// or below 0.01 (SSDLite: 0.001).
+// Everything as a threshold asks for all that a model reports, which is nothing
+// whose score of the network's own is 0.01 or less (SSDLite: 0.001).
 const Everything = -1
 
 // Above is the Threshold of a [Filter] for a score of 0 to 1 that somebody asked
@@ -55,7 +55,7 @@ func (f *Filter) check() error {
 
 // choice is a [Filter] as the rules of a network read it.
 type choice struct {
-	threshold float32
+	threshold float32 // of the network's own score
 	limit     int
 	wanted    []bool // by class; nil for all
 
@@ -70,7 +70,7 @@ func (w *worker) choose(k kind, f Filter) error {
 		threshold = DefaultThreshold
 	}
 	c := &w.choice
-	c.threshold, c.limit, c.wanted = max(float32(threshold), k.floor(h)), f.MaxDetections, nil
+	c.threshold, c.limit, c.wanted = max(h.ScoreCurve.score(float32(threshold)), k.floor(h)), f.MaxDetections, nil
 	if c.limit == 0 {
 		c.limit = DefaultMaxDetections
 	}

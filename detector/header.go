@@ -23,6 +23,7 @@ type Header struct {
 	RoI          RoIHeader `json:"roi,omitzero"`            // of KindTwoStage
 	SSD          SSDHeader `json:"ssd,omitzero"`            // of KindSSDLite
 	NMS          float64   `json:"nms"`                     // IoU above which detections of a class suppress each other
+	ScoreCurve   Curve     `json:"score_curve,omitempty"`   // what the network's scores are worth
 	AP           Accuracy  `json:"ap,omitzero"`
 }
 
@@ -79,6 +80,9 @@ func (h *Header) check() error {
 		return err
 	}
 	if err := inRange(fraction{"nms", h.NMS}, fraction{"ap.AP", h.AP.AP}); err != nil {
+		return err
+	}
+	if err := h.ScoreCurve.check(); err != nil {
 		return err
 	}
 	return kinds[h.Kind].check(h)

@@ -19,7 +19,7 @@ from .classes import IDS, VOC
 
 IOU, BINS, KNOTS = 0.5, 15, 25
 FLOOR = 0.05      # scores below are not judged: nobody shows them, and they are most of the boxes
-RISE = 1e-3       # least slope of the curve, so that no two scores become one
+RISE = 0.02       # least slope of the curve, so that no two scores become one
 
 
 def matched(truth, rows, image_ids, category_ids):
@@ -118,7 +118,7 @@ def main(arguments=None):
     rule, name = evaluate.rules([alpha]), f"a{alpha:g}"
     rows = evaluate.run(net, dev.photos(), {name: rule[name]})[name]
     knots = curve(*judged(rows, dev))
-    export.change_header(a.weights, calibration=knots)
+    export.change_header(a.weights, score_curve=knots)
     full = matched(dev.truth, rows, dev.full, IDS)
     at, precision, recall, f1 = best_threshold(apply(knots, full[0]), full[1], objects(dev.truth, dev.full))
     seen = matched(val.truth, evaluate.run(net, val.photos(), {name: rule[name]})[name], list(val.files), IDS)

@@ -42,8 +42,8 @@ def test_the_header_gets_the_curve_and_the_tensors_stay(tmp_path):
     net, path = detector.Detector(), str(tmp_path / "w.safetensors")
     export.write(path, net.recipe, net.state_dict(), {}, 0.4)
     before = export.read_header(path)
-    export.change_header(path, calibration=[[0, 0], [1, 1]])
-    assert export.read_header(path) == {**before, "calibration": [[0, 0], [1, 1]]}
+    export.change_header(path, score_curve=[[0, 0], [1, 1]])
+    assert export.read_header(path) == {**before, "score_curve": [[0, 0], [1, 1]]}
     from training import checkpoint
     assert torch.equal(checkpoint.load_any(path).roi.fc1.weight, net.roi.fc1.weight.half().float())
 
