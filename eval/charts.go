@@ -78,7 +78,7 @@ func niceStep(to float64) float64 {
 func (r *Report) charts() []chart {
 	var out []chart
 	if r.Labelled && len(r.Curves) > 0 {
-		out = append(out, r.curveChart(), r.confidenceChart(), r.sizeChart(), r.tideChart(), r.classChart(), r.confusionChart())
+		out = append(out, r.curveChart(), r.confidenceChart(), r.reliabilityChart(), r.sizeChart(), r.tideChart(), r.classChart(), r.confusionChart())
 	}
 	if c, ok := r.speedChart(); ok {
 		out = append(out, c)
@@ -203,6 +203,28 @@ func (r *Report) confidenceChart() chart {
 		}
 		f.legend(c, []string{fmt.Sprintf("F1, best %s at %s", points(best.F1), bestScore(best)), "precision", "recall"})
 		c.text(f.x0, f.y0+f.h+32, "IoU 0.5, all classes together", typeSize, inkMuted, anchorStart)
+	}}
+}
+
+// reliabilityChart draws the share that is right against the score; on the
+// diagonal a score is what it says.
+func (r *Report) reliabilityChart() chart {
+	return chart{"reliability", "Share that is right against score", chartWidth, frameTop + 280 + frameBottom, func(c *canvas) {
+		f := curveFrame
+		f.axes(c, 0.2, 0.2, "score", "")
+		c.line([]point{f.at(0, 0), f.at(1, 1)}, 1, inkMuted)
+		var line []point
+		for _, b := range r.Reliability.Bins {
+			if b.Detections > 0 {
+				at := f.at(b.Score, b.Right)
+				line = append(line, at)
+				c.rect(at.x-3, at.y-3, 6, 6, inkFirst, 1, "")
+			}
+		}
+		if len(line) > 1 {
+			c.line(line, 2, inkFirst)
+		}
+		c.text(f.x0, f.y0+f.h+32, "IoU 0.5, all classes together, scores from 0.05", typeSize, inkMuted, anchorStart)
 	}}
 }
 

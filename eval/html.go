@@ -29,16 +29,16 @@ func (r *Report) WriteHTML(w io.Writer, load func(Image) (image.Image, error)) e
 		Incomplete: r.Incomplete,
 		Facts:      r.Facts,
 		Notes:      r.Notes,
-		Best:       r.bestLine(),
-		Labelled:   r.Labelled,
-		Threshold:  fmt.Sprintf("%.3g", r.Threshold),
-		Charts:     map[string]template.HTML{},
-		Columns:    r.columns(),
-		Classes:    r.classRows(),
-		Mistakes:   r.Confusion.Mistakes(12),
-		Summary:    r.summary(),
-		Speed:      r.speed(),
-		Frame:      map[string]float64{"x": curveFrame.x0, "y": curveFrame.y0, "w": curveFrame.w, "h": curveFrame.h},
+		Best:       r.bestLine(), Reliability: r.reliabilityLine(),
+		Labelled:  r.Labelled,
+		Threshold: fmt.Sprintf("%.3g", r.Threshold),
+		Charts:    map[string]template.HTML{},
+		Columns:   r.columns(),
+		Classes:   r.classRows(),
+		Mistakes:  r.Confusion.Mistakes(12),
+		Summary:   r.summary(),
+		Speed:     r.speed(),
+		Frame:     map[string]float64{"x": curveFrame.x0, "y": curveFrame.y0, "w": curveFrame.w, "h": curveFrame.h},
 	}
 	if r.Title != "" {
 		p.Heading = r.Title
@@ -64,27 +64,27 @@ func (r *Report) WriteHTML(w io.Writer, load func(Image) (image.Image, error)) e
 }
 
 type pageData struct {
-	Heading, Summary string
-	Labelled         bool
-	Threshold        string
-	Numbers          []namedNumber
-	Charts           map[string]template.HTML
-	MatrixWidth      int
-	Mistakes         []Mistake
-	Columns          []column
-	Classes          []classRow
-	Frame            map[string]float64
-	Speed            string
-	Pictures         []pagePicture
-	LeftOut          Omissions
-	LeftOutCount     int
-	Incomplete, Best string
-	Facts            []Fact
-	Notes            []string
-	MatrixClasses    int // classes in the drawn matrix
-	Compared         string
-	Comparison       [][4]string // number, here, there, change
-	Changes          [][4]string // class, here, there, change
+	Heading, Summary              string
+	Labelled                      bool
+	Threshold                     string
+	Numbers                       []namedNumber
+	Charts                        map[string]template.HTML
+	MatrixWidth                   int
+	Mistakes                      []Mistake
+	Columns                       []column
+	Classes                       []classRow
+	Frame                         map[string]float64
+	Speed                         string
+	Pictures                      []pagePicture
+	LeftOut                       Omissions
+	LeftOutCount                  int
+	Incomplete, Best, Reliability string
+	Facts                         []Fact
+	Notes                         []string
+	MatrixClasses                 int // classes in the drawn matrix
+	Compared                      string
+	Comparison                    [][4]string // number, here, there, change
+	Changes                       [][4]string // class, here, there, change
 }
 
 // mostChanges is how many classes a comparison lists.
@@ -113,6 +113,15 @@ func (r *Report) bestLine() string {
 		return ""
 	}
 	return fmt.Sprintf("Best F1 %s at score %.3f: precision %s, recall %s.", points(best.F1), best.Threshold, points(best.Precision), points(best.Recall))
+}
+
+// reliabilityLine says what the reliability chart comes to; empty without
+// detections.
+func (r *Report) reliabilityLine() string {
+	if r.Reliability.Error < 0 {
+		return ""
+	}
+	return fmt.Sprintf("Calibration error %.3f: how far, on average, a detection's score is from the share that is right.", r.Reliability.Error)
 }
 
 type namedNumber struct {

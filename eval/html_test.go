@@ -130,7 +130,7 @@ func TestWritePlots(t *testing.T) {
 			t.Errorf("%s holds what a file cannot know", path)
 		}
 	}
-	if got := strings.Join(names, " "); got != "pr_curve.svg confidence.svg sizes.svg tide.svg class_ap.svg confusion.svg speed.svg" {
+	if got := strings.Join(names, " "); got != "pr_curve.svg confidence.svg reliability.svg sizes.svg tide.svg class_ap.svg confusion.svg speed.svg" {
 		t.Errorf("wrote %s", got)
 	}
 	blocked := filepath.Join(dir, "pr_curve.svg")

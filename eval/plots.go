@@ -8,7 +8,7 @@ import (
 )
 
 // WritePlots draws the report as SVG files into dir, which is made if need be:
-// pr_curve.svg, confidence.svg, sizes.svg, tide.svg, class_ap.svg and
+// pr_curve.svg, confidence.svg, reliability.svg, sizes.svg, tide.svg, class_ap.svg and
 // confusion.svg if there is truth, speed.svg if there are timings. It returns the
 // files' paths.
 func (r *Report) WritePlots(dir string) ([]string, error) {

@@ -35,7 +35,9 @@ type Report struct {
 	TIDE      TIDE
 	// Confidence says what a score threshold does.
 	Confidence Confidence
-	Pictures   []Picture // the worst misses, the worst first
+	// Reliability says how far scores can be trusted.
+	Reliability Reliability
+	Pictures    []Picture // the worst misses, the worst first
 
 	Timings []Timing // how long photos took; set by the caller
 
@@ -120,6 +122,7 @@ func Analyse(d *Dataset, dets []Detection, opt Options) (*Report, error) {
 	r.Curves = e.meanCurves()
 	r.TIDE = e.tide(v)
 	r.Confidence = e.confidence()
+	r.Reliability = e.reliability()
 	r.Confusion = e.confusion(images, opt.Threshold)
 	if opt.Pictures > 0 {
 		r.Pictures = e.worst(images, v, opt.Threshold, opt.Pictures)

@@ -13,7 +13,7 @@ import (
 
 // WriteTables writes the report for other programs into dir, which is made if
 // need be: report.json (everything), report.md (for people), and with labels
-// classes.csv, errors.csv (TIDE), confusion.csv and confidence.csv. It returns
+// classes.csv, errors.csv (TIDE), confusion.csv, confidence.csv and reliability.csv. It returns
 // the files' paths. Fractions go from 0 to 1; where there is nothing to compute
 // one from, JSON has -1 as pycocotools does and CSV an empty field.
 func (r *Report) WriteTables(dir string) ([]string, error) {
@@ -26,7 +26,7 @@ func (r *Report) WriteTables(dir string) ([]string, error) {
 	}
 	list := []file{{"report.json", r.writeJSON}, {"report.md", r.writeMarkdown}, {"classes.csv", r.writeClasses}}
 	if r.Labelled {
-		list = append(list, file{"errors.csv", r.writeErrors}, file{"confusion.csv", r.writeConfusion}, file{"confidence.csv", r.writeConfidence})
+		list = append(list, file{"errors.csv", r.writeErrors}, file{"confusion.csv", r.writeConfusion}, file{"confidence.csv", r.writeConfidence}, file{"reliability.csv", r.writeReliability})
 	}
 	var out []string
 	for _, f := range list {
@@ -41,25 +41,26 @@ func (r *Report) WriteTables(dir string) ([]string, error) {
 
 // reportJSON is the form of report.json.
 type reportJSON struct {
-	Title      string            `json:"title"`
-	Run        map[string]string `json:"run"`
-	Incomplete string            `json:"incomplete,omitempty"`
-	Format     Format            `json:"format"`
-	Metrics    Metrics           `json:"metrics"`
-	Objects    int               `json:"objects"`
-	Detections int               `json:"detections"`
-	Threshold  float64           `json:"threshold"`
-	Best       *ConfidencePoint  `json:"best_threshold,omitempty"`
-	Confidence []ConfidencePoint `json:"confidence,omitempty"`
-	Sizes      []sizeJSON        `json:"sizes,omitempty"`
-	Classes    []classJSON       `json:"classes"`
-	Errors     []errorJSON       `json:"errors,omitempty"`
-	Positives  *float64          `json:"false_positives_cost,omitempty"`
-	Negatives  *float64          `json:"false_negatives_cost,omitempty"`
-	Confusion  []confusionJSON   `json:"confusion,omitempty"`
-	Compared   *comparedJSON     `json:"compared,omitempty"`
-	LeftOut    Omissions         `json:"left_out"`
-	Notes      []string          `json:"notes"`
+	Title       string            `json:"title"`
+	Run         map[string]string `json:"run"`
+	Incomplete  string            `json:"incomplete,omitempty"`
+	Format      Format            `json:"format"`
+	Metrics     Metrics           `json:"metrics"`
+	Objects     int               `json:"objects"`
+	Detections  int               `json:"detections"`
+	Threshold   float64           `json:"threshold"`
+	Best        *ConfidencePoint  `json:"best_threshold,omitempty"`
+	Confidence  []ConfidencePoint `json:"confidence,omitempty"`
+	Reliability *Reliability      `json:"reliability,omitempty"`
+	Sizes       []sizeJSON        `json:"sizes,omitempty"`
+	Classes     []classJSON       `json:"classes"`
+	Errors      []errorJSON       `json:"errors,omitempty"`
+	Positives   *float64          `json:"false_positives_cost,omitempty"`
+	Negatives   *float64          `json:"false_negatives_cost,omitempty"`
+	Confusion   []confusionJSON   `json:"confusion,omitempty"`
+	Compared    *comparedJSON     `json:"compared,omitempty"`
+	LeftOut     Omissions         `json:"left_out"`
+	Notes       []string          `json:"notes"`
 }
 
 type sizeJSON struct {
@@ -150,6 +151,7 @@ func (r *Report) labelledJSON(out *reportJSON) {
 		out.Best = &r.Confidence.Best
 	}
 	out.Confidence = r.Confidence.Points
+	out.Reliability = &r.Reliability
 	out.Positives, out.Negatives = &r.TIDE.FalsePositives, &r.TIDE.FalseNegatives
 	for _, s := range r.Sizes {
 		out.Sizes = append(out.Sizes, sizeJSON(s))
@@ -231,6 +233,15 @@ func (r *Report) writeConfusion(w io.Writer) error {
 			row = append(row, strconv.Itoa(n))
 		}
 		rows = append(rows, row)
+	}
+	return writeRows(w, rows)
+}
+
+func (r *Report) writeReliability(w io.Writer) error {
+	rows := [][]string{{"from", "to", "detections", "mean score", "right"}}
+	for _, b := range r.Reliability.Bins {
+		row := fractions(b.From, b.To, b.Score, b.Right)
+		rows = append(rows, []string{row[0], row[1], strconv.Itoa(b.Detections), row[2], row[3]})
 	}
 	return writeRows(w, rows)
 }

@@ -85,7 +85,7 @@ func hostileTables(t *testing.T) (r *Report, dir string) {
 	r.LeftOut.Add("photos", "that are not there", "x.jpg")
 	dir = filepath.Join(t.TempDir(), "new", "tables")
 	files, err := r.WriteTables(dir)
-	if err != nil || len(files) != 6 {
+	if err != nil || len(files) != 7 {
 		t.Fatal(files, err)
 	}
 	return r, dir
@@ -119,6 +119,9 @@ func TestTablesAsCSV(t *testing.T) {
 	}
 	if rows := read("confidence.csv"); len(rows) != 102 || rows[91][0] != "0.900000" || rows[91][1] != "1.000000" || rows[101][1] != "" {
 		t.Errorf("confidence %q", rows)
+	}
+	if rows := read("reliability.csv"); len(rows) != 11 || rows[0][4] != "right" || rows[1][0] != "0.050000" || rows[10][1] != "1.000000" {
+		t.Errorf("reliability %q", rows)
 	}
 }
 

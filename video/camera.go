@@ -268,10 +268,11 @@ func (c *camera) detections(ctx context.Context, view photo.Frame) error {
 }
 
 // What the tracker takes of detections, as shares of the threshold, which is for
-// new objects: known ones may be carried on by less.
+// new objects: known ones may be carried on by less, where they are expected by
+// much less, as the chance that such a detection is right speaks of any place.
 const (
-	sureShare   = 0.8
-	unsureShare = 0.4
+	sureShare   = 0.5
+	unsureShare = 0.05
 )
 
 // resized follows a change of resolution.

@@ -65,7 +65,7 @@ func parseMetrics(t *testing.T, r result) map[string]float64 {
 	if err := json.Unmarshal([]byte(r.out), &all); err != nil {
 		t.Fatalf("%v in %q; stderr %q", err, r.out, r.err)
 	}
-	for _, sometimes := range []string{"incomplete", "compared", "best_threshold"} {
+	for _, sometimes := range []string{"incomplete", "compared", "best_threshold", "reliability"} {
 		delete(all, sometimes)
 	}
 	if keys := slices.Sorted(maps.Keys(all)); !slices.Equal(keys, evalKeys) {

@@ -122,11 +122,12 @@ func loadPhoto(im eval.Image) (image.Image, error) {
 // know of them.
 type numbersJSON struct {
 	eval.Metrics
-	Best       *eval.ConfidencePoint `json:"best_threshold,omitempty"`
-	LeftOut    eval.Omissions        `json:"left_out"`
-	Notes      []string              `json:"notes"`
-	Incomplete string                `json:"incomplete,omitempty"`
-	Compared   *comparedNumbers      `json:"compared,omitempty"`
+	Best        *eval.ConfidencePoint `json:"best_threshold,omitempty"`
+	Reliability *eval.Reliability     `json:"reliability,omitempty"`
+	LeftOut     eval.Omissions        `json:"left_out"`
+	Notes       []string              `json:"notes"`
+	Incomplete  string                `json:"incomplete,omitempty"`
+	Compared    *comparedNumbers      `json:"compared,omitempty"`
 }
 
 type comparedNumbers struct {
@@ -143,7 +144,7 @@ func printJSON(w io.Writer, r *eval.Report) error {
 		out.Notes = []string{}
 	}
 	if best := r.Confidence.Best; r.Objects > 0 {
-		out.Best = &best
+		out.Best, out.Reliability = &best, &r.Reliability
 	}
 	if r.Before != nil {
 		out.Compared = &comparedNumbers{r.Before.Title, r.Before.Metrics}
@@ -157,6 +158,9 @@ func printRemarks(w io.Writer, r *eval.Report) {
 		best := r.Confidence.Best
 		fmt.Fprintf(w, "Best F1 %s at score %.3f (precision %s, recall %s; IoU 0.5, all classes together).\n",
 			percent(best.F1), best.Threshold, percent(best.Precision), percent(best.Recall))
+	}
+	if e := r.Reliability.Error; r.Objects > 0 && e >= 0 {
+		fmt.Fprintf(w, "Calibration error %.3f (mean distance of score and share that is right, scores from 0.05).\n", e)
 	}
 	if r.Before != nil {
 		const most = 5

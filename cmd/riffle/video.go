@@ -23,7 +23,7 @@ type videoCmd struct {
 	MotionHold time.Duration `group:"Frames:" default:"3s" placeholder:"TIME" help:"Go on looking so long after the last motion (${default})."`
 	Stall      time.Duration `group:"Frames:" default:"10s" placeholder:"TIME" help:"A camera that sends nothing for so long is opened anew (${default})."`
 
-	Threshold     float64       `group:"Objects:" short:"t" default:"0.4" env:"RIFFLE_VIDEO_THRESHOLD" help:"Score from which something is a new object, more than 0 to 1 (${default}); one that is followed may score less."`
+	Threshold     float64       `group:"Objects:" short:"t" default:"0.5" env:"RIFFLE_VIDEO_THRESHOLD" help:"Score from which something is a new object, more than 0 to 1 (${default}); one that is followed may score less."`
 	Labels        []string      `group:"Objects:" short:"l" placeholder:"NAME,..." help:"Follow only these kinds of objects."`
 	After         time.Duration `group:"Objects:" default:"0s" placeholder:"TIME" help:"An object must have been followed so long before it is told (${default})."`
 	Model         string        `group:"Objects:" short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`

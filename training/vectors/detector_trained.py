@@ -18,7 +18,7 @@ import torch
 from PIL import Image, ImageDraw
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-from training import checkpoint, detector, evaluate, export, model, preprocess  # noqa: E402
+from training import calibrate, checkpoint, detector, evaluate, export, model, preprocess  # noqa: E402
 from training.classes import IDS, NAMES  # noqa: E402
 
 SAMPLES = 24
@@ -73,7 +73,8 @@ def rows(values):
     return [[float(f"{v:.7g}") for v in r] for r in np.asarray(values, np.float32).reshape(len(values), -1)]
 
 
-def describe(net, picture, image, alpha):
+def describe(net, picture, image, header):
+    """Scores of detections are what the header's curve makes of the network's."""
     size, rng = net.recipe.size, np.random.default_rng(7)
     rgb = np.asarray(image)
     ((*_, out),) = evaluate.look(net, [(0, rgb)])
@@ -92,7 +93,8 @@ def describe(net, picture, image, alpha):
     vector["proposals"] = {"boxes": rows(out["proposals"][:SAMPLES]), "objectness": rows(out["objectness"][:SAMPLES, None]),
                            "count": len(out["proposals"]), "deltas": rows(out["deltas"][:SAMPLES]),
                            "head": pick(out["head"].numpy(), rng)}
-    found = detector.whole(out, size, size, alpha)
+    boxes, scores, kinds = detector.whole(out, size, size, header["roi"]["second_stage_weight"])
+    found = boxes, torch.from_numpy(calibrate.apply(header.get("score_curve", [[0, 0], [1, 1]]), scores.numpy())), kinds
     vector["detections"] = [
         {"category_id": int(r[6]), "label": NAMES[IDS.index(int(r[6]))], "score": float(f"{r[5]:.6g}"),
          "box": [float(f"{v:.6g}") for v in (r[1], r[2], r[1] + r[3], r[2] + r[4])]}
@@ -115,7 +117,7 @@ def main():
             image = stored.convert("RGB")
         for weights in a.weights:
             net, header = checkpoint.load_any(weights), export.read_header(weights)
-            vector = describe(net, file, image, header["roi"]["second_stage_weight"])
+            vector = describe(net, file, image, header)
             with open(os.path.join(a.out, f"trained_{picture}_{header['name']}.json"), "w") as f:
                 json.dump(vector, f, separators=(",", ":"))
             print(picture, header["name"], [(d["label"], round(d["score"], 2)) for d in vector["detections"][:8]])
