@@ -77,7 +77,7 @@ func niceStep(to float64) float64 {
 // charts lists what the report has something to draw for.
 func (r *Report) charts() []chart {
 	var out []chart
-	if r.Labelled && len(r.Curves) > 0 {
+	if r.Labeled && len(r.Curves) > 0 {
 		out = append(out, r.curveChart(), r.confidenceChart(), r.reliabilityChart(), r.sizeChart(), r.tideChart(), r.classChart(), r.confusionChart())
 	}
 	if c, ok := r.speedChart(); ok {
@@ -179,7 +179,7 @@ func (f frame) legend(c *canvas, names []string) {
 
 // confidenceChart draws F1, precision and recall against the score threshold.
 func (r *Report) confidenceChart() chart {
-	return chart{"confidence", "Precision, recall and F1 against score", chartWidth, frameTop + 280 + frameBottom, func(c *canvas) {
+	return chart{"confidence", "Precision, recall and F1 against score", chartWidth, frameTop + 280 + frameBottom + 22, func(c *canvas) {
 		f := curveFrame
 		f.axes(c, 0.2, 0.2, "score threshold", "")
 		best := r.Confidence.Best
@@ -201,7 +201,13 @@ func (r *Report) confidenceChart() chart {
 				c.line(line, 2, [...]ink{inkFirst, inkSecond, inkThird}[i])
 			}
 		}
-		f.legend(c, []string{fmt.Sprintf("F1, best %s at %s", points(best.F1), bestScore(best)), "precision", "recall"})
+		// No corner is left free by these curves, so the legend stands below.
+		x := f.x0
+		for i, name := range []string{fmt.Sprintf("F1, best %s at %s", points(best.F1), bestScore(best)), "precision", "recall"} {
+			c.rect(x, f.y0+f.h+49, 14, 3, [...]ink{inkFirst, inkSecond, inkThird}[i], 1, "")
+			c.text(x+19, f.y0+f.h+54, name, typeSize, inkText, anchorStart)
+			x += [...]float64{170, 90, 0}[i]
+		}
 		c.text(f.x0, f.y0+f.h+32, "IoU 0.5, all classes together", typeSize, inkMuted, anchorStart)
 	}}
 }

@@ -37,7 +37,7 @@ func ReadCOCO(r io.Reader) (*Dataset, error) {
 	if err := c.usable("images", len(c.d.Images), c.listed["images"]); err != nil {
 		return nil, err
 	}
-	if c.d.Labelled {
+	if c.d.Labeled {
 		if err := c.usable("categories", len(c.d.Categories), c.listed["categories"]); err != nil {
 			return nil, err
 		}
@@ -45,7 +45,7 @@ func ReadCOCO(r io.Reader) (*Dataset, error) {
 			return nil, c.usable("annotations", 0, n)
 		}
 	}
-	c.tell()
+	c.addNotes()
 	c.d.sortByID()
 	return c.d, nil
 }
@@ -61,7 +61,7 @@ type cocoReader struct {
 	shared      map[string]bool // ids of annotations
 	repeated    int             // annotations whose id an earlier one has
 	masked      int             // boxes taken from masks and polygons
-	areas       int             // areas that are no number
+	areas       int             // areas that are not numbers
 }
 
 // cocoObject is an annotation whose image and category are labels yet.
@@ -110,7 +110,7 @@ func (c *cocoReader) read() error {
 		case "categories":
 			return c.list(key, categoryFields, c.category)
 		case "annotations":
-			c.d.Labelled = true
+			c.d.Labeled = true
 			return c.list(key, annotationFields, c.annotation)
 		}
 		return c.j.skip()
@@ -146,7 +146,7 @@ func (c *cocoReader) list(name string, fields []string, take func(place int, val
 			return fmt.Errorf("%s, entry %d: %w", name, place, err)
 		}
 		if !ok {
-			c.d.LeftOut.Add(name, "that are no object", "entry %d", place)
+			c.d.LeftOut.Add(name, "that are not objects", "entry %d", place)
 			return nil
 		}
 		take(place, values)
@@ -361,8 +361,8 @@ func (c *cocoReader) numberCategories() {
 	c.d.Categories = kept
 }
 
-// tell says what was read otherwise than it is written.
-func (c *cocoReader) tell() {
+// addNotes says what was read otherwise than it is written.
+func (c *cocoReader) addNotes() {
 	if c.masked > 0 {
 		c.d.Note("%d annotations have no bbox: the box around their segmentation is taken", c.masked)
 	}
@@ -372,7 +372,7 @@ func (c *cocoReader) tell() {
 	if c.repeated > 0 {
 		c.d.Note("%d annotations have the id of an earlier one: all are used, riffle numbers them itself", c.repeated)
 	}
-	if c.d.Labelled && len(c.d.Objects) == 0 {
+	if c.d.Labeled && len(c.d.Objects) == 0 {
 		c.d.Note(`no object is annotated: there is nothing to compute a number from`)
 	}
 }

@@ -32,7 +32,7 @@ type Image struct {
 	Path   string `json:"-"` // the file on this machine; empty where it has not been located
 }
 
-// Object is one labelled box: a piece of the truth.
+// Object is one labeled box: a piece of the truth.
 type Object struct {
 	ID       int
 	Image    int // Image.ID
@@ -70,7 +70,7 @@ func (d *Detection) area() float64 {
 // Format names the kind of labels a data set was read from.
 type Format string
 
-// The formats that [Open] tells apart.
+// The formats that [Source.Open] recognizes.
 const (
 	FormatCOCO   Format = "COCO annotations"
 	FormatYOLO   Format = "YOLO labels"
@@ -86,10 +86,10 @@ type Dataset struct {
 	Categories []Category
 	Objects    []Object
 	Split      string // the part that was read, empty where there are no parts
-	Labelled   bool   // false: there is no truth to score against, only photos to run on
+	Labeled    bool   // false: there is no truth to score against, only photos to run on
 
 	LeftOut Omissions // what could not be used
-	Notes   []string  // what was used but deserves to be said, one line each
+	Notes   []string  // what a user should know of how it was read, one line each
 
 	classMap ClassMap
 	aliases  map[string]int // ids of categories that the class map put elsewhere, by label

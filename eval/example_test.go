@@ -23,7 +23,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	report, err := eval.Analyse(set.Only(run.Images), run.Detections, eval.Options{})
+	report, err := eval.Analyze(set.Only(run.Images), run.Detections, eval.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func Example() {
 
 func ExampleScore() {
 	set := &eval.Dataset{
-		Labelled:   true,
+		Labeled:    true,
 		Images:     []eval.Image{{ID: 1}},
 		Categories: []eval.Category{{ID: 1, Name: "cat"}},
 		Objects: []eval.Object{

@@ -17,7 +17,7 @@ func FuzzReadCOCO(f *testing.F) {
 			return
 		}
 		checkDataset(t, d)
-		if d.Labelled {
+		if d.Labeled {
 			dets := make([]Detection, 0, len(d.Objects))
 			for _, o := range d.Objects {
 				dets = append(dets, Detection{Image: o.Image, Category: o.Category, Box: o.Box, Score: 0.5})
@@ -35,7 +35,7 @@ func FuzzReadResults(f *testing.F) {
 	f.Add(`[{"image_id":1,"category_id":2,"bbox":[],"score":null},5,"x",[[]]]`)
 	f.Add(`[`)
 	f.Fuzz(func(t *testing.T, text string) {
-		d := &Dataset{Labelled: true, Images: []Image{{ID: 1}}, Categories: []Category{{ID: 1}}}
+		d := &Dataset{Labeled: true, Images: []Image{{ID: 1}}, Categories: []Category{{ID: 1}}}
 		results, err := ReadResults(strings.NewReader(text), d)
 		if err != nil {
 			return

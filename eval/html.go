@@ -30,7 +30,7 @@ func (r *Report) WriteHTML(w io.Writer, load func(Image) (image.Image, error)) e
 		Facts:      r.Facts,
 		Notes:      r.Notes,
 		Best:       r.bestLine(), Reliability: r.reliabilityLine(),
-		Labelled:  r.Labelled,
+		Labeled:   r.Labeled,
 		Threshold: fmt.Sprintf("%.3g", r.Threshold),
 		Charts:    map[string]template.HTML{},
 		Columns:   r.columns(),
@@ -44,7 +44,7 @@ func (r *Report) WriteHTML(w io.Writer, load func(Image) (image.Image, error)) e
 		p.Heading = r.Title
 	}
 	p.LeftOut, p.LeftOutCount = r.LeftOut, r.LeftOut.Total()
-	if r.Labelled {
+	if r.Labeled {
 		p.Numbers = r.numbers()
 		p.addComparison(r)
 	}
@@ -65,7 +65,7 @@ func (r *Report) WriteHTML(w io.Writer, load func(Image) (image.Image, error)) e
 
 type pageData struct {
 	Heading, Summary              string
-	Labelled                      bool
+	Labeled                       bool
 	Threshold                     string
 	Numbers                       []namedNumber
 	Charts                        map[string]template.HTML
@@ -102,6 +102,9 @@ func (p *pageData) addComparison(r *Report) {
 	}
 	changes := r.Changes(r.Before)
 	for _, c := range changes[:min(mostChanges, len(changes))] {
+		if c.Change() == 0 {
+			break
+		}
 		p.Changes = append(p.Changes, [4]string{c.Name, points(c.AP), points(c.Before), change(c.AP, c.Before)})
 	}
 }
@@ -109,7 +112,7 @@ func (p *pageData) addComparison(r *Report) {
 // bestLine says which threshold has the highest F1; empty without objects.
 func (r *Report) bestLine() string {
 	best := r.Confidence.Best
-	if !r.Labelled || len(r.Confidence.Points) == 0 || best.F1 < 0 {
+	if !r.Labeled || len(r.Confidence.Points) == 0 || best.F1 < 0 {
 		return ""
 	}
 	return fmt.Sprintf("Best F1 %s at score %.3f: precision %s, recall %s.", points(best.F1), best.Threshold, points(best.Precision), points(best.Recall))
@@ -151,7 +154,7 @@ type pagePicture struct {
 
 func (r *Report) summary() string {
 	parts := []string{fmt.Sprintf("%d photos (%s)", r.Images, r.Format)}
-	if r.Labelled {
+	if r.Labeled {
 		parts = append(parts, fmt.Sprintf("%d objects", r.Objects))
 	}
 	parts = append(parts, fmt.Sprintf("%d detections", r.Detections))
@@ -187,7 +190,7 @@ func (r *Report) columns() []column {
 		{"precision", "at the score threshold"}, {"recall", "at the score threshold"},
 		{"best F1", "at the best score threshold of the class"}, {"at score", "the threshold of the best F1"},
 	}
-	if !r.Labelled {
+	if !r.Labeled {
 		return all[:3]
 	}
 	return all
@@ -202,7 +205,7 @@ func (r *Report) classRows() []classRow {
 		}
 		row := classRow{Row: []any{c.Name, c.Objects, c.Detections}}
 		for _, v := range []float64{c.AP, c.AP50, c.AP75, c.APs, c.APm, c.APl, c.AR100, c.Precision, c.Recall, c.Best.F1, c.Best.Threshold} {
-			row.Row = append(row.Row, math.Round(v*1e4)/1e4)
+			row.Row = append(row.Row, math.Round(v*1e6)/1e6)
 		}
 		row.Row = row.Row[:columns]
 		if len(c.Curves) > 0 {

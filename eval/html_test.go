@@ -22,7 +22,7 @@ func hostileReport(t *testing.T) *Report {
 	d, dets := street()
 	d.Categories[0].Name = `</script><b onload="x">&`
 	d.Images[0].File = `<i>"one".jpg`
-	r, err := Analyse(d, dets, Options{})
+	r, err := Analyze(d, dets, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestHTMLIsOneSafePage(t *testing.T) {
 
 func TestHTMLWithoutLabels(t *testing.T) {
 	d := &Dataset{Format: FormatFolder, Images: []Image{{ID: 1, Width: 100, Height: 100}}, Categories: []Category{{ID: 1, Name: "person"}}}
-	r, err := Analyse(d, []Detection{{Image: 1, Category: 1}}, Options{})
+	r, err := Analyze(d, []Detection{{Image: 1, Category: 1}}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestThumbnails(t *testing.T) {
 func TestHTMLOfManyClasses(t *testing.T) {
 	t.Parallel()
 	d, dets := synthetic(5, 300, 1203, 12, 20)
-	r, err := Analyse(d, dets, Options{})
+	r, err := Analyze(d, dets, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

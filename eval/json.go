@@ -388,7 +388,7 @@ func (j *jsonReader) key() (string, error) {
 		return "", err
 	}
 	if c != '"' {
-		return "", j.broken("a key that is no string")
+		return "", j.broken("a key that is not a string")
 	}
 	text, err := j.raw()
 	if err != nil {
@@ -400,7 +400,7 @@ func (j *jsonReader) key() (string, error) {
 
 // entry consumes one value and, if it is an object, stores the text of the
 // members with the given names in values, nil for those that it lacks; the text
-// is valid until the next entry. ok is false for what is no object. One name
+// is valid until the next entry. ok is false for what is not an object. One name
 // twice is an error: no reading of such an entry is right.
 func (j *jsonReader) entry(names []string, values [][]byte) (ok bool, err error) {
 	c, err := j.peek()

@@ -125,7 +125,7 @@ func TestLooselyTypedEntries(t *testing.T) {
 // TestIDsThatMeanSeveral: nobody guesses.
 func TestIDsThatMeanSeveral(t *testing.T) {
 	t.Parallel()
-	d := &Dataset{Labelled: true, Categories: []Category{{ID: 1, Name: "cat"}, {ID: 2, Name: "cat"}},
+	d := &Dataset{Labeled: true, Categories: []Category{{ID: 1, Name: "cat"}, {ID: 2, Name: "cat"}},
 		Images: []Image{{ID: 1, File: "train/x.jpg"}, {ID: 2, File: "val/x.jpg"}, {ID: 3, File: "2.jpg"}}}
 	results, err := ReadResults(strings.NewReader(`[
 		{"image_id":"x","category_id":1,"bbox":[1,1,2,2],"score":1},

@@ -22,7 +22,7 @@ type labelTable struct {
 const ambiguous = math.MinInt
 
 // imageTable names images by id, file name, and file name without folder or
-// ending: Ultralytics' predictions.json has the stem for an id.
+// extension: Ultralytics' predictions.json has the stem for an id.
 func (d *Dataset) imageTable() *labelTable {
 	t := &labelTable{make(map[string]int, len(d.Images)), make(map[string]int, len(d.Images))}
 	for _, im := range d.Images {

@@ -17,11 +17,11 @@ func (r *Report) writeMarkdown(w io.Writer) error {
 	}
 	m.line(escapeMarkdown(r.summary()) + ".")
 	m.table([]string{"run", ""}, len(r.Facts), func(i int) []string { return []string{r.Facts[i].Name, r.Facts[i].Value} })
-	if r.Labelled {
+	if r.Labeled {
 		r.markdownNumbers(m)
 	}
 	r.markdownClasses(m)
-	if r.Labelled {
+	if r.Labeled {
 		r.markdownErrors(m)
 	}
 	if len(r.LeftOut) > 0 {
@@ -68,7 +68,7 @@ func (r *Report) markdownNumbers(m *markdown) {
 
 func (r *Report) markdownClasses(m *markdown) {
 	m.line("## Classes")
-	if !r.Labelled {
+	if !r.Labeled {
 		m.table([]string{"class", "found"}, len(r.Classes), func(i int) []string {
 			return []string{r.Classes[i].Name, strconv.Itoa(r.Classes[i].Detections)}
 		})
@@ -149,7 +149,7 @@ func (m *markdown) table(head []string, rows int, row func(i int) []string) {
 	m.b.WriteString("\n")
 }
 
-// escapeMarkdown keeps names from being markup or from ending a cell.
+// escapeMarkdown keeps names from being markup or from extension a cell.
 func escapeMarkdown(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", "*", `\*`, "`", "\\`", "[", `\[`, "_", `\_`).Replace(s)

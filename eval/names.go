@@ -47,7 +47,7 @@ func plainName(name string) string {
 // A data set without categories (photos without labels) takes over the
 // detector's.
 func (d *Dataset) MatchClasses(classes []Category) (ids map[int]int, without []Category) {
-	if len(d.Categories) == 0 && !d.Labelled {
+	if len(d.Categories) == 0 && !d.Labeled {
 		for _, c := range classes {
 			if name, ok := d.classMap.apply(c.Name); ok {
 				d.Categories = append(d.Categories, Category{ID: c.ID, Name: name})

@@ -21,7 +21,7 @@ type Source struct {
 	//     labels and, under train, val and test, where the photos are;
 	//   - classes.txt or a .names file: class names alone;
 	//   - another .txt file: a list of photos, one a line. Paths of photos are a
-	//     YOLO list, names without ending a VOC split (ImageSets/Main);
+	//     YOLO list, names without extension a VOC split (ImageSets/Main);
 	//   - a folder of .xml (VOC) or .txt (YOLO) labels;
 	//   - empty: then Images tells. A folder with images/ and labels/ (or an
 	//     images folder with labels beside it, or .txt labels beside the photos)
@@ -91,19 +91,19 @@ func (s Source) open() (*Dataset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("annotations: %w", err)
 	}
-	ending := strings.ToLower(filepath.Ext(s.Annotations))
+	extension := strings.ToLower(filepath.Ext(s.Annotations))
 	switch {
-	case ending == ".json" && !st.IsDir():
+	case extension == ".json" && !st.IsDir():
 		return openCOCO(s.Images, s.Annotations)
-	case (ending == ".yaml" || ending == ".yml") && !st.IsDir():
+	case (extension == ".yaml" || extension == ".yml") && !st.IsDir():
 		return s.openDataYAML(s.Annotations)
-	case ending == ".txt" && !st.IsDir() && filepath.Base(s.Annotations) != "classes.txt":
+	case extension == ".txt" && !st.IsDir() && filepath.Base(s.Annotations) != "classes.txt":
 		return s.openList(s.Annotations)
 	case s.Images == "":
-		return nil, fmt.Errorf("annotations: %s is no COCO file, and labels of other formats need the folder of the photos", s.Annotations)
+		return nil, fmt.Errorf("annotations: %s is not a COCO file, and labels of other formats need the folder of the photos", s.Annotations)
 	case st.IsDir():
 		return s.openLabels()
-	case ending == ".txt" || ending == ".names":
+	case extension == ".txt" || extension == ".names":
 		return s.openYOLOFolder(s.Images, s.Annotations)
 	}
 	return nil, fmt.Errorf("annotations: %s is of no known kind (COCO .json, YOLO .yaml or classes.txt, a list of photos .txt, or a folder of labels)", s.Annotations)
@@ -214,7 +214,7 @@ func (s Source) openSplitFolders(dir string) (*Dataset, error) {
 // openLabels tells the format of a folder of labels by what is in it.
 func (s Source) openLabels() (*Dataset, error) {
 	l := layout{images: s.Images, labels: s.Annotations}
-	xml, err := files(l.labels, hasEnding(".xml"))
+	xml, err := files(l.labels, hasExtension(".xml"))
 	if err != nil {
 		return nil, fmt.Errorf("annotations: %w", err)
 	}
@@ -231,9 +231,9 @@ func (s Source) openLabels() (*Dataset, error) {
 	return nil, fmt.Errorf("annotations: %s holds neither .xml (VOC) nor .txt (YOLO) labels", l.labels)
 }
 
-// hasEnding tests file names.
-func hasEnding(ending string) func(name string) bool {
-	return func(name string) bool { return strings.EqualFold(filepath.Ext(name), ending) }
+// hasExtension tests file names.
+func hasExtension(extension string) func(name string) bool {
+	return func(name string) bool { return strings.EqualFold(filepath.Ext(name), extension) }
 }
 
 // openPhotos is a data set without labels.
@@ -279,8 +279,8 @@ func globSafe(dir string) string {
 }
 
 // besides finds labels that lie in the photos' own folder: a file with the
-// stem of a photo and the given ending.
-func besides(dir, ending string) bool {
+// stem of a photo and the given extension.
+func besides(dir, extension string) bool {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return false
@@ -290,14 +290,14 @@ func besides(dir, ending string) bool {
 		have[e.Name()] = true
 	}
 	for _, e := range entries {
-		if isPhoto(e.Name()) && have[stem(e.Name())+ending] {
+		if isPhoto(e.Name()) && have[stem(e.Name())+extension] {
 			return true
 		}
 	}
 	return false
 }
 
-// textFile reads a label file, which nobody needs to be large.
+// textFile reads a label file of a size that makes sense for one.
 func textFile(path string) ([]byte, error) {
 	const limit = 64 << 20
 	st, err := os.Stat(path)

@@ -103,8 +103,8 @@ func TestOpenTellsTheFormat(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if d.Format != c.format || len(d.Images) != c.photos || len(d.Objects) != c.objects || d.Labelled != (c.format != FormatFolder) {
-			t.Errorf("%s: %s, %d photos, %d objects, labelled %v", name, d.Format, len(d.Images), len(d.Objects), d.Labelled)
+		if d.Format != c.format || len(d.Images) != c.photos || len(d.Objects) != c.objects || d.Labeled != (c.format != FormatFolder) {
+			t.Errorf("%s: %s, %d photos, %d objects, labeled %v", name, d.Format, len(d.Images), len(d.Objects), d.Labeled)
 		}
 		if len(d.LeftOut) > 0 {
 			t.Errorf("%s: left out %v", name, d.LeftOut)
@@ -215,7 +215,7 @@ func TestReadCOCOLeavesOutWhatIsBroken(t *testing.T) {
 		"3 annotations whose bbox is not four finite numbers (first: entry 6, id 5)",
 		"1 annotations without an image_id (first: entry 9, id 8)",
 		"1 annotations whose iscrowd is neither 0 nor 1 (first: entry 10, id 9)",
-		"1 annotations that are no object (first: entry 12)",
+		"1 annotations that are not objects (first: entry 12)",
 		"2 images without an id (first: entry 4)",
 		"1 categories without an id (first: entry 3)",
 		"1 images whose id an earlier one has (first: id 1)",
@@ -235,8 +235,8 @@ func sameLines(t *testing.T, got, want []string) {
 
 func TestReadCOCOWithoutAnnotationsHasNoLabels(t *testing.T) {
 	d, err := ReadCOCO(strings.NewReader(`{"images":[{"id":1,"file_name":"a.jpg"}]}`))
-	if err != nil || d.Labelled {
-		t.Errorf("labelled %v (%v)", d.Labelled, err)
+	if err != nil || d.Labeled {
+		t.Errorf("labeled %v (%v)", d.Labeled, err)
 	}
 }
 
@@ -269,7 +269,7 @@ func TestReadResultsLeavesOutWhatIsBroken(t *testing.T) {
 		`3 detections whose score is not a finite number (first: entry 6, score missing)`,
 		"1 detections without a bbox and with a segmentation that cannot be read (first: entry 9)",
 		"1 detections without an image_id (first: entry 10)",
-		"1 detections that are no object (first: entry 11)",
+		"1 detections that are not objects (first: entry 11)",
 		"1 detections without a category_id (first: entry 12)",
 	})
 	for text, want := range map[string]string{
@@ -408,7 +408,7 @@ func TestWriteCOCOReadsBack(t *testing.T) {
 func TestMatchClasses(t *testing.T) {
 	t.Parallel()
 	coco := []Category{{ID: 1, Name: "person"}, {ID: 5, Name: "airplane"}, {ID: 63, Name: "couch"}, {ID: 64, Name: "potted plant"}, {ID: 70, Name: "toilet"}}
-	voc := &Dataset{Labelled: true, Categories: []Category{{ID: 1, Name: "aeroplane"}, {ID: 2, Name: "Potted_Plant"}, {ID: 3, Name: "sofa"}, {ID: 4, Name: "zebra"}}}
+	voc := &Dataset{Labeled: true, Categories: []Category{{ID: 1, Name: "aeroplane"}, {ID: 2, Name: "Potted_Plant"}, {ID: 3, Name: "sofa"}, {ID: 4, Name: "zebra"}}}
 	ids, without := voc.MatchClasses(coco)
 	if !reflect.DeepEqual(ids, map[int]int{5: 1, 63: 3, 64: 2}) || !reflect.DeepEqual(without, []Category{{ID: 4, Name: "zebra"}}) {
 		t.Errorf("ids %v without %v", ids, without)
@@ -436,7 +436,7 @@ func TestCategoriesOfOnePlainName(t *testing.T) {
 		"without objects":   {[]string{"Person", "PERSON"}, nil, 1, 0},
 		"both with objects": {[]string{"person", "person"}, []int{2, 1}, 1, 1},
 	} {
-		d := &Dataset{Labelled: true, Images: []Image{{ID: 1}}}
+		d := &Dataset{Labeled: true, Images: []Image{{ID: 1}}}
 		for i, n := range c.names {
 			d.Categories = append(d.Categories, Category{ID: i + 1, Name: n})
 		}
@@ -461,7 +461,7 @@ func TestClassMap(t *testing.T) {
 		t.Fatal(err)
 	}
 	set := func() *Dataset {
-		d := &Dataset{Labelled: true, Images: []Image{{ID: 1}}}
+		d := &Dataset{Labeled: true, Images: []Image{{ID: 1}}}
 		for i, name := range []string{"pedestrian", "car", "van", "cyclist", "lorry"} {
 			d.Categories = append(d.Categories, Category{ID: 10 + i, Name: name})
 			d.Objects = append(d.Objects, Object{ID: i + 1, Image: 1, Category: 10 + i, Box: Box{float64(100 * i), 0, 50, 50}, Area: 2500})

@@ -21,13 +21,13 @@ import (
 	_ "golang.org/x/image/webp"
 )
 
-var photoEndings = []string{".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+var photoExtensions = []string{".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
 func isPhoto(name string) bool {
-	return !strings.HasPrefix(name, ".") && slices.Contains(photoEndings, strings.ToLower(filepath.Ext(name)))
+	return !strings.HasPrefix(name, ".") && slices.Contains(photoExtensions, strings.ToLower(filepath.Ext(name)))
 }
 
-// stem is a path without its last ending.
+// stem is a path without its last extension.
 func stem(path string) string { return strings.TrimSuffix(path, filepath.Ext(path)) }
 
 // files lists the files below dir whose names satisfy want, in lexical order,

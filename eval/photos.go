@@ -21,7 +21,7 @@ func listPhotos(dir string) ([]photoFile, error) {
 		return nil, fmt.Errorf("images: %w", err)
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("images: no photo in %s (looked for %s)", dir, strings.Join(photoEndings, " "))
+		return nil, fmt.Errorf("images: no photo in %s (looked for %s)", dir, strings.Join(photoExtensions, " "))
 	}
 	out := make([]photoFile, len(names))
 	for i, name := range names {

@@ -10,7 +10,7 @@ import (
 // seven lie on it, of ten of 0.2 none, and one of 0.01 does not count.
 func toldScores(t *testing.T) *Report {
 	t.Helper()
-	d := &Dataset{Categories: []Category{{ID: 1, Name: "cat"}}, Labelled: true}
+	d := &Dataset{Categories: []Category{{ID: 1, Name: "cat"}}, Labeled: true}
 	var dets []Detection
 	on, off := Box{X: 10, Y: 10, W: 30, H: 30}, Box{X: 60, Y: 60, W: 20, H: 20}
 	for i := range 10 {
@@ -23,7 +23,7 @@ func toldScores(t *testing.T) *Report {
 		dets = append(dets, Detection{Image: i + 1, Category: 1, Box: at, Score: 0.7}, Detection{Image: i + 1, Category: 1, Box: off, Score: 0.2})
 	}
 	dets = append(dets, Detection{Image: 1, Category: 1, Box: off, Score: 0.01})
-	r, err := Analyse(d, dets, Options{})
+	r, err := Analyze(d, dets, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,9 +60,9 @@ func TestReliabilityIsTheShareThatIsRight(t *testing.T) {
 
 func TestReliabilityWithoutDetections(t *testing.T) {
 	t.Parallel()
-	d := &Dataset{Categories: []Category{{ID: 1, Name: "cat"}}, Labelled: true,
+	d := &Dataset{Categories: []Category{{ID: 1, Name: "cat"}}, Labeled: true,
 		Images: []Image{{ID: 1, Width: 9, Height: 9}}, Objects: []Object{{ID: 1, Image: 1, Category: 1, Box: Box{W: 5, H: 5}, Area: 25}}}
-	r, err := Analyse(d, nil, Options{})
+	r, err := Analyze(d, nil, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Options steer [Analyse]; the zero value means the defaults.
+// Options steer [Analyze]; the zero value means the defaults.
 type Options struct {
 	// Threshold is the score from which on a detection counts in the confusion
 	// matrix, in precision and recall by class and in the pictures, none of
@@ -23,7 +23,7 @@ type Report struct {
 	Metrics
 	Title      string // what was evaluated, for the head of plots and page; set by the caller
 	Format     Format
-	Labelled   bool
+	Labeled    bool
 	Objects    int // objects that count: no crowds, nothing to ignore
 	Detections int
 	Threshold  float64
@@ -44,7 +44,7 @@ type Report struct {
 	LeftOut    Omissions // of the data set; the caller may add to them
 	Facts      []Fact    // model, settings, date ...; set by the caller
 	Before     *Report   // another evaluation on the same data set to compare with, or nil; set by the caller
-	Notes      []string  // what deserves to be said; set by the caller
+	Notes      []string  // what a reader should know; set by the caller
 	Incomplete string    // why only a part of the data set was scored, empty if all was; set by the caller
 }
 
@@ -85,9 +85,9 @@ type Timing struct {
 	Duration time.Duration
 }
 
-// Analyse scores detections as [Score] does and computes everything else that a
+// Analyze scores detections as [Score] does and computes everything else that a
 // [Report] holds.
-func Analyse(d *Dataset, dets []Detection, opt Options) (*Report, error) {
+func Analyze(d *Dataset, dets []Detection, opt Options) (*Report, error) {
 	if opt.Threshold == 0 {
 		opt.Threshold = 0.3
 	}
@@ -98,10 +98,10 @@ func Analyse(d *Dataset, dets []Detection, opt Options) (*Report, error) {
 		opt.Pictures = 12
 	}
 	r := &Report{
-		Format: d.Format, Labelled: d.Labelled, Threshold: opt.Threshold,
+		Format: d.Format, Labeled: d.Labeled, Threshold: opt.Threshold,
 		Detections: len(dets), LeftOut: d.LeftOut.clone(),
 	}
-	if !d.Labelled {
+	if !d.Labeled {
 		r.Metrics = Metrics{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, len(d.Images), 0}
 		r.Classes = countOnly(d, dets)
 		return r, nil

@@ -11,7 +11,7 @@ import (
 // positions that can be checked by eye.
 func street() (*Dataset, []Detection) {
 	d := &Dataset{
-		Format: FormatCOCO, Labelled: true,
+		Format: FormatCOCO, Labeled: true,
 		Images:     []Image{{ID: 1, File: "one.jpg", Width: 400, Height: 300}, {ID: 2, File: "two.jpg", Width: 400, Height: 300}, {ID: 3, File: "three.jpg", Width: 400, Height: 300}},
 		Categories: []Category{{ID: 1, Name: "person"}, {ID: 2, Name: "bicycle"}, {ID: 9, Name: "boat"}},
 		Objects: []Object{
@@ -38,9 +38,9 @@ func street() (*Dataset, []Detection) {
 	}
 }
 
-func TestAnalyse(t *testing.T) {
+func TestAnalyze(t *testing.T) {
 	d, dets := street()
-	r, err := Analyse(d, dets, Options{})
+	r, err := Analyze(d, dets, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestAnalyse(t *testing.T) {
 
 func TestWorstPictures(t *testing.T) {
 	d, dets := street()
-	r, err := Analyse(d, dets, Options{})
+	r, err := Analyze(d, dets, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,9 +118,9 @@ func TestWorstPictures(t *testing.T) {
 	if first.Image.ID != 1 || first.Found[0].Kind != MarkRight || first.Found[1].Error != ErrDuplicate || first.Found[2].Error != ErrLocation || first.Found[3].Error != ErrClass || first.Found[4].Error != ErrBoth {
 		t.Errorf("image %d: %v", first.Image.ID, first.Found)
 	}
-	one, _ := Analyse(d, dets, Options{Pictures: 1})
-	none, _ := Analyse(d, dets, Options{Pictures: -1})
-	low, _ := Analyse(d, dets, Options{Threshold: 0.1})
+	one, _ := Analyze(d, dets, Options{Pictures: 1})
+	none, _ := Analyze(d, dets, Options{Pictures: -1})
+	low, _ := Analyze(d, dets, Options{Threshold: 0.1})
 	if len(one.Pictures) != 1 || len(none.Pictures) != 0 || len(low.Pictures) != 2 {
 		t.Errorf("%d, %d and %d pictures, want 1, 0 and 2", len(one.Pictures), len(none.Pictures), len(low.Pictures))
 	}
@@ -164,7 +164,7 @@ func TestConfusionCountsEverythingOnce(t *testing.T) {
 
 func TestAnalyseWithoutLabels(t *testing.T) {
 	d := &Dataset{Format: FormatFolder, Images: []Image{{ID: 1}}, Categories: []Category{{ID: 1, Name: "person"}}}
-	r, err := Analyse(d, []Detection{{Image: 1, Category: 1}, {Image: 1, Category: 5}}, Options{})
+	r, err := Analyze(d, []Detection{{Image: 1, Category: 1}, {Image: 1, Category: 5}}, Options{})
 	if err != nil || r.AP != -1 || r.ARl != -1 || r.Images != 1 || r.Detections != 2 || r.Classes[0].Detections != 1 {
 		t.Errorf("%+v (%v)", r, err)
 	}
@@ -173,7 +173,7 @@ func TestAnalyseWithoutLabels(t *testing.T) {
 func TestAnalyseRefusesAThreshold(t *testing.T) {
 	d, dets := street()
 	for _, v := range []float64{-0.1, 1.1} {
-		if _, err := Analyse(d, dets, Options{Threshold: v}); err == nil || !strings.Contains(err.Error(), "threshold") {
+		if _, err := Analyze(d, dets, Options{Threshold: v}); err == nil || !strings.Contains(err.Error(), "threshold") {
 			t.Errorf("threshold %v: error %v", v, err)
 		}
 	}
@@ -181,7 +181,7 @@ func TestAnalyseRefusesAThreshold(t *testing.T) {
 
 func TestWriteText(t *testing.T) {
 	d, dets := street()
-	r, err := Analyse(d, dets, Options{})
+	r, err := Analyze(d, dets, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestWriteText(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
 	}
-	r.Labelled = false
+	r.Labeled = false
 	b.Reset()
 	if err := r.WriteText(&b); err != nil || strings.Contains(b.String(), "AP") || !strings.Contains(b.String(), "bicycle      2\n") {
 		t.Errorf("without labels (%v):\n%s", err, b.String())

@@ -70,7 +70,7 @@ type Results struct {
 
 // ReadResults reads detections in COCO's results format, anybody's, for the
 // images and categories of d. An id may be a number or a string; a string may
-// also be the photo's file name, with or without ending, or the category's name.
+// also be the photo's file name, with or without extension, or the category's name.
 // A detection without "bbox" gets the box around its "segmentation" and, as in
 // pycocotools, the mask's area.
 //
@@ -84,7 +84,7 @@ type Results struct {
 func ReadResults(r io.Reader, d *Dataset) (*Results, error) {
 	in := &resultsReader{
 		j: newJSONReader(r), images: d.imageTable(), categories: d.categoryTable(),
-		anyCategory: len(d.Categories) == 0 && !d.Labelled,
+		anyCategory: len(d.Categories) == 0 && !d.Labeled,
 	}
 	first, err := in.j.peek()
 	if err != nil {
@@ -101,7 +101,7 @@ func ReadResults(r io.Reader, d *Dataset) (*Results, error) {
 			return fmt.Errorf("detection %d: %w", in.place, err)
 		}
 		if !ok {
-			in.leave("that are no object")
+			in.leave("that are not objects")
 			return nil
 		}
 		in.take(values[0], values[1], values[2], values[3], values[4])
@@ -116,7 +116,7 @@ func ReadResults(r io.Reader, d *Dataset) (*Results, error) {
 	if in.place > in.dropped && len(in.out.Detections) == 0 {
 		return nil, fmt.Errorf("no detection can be used: %s", strings.Join(in.out.LeftOut.Lines(), "; "))
 	}
-	in.tell()
+	in.addNotes()
 	return &in.out, nil
 }
 
@@ -141,6 +141,7 @@ func (in *resultsReader) leave(reason string, about ...string) {
 	in.out.LeftOut.Add("detections", reason, "%s", first)
 }
 
+// take reads one entry, whose fields are as JSON has them.
 func (in *resultsReader) take(image, category, bbox, score, segmentation []byte) {
 	det, ok := Detection{}, false
 	var imageHow, categoryHow lookup
@@ -157,31 +158,23 @@ func (in *resultsReader) take(image, category, bbox, score, segmentation []byte)
 		return
 	}
 	box, fromMask, reason := readBox(bbox, segmentation)
-	switch {
-	case reason != "":
+	if reason != "" {
 		in.leave(reason)
 		return
-	case imageHow == notFound:
-		in.leave("of images that the data set does not have", "image "+string(image))
+	}
+	if n, err := strconv.Atoi(string(category)); in.anyCategory && err == nil {
+		det.Category, categoryHow = n, byID
+	}
+	if reason := lookupFault(imageHow, "images", "image_id"); reason != "" {
+		in.leave(reason, "image "+string(image))
 		return
-	case imageHow == manyFound:
-		in.leave("whose image_id means several images", "image "+string(image))
+	}
+	if reason := lookupFault(categoryHow, "categories", "category_id"); reason != "" {
+		in.leave(reason, "category "+string(category))
 		return
-	case categoryHow == notFound && in.anyCategory:
-		n, err := strconv.Atoi(string(category))
-		if err != nil {
-			in.leave("whose category_id is not an integer", "category "+string(category))
-			return
-		}
-		det.Category = n
-	case categoryHow == notFound:
-		in.leave("of categories that the data set does not have", "category "+string(category))
-		return
-	case det.Category == droppedClass:
+	}
+	if det.Category == droppedClass {
 		in.dropped++
-		return
-	case categoryHow == manyFound:
-		in.leave("whose category_id means several categories", "category "+string(category))
 		return
 	}
 	det.Box = box.box
@@ -189,23 +182,36 @@ func (in *resultsReader) take(image, category, bbox, score, segmentation []byte)
 		det.Area = box.area
 		in.masked++
 	}
-	for _, how := range []lookup{imageHow, categoryHow} {
-		if how == byText {
-			in.texts++
-			break
-		}
-	}
-	if imageHow == byName {
-		in.fileNames++
-	}
-	if categoryHow == byName {
-		in.classNames++
-	}
+	in.count(imageHow, categoryHow)
 	in.out.Detections = append(in.out.Detections, det)
 }
 
-// tell says what was read otherwise than it is written.
-func (in *resultsReader) tell() {
+// lookupFault is why an id that was looked up cannot be used; empty if it can.
+func lookupFault(how lookup, things, field string) string {
+	switch how {
+	case notFound:
+		return "of " + things + " that the data set does not have"
+	case manyFound:
+		return "whose " + field + " means several " + things
+	}
+	return ""
+}
+
+// count counts ids that were read otherwise than they are written.
+func (in *resultsReader) count(image, category lookup) {
+	if image == byText || category == byText {
+		in.texts++
+	}
+	if image == byName {
+		in.fileNames++
+	}
+	if category == byName {
+		in.classNames++
+	}
+}
+
+// addNotes says what was read otherwise than it is written.
+func (in *resultsReader) addNotes() {
 	for _, n := range []struct {
 		count int
 		what  string

@@ -39,7 +39,7 @@ type Runner struct {
 	Progress *os.File
 }
 
-// Run is what a [Runner] brings home.
+// Run is the outcome of a [Runner].
 type Run struct {
 	Detections []Detection // by image, in the data set's order
 	Images     []Image     // done: score on Dataset.Only of these
@@ -107,7 +107,8 @@ func (r *Runner) Run(ctx context.Context, d *Dataset) (*Run, error) {
 	return out, runErr
 }
 
-type outcomeOf struct {
+// lookedAt is one photo's outcome.
+type lookedAt struct {
 	image Image
 	dets  []Detection
 	err   error
@@ -122,41 +123,12 @@ func (r *Runner) runAll(ctx context.Context, todo []Image, s *state, out *Run, b
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	jobs := make(chan Image)
-	results := make(chan outcomeOf, 64)
-	var wg sync.WaitGroup
-	for range max(1, min(r.Workers, len(todo))) {
-		wg.Go(func() {
-			for im := range jobs {
-				if ctx.Err() != nil {
-					continue // handed out just before the end
-				}
-				began := time.Now()
-				dets, err := r.Detect(ctx, im.Path)
-				results <- outcomeOf{im, dets, err, time.Since(began)}
-			}
-		})
-	}
-	go func() {
-		defer func() {
-			close(jobs)
-			wg.Wait()
-			close(results)
-		}()
-		for _, im := range todo {
-			select {
-			case jobs <- im:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
 	every := r.SaveEvery
 	if every <= 0 {
 		every = 20 * time.Second
 	}
 	saved := time.Now()
-	for got := range results {
+	for got := range r.startWorkers(ctx, todo) {
 		if ctx.Err() != nil && (errors.Is(got.err, context.Canceled) || errors.Is(got.err, context.DeadlineExceeded)) {
 			continue // cut off by the end of ctx: not the photo's fault
 		}
@@ -176,13 +148,53 @@ func (r *Runner) runAll(ctx context.Context, todo []Image, s *state, out *Run, b
 			saved = time.Now()
 		}
 	}
-	order := make(map[int]int, len(todo))
-	for i, im := range todo {
+	out.sort(todo)
+	return context.Cause(ctx)
+}
+
+// startWorkers runs Detect on the photos until they or ctx end; then the channel
+// is closed. Whoever calls it has to empty the channel.
+func (r *Runner) startWorkers(ctx context.Context, todo []Image) <-chan lookedAt {
+	jobs := make(chan Image)
+	results := make(chan lookedAt, 64)
+	var wg sync.WaitGroup
+	for range max(1, min(r.Workers, len(todo))) {
+		wg.Go(func() {
+			for im := range jobs {
+				if ctx.Err() != nil {
+					continue // handed out just before the end
+				}
+				began := time.Now()
+				dets, err := r.Detect(ctx, im.Path)
+				results <- lookedAt{im, dets, err, time.Since(began)}
+			}
+		})
+	}
+	go func() {
+		defer func() {
+			close(jobs)
+			wg.Wait()
+			close(results)
+		}()
+		for _, im := range todo {
+			select {
+			case jobs <- im:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return results
+}
+
+// sort puts what the workers did in the order of the photos.
+func (out *Run) sort(photos []Image) {
+	order := make(map[int]int, len(photos))
+	for i, im := range photos {
 		order[im.ID] = i
 	}
 	slices.SortFunc(out.Skipped, func(a, b Skipped) int { return order[a.Image.ID] - order[b.Image.ID] })
 	slices.SortFunc(out.Timings, func(a, b Timing) int { return order[a.Image.ID] - order[b.Image.ID] })
-	return context.Cause(ctx)
 }
 
 // rounded is a detection as the results file will hold it.

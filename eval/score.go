@@ -62,7 +62,7 @@ type scored struct {
 }
 
 func newEvaluation(d *Dataset, dets []Detection) (*evaluation, error) {
-	if !d.Labelled {
+	if !d.Labeled {
 		return nil, fmt.Errorf("%s: there is no truth to score against", d.Format)
 	}
 	if len(dets) > math.MaxInt32 || len(d.Objects) > math.MaxInt32 {

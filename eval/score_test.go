@@ -225,7 +225,7 @@ func TestScoreRefuses(t *testing.T) {
 // TestIgnoredObjects holds VOC's difficult objects to VOC's rule: any number
 // of detections of one is neither right nor wrong, by ordinary IoU.
 func TestIgnoredObjects(t *testing.T) {
-	d := &Dataset{Labelled: true, Images: []Image{{ID: 1}}, Categories: []Category{{ID: 1}}, Objects: []Object{
+	d := &Dataset{Labeled: true, Images: []Image{{ID: 1}}, Categories: []Category{{ID: 1}}, Objects: []Object{
 		{ID: 1, Image: 1, Category: 1, Box: Box{0, 0, 40, 40}, Area: 1600},
 		{ID: 2, Image: 1, Category: 1, Box: Box{100, 100, 40, 40}, Area: 1600, Ignore: true},
 	}}

@@ -256,7 +256,7 @@ func exists(path string) bool {
 }
 
 // openList reads the photos that a list names, one a line. Names without an
-// ending are those of a VOC split, as the files of ImageSets/Main have them
+// extension are those of a VOC split, as the files of ImageSets/Main have them
 // ("000012", or "000012  1"), if there are VOC labels; anything else is a list of
 // photos with YOLO labels.
 func (s Source) openList(list string) (*Dataset, error) {
@@ -356,9 +356,9 @@ func findListed(line, dir, images string) string {
 			}
 			continue
 		}
-		for _, ending := range photoEndings {
-			if isFile(try + ending) {
-				return try + ending
+		for _, extension := range photoExtensions {
+			if isFile(try + extension) {
+				return try + extension
 			}
 		}
 	}

@@ -21,7 +21,7 @@ func (s *splitMix) below(n uint64) float64 {
 // training/vectors/eval.py.
 func synthetic(seed uint64, images, categories, perImage, found int) (*Dataset, []Detection) {
 	s := splitMix(seed)
-	d := &Dataset{Format: FormatCOCO, Labelled: true}
+	d := &Dataset{Format: FormatCOCO, Labeled: true}
 	for k := range categories {
 		d.Categories = append(d.Categories, Category{ID: k + 1, Name: "class " + string(rune('A'+k%26))})
 	}
@@ -68,11 +68,11 @@ func BenchmarkScore(b *testing.B) {
 	}
 }
 
-// BenchmarkAnalyse works out the whole report of the same set.
-func BenchmarkAnalyse(b *testing.B) {
+// BenchmarkAnalyze works out the whole report of the same set.
+func BenchmarkAnalyze(b *testing.B) {
 	d, dets := synthetic(1, 5000, 80, 7, 100)
 	for b.Loop() {
-		if _, err := Analyse(d, dets, Options{}); err != nil {
+		if _, err := Analyze(d, dets, Options{}); err != nil {
 			b.Fatal(err)
 		}
 	}

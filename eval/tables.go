@@ -25,7 +25,7 @@ func (r *Report) WriteTables(dir string) ([]string, error) {
 		write func(io.Writer) error
 	}
 	list := []file{{"report.json", r.writeJSON}, {"report.md", r.writeMarkdown}, {"classes.csv", r.writeClasses}}
-	if r.Labelled {
+	if r.Labeled {
 		list = append(list, file{"errors.csv", r.writeErrors}, file{"confusion.csv", r.writeConfusion}, file{"confidence.csv", r.writeConfidence}, file{"reliability.csv", r.writeReliability})
 	}
 	var out []string
@@ -137,16 +137,16 @@ func (r *Report) writeJSON(w io.Writer) error {
 		}
 		out.Classes = append(out.Classes, k)
 	}
-	if r.Labelled {
-		r.labelledJSON(&out)
+	if r.Labeled {
+		r.labeledJSON(&out)
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", " ")
 	return e.Encode(out)
 }
 
-// labelledJSON adds what only labels give.
-func (r *Report) labelledJSON(out *reportJSON) {
+// labeledJSON adds what only labels give.
+func (r *Report) labeledJSON(out *reportJSON) {
 	if r.Objects > 0 {
 		out.Best = &r.Confidence.Best
 	}

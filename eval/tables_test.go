@@ -14,7 +14,7 @@ import (
 func TestConfidence(t *testing.T) {
 	t.Parallel()
 	d, dets := street()
-	r, err := Analyse(d, dets, Options{})
+	r, err := Analyze(d, dets, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,12 +71,12 @@ func hostileTables(t *testing.T) (r *Report, dir string) {
 	d, dets := street()
 	d.Categories[0].Name = "a|b <i>, \"c\"\n*d*"
 	d.Categories[1].Label = `"bike"`
-	before, err := Analyse(d, dets[3:], Options{})
+	before, err := Analyze(d, dets[3:], Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	before.Title = "old|one.json"
-	if r, err = Analyse(d, dets, Options{}); err != nil {
+	if r, err = Analyze(d, dets, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	r.Title, r.Before, r.Incomplete = "new", before, "interrupted after 3 of 9 photos"
@@ -204,7 +204,7 @@ func TestTablesAsMarkdown(t *testing.T) {
 func TestTablesWithoutLabels(t *testing.T) {
 	t.Parallel()
 	d := &Dataset{Format: FormatFolder, Images: []Image{{ID: 1}}, Categories: []Category{{ID: 1, Name: "person"}}}
-	r, err := Analyse(d, []Detection{{Image: 1, Category: 1, Score: 1}}, Options{})
+	r, err := Analyze(d, []Detection{{Image: 1, Category: 1, Score: 1}}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

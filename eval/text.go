@@ -19,7 +19,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	if s := r.speed(); s != "" {
 		fmt.Fprintf(&b, "%s\n", s)
 	}
-	if r.Labelled {
+	if r.Labeled {
 		r.textNumbers(&b)
 	}
 	r.textClasses(&b)
@@ -69,7 +69,7 @@ func (r *Report) textClasses(b *strings.Builder) {
 	})
 	b.WriteString("\nclasses\n")
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	if !r.Labelled {
+	if !r.Labeled {
 		_, _ = fmt.Fprintln(t, "\tfound\t")
 		for _, c := range classes {
 			_, _ = fmt.Fprintf(t, "%s\t%d\t\n", c.Name, c.Detections)

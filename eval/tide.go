@@ -16,7 +16,7 @@ const (
 	errorTypes
 )
 
-var errorNames = [errorTypes]string{"classification", "localisation", "both", "duplicate", "background", "missed"}
+var errorNames = [errorTypes]string{"classification", "localization", "both", "duplicate", "background", "missed"}
 
 func (e ErrorType) String() string { return errorNames[e] }
 
@@ -28,14 +28,14 @@ const (
 	tideBackground = 0.1
 )
 
-// TIDE tells how much AP at IoU 0.5 each type of error costs: what an oracle
-// that mends all errors of that type, and only those, would add. The costs do
+// TIDE says how much AP at IoU 0.5 each type of error costs: what an oracle
+// that corrects all errors of that type, and only those, would add. The costs do
 // not sum up to what is missing to 1.
 //
 // Definitions and oracles follow the paper and, where it is silent, its
-// program tidecv: a false detection is tried as localisation, classification,
+// program tidecv: a false detection is tried as localization, classification,
 // duplicate and background error in this order; of several errors that could
-// mend the same object only the one of the highest score does. Unlike there,
+// fix the same object only the one of the highest score does. Unlike there,
 // detections that fall to crowds are no errors, categories without objects are
 // left out, and a hundred detections count by category (as for AP) and not by
 // image.
@@ -52,7 +52,7 @@ type TIDE struct {
 type TIDEError struct {
 	Type  ErrorType
 	Count int
-	DAP   float64 // AP at IoU 0.5 gained if mended; never below 0
+	DAP   float64 // AP at IoU 0.5 gained if fixed; never below 0
 }
 
 // verdict is what became of one detection.
@@ -65,7 +65,7 @@ type verdict struct {
 type verdicts struct {
 	of     [][]verdict // by category, then by place in matches.det
 	used   []bool      // by object: found at IoU 0.5
-	best   []int32     // by object: the highest-scoring error that could mend it, an index into dets; -1
+	best   []int32     // by object: the highest-scoring error that could fix it, an index into dets; -1
 	missed []int       // by category: objects that nothing explains
 }
 
@@ -230,23 +230,23 @@ func (e *evaluation) tide(v *verdicts) TIDE {
 	return t
 }
 
-// ap50 is the AP at IoU 0.5 once the errors of one type are mended.
-func (e *evaluation) ap50(v *verdicts, mend ErrorType) float64 {
+// ap50 is the AP at IoU 0.5 once the errors of one type are fixed.
+func (e *evaluation) ap50(v *verdicts, fix ErrorType) float64 {
 	return e.meanAP50(v, func(k int, points []outcome) ([]outcome, int) {
 		positives := e.categories[k].m.positives[sizeAll]
-		if mend == ErrMissed {
+		if fix == ErrMissed {
 			positives -= v.missed[k]
 		}
 		return points, positives
-	}, mend)
+	}, fix)
 }
 
 // meanAP50 averages over the categories that have objects; change may alter a
 // category's points and its number of objects first. A category left without
 // objects but with detections scores 0, one left with neither drops out.
-func (e *evaluation) meanAP50(v *verdicts, change func(int, []outcome) ([]outcome, int), mend ErrorType) float64 {
+func (e *evaluation) meanAP50(v *verdicts, change func(int, []outcome) ([]outcome, int), fix ErrorType) float64 {
 	moved := make(map[int][]outcome)
-	if mend == ErrClass {
+	if fix == ErrClass {
 		moved = e.moved(v)
 	}
 	var c curver
@@ -265,9 +265,9 @@ func (e *evaluation) meanAP50(v *verdicts, change func(int, []outcome) ([]outcom
 				if m.ignored[sizeAll][i]&1 == 0 {
 					points = append(points, outcome{det.Score, true})
 				}
-			case d.err != mend:
+			case d.err != fix:
 				points = append(points, outcome{det.Score, false})
-			case mend == ErrLocation && v.best[d.object] == m.det[i]:
+			case fix == ErrLocation && v.best[d.object] == m.det[i]:
 				points = append(points, outcome{det.Score, true})
 			}
 		}
@@ -295,7 +295,7 @@ func (e *evaluation) meanAP50(v *verdicts, change func(int, []outcome) ([]outcom
 	return meanOf(all)
 }
 
-// moved gives, by category id, the right detections that mending the class
+// moved gives, by category id, the right detections that fixing the class
 // errors adds.
 func (e *evaluation) moved(v *verdicts) map[int][]outcome {
 	out := make(map[int][]outcome)

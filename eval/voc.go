@@ -71,7 +71,7 @@ func (e vocEvidence) base() (base VOCBase, why string) {
 // from 1: with VOC's own twenty classes the usual numbers. An object marked
 // difficult gets Ignore.
 func (s Source) openVOC(l layout, only map[string]bool) (*Dataset, error) {
-	d := &Dataset{Format: FormatVOC, Labelled: true}
+	d := &Dataset{Format: FormatVOC, Labeled: true}
 	names, err := files(l.images, isPhoto)
 	if err != nil {
 		return nil, fmt.Errorf("images: %w", err)
@@ -102,7 +102,7 @@ func (s Source) openVOC(l layout, only map[string]bool) (*Dataset, error) {
 	}
 	d.numberPhotos()
 	if only == nil {
-		if err := d.countLabelsWithoutPhoto(l, photos, hasEnding(".xml")); err != nil {
+		if err := d.countLabelsWithoutPhoto(l, photos, hasExtension(".xml")); err != nil {
 			return nil, err
 		}
 	}

@@ -88,7 +88,7 @@ func openYOLO(parts []layout, namesFile string) (*Dataset, error) {
 
 // openYOLOParts reads the photos of folders and of lists.
 func openYOLOParts(parts []layout, listed []photoFile, namesFile string, left Omissions) (*Dataset, error) {
-	d := &Dataset{Format: FormatYOLO, Labelled: true, LeftOut: left}
+	d := &Dataset{Format: FormatYOLO, Labeled: true, LeftOut: left}
 	photos := listed
 	for _, l := range parts {
 		own, err := l.photos()

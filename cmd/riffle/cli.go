@@ -24,7 +24,7 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Answer HTTP requests with the objects in their photos."`
 	Video    videoCmd    `cmd:"" help:"Follow objects before cameras and in video files."`
 	Health   healthCmd   `cmd:"" help:"Ask a running service whether it takes requests."`
-	Eval     evalCmd     `cmd:"" help:"Score a model on labelled photos: COCO's twelve numbers."`
+	Eval     evalCmd     `cmd:"" help:"Score a model on labeled photos: COCO's twelve numbers."`
 	Bench    benchCmd    `cmd:"" help:"Time a network on this machine."`
 	Models   modelsCmd   `cmd:"" help:"List the models in this binary, or import one from PyTorch."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

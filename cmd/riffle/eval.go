@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"example.com/riffle"
+	"example.com/riffle/detector"
 	"example.com/riffle/eval"
 	"example.com/riffle/models"
 	"example.com/riffle/nn"
@@ -95,6 +97,7 @@ type scored struct {
 	facts      []eval.Fact // about the model and its settings
 	notes      []string
 	incomplete string         // why not all photos were scored
+	column     int            // its place in the table
 	leftOut    eval.Omissions // what was left out behind the data set: detections, photos
 	failed     error          // what went wrong without making the numbers useless
 }
@@ -110,55 +113,65 @@ func (c *evalCmd) Run(std stdio) error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // the next signal ends the process at once
 
+	s, columns, err := c.score(ctx, set, say)
+	if err != nil {
+		return err
+	}
+	report := columns[len(columns)-1].report
+	// The numbers come out even where a file cannot be written.
+	writeErr := c.write(columns[s.column].report)
+	if c.JSON {
+		err = printJSON(std.out, columns[s.column].report)
+	} else if err = printMetrics(std.out, columns); err == nil {
+		printRemarks(std.out, report)
+	}
+	return cmp.Or(err, writeErr, s.end(c))
+}
+
+// score gives the columns of the table: the detections' own, and before it or
+// behind it those that it is compared with.
+func (c *evalCmd) score(ctx context.Context, set *eval.Dataset, say sayer) (*scored, []column, error) {
+	var before *eval.Results
 	var s *scored
+	var err error
+	if c.Compare != "" { // a file that is not there is better known before the work than after
+		if before, err = c.readResults("--compare", c.Compare, set, say); err != nil {
+			return nil, nil, err
+		}
+	}
 	if c.Detections != "" {
 		s, err = c.read(set, say)
 	} else {
 		s, err = c.detect(ctx, set, say, c.FirstStageOnly, c.Results)
 	}
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	report, err := s.report(c)
 	if err != nil {
-		return err
-	}
-	if c.Compare != "" {
-		if report.Before, err = c.before(set, s.set, say); err != nil {
-			return err
-		}
-	}
-	if err := c.write(report); err != nil {
-		return err
-	}
-	if c.JSON {
-		if err := printJSON(std.out, report); err != nil {
-			return err
-		}
-		return s.end(c)
+		return nil, nil, err
 	}
 	columns := []column{{s.title, report}}
-	if report.Before != nil {
-		columns = []column{{report.Before.Title, report.Before}, {s.title, report}}
-	}
-	if c.FirstStageOnly && set.Labelled && s.failed == nil {
+	switch {
+	case before != nil:
+		if report.Before, err = c.before(before, s.set); err != nil {
+			return nil, nil, err
+		}
+		s.column = 1
+		return s, []column{{report.Before.Title, report.Before}, {s.title, report}}, nil
+	case c.FirstStageOnly && !c.JSON && set.Labeled && s.failed == nil:
 		whole, err := c.detect(ctx, s.set, say, false, "")
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		r, err := whole.report(c)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		columns[0].title = "first stage"
-		columns = append(columns, column{"both stages", r})
 		s.failed = whole.failed
+		return s, []column{{"first stage", report}, {"both stages", r}}, nil
 	}
-	if err := printMetrics(std.out, columns); err != nil {
-		return err
-	}
-	printRemarks(std.out, columns[len(columns)-1].report)
-	return s.end(c)
+	return s, columns, nil
 }
 
 // open reads the data set. Photos are not needed to score a results file: those
@@ -265,19 +278,9 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 			len(without), len(set.Categories), without[0].Name)
 	}
 	say.all("", set.Notes[said:])
-	made := fmt.Sprintf("%s %.12x %d %d", d.Info().Name, sha256.Sum256(file.Data), d.Info().Width, c.Proposals)
-	if firstOnly {
-		made += ", first stage only"
-	}
-	if p := c.precision(); p != nn.Float32 {
-		made += ", " + p.String()
-	}
-	if c.ClassMap != "" {
-		made += fmt.Sprintf(", classes %.12x", sha256.Sum256(fmt.Append(nil, look.category)))
-	}
 	runner := eval.Runner{
 		Detect: look.photo, Workers: workers, Limit: c.Limit,
-		Results: results, Made: made, Progress: terminalFile(say.err),
+		Results: results, Made: c.made(d.Info(), file.Data, look, firstOnly), Progress: terminalFile(say.err),
 	}
 	run, err := runner.Run(ctx, set)
 	if ctx.Err() != nil && (run == nil || len(run.Images) == 0) {
@@ -294,7 +297,7 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 	say.all("left out: ", s.leftOut.Lines())
 	s.notes = look.wrongSizes()
 	say.all("", s.notes)
-	switch {
+	switch { // err is ctx's
 	case err != nil:
 		s.incomplete = fmt.Sprintf("interrupted after %d of %d photos", len(run.Images), len(set.Images))
 		s.failed = fmt.Errorf("interrupted: these are the numbers of %d photos", len(run.Images))
@@ -305,6 +308,21 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 		s.incomplete = limited(c.Limit, len(set.Images))
 	}
 	return s, nil
+}
+
+// made names model and settings: whose results a file holds.
+func (c *evalCmd) made(info detector.Info, model []byte, look *look, firstOnly bool) string {
+	made := fmt.Sprintf("%s %.12x %d %d", info.Name, sha256.Sum256(model), info.Width, c.Proposals)
+	if firstOnly {
+		made += ", first stage only"
+	}
+	if p := c.precision(); p != nn.Float32 {
+		made += ", " + p.String()
+	}
+	if c.ClassMap != "" {
+		made += fmt.Sprintf(", classes %.12x", sha256.Sum256(fmt.Append(nil, look.category)))
+	}
+	return made
 }
 
 func limited(to, all int) string {

@@ -22,7 +22,7 @@ func (s *scored) report(c *evalCmd) (*eval.Report, error) {
 	if c.HTML != "" {
 		opt.Pictures = 0 // as many as usual
 	}
-	r, err := eval.Analyse(s.set, s.dets, opt)
+	r, err := eval.Analyze(s.set, s.dets, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -35,13 +35,9 @@ func (s *scored) report(c *evalCmd) (*eval.Report, error) {
 	return r, nil
 }
 
-// before scores the results file to compare with, on the photos that were scored.
-func (c *evalCmd) before(all, used *eval.Dataset, say sayer) (*eval.Report, error) {
-	results, err := c.readResults("--compare", c.Compare, all, say)
-	if err != nil {
-		return nil, err
-	}
-	r, err := eval.Analyse(used, used.OnlyDetections(results.Detections), eval.Options{Threshold: c.Threshold, Pictures: -1})
+// before scores the results to compare with, on the photos that were scored.
+func (c *evalCmd) before(results *eval.Results, used *eval.Dataset) (*eval.Report, error) {
+	r, err := eval.Analyze(used, used.OnlyDetections(results.Detections), eval.Options{Threshold: c.Threshold, Pictures: -1})
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +162,9 @@ func printRemarks(w io.Writer, r *eval.Report) {
 		const most = 5
 		changes := r.Changes(r.Before)
 		for i, c := range changes[:min(most, len(changes))] {
+			if c.Change() == 0 {
+				break
+			}
 			if i == 0 {
 				fmt.Fprintln(w, "AP by class, the largest changes:")
 			}

@@ -42,7 +42,7 @@ func printMetrics(w io.Writer, columns []column) error {
 		}
 		fmt.Fprintln(w)
 	}
-	if !columns[0].report.Labelled {
+	if !columns[0].report.Labeled {
 		_, err := fmt.Fprintln(w, "There are no labels to score against.")
 		return err
 	}
