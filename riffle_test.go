@@ -80,7 +80,7 @@ func TestDetectFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	fromFile, err := d.DetectFile(ctx, "docs/street.jpg", riffle.Filter{Threshold: 0.4})
+	fromFile, err := d.DetectFile(ctx, "docs/street.jpg", riffle.Filter{Threshold: 0.5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestDetectFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fromImage, err := d.Detect(ctx, img, riffle.Filter{Threshold: 0.4})
+	fromImage, err := d.Detect(ctx, img, riffle.Filter{Threshold: 0.5})
 	if err != nil {
 		t.Fatal(err)
 	}

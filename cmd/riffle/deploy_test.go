@@ -60,7 +60,7 @@ func TestDashboardsKnowTheMetrics(t *testing.T) {
 	for _, c := range []struct {
 		path string
 		body []byte
-	}{{"/detect?threshold=0.01", jpegBytes(t, picture(320, 240))}, {"/detect", []byte("no picture")}} {
+	}{{"/detect?threshold=0.0001", jpegBytes(t, picture(320, 240))}, {"/detect", []byte("no picture")}} {
 		post(t, s.url+c.path, "image/jpeg", bytes.NewReader(c.body))
 	}
 	resp, err := http.Get(s.url + "/metrics")

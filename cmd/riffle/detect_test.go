@@ -21,7 +21,7 @@ import (
 )
 
 // low is a threshold at which anything shows something.
-const low = "0.02"
+const low = "0.0002"
 
 func parsePhotos(t *testing.T, out string) []photoResult {
 	t.Helper()
@@ -65,7 +65,7 @@ func TestDetectJSON(t *testing.T) {
 	previous := float32(1)
 	for _, o := range got.Detections {
 		b := o.Box
-		if !(o.Score <= previous && o.Score >= 0.02) {
+		if !(o.Score <= previous && o.Score >= 0.0002) {
 			t.Errorf("score %v after %v", o.Score, previous)
 		}
 		if !(0 <= b[0] && b[0] <= b[2] && b[2] <= 320 && 0 <= b[1] && b[1] <= b[3] && b[3] <= 200) {

@@ -167,7 +167,7 @@ func TestServeFinishesWhatIsInFlight(t *testing.T) {
 		}
 		answered := make(chan answer, 1)
 		go func() {
-			status, got := post(t, s.url+"/detect?threshold=0.02", "image/jpeg", body)
+			status, got := post(t, s.url+"/detect?threshold=0.0002", "image/jpeg", body)
 			answered <- answer{status, got}
 		}()
 		if _, err := feed.Write(data[:len(data)/2]); err != nil { // returns when the service is reading
