@@ -54,7 +54,8 @@ terms on Flickr, many of them non-commercial; ADE20K and ImageNet photos for res
   toothbrush, parking meter, skis, snowboard, surfboard, kite.
 - The second stage adds {gain:+.2f} AP on val to the first alone. With 300 photos, differences of about half a point are noise.
 - Very wide or tall photos are squeezed to a square.
-- Scores are not calibrated probabilities; 0.3 is a fair threshold for showing boxes.
+- Scores are chances to be right (IoU 0.5) on photos like the development ones (`python -m training.calibrate`); on others they
+  may promise too much. 0.3 is a fair threshold for showing boxes.
 """
 
 
@@ -74,14 +75,15 @@ core, {photos:,} photo passes:
   teacher on the same view, with each object's scores shifted towards its label; GIoU to the labels' boxes.
 - AdamW, cosine to 2 %, moving average of the weights; the first stage's rate is a share of each tensor's own size."""
 
-DISTILLED = """The trunk was **initialised at random** and trained here by distillation from riffle-v2-1.5x, whose neck, towers and second
-stage it began with (all of them trained further here). {photos:,} photo passes (`python -m training.distill --recipe {name}`):
-far too few for such a trunk, which has never seen ImageNet either.
+DISTILLED = """The trunk was **initialised at random**, everything behind it as riffle-v2-1.5x's neck, towers and second stage, which rest on
+NanoDet-Plus-m-1.5x; all of it was trained here (`python -m training.distill --recipe {name}`, then `python -m training.head`),
+{photos:,} photo passes of the first stage, {hours:.1f} hours of one CPU core in the last runs; ImageNet was never seen:
 
-- Features: mean squared error to what the teacher's neck is fed and to the pyramid it makes, on the same view.
-- First stage: KL divergence of every dense point's class scores and box distributions to the teacher's; GIoU to labels.
-- Second stage, in the last part of the run: quality focal loss and GIoU as in riffle-v2-1.5x.
-- AdamW, cosine to 1 %, moving average of the weights; batch norms folded into the convolutions afterwards."""
+- Features: mean squared error to what riffle-v2-1.5x's neck is fed of the same view, in the trunk's first phase nothing else.
+- First stage: KL divergence of every dense point's class scores and box distributions to riffle-v2-1.5x's. No labels.
+- Second stage: {second}.
+- AdamW, cosine, moving average of the weights; views grow from 60 % of the input's side to all of it; batch norms folded into
+  the convolutions afterwards."""
 
 
 SHRUNK = """riffle-v2-1.5x, **shrunk by NetAdapt** (arXiv:1804.03230; `python -m training.netadapt`, docs/netadapt.md) in {steps} steps to
@@ -108,13 +110,13 @@ def _row(name, f):
     return f"| {name} | " + " | ".join(f"{100 * f[k]:.2f}" for k in ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100")) + " |"
 
 
-def _history(runs):
-    """-> started phases as logged, minutes, photo passes, and the sizes of the photo lists."""
-    path = os.path.join(runs, "log.jsonl")
+def _history(logs):
+    """-> sizes of the photo lists, photo passes and minutes by phase, all passes that a distillation counts."""
     lines = []
-    if os.path.exists(path):
-        with open(path) as f:
-            lines = [json.loads(line) for line in f]
+    for path in logs:
+        if os.path.exists(path):
+            with open(path) as f:
+                lines += [json.loads(line) for line in f]
     sizes = next((r for r in lines if "train" in r), {"train": 0, "dev": 0})
     passes, minutes, before = {}, {}, {}
     for r in lines:
@@ -125,29 +127,32 @@ def _history(runs):
             step = now - before.get(name, 0)
             minutes[name] = minutes.get(name, 0) + (step if step > 0 else now)
             before[name] = now
-    return sizes, passes, minutes
+    return sizes, passes, minutes, max((r["passes"] for r in lines if "passes" in r), default=0)
 
 
-def write(path, recipe, runs, dev, first, whole, alpha, processes=2):
+def write(path, recipe, folder, logs, dev, first, whole, alpha, processes=2):
+    """folder: of a search by netadapt.py; logs: of the runs, in order."""
     from .losses import RAMP
-    sizes, passes, minutes = _history(runs)
+    sizes, passes, minutes, distilled = _history(logs)
     origin = SHRUNK if recipe.branches else GROWN if recipe.begin else DISTILLED
     told = {"head": "second stage alone on the frozen first stage", "all": "every tensor, end to end",
-            "last": "second stage alone again, on the trained first stage"}
+            "last": "second stage alone again, on the trained first stage",
+            "cached": "second stage alone once more, on cached features (`python -m training.head`)"}
     c = macs.count(recipe)
     fields = dict(
         name=recipe.name, title=recipe.title, trunk=recipe.trunk, begin=recipe.begin, size=recipe.size, params=c["params"] / 1e6, alpha=alpha, rest=round(1 - alpha, 3),
         rows=_row("first stage alone", first) + "\n" + _row("**whole network**", whole),
         dev_first=100 * dev["first"], dev_whole=100 * dev["whole"],
         first_macs=c["first"] / 1e6, second_macs=c["second"] / 1e6, all_macs=(c["first"] + c["second"]) / 1e6,
-        processes=processes, minutes=sum(minutes.values()), photos=sum(passes.values()),
+        processes=processes, minutes=sum(minutes.values()), photos=distilled or sum(passes.values()), hours=sum(minutes.values()) / 60,
+        second=f"{passes['cached']:,} views of cached features, quality focal loss and GIoU on labels" if "cached" in passes else "riffle-v2-1.5x's, not trained further",
         phases="\n".join(f"- {told[n]}: {minutes[n]:.0f} minutes, {passes[n]:,} photo passes." for n in told if n in passes),
         ramp=f"{RAMP[0]:g} to {RAMP[1]:g}", train=sizes["train"], dev=sizes["dev"], licence=export.licence(recipe),
         proposals=recipe.proposals, small=100 * whole["APs"], large=100 * whole["APl"], gain=100 * (whole["AP"] - first["AP"]))
     fields["chosen"] = "where the weight\nand the share of the box movement were chosen"
     if recipe.branches:
         fields["chosen"] = "a quarter of them, by\nwhich the search was watched; the weight is riffle-v2-1.5x's"
-        fields.update(_shrunk(recipe, runs))
+        fields.update(_shrunk(recipe, folder))
     text = TEXT.format(origin=origin.format(**fields), **fields)
     with open(path, "w") as f:
         f.write(text)

@@ -8,12 +8,11 @@ import os
 import sys
 
 import torch
-import torch.multiprocessing as mp
 
-from . import card, check_trained, checkpoint, data, detector, evaluate, export, recipes, roi
+from . import calibrate, card, check_trained, checkpoint, data, detector, evaluate, export, recipes, roi
 
-ALPHAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
-BOX_SHARES = (0.5, 0.75, 1.0)
+ALPHAS = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
+BOX_SHARES = (0.0, 0.5, 1.0)
 
 
 def moved(share, alpha):
@@ -24,29 +23,12 @@ def moved(share, alpha):
     return rule
 
 
-def _part(rank, parts, args, queue):
-    torch.set_num_threads(1)
-    os.setpriority(os.PRIO_PROCESS, 0, args.nice)
-    dev = evaluate.DevSet(data.Photos(args.shared, args.cache))
+def choose(net, dev):
+    """-> box share, alpha, development AP (fraction) by rule."""
     chosen = {"first": detector.first_only}
     for share in BOX_SHARES:
         chosen.update({(share, a): moved(share, a) for a in ALPHAS})
-    queue.put(evaluate.run(checkpoint.load_any(args.checkpoint), dev.photos(rank, parts), chosen))
-
-
-def choose(args, parts=2):
-    """-> box share, alpha, development AP (fraction) by rule."""
-    import numpy as np
-    ctx = mp.get_context("spawn")
-    queue = ctx.Queue()
-    workers = [ctx.Process(target=_part, args=(r, parts, args, queue)) for r in range(parts)]
-    for w in workers:
-        w.start()
-    found = [queue.get() for _ in workers]
-    for w in workers:
-        w.join()
-    dev = evaluate.DevSet(data.Photos(args.shared, args.cache))
-    score = {k: dev.score(np.concatenate([f[k] for f in found])) for k in found[0]}
+    score = {k: dev.score(rows) for k, rows in evaluate.run(net, dev.photos(), chosen).items()}
     share, alpha = max((k for k in score if k != "first"), key=score.get)
     return share, alpha, score
 
@@ -58,13 +40,14 @@ def main(arguments=None):
     p.add_argument("--runs", default="training/runs")
     p.add_argument("--checkpoint", help="default: last.pt, where the rates ended; best.pt is what scored best when looked at")
     p.add_argument("--out", help="default: models/NAME.safetensors")
-    p.add_argument("--nice", type=int, default=10)
+    p.add_argument("--logs", nargs="+", help="log.jsonl of the runs that made the checkpoint, in order; default: those of --runs")
     a = p.parse_args(arguments)
     recipe, folder = recipes.RECIPES[a.recipe], os.path.join(a.runs, a.recipe)
     a.cache, a.checkpoint = os.path.join(a.runs, "cache"), a.checkpoint or os.path.join(folder, "last.pt")
     a.out = a.out or f"models/{recipe.name}.safetensors"
     torch.set_num_threads(1)
-    share, alpha, score = choose(a)
+    dev = evaluate.DevSet(data.Photos(a.shared, a.cache))
+    share, alpha, score = choose(checkpoint.load_any(a.checkpoint), dev)
     print(f"development AP: first stage {100 * score['first']:.2f}, both {100 * score[share, alpha]:.2f}"
           f" at weight {alpha:g} and box share {share:g}", flush=True)
     state = checkpoint.load(a.checkpoint)["average"]
@@ -77,8 +60,10 @@ def main(arguments=None):
     first, whole = measured["first"], measured[f"a{alpha:g}"]
     print("val, first stage", json.dumps(first), "\nval, both stages", json.dumps(whole), flush=True)
     export.write(a.out, recipe, state, {"data": "300 photos of COCO val2017 (92 % with a person)", **{k: round(v, 4) for k, v in whole.items()}}, alpha)
-    dev = {"first": score["first"], "whole": score[share, alpha], "share": share}
-    card.write(os.path.splitext(a.out)[0] + ".md", recipe, folder, dev, first, whole, alpha)
+    found = {"first": score["first"], "whole": score[share, alpha], "share": share}
+    card.write(os.path.splitext(a.out)[0] + ".md", recipe, folder, a.logs or [os.path.join(folder, "log.jsonl"), os.path.join(folder + "-head", "log.jsonl")],
+               found, first, whole, alpha)
+    calibrate.main([a.out, "--shared", a.shared, "--runs", a.runs])
     return not recipe.begin or check_trained.main([a.out, "--shared", a.shared, "--quiet"])
 
 

@@ -197,7 +197,7 @@ class Trainer:
         return known, out
 
     def _log(self, **row):
-        row = {"time": time.strftime("%H:%M:%S", time.gmtime()), "phase": "head", "minute": round(self.done, 2), "step": self.step, **row}
+        row = {"time": time.strftime("%H:%M:%S", time.gmtime()), "phase": "cached", "minute": round(self.done, 2), "step": self.step, **row}
         with open(os.path.join(self.args.runs, "log.jsonl"), "a") as f:
             f.write(json.dumps(row) + "\n")
 

@@ -267,7 +267,7 @@ def finish(args):
     print("val", json.dumps(val), flush=True)
     export.write(args.out, recipe, saved["average"], {"data": "300 photos of COCO val2017 (92 % with a person)",
                                                       **{k: round(v, 4) for k, v in val[whole].items()}}, args.alpha)
-    card.write(os.path.splitext(args.out)[0] + ".md", recipe, args.runs, {"first": dev["first"], "whole": dev[whole]},
+    card.write(os.path.splitext(args.out)[0] + ".md", recipe, args.runs, [os.path.join(args.runs, "log.jsonl")], {"first": dev["first"], "whole": dev[whole]},
                val["first"], val[whole], args.alpha, args.processes)
 
 
