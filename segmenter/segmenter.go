@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 	"slices"
-	"sync"
 	"time"
 
 	"example.com/riffle/internal/pool"
@@ -60,33 +59,19 @@ type Info struct {
 }
 
 // Segmenter is safe for concurrent callers, who wait for one of its workers. A
-// plan fits one size of photos: those used last are kept.
+// worker fits one size of photos: those used last are kept.
 type Segmenter struct {
 	header  Header
-	graph   *nn.Graph
-	weights *nn.Weights
-	options nn.Options // but for the size
 	info    Info
-	workers int
-	tickets *pool.Pool[struct{}] // one for each photo that may be worked on; workers go by size
-
-	mu    sync.Mutex
-	idle  []*worker // the one used last at the end
-	plans []sized   // of the sizes made last; workers clone them
-}
-
-// sized is a plan for photos of a size.
-type sized struct {
-	plan          *nn.Plan
-	width, height int
+	workers *pool.Keyed[image.Point, *worker] // by the photo's size as the network sees it
 }
 
 // worker is a plan with the addresses of its planes.
 type worker struct {
-	plan          *nn.Plan
-	width, height int
-	input         [][]float32
-	out           scores
+	plan  *nn.Plan
+	size  image.Point // of its input
+	input [][]float32
+	out   scores
 }
 
 // keptPlans is how many sizes of photos stay prepared.
@@ -114,26 +99,35 @@ func New(weights []byte, o Options) (*Segmenter, error) {
 	if err != nil {
 		return nil, err
 	}
-	workers := o.WorkerCount()
 	macs, err := g.MACs(h.Resize, h.Resize)
 	if err != nil {
 		return nil, err
 	}
 	s := &Segmenter{
-		header: h, graph: g, weights: w, options: plan, workers: workers,
-		tickets: pool.New(struct{}{}, workers, func() (struct{}, error) { return struct{}{}, nil }),
+		header: h,
 		info: Info{
 			Name: h.Name, Arch: h.Arch, Licence: h.Licence, Resize: h.Resize, OutputStride: h.OutputStride,
 			Classes: h.Classes, MACs: macs, Params: g.ParamCount(),
 		},
 	}
+	compile := func(size image.Point) (*worker, error) {
+		o := plan
+		o.Height, o.Width = size.Y, size.X
+		p, err := nn.Compile(g, w, o)
+		if err != nil {
+			return nil, fmt.Errorf("photo as %dx%d pixels for the network: %w", size.X, size.Y, err)
+		}
+		return newWorker(p, size)
+	}
+	s.workers = pool.NewKeyed(o.WorkerCount(), keptPlans, compile, func(w *worker) (*worker, error) { return newWorker(w.plan.Clone(), w.size) })
 	// The first photo finds a plan if it is of the commonest shape, and wrong
 	// weights are found now.
-	first, err := s.newWorker(photo.SizeFor(4, 3, h.Resize))
+	size := s.inputSize(4, 3)
+	first, err := s.workers.Acquire(context.Background(), size)
 	if err != nil {
 		return nil, err
 	}
-	s.idle = append(s.idle, first)
+	s.workers.Release(size, first)
 	return s, nil
 }
 
@@ -155,16 +149,12 @@ func (s *Segmenter) Segment(ctx context.Context, img image.Image) (Result, error
 		clock = clock.Add(d)
 		return d
 	}
-	ticket, err := s.tickets.Acquire(ctx)
+	input := s.inputSize(size.X, size.Y)
+	w, err := s.workers.Acquire(ctx, input)
 	if err != nil {
 		return Result{}, err
 	}
-	defer s.tickets.Release(ticket)
-	w, err := s.acquire(s.inputSize(size.X, size.Y))
-	if err != nil {
-		return Result{}, err
-	}
-	defer s.release(w)
+	defer s.workers.Release(input, w)
 	r.Timing.Wait = lap()
 	s.fill(w, img)
 	r.Timing.Preprocess = lap()
@@ -181,20 +171,20 @@ func (s *Segmenter) Segment(ctx context.Context, img image.Image) (Result, error
 }
 
 // inputSize is the size of a photo as the network sees it.
-func (s *Segmenter) inputSize(width, height int) (int, int) {
+func (s *Segmenter) inputSize(width, height int) image.Point {
 	w, h := photo.SizeFor(width, height, s.header.Resize)
 	if w > maxSide {
-		return maxSide, max(32, height*maxSide/width)
+		w, h = maxSide, max(32, height*maxSide/width)
 	}
 	if h > maxSide {
-		return max(32, width*maxSide/height), maxSide
+		w, h = max(32, width*maxSide/height), maxSide
 	}
-	return w, h
+	return image.Pt(w, h)
 }
 
 // fill prepares the network's input.
 func (s *Segmenter) fill(w *worker, img image.Image) {
-	rgb := photo.Resize(img, w.width, w.height)
+	rgb := photo.Resize(img, w.size.X, w.size.Y)
 	for c, plane := range w.input {
 		mean, std := s.header.Mean[c], s.header.Std[c]
 		for i := range plane {
@@ -218,61 +208,9 @@ func (s *Segmenter) shares(pixels []uint8) []Share {
 	return list
 }
 
-// acquire takes an idle worker of a size, or makes one.
-func (s *Segmenter) acquire(width, height int) (*worker, error) {
-	s.mu.Lock()
-	for i := len(s.idle) - 1; i >= 0; i-- {
-		if w := s.idle[i]; w.width == width && w.height == height {
-			s.idle = slices.Delete(s.idle, i, i+1)
-			s.mu.Unlock()
-			return w, nil
-		}
-	}
-	s.mu.Unlock()
-	return s.newWorker(width, height)
-}
-
-// release keeps a worker for the next photo of its size, in place of the one
-// that was idle longest if there are too many.
-func (s *Segmenter) release(w *worker) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.idle) >= s.workers {
-		s.idle = slices.Delete(s.idle, 0, 1)
-	}
-	s.idle = append(s.idle, w)
-}
-
-func (s *Segmenter) newWorker(width, height int) (*worker, error) {
-	plan, err := s.plan(width, height)
-	if err != nil {
-		return nil, err
-	}
-	w := &worker{plan: plan, width: width, height: height, input: plan.Input(portImage)}
+func newWorker(plan *nn.Plan, size image.Point) (*worker, error) {
+	w := &worker{plan: plan, size: size, input: plan.Input(portImage)}
 	_, rows, cols, err := plan.OutputShape(portScores)
 	w.out = scores{plan.Output(portScores), rows, cols}
 	return w, err
-}
-
-// plan clones the plan of a size, which shares its packed weights, or compiles
-// one.
-func (s *Segmenter) plan(width, height int) (*nn.Plan, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range s.plans {
-		if p.width == width && p.height == height {
-			return p.plan.Clone(), nil
-		}
-	}
-	o := s.options
-	o.Height, o.Width = height, width
-	plan, err := nn.Compile(s.graph, s.weights, o)
-	if err != nil {
-		return nil, fmt.Errorf("photo as %dx%d pixels for the network: %w", width, height, err)
-	}
-	if len(s.plans) == keptPlans {
-		s.plans = slices.Delete(s.plans, 0, 1)
-	}
-	s.plans = append(s.plans, sized{plan, width, height})
-	return plan, nil
 }
