@@ -40,6 +40,9 @@ type Options struct {
 	// Prefix stands before every tensor's name, its dot included:
 	// "backbone." for "backbone.conv1.0.weight".
 	Prefix string
+	// Epsilon is what is added to the variances of batch norms; 0 is what the
+	// network's authors add.
+	Epsilon float64
 }
 
 // layers writes convolutions under the names that torch's Sequential gives
@@ -52,6 +55,13 @@ type layers struct {
 
 // epsilon is torch's default.
 const epsilon = 1e-5
+
+func newLayers(b *nn.Builder, o Options, epsilon float64) layers {
+	if o.Epsilon > 0 {
+		epsilon = o.Epsilon
+	}
+	return layers{b, o, epsilon}
+}
 
 func (l layers) conv(x nn.Value, sequence string, i int, s nn.ConvSpec) nn.Value {
 	s.Bias = l.o.NoBatchNorm

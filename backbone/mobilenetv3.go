@@ -43,6 +43,7 @@ type MobileNetV3Maps struct {
 	Low nn.Value // result of the first block at stride 8, for LR-ASPP
 	C3  nn.Value // result of the last block at stride 8
 	C4  nn.Value // expansion layer of the last stage's first block, stride 16
+	B5  nn.Value // result of the last stage's first block, stride 32, or 16 if dilated
 	C5  nn.Value // last convolution, before pooling: stride 32, or 16 if dilated
 }
 
@@ -58,7 +59,7 @@ func (n MobileNetV3) Features(b *nn.Builder, x nn.Value, o Options) Features {
 
 // Logits implements Network.
 func (n MobileNetV3) Logits(b *nn.Builder, x nn.Value, classes int, o Options) nn.Value {
-	l := layers{b, o, mobileNetEpsilon}
+	l := newLayers(b, o, mobileNetEpsilon)
 	x = l.GlobalAvgPool(n.Maps(b, x, o).C5)
 	x = n.act(l, l.Linear(x, o.Prefix+"classifier.0", n.scaled(n.tail(n.Last))), true)
 	return l.Linear(x, o.Prefix+"classifier.3", classes)
@@ -66,7 +67,7 @@ func (n MobileNetV3) Logits(b *nn.Builder, x nn.Value, classes int, o Options) n
 
 // Maps appends the network up to its last convolution.
 func (n MobileNetV3) Maps(b *nn.Builder, x nn.Value, o Options) MobileNetV3Maps {
-	l := layers{b, o, mobileNetEpsilon}
+	l := newLayers(b, o, mobileNetEpsilon)
 	x = n.act(l, l.conv(x, "features.0", 0, nn.ConvSpec{Out: n.scaled(16), Kernel: 3, Stride: 2}), true)
 	var m MobileNetV3Maps
 	stride, out := 2, 0
@@ -87,7 +88,7 @@ func (n MobileNetV3) Maps(b *nn.Builder, x nn.Value, o Options) MobileNetV3Maps 
 			m.Low = x
 		}
 		if k.Stride == 2 && stride == 32 {
-			m.C4 = expanded
+			m.C4, m.B5 = expanded, x
 		}
 		out = k.Out
 	}

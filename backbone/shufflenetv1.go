@@ -18,7 +18,7 @@ type ShuffleNetV1 struct {
 
 // Features implements Network.
 func (n ShuffleNetV1) Features(b *nn.Builder, x nn.Value, o Options) Features {
-	l := layers{b, o, epsilon}
+	l := newLayers(b, o, epsilon)
 	return stages(l.stem(x, n.Stem), n.Repeats, n.Channels,
 		func(x nn.Value, name string, out, stride int) nn.Value {
 			return n.unit(l, x, name, out, stride)
@@ -27,7 +27,7 @@ func (n ShuffleNetV1) Features(b *nn.Builder, x nn.Value, o Options) Features {
 
 // Logits implements Network.
 func (n ShuffleNetV1) Logits(b *nn.Builder, x nn.Value, classes int, o Options) nn.Value {
-	return layers{b, o, epsilon}.head(n.Features(b, x, o).C5, classes)
+	return newLayers(b, o, epsilon).head(n.Features(b, x, o).C5, classes)
 }
 
 // unit is the paper's figure 2: (b) at stride 1 with a residual sum, (c) at

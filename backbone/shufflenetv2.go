@@ -47,7 +47,7 @@ const maxBranch = 4096
 
 // Features implements Network.
 func (n ShuffleNetV2) Features(b *nn.Builder, x nn.Value, o Options) Features {
-	l := layers{b, o, epsilon}
+	l := newLayers(b, o, epsilon)
 	next := 0 // unit
 	return stages(l.stem(x, n.Stem), n.Repeats, n.Channels,
 		func(x nn.Value, name string, out, stride int) nn.Value {
@@ -62,7 +62,7 @@ func (n ShuffleNetV2) Features(b *nn.Builder, x nn.Value, o Options) Features {
 
 // Logits implements Network.
 func (n ShuffleNetV2) Logits(b *nn.Builder, x nn.Value, classes int, o Options) nn.Value {
-	l := layers{b, o, epsilon}
+	l := newLayers(b, o, epsilon)
 	x = n.Features(b, x, o).C5
 	x = l.act(l.pointwise(x, "conv5", 0, n.Last, 1))
 	return l.head(x, classes)

@@ -52,6 +52,10 @@ func (p *program) compile(s *step) compiled {
 		out := p.sizes[s.out]
 		k := kernel.NewResizeBilinear(p.isa, in.h, in.w, out.h, out.w)
 		c.bind = eachPlane(s, func(y, x []kernel.Plane) { k.Run(y, x) })
+	case opNearest:
+		out := p.sizes[s.out]
+		k := kernel.NewResizeNearest(p.isa, in.h, in.w, out.h, out.w)
+		c.bind = eachPlane(s, func(y, x []kernel.Plane) { k.Run(y, x) })
 	case opGlobalAvgPool:
 		c.bind = eachPlane(s, func(y, x []kernel.Plane) { kernel.GlobalAvgPool(p.isa, y, x, in.area()) })
 	case opAct:

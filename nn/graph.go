@@ -25,10 +25,11 @@ const (
 	opAdd
 	opMul
 	opResize
+	opNearest
 )
 
 var opNames = [...]string{"input", "conv", "batch norm", "activation", "view", "max pool",
-	"average pool", "global average pool", "linear", "add", "mul", "resize"}
+	"average pool", "global average pool", "linear", "add", "mul", "resize", "nearest"}
 
 func (k opKind) String() string { return opNames[k] }
 
@@ -311,6 +312,12 @@ func (b *Builder) SqueezeExcite(x Value, name string, squeeze int) Value {
 // height and width of like.
 func (b *Builder) Resize(x, like Value) Value {
 	return b.add(node{kind: opResize, channels: b.Channels(x)}, x, like)
+}
+
+// ResizeNearest takes for every pixel the nearest of x (torch's mode "nearest"),
+// at the height and width of like.
+func (b *Builder) ResizeNearest(x, like Value) Value {
+	return b.add(node{kind: opNearest, channels: b.Channels(x)}, x, like)
 }
 
 // Concat joins values of one height and width along the channels.

@@ -34,6 +34,7 @@ type Plan struct {
 	tasks   []task
 	runner  *runner
 	sharing *sharing // for ParallelFor; nil with one thread
+	first   int      // pixels that the run at hand is about; 0: all
 }
 
 // program is the part of a plan that never changes and that clones share.
@@ -58,6 +59,7 @@ type compiled struct {
 	kind  string
 	units int
 	cost  func(unit int) int // of one unit beside others; nil: all cost the same
+	first func(n int) int    // units, from 0 on, that the first n pixels need; nil: all
 	bind  func(p *Plan) task
 }
 
@@ -103,7 +105,11 @@ func (p *program) plan() *Plan {
 		out.tasks = append(out.tasks, s.bind(out))
 	}
 	if p.threads > 1 {
-		out.runner = newRunner(&threadPool{size: p.threads}, p.threads, p.cuts, func(thread, step, from, to int) { out.tasks[step](thread, from, to) })
+		out.runner = newRunner(&threadPool{size: p.threads}, p.threads, p.cuts, func(thread, step, from, to int) {
+			if to = min(to, out.units(step)); from < to {
+				out.tasks[step](thread, from, to)
+			}
+		})
 		out.sharing = newSharing(out.runner)
 	}
 	return out
@@ -120,8 +126,26 @@ func (p *Plan) Run() {
 		return
 	}
 	for i, t := range p.tasks {
-		t(0, 0, p.steps[i].units)
+		t(0, 0, p.units(i))
 	}
+}
+
+// RunFirst is Run where only the first n pixels of all outputs are wanted, in
+// rows. It is cheaper if all layers are 1x1 convolutions, as over regions, of
+// which there are not always as many as the plan has room for.
+func (p *Plan) RunFirst(n int) {
+	p.first = n
+	p.Run()
+	p.first = 0
+}
+
+// units is how many of a step's units the run at hand needs.
+func (p *Plan) units(step int) int {
+	s := &p.steps[step]
+	if p.first > 0 && s.first != nil {
+		return s.first(p.first)
+	}
+	return s.units
 }
 
 // Input returns the planes of the named input, H*W row-major floats per

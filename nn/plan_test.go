@@ -40,6 +40,7 @@ func unitGraph(t testing.TB) *Graph {
 	x = b.Act(b.SqueezeExcite(x, "se", 4), HSwish)
 	up := b.Resize(x, y)
 	b.Output("up", b.Add(up, x))
+	b.Output("nearest", b.ResizeNearest(b.MaxPool(x, 1, 2, 0), y))
 	b.Output("logits", b.Linear(b.GlobalAvgPool(x), "fc", 7))
 	g, err := b.Graph()
 	if err != nil {

@@ -65,7 +65,7 @@ func checkPrecision(o *Options, isa kernel.ISA) error {
 func (p *program) compilePointwise(s *step, c *compiled, in size) {
 	if k := p.dot(s, in); k != nil {
 		c.kind = "pointwise " + p.options.Precision.String()
-		c.units, c.cost = k.Units(), k.Cost
+		c.units, c.cost, c.first = k.Units(), k.Cost, k.First
 		c.bind = func(plan *Plan) task {
 			x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
 			return func(t, from, to int) { k.Run(y, x, res, s.act, plan.scratch[t], from, to) }
@@ -76,7 +76,7 @@ func (p *program) compilePointwise(s *step, c *compiled, in size) {
 	c.kind = "pointwise"
 	v := s.conv
 	k := kernel.NewPointwise(p.isa, s.weight, s.bias, v.Out, len(p.layout.planes[s.in[0]]), in.area(), v.Groups)
-	c.units, c.cost = k.Units(), k.Cost
+	c.units, c.cost, c.first = k.Units(), k.Cost, k.First
 	c.bind = func(plan *Plan) task {
 		x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
 		run := func(_, from, to int) { k.Run(y, x, res, s.act, from, to) }

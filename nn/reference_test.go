@@ -64,6 +64,8 @@ func referenceInt8(g *Graph, w *Weights, image [][]float32, h, wd int, ranges Ra
 					out[c][p] = x[c][p] * vals[n.in[1]][c][0]
 				case opResize:
 					out[c][p] = refResize(x[c], xs, sizes[i], py, px)
+				case opNearest:
+					out[c][p] = x[c][py*xs.h/sizes[i].h*xs.w+px*xs.w/sizes[i].w]
 				}
 			}
 		}

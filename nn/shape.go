@@ -41,7 +41,7 @@ func (g *Graph) shapes(h, w int) ([]size, error) {
 			if s := out[n.in[1]]; s != (size{1, 1}) {
 				return nil, fmt.Errorf("nn: mul by a %dx%d value, not 1x1", s.w, s.h)
 			}
-		case opResize:
+		case opResize, opNearest:
 			x = out[n.in[1]]
 		case opAdd, opView:
 			for _, j := range n.in[1:] {

@@ -14,6 +14,9 @@ type Preprocessor struct {
 	// Plain samples bilinearly from the picture's own pixels however much it
 	// shrinks, without averaging first: what torchvision's detectors do.
 	Plain bool
+	// Stride is the number of values from one row of a plane to the next; 0 is the
+	// width. What lies between is left as it is.
+	Stride int
 
 	width, height int
 	mean, scale   [3]float32
@@ -31,6 +34,7 @@ type Preprocessor struct {
 	floats      floatRows // the same, if it has floats
 	w, h        int       // of the output, as the picture is stored
 	orientation Orientation
+	stride      int // of the planes
 	rowFloats   int // of a row of values, filled up to whole vectors
 }
 
@@ -96,8 +100,10 @@ func storedAs(width, height int) stored {
 
 // fill samples a stored picture.
 func (p *Preprocessor) fill(dst [][]float32, source rowAdder, from stored) error {
-	if len(dst) != 3 || len(dst[0]) != p.width*p.height || len(dst[1]) != len(dst[0]) || len(dst[2]) != len(dst[0]) {
-		return fmt.Errorf("preprocess: want 3 planes of %d x %d values", p.width, p.height)
+	p.stride = max(p.Stride, p.width)
+	if len(dst) != 3 || len(dst[1]) != len(dst[0]) || len(dst[2]) != len(dst[0]) ||
+		len(dst[0]) < p.stride*p.height || p.Stride == 0 && len(dst[0]) > p.stride*p.height {
+		return fmt.Errorf("preprocess: want 3 planes of %d x %d values", p.stride, p.height)
 	}
 	// Sampling commutes with turning: the stored picture is sampled to the turned
 	// size, and each value is written to its upright place.

@@ -209,3 +209,41 @@ func BenchmarkPreprocess(b *testing.B) {
 		})
 	}
 }
+
+// TestPreprocessStride: rows of wider planes hold the same values, and what is
+// right of them and below stays.
+func TestPreprocessStride(t *testing.T) {
+	const w, h, stride, rows = 13, 9, 32, 12
+	img := parity.Picture(57, 41)
+	for o := Orientation(1); o <= 8; o++ {
+		photo := &Photo{Stored: img, Orientation: o}
+		want := sample(t, photo, w, h)
+		p, err := NewPreprocessor(w, h, [3]float32{}, one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Stride = stride
+		planes := parity.Planes(3, stride*rows)
+		for _, plane := range planes {
+			for i := range plane {
+				plane[i] = -1
+			}
+		}
+		if err := p.Fill(planes, photo); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 * stride * rows {
+			c, y, x := i/(stride*rows), i/stride%rows, i%stride
+			v := float32(-1)
+			if y < h && x < w {
+				v = want[(c*h+y)*w+x]
+			}
+			if got := planes[c][y*stride+x]; got != v {
+				t.Fatalf("orientation %d: channel %d (%d, %d) is %v, want %v", o, c, x, y, got, v)
+			}
+		}
+		if err := p.Fill(parity.Planes(3, stride*(h-1)), photo); err == nil {
+			t.Error("no error for planes that are too small")
+		}
+	}
+}

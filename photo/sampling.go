@@ -124,7 +124,7 @@ func (p *Preprocessor) put(s *sampler, plane, columns []float32, b int) {
 			if mirrorX {
 				row = p.w - 1 - x
 			}
-			out := plane[row*p.width : (row+1)*p.width]
+			out := plane[row*p.stride:][:p.width]
 			for r, v := range columns[x*apart:][:n] {
 				out[at+r*step] = v
 			}
@@ -138,7 +138,7 @@ func (p *Preprocessor) put(s *sampler, plane, columns []float32, b int) {
 			y = p.h - 1 - y
 		}
 		if !mirrorX {
-			rows[r] = plane[y*p.width:][:p.w]
+			rows[r] = plane[y*p.stride:][:p.w]
 		}
 	}
 	p.isa.Separate(&rows, columns, apart)
@@ -150,7 +150,7 @@ func (p *Preprocessor) put(s *sampler, plane, columns []float32, b int) {
 		if mirrorY {
 			y = p.h - 1 - y
 		}
-		out := plane[y*p.width:][:p.w]
+		out := plane[y*p.stride:][:p.w]
 		for x, v := range s.row[r] {
 			out[p.w-1-x] = v
 		}

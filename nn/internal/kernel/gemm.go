@@ -112,6 +112,15 @@ func (p *gemm) width(r rowTile) int {
 	return r.size
 }
 
+// firstTiles returns how many pixel tiles cover the first n pixels.
+func firstTiles(tiles []pixelTile, n int) int {
+	count := 0
+	for count < len(tiles) && tiles[count].off < n {
+		count++
+	}
+	return count
+}
+
 // units returns how many independent pieces run can be cut into.
 func (p *gemm) units() int { return len(p.rows) * len(p.pixels) }
 

@@ -121,6 +121,9 @@ func (p *PointwiseDot) Cost(u int) int {
 	return p.rows[u%len(p.rows)].size * ((pixels + half - 1) / half * half)
 }
 
+// First returns how many units, from 0 on, cover the first n pixels.
+func (p *PointwiseDot) First(n int) int { return firstTiles(p.pixels, n) * len(p.rows) }
+
 // ScratchFloats returns the size of the memory, on a cache line, that a call of
 // Run works in; concurrent calls need one each.
 func (p *PointwiseDot) ScratchFloats() int {

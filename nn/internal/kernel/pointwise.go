@@ -16,6 +16,9 @@ func (p *Pointwise) Units() int { return p.units() }
 // Cost returns what unit u costs beside others.
 func (p *Pointwise) Cost(u int) int { return p.cost(u) }
 
+// First returns how many units, from 0 on, cover the first n pixels.
+func (p *Pointwise) First(n int) int { return firstTiles(p.pixels, n) * len(p.rows) }
+
 // Run computes out[i][x] = act(bias[i] + sum of w[i][j]*in[j][x] + res[i][x])
 // for units u0 to u1-1. in has k planes, out has m. res is nil or has m planes,
 // which may be the output planes themselves.
