@@ -46,6 +46,7 @@ func flat(w, h int) image.Image {
 }
 
 func TestHTMLIsOneSafePage(t *testing.T) {
+	t.Parallel()
 	r := hostileReport(t)
 	var b strings.Builder
 	err := r.WriteHTML(&b, func(im Image) (image.Image, error) {
@@ -83,6 +84,7 @@ func TestHTMLIsOneSafePage(t *testing.T) {
 }
 
 func TestHTMLWithoutLabels(t *testing.T) {
+	t.Parallel()
 	d := &Dataset{Format: FormatFolder, Images: []Image{{ID: 1, Width: 100, Height: 100}}, Categories: []Category{{ID: 1, Name: "person"}}}
 	r, err := Analyze(d, []Detection{{Image: 1, Category: 1}}, Options{})
 	if err != nil {
@@ -99,6 +101,7 @@ func TestHTMLWithoutLabels(t *testing.T) {
 }
 
 func TestChartsAreWellFormedXML(t *testing.T) {
+	t.Parallel()
 	for _, c := range hostileReport(t).charts() {
 		wellFormed(t, c.name, c.svg())
 	}

@@ -63,6 +63,7 @@ const vocCat = `<annotation><filename>wrong.jpg</filename><size><width>40</width
 </annotation>`
 
 func TestOpenTellsTheFormat(t *testing.T) {
+	t.Parallel()
 	yolo := map[string]string{"images/val/a.jpg": "40x20", "labels/val/a.txt": "0 0.5 0.5 0.5 0.5\n", "data.yaml": "names: [cat]\n"}
 	voc := map[string]string{"JPEGImages/a.jpg": "40x20", "JPEGImages/b.jpg": "16x16", "Annotations/a.xml": vocCat,
 		"Annotations/b.xml": vocCat, "ImageSets/Main/val.txt": "b  1\n"}
@@ -121,6 +122,7 @@ func TestOpenTellsTheFormat(t *testing.T) {
 }
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	dir := tree(t, map[string]string{
 		"photos/a.jpg": "40x20", "broken/a.jpg": "no photo", "empty/x": "",
 		"good.json": oneBox, "list.json": `[{"image_id":7}]`, "cut.json": oneBox[:60], "two.json": oneBox + oneBox,
@@ -234,6 +236,7 @@ func sameLines(t *testing.T, got, want []string) {
 }
 
 func TestReadCOCOWithoutAnnotationsHasNoLabels(t *testing.T) {
+	t.Parallel()
 	d, err := ReadCOCO(strings.NewReader(`{"images":[{"id":1,"file_name":"a.jpg"}]}`))
 	if err != nil || d.Labeled {
 		t.Errorf("labeled %v (%v)", d.Labeled, err)
@@ -287,6 +290,7 @@ func TestReadResultsLeavesOutWhatIsBroken(t *testing.T) {
 }
 
 func TestYOLOLabels(t *testing.T) {
+	t.Parallel()
 	dir := tree(t, map[string]string{
 		"images/a.jpg": "40x20", "images/b.jpg": "40x20/6", "images/c.jpg": "16x16", "images/d.jpg": "junk",
 		"data.yaml": "path: x\nnc: 3\nnames:\n  0: cat\n  2: dog\n",
@@ -327,6 +331,7 @@ func TestYOLOLabels(t *testing.T) {
 }
 
 func TestYOLOWithoutNames(t *testing.T) {
+	t.Parallel()
 	d, err := Open(tree(t, map[string]string{"images/a.jpg": "40x20", "labels/a.txt": "7 .5 .5 .5 .5\n2 .5 .5 .5 .5"}), "")
 	if err != nil || !reflect.DeepEqual(d.Categories, []Category{{ID: 2, Name: "class 2"}, {ID: 7, Name: "class 7"}}) || len(d.Notes) != 1 {
 		t.Errorf("categories %v, notes %q (%v)", d.Categories, d.Notes, err)
@@ -334,6 +339,7 @@ func TestYOLOWithoutNames(t *testing.T) {
 }
 
 func TestVOCLabels(t *testing.T) {
+	t.Parallel()
 	box := func(name, coordinates string) string {
 		return "<object><name>" + name + "</name><bndbox>" + coordinates + "</bndbox></object>"
 	}
@@ -377,6 +383,7 @@ func TestVOCLabels(t *testing.T) {
 func abs(v float64) float64 { return max(v, -v) }
 
 func TestLocateFindsPhotosByTheirLastName(t *testing.T) {
+	t.Parallel()
 	dir := tree(t, map[string]string{"a.jpg": "40x20", "sub/b.jpg": "16x16"})
 	d := &Dataset{Images: []Image{{ID: 1, File: "val2017/a.jpg"}, {ID: 2, File: "sub/b.jpg"}, {ID: 3, File: "../../etc/passwd"}, {ID: 4, File: ""}}}
 	missing := d.Locate(dir)
@@ -386,6 +393,7 @@ func TestLocateFindsPhotosByTheirLastName(t *testing.T) {
 }
 
 func TestOpenLeavesOutMissingPhotos(t *testing.T) {
+	t.Parallel()
 	dir := tree(t, map[string]string{"p/a.jpg": "40x20", "x.json": strings.Replace(oneBox, `"images":[`, `"images":[{"id":1,"file_name":"gone.jpg"},`, 1)})
 	d, err := Open(filepath.Join(dir, "p"), filepath.Join(dir, "x.json"))
 	if err != nil || len(d.Images) != 1 || !slices.Equal(d.LeftOut.Lines(), []string{"1 photos that are not there (first: gone.jpg)"}) {
@@ -394,6 +402,7 @@ func TestOpenLeavesOutMissingPhotos(t *testing.T) {
 }
 
 func TestWriteCOCOReadsBack(t *testing.T) {
+	t.Parallel()
 	d, _ := synthetic(2, 5, 3, 4, 0)
 	var b bytes.Buffer
 	if err := WriteCOCO(&b, d); err != nil {

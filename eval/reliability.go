@@ -43,6 +43,7 @@ func (e *evaluation) reliability() Reliability {
 			if score < reliabilityFloor || m.ignored[sizeAll][i]&1 != 0 {
 				continue
 			}
+			score = min(score, 1) // somebody's logits
 			b := min(int(score*reliabilityBins), reliabilityBins-1)
 			r.Bins[b].Detections++
 			scores[b] += score

@@ -39,6 +39,7 @@ func street() (*Dataset, []Detection) {
 }
 
 func TestAnalyze(t *testing.T) {
+	t.Parallel()
 	d, dets := street()
 	r, err := Analyze(d, dets, Options{})
 	if err != nil {
@@ -95,6 +96,7 @@ func TestAnalyze(t *testing.T) {
 }
 
 func TestWorstPictures(t *testing.T) {
+	t.Parallel()
 	d, dets := street()
 	r, err := Analyze(d, dets, Options{})
 	if err != nil {
@@ -129,6 +131,7 @@ func TestWorstPictures(t *testing.T) {
 // TestConfusionCountsEverythingOnce: rows sum up to the objects, columns to the
 // detections.
 func TestConfusionCountsEverythingOnce(t *testing.T) {
+	t.Parallel()
 	d, dets := synthetic(5, 60, 6, 8, 40)
 	for i := 0; i < len(dets); i += 5 {
 		dets[i].Category = i%6 + 1
@@ -163,6 +166,7 @@ func TestConfusionCountsEverythingOnce(t *testing.T) {
 }
 
 func TestAnalyseWithoutLabels(t *testing.T) {
+	t.Parallel()
 	d := &Dataset{Format: FormatFolder, Images: []Image{{ID: 1}}, Categories: []Category{{ID: 1, Name: "person"}}}
 	r, err := Analyze(d, []Detection{{Image: 1, Category: 1}, {Image: 1, Category: 5}}, Options{})
 	if err != nil || r.AP != -1 || r.ARl != -1 || r.Images != 1 || r.Detections != 2 || r.Classes[0].Detections != 1 {
@@ -171,6 +175,7 @@ func TestAnalyseWithoutLabels(t *testing.T) {
 }
 
 func TestAnalyseRefusesAThreshold(t *testing.T) {
+	t.Parallel()
 	d, dets := street()
 	for _, v := range []float64{-0.1, 1.1} {
 		if _, err := Analyze(d, dets, Options{Threshold: v}); err == nil || !strings.Contains(err.Error(), "threshold") {
@@ -180,6 +185,7 @@ func TestAnalyseRefusesAThreshold(t *testing.T) {
 }
 
 func TestWriteText(t *testing.T) {
+	t.Parallel()
 	d, dets := street()
 	r, err := Analyze(d, dets, Options{})
 	if err != nil {

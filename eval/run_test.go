@@ -55,6 +55,7 @@ func (f *fakeDetector) ran() []string {
 }
 
 func TestRunnerKeepsOrderAndSkipsWhatFails(t *testing.T) {
+	t.Parallel()
 	d := album(40)
 	var f fakeDetector
 	run, err := (&Runner{Detect: f.detect, Workers: 4}).Run(t.Context(), d)
@@ -76,6 +77,7 @@ func TestRunnerKeepsOrderAndSkipsWhatFails(t *testing.T) {
 }
 
 func TestRunnerResumes(t *testing.T) {
+	t.Parallel()
 	d := album(12)
 	file := filepath.Join(t.TempDir(), "out.json")
 	runner := func(f *fakeDetector, limit int) *Runner {
@@ -202,6 +204,7 @@ func TestRunnerKilledBetweenTwoFiles(t *testing.T) {
 }
 
 func TestRunnerSavesWhenCancelled(t *testing.T) {
+	t.Parallel()
 	d := album(200)
 	file := filepath.Join(t.TempDir(), "out.json")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -225,6 +228,7 @@ func TestRunnerSavesWhenCancelled(t *testing.T) {
 }
 
 func TestRunnerSavesNowAndThen(t *testing.T) {
+	t.Parallel()
 	d := album(8)
 	file := filepath.Join(t.TempDir(), "out.json")
 	var f fakeDetector
@@ -254,6 +258,7 @@ func TestRunnerSavesNowAndThen(t *testing.T) {
 }
 
 func TestRunnerRefuses(t *testing.T) {
+	t.Parallel()
 	d := album(2)
 	bad := func(det Detection) func(context.Context, string) ([]Detection, error) {
 		return func(context.Context, string) ([]Detection, error) { return []Detection{det}, nil }
@@ -273,6 +278,7 @@ func TestRunnerRefuses(t *testing.T) {
 }
 
 func TestBar(t *testing.T) {
+	t.Parallel()
 	var out strings.Builder
 	now := time.Unix(1000, 0)
 	b := &bar{w: &out, now: func() time.Time { return now }, total: 30, start: now}

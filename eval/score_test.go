@@ -121,6 +121,7 @@ func evaluated(t testing.TB, d *Dataset, dets []Detection) *evaluation {
 }
 
 func TestScoreEqualsPycocotools(t *testing.T) {
+	t.Parallel()
 	var vectors []recorded
 	readVectors(t, "coco.json", &vectors)
 	crowds, empty, without, zero, absent, many := 0, 0, 0, 0, 0, 0
@@ -146,6 +147,7 @@ func TestScoreEqualsPycocotools(t *testing.T) {
 }
 
 func TestScoreEqualsPycocotoolsOnALargeSet(t *testing.T) {
+	t.Parallel()
 	var want struct {
 		Seed                      uint64
 		Images, Categories, Found int
@@ -171,6 +173,7 @@ func TestScoreEqualsPycocotoolsOnALargeSet(t *testing.T) {
 }
 
 func TestScoreIsTheSameFromAWrittenResultsFile(t *testing.T) {
+	t.Parallel()
 	d, dets := synthetic(3, 40, 5, 6, 30)
 	for i := range dets {
 		dets[i].Score = math.Sqrt(dets[i].Score) // numbers with all their digits
@@ -199,6 +202,7 @@ func TestScoreIsTheSameFromAWrittenResultsFile(t *testing.T) {
 }
 
 func TestScoreRefuses(t *testing.T) {
+	t.Parallel()
 	d, dets := synthetic(1, 2, 2, 2, 2)
 	for name, c := range map[string]struct {
 		d    Dataset
@@ -225,6 +229,7 @@ func TestScoreRefuses(t *testing.T) {
 // TestIgnoredObjects holds VOC's difficult objects to VOC's rule: any number
 // of detections of one is neither right nor wrong, by ordinary IoU.
 func TestIgnoredObjects(t *testing.T) {
+	t.Parallel()
 	d := &Dataset{Labeled: true, Images: []Image{{ID: 1}}, Categories: []Category{{ID: 1}}, Objects: []Object{
 		{ID: 1, Image: 1, Category: 1, Box: Box{0, 0, 40, 40}, Area: 1600},
 		{ID: 2, Image: 1, Category: 1, Box: Box{100, 100, 40, 40}, Area: 1600, Ignore: true},

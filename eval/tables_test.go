@@ -3,6 +3,7 @@ package eval
 import (
 	"encoding/csv"
 	"encoding/json"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -227,5 +228,22 @@ func TestChanges(t *testing.T) {
 	got := now.Changes(before)
 	if len(got) != 2 || got[0].ID != 2 || math.Abs(got[0].Change()+0.6) > 1e-12 || got[1].ID != 1 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestScoresOfOthers: logits and other numbers far from 0 to 1 are ranked as they
+// are and take nothing down.
+func TestScoresOfOthers(t *testing.T) {
+	t.Parallel()
+	d, dets := street()
+	for i := range dets {
+		dets[i].Score = []float64{1e300, -1e300, 7, -3}[i%4]
+	}
+	r, err := Analyze(d, dets, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.WriteHTML(io.Discard, nil); err != nil || math.IsNaN(r.AP) || math.IsNaN(r.Reliability.Error) || math.IsInf(r.Reliability.Error, 0) {
+		t.Errorf("AP %v, reliability %v (%v)", r.AP, r.Reliability.Error, err)
 	}
 }

@@ -52,6 +52,7 @@ func TestTIDEEqualsTidecv(t *testing.T) {
 
 // TestCrowdsAreNoErrors: what falls to a crowd is neither right nor an error.
 func TestCrowdsAreNoErrors(t *testing.T) {
+	t.Parallel()
 	d := &Dataset{Labeled: true, Images: []Image{{ID: 1}}, Categories: []Category{{ID: 1}}, Objects: []Object{
 		{ID: 1, Image: 1, Category: 1, Box: Box{0, 0, 40, 40}, Area: 1600},
 		{ID: 2, Image: 1, Category: 1, Box: Box{100, 100, 90, 90}, Area: 8100, Crowd: true},

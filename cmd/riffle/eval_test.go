@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -325,6 +326,32 @@ func TestEvalCompares(t *testing.T) {
 	}
 	command(t, append(args, "--class-map", "truth.yaml")...).wantError(t, 1, "truth.yaml")
 	command(t, "eval", "--annotations", "truth.json", "--detections", "new.json", "--compare", "gone.json").wantError(t, 1, "--compare gone.json: no such file")
+}
+
+// TestEvalIsDocumented: docs/evaluation.md names flags that there are, and all
+// that only eval has.
+func TestEvalIsDocumented(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "evaluation.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	help := command(t, "eval", "--help").out
+	flags := regexp.MustCompile(`--[a-z][a-z-]+`)
+	known := map[string]bool{"--check": true} // of training/vectors/eval.py
+	for _, f := range flags.FindAllString(help, -1) {
+		known[f] = true
+	}
+	for _, f := range flags.FindAllString(string(text), -1) {
+		if !known[f] {
+			t.Errorf("%s is documented and unknown", f)
+		}
+	}
+	for _, f := range []string{"--images", "--annotations", "--detections", "--first-stage-only", "--limit", "--results", "--plots", "--tables", "--html",
+		"--threshold", "--json", "--compare", "--class-map", "--split", "--voc-base", "--strict", "--threads", "--workers"} {
+		if !known[f] || !strings.Contains(string(text), "`"+f) {
+			t.Errorf("%s is not documented", f)
+		}
+	}
 }
 
 func TestEvalBoundsThreads(t *testing.T) {
