@@ -3,8 +3,9 @@
     OMP_NUM_THREADS=1 python -m training.distill --recipe riffle-v1-1.0x-g3 --minutes 600
     OMP_NUM_THREADS=1 python -m training.distill --begin training/checkpoints/riffle-v1-1.0x-g3.safetensors --minutes 600
 
-The student sees the same view as the teacher and learns (1) what the teacher's neck is fed, (2) the teacher's answer at
-every dense point. Everything behind the trunk begins as the teacher's and is frozen at first. --labels-only leaves all of
+The student sees the same view as the teacher and learns (1) what the teacher's neck is fed, at first also all of the teacher's
+features through linear maps that are thrown away afterwards (hints; Romero et al. 2014, arXiv:1412.6550), (2) the teacher's
+answer at every dense point. Everything behind the trunk begins as the teacher's and is frozen at first. --labels-only leaves all of
 the teacher out, for comparison: everything begins at random and learns from the photos' labels. The views are small to begin
 with and reach the recipe's size in the last part: most passes are cheap ones. Minutes are those of CPU of a process, so that
 a busy machine makes a run longer, not shorter.
@@ -31,7 +32,7 @@ BATCH = 16                    # photos of a step for which the phases' rates are
 WARMUP, CLIP = 100, 5.0
 DECAY, AVERAGE = 0.02, 0.998
 GROWN = 0.2                   # rate of what begins as the teacher's, as a share of the phase's
-DENSE, BINS = 0.03, 0.5       # weight of the dense answers against the features, and in them of the box distributions
+WEIGHTS = {**dict.fromkeys(("c3", "c4", "c5", "all3", "all4", "all5"), 1.0), "cls": 0.03, "bins": 0.015, "label_cls": 1.0, "label_box": 0.5}
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Phase:
     dense: bool       # neck and towers learn too, from the teacher's dense answers
 
 
-PHASES = (Phase("features", 0.4, 0.6, 0.5, 3e-3, 0.05, False),
+PHASES = (Phase("features", 0.4, 0.6, 0.5, 2.1e-3, 0.05, False),
           Phase("all", 0.3, 0.7, 0.5, 6e-4, 0.5, True),
           Phase("wider", 0.18, 0.8, 0.5, 3e-4, 0.5, True),
           Phase("large", 0.12, 1.0, 0.55, 1.5e-4, 0.02, True))
@@ -123,13 +124,24 @@ class Distiller:
             self.average.load_state_dict(state["raw_average"])
         if self.device == "cpu":
             fast.install(self.net)
+        self.maps = self._maps() if self.teacher and not args.begin else None
+        if state and self.maps:
+            self.maps.load_state_dict(state["maps"])
         self.optimizer = self._optimizer()
         if state:
             self.optimizer.load_state_dict(state["optimizer"])
-        self.weights = {"c3": 1.0, "c4": 1.0, "c5": 1.0, "cls": DENSE, "bins": DENSE * BINS} if self.teacher else {"cls": 1.0, "box": 0.5}
+
+    def _maps(self):
+        """From the student's features to the teacher's."""
+        widths = [[r.in_channels for r in n.neck.reduce] for n in (self.net, self.teacher)]
+        maps = torch.nn.ModuleList(torch.nn.Conv2d(i, o, 1) for i, o in zip(*widths))
+        for m in maps:
+            torch.nn.init.normal_(m.weight, std=0.01)
+            torch.nn.init.zeros_(m.bias)
+        return maps.to(self.device, memory_format=torch.channels_last)
 
     def _optimizer(self):
-        groups = []
+        groups = [{"params": [p], "weight_decay": 0.0, "factor": 1.0, "grown": False} for p in (self.maps.parameters() if self.maps else ())]
         for name, p in self.net.named_parameters():
             if name.startswith("roi."):
                 p.requires_grad_(False)
@@ -148,6 +160,7 @@ class Distiller:
             checkpoint.save(self._last(), {
                 "recipe": self.args.recipe, "net": self.net.state_dict(), "raw_average": self.average.state_dict(),
                 "average": shufflenetv1.fold(self.average.state_dict()), "optimizer": self.optimizer.state_dict(),
+                "maps": self.maps and self.maps.state_dict(),
                 "passes": self.passes, "begun": self.begun, "done": self.done, "step": self.step})
             checkpoint.save_compact(os.path.join(self.args.runs, "compact.safetensors"), self.average, self.args.recipe, self.passes)
 
@@ -164,25 +177,27 @@ class Distiller:
         """A batch of views and what the teacher makes of it, in bfloat16."""
         x = next(views)[1].bfloat16()
         features, wanted = fed(self.teacher, x)
-        return (x, *wanted, model.flatten(self.teacher.rpn(self.teacher.neck(features)))) if dense else (x, *wanted)
+        return (x, *wanted, model.flatten(self.teacher.rpn(self.teacher.neck(features)))) if dense else (x, *wanted, *features)
 
-    def _losses(self, x, *wanted):
+    def _losses(self, phase, x, *wanted):
         with torch.autocast(x.device.type, torch.bfloat16):
             features, got = fed(self.net, x)
-            lost = [unexplained(g, w.float()) for g, w in zip(got, wanted)]
-            if len(wanted) > len(got):
+            if phase.dense:
                 mine = model.flatten(self.net.rpn(self.net.neck(features)))
-        if len(wanted) > len(got):
-            lost += dense_loss(mine.float(), wanted[-1].float())
+            else:
+                got += [m(f) for m, f in zip(self.maps, features)]
+        lost = {n: unexplained(g, w.float()) for n, g, w in zip(WEIGHTS, got, wanted)}
+        if phase.dense:
+            lost["cls"], lost["bins"] = dense_loss(mine.float(), wanted[-1].float())
         return lost
 
-    def _label_losses(self, rows, x, frames):
+    def _label_losses(self, _, rows, x, frames):
         size = x.shape[-1]
         with torch.autocast(x.device.type, torch.bfloat16):
             _, dense, at = self.net.first(x)
         dense = dense.float()
         told = [pack.labels(self.store.all[r], f, size) for r, f in zip(rows, frames)]
-        return losses.label_loss(dense, model.decode(dense[..., model.CLASSES:], at, size, size), at, told)
+        return dict(zip(("label_cls", "label_box"), losses.label_loss(dense, model.decode(dense[..., model.CLASSES:], at, size, size), at, told)))
 
     def _step(self, phase, share, batch):
         factor = min(1, (self.step - self.entered + 1) / WARMUP) * (phase.low + (1 - phase.low) * (1 + math.cos(math.pi * share)) / 2)
@@ -190,11 +205,11 @@ class Distiller:
             g["lr"] = phase.rate * (self.args.batch * self.world / BATCH) ** 0.5 * factor * g["factor"]
             if g["grown"]:
                 g["params"][0].requires_grad_(phase.dense or self.teacher is None)
-        lost = self._label_losses(*batch) if self.teacher is None else self._losses(*batch)
-        total = sum(v * w for v, w in zip(lost, self.weights.values()))
+        lost = (self._losses if self.teacher else self._label_losses)(phase, *batch)
+        total = sum(v * WEIGHTS[k] for k, v in lost.items())
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
-        learning = [p for p in self.net.parameters() if p.grad is not None]
+        learning = [p for g in self.optimizer.param_groups for p in g["params"] if p.grad is not None]
         if self.world > 1:
             parallel.share_gradients(learning, self.world)
         torch.nn.utils.clip_grad_norm_(learning, CLIP)
@@ -205,7 +220,7 @@ class Distiller:
             d = min(AVERAGE, (1 + self.step) / (10 + self.step))
             mine, theirs = ([v for v in n.state_dict().values() if v.is_floating_point()] for n in (self.average, self.net))
             torch._foreach_lerp_(mine, theirs, 1 - d)
-        return [float(v.detach()) for v in lost]
+        return {k: float(v.detach()) for k, v in lost.items()}
 
     # ---- the run
 
@@ -229,7 +244,7 @@ class Distiller:
 
     def run(self):
         clock, before, phase = self._clock(), self.done, None
-        sums, count, photos, told = [], 0, 0, time.time()
+        sums, count, photos, told = {}, 0, 0, time.time()
         saved = looked = self.done
         while True:
             now = torch.tensor([before + (self._clock() - clock) / 60], dtype=torch.float64)
@@ -240,7 +255,7 @@ class Distiller:
             if at is None:
                 break
             if at is not phase:
-                phase, self.entered, sums, count = at, self.step, [], 0
+                phase, self.entered, sums, count = at, self.step, {}, 0
                 size = pack.side_for(self.args.size, phase.size)
                 views = pack.batches(self.pixels, self.rows, size, self.args.batch, phase.smallest, self.args.seed + self.rank + self.step, self.device)
                 answers = replay.Replay(os.path.join(self.args.runs, f"answers{self.rank}"), lambda: self._answered(views, phase.dense),
@@ -250,10 +265,10 @@ class Distiller:
             lost = self._step(phase, share, batch)
             photos += self.args.batch * self.world
             if fresh:  # what has not been seen before tells whether it learns
-                sums, count = [s + v for s, v in zip(sums + [0.0] * (len(lost) - len(sums)), lost)], count + 1
+                sums, count = {k: sums.get(k, 0.0) + v for k, v in lost.items()}, count + 1
             if time.time() - told > self.args.tell:
-                self._log(photos=photos, rate=round(photos / (time.time() - told), 1), **{n: round(v / max(count, 1), 4) for n, v in zip(self.weights, sums)})
-                sums, count, photos, told = [], 0, 0, time.time()
+                self._log(photos=photos, rate=round(photos / (time.time() - told), 1), **{k: round(v / count, 4) for k, v in sums.items()})
+                sums, count, photos, told = {}, 0, 0, time.time()
             if self.done - saved > self.args.save_every:
                 self._save()
                 saved = self.done
