@@ -100,6 +100,10 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 		}
 	case p.graph.nodes[s.node].depthwise(p.graph):
 		c.kind = "depthwise"
+		if p.layout.allBytes(s.in[0]) {
+			p.compileDepthwiseInt8(s, c, in)
+			return
+		}
 		k := kernel.NewDepthwise(p.isa, s.weight, s.bias, channels, v.Kernel, v.Stride, in.h, in.w)
 		c.units = k.Units()
 		if s.upsampled >= 0 {
@@ -109,9 +113,9 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 		}
 		c.bind = func(plan *Plan) task {
 			x, y := plan.planes(s.in[0]), plan.planes(s.out)
-			return func(_, from, to int) { k.Run(y, x, s.act, from, to) }
+			return plan.observed(s, func(_, from, to int) { k.Run(y, x, s.act, from, to) })
 		}
-	case s.pointwise() && in.area() == 1 && v.Groups == 1 && s.res < 0:
+	case s.oneVector(in.area()):
 		p.compileLinear(s, c)
 	case s.pointwise():
 		p.compilePointwise(s, c, in)
@@ -132,6 +136,21 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 			scratch := perThread(p.threads, k.NewScratch)
 			return func(t, from, to int) { k.Run(y, x, nil, s.act, scratch[t], from, to) }
 		}
+	}
+}
+
+// compileDepthwiseInt8 prepares a depthwise convolution of planes of bytes.
+func (p *program) compileDepthwiseInt8(s *step, c *compiled, in size) {
+	var out []kernel.Quant
+	if p.layout.allBytes(s.out) {
+		out = p.layout.quants(s.out)
+	}
+	v := s.conv
+	k := kernel.NewDepthwiseInt8(p.isa, s.weight, s.bias, v.Out, v.Kernel, v.Stride, in.h, in.w, p.layout.quants(s.in[0]), out)
+	c.kind, c.units = "depthwise int8", k.Units()
+	c.bind = func(plan *Plan) task {
+		x, y := plan.planes(s.in[0]), plan.planes(s.out)
+		return func(_, from, to int) { k.Run(y, x, s.act, from, to) }
 	}
 }
 

@@ -123,6 +123,11 @@ func (l *lowering) merge(i, j int) {
 	l.made[i] = l.made[j]
 }
 
+// oneVector tells whether a convolution is a fully connected layer of one vector.
+func (s *step) oneVector(area int) bool {
+	return s.pointwise() && area == 1 && s.conv.Groups == 1 && s.res < 0
+}
+
 func (s *step) pointwise() bool {
 	return s.conv.Kernel == 1 && s.conv.Stride == 1
 }

@@ -14,9 +14,25 @@ type layout struct {
 	planes [][]int32 // by value id: plane numbers
 	offset []int     // by plane number: its first float in the arena
 	floats int       // arena size
+	bytes  []bool    // by plane number: it holds bytes, not float32
+	quant  []kernel.Quant
 }
 
-// planePool is the planes of one size. Between two planes (and before the first)
+// planeClass is what planes of one pool have in common.
+type planeClass struct {
+	size
+	bytes bool
+}
+
+// stride is the distance of planes.
+func (c planeClass) stride() int {
+	if c.bytes {
+		return kernel.ByteStride(c.h, c.w)
+	}
+	return kernel.Stride(c.h, c.w)
+}
+
+// planePool is the planes of one class. Between two planes (and before the first)
 // stand guard floats that are zero for the whole life of a plan: depthwise
 // kernels read them as padding and nobody writes them, which is why planes of
 // different sizes never share memory.
@@ -36,18 +52,20 @@ type memoryPlanner struct {
 	layout
 	size    []size // by plane number, as all that follows
 	last    []int  // the last step that reads the plane
-	slot    []int  // its number among the planes of its size
+	slot    []int  // its number among the planes of its class
 	placed  []bool
 	freed   []bool
 	virtual []bool // a step upsamples it for itself: it has no place
-	pools   map[size]*planePool
-	order   []size // of pools
+	pools   map[planeClass]*planePool
+	order   []planeClass // of pools
 }
 
-// layout places the planes of values of the given sizes.
-func (l *lowering) layout(sizes []size) *layout {
-	m := &memoryPlanner{lowering: l, pools: map[size]*planePool{}}
+// layout places the planes of values of the given sizes. With ranges, some hold
+// bytes.
+func (l *lowering) layout(sizes []size, ranges Ranges) *layout {
+	m := &memoryPlanner{lowering: l, pools: map[planeClass]*planePool{}}
 	m.number(sizes)
+	m.chooseBytes(ranges)
 	n := len(m.size)
 	m.slot, m.placed, m.freed = make([]int, n), make([]bool, n), make([]bool, n)
 	m.findVirtual()
@@ -124,21 +142,23 @@ func (m *memoryPlanner) place(id int) {
 		if m.placed[p] {
 			continue
 		}
-		s := m.size[p]
-		if m.pools[s] == nil {
-			m.pools[s] = &planePool{}
-			m.order = append(m.order, s)
+		c := m.class(p)
+		if m.pools[c] == nil {
+			m.pools[c] = &planePool{}
+			m.order = append(m.order, c)
 		}
-		m.slot[p] = m.pools[s].take()
+		m.slot[p] = m.pools[c].take()
 	}
 }
+
+func (m *memoryPlanner) class(p int32) planeClass { return planeClass{m.size[p], m.bytes[p]} }
 
 // step places what step i writes, over what it reads where that may be, and
 // frees what it is the last to read.
 func (m *memoryPlanner) step(i int) {
 	s := &m.steps[i]
 	m.inPlace(s, m.planes, func(dst, src int32) bool {
-		if m.last[src] > i || m.freed[src] || m.size[src] != m.size[dst] {
+		if m.last[src] > i || m.freed[src] || m.class(src) != m.class(dst) {
 			return false
 		}
 		m.freed[src], m.placed[dst], m.slot[dst] = true, true, m.slot[src]
@@ -149,7 +169,7 @@ func (m *memoryPlanner) step(i int) {
 		for _, p := range m.planes[id] {
 			if m.last[p] <= i && !m.freed[p] && !m.virtual[p] {
 				m.freed[p] = true
-				q := m.pools[m.size[p]]
+				q := m.pools[m.class(p)]
 				q.free = append(q.free, m.slot[p])
 			}
 		}
@@ -159,15 +179,16 @@ func (m *memoryPlanner) step(i int) {
 // address lays the pools out one behind the other.
 func (m *memoryPlanner) address() {
 	m.floats = kernel.Slack
-	base := map[size]int{}
-	for _, s := range m.order {
-		base[s] = roundUp(m.floats+kernel.Guard(s.w), cacheLine)
-		m.floats = base[s] + m.pools[s].slots*kernel.Stride(s.h, s.w)
+	base := map[planeClass]int{}
+	for _, c := range m.order {
+		base[c] = roundUp(m.floats+kernel.Guard(c.w), cacheLine)
+		m.floats = base[c] + m.pools[c].slots*c.stride()
 	}
 	m.floats += kernel.Slack
 	m.offset = make([]int, len(m.size))
-	for p, s := range m.size {
-		m.offset[p] = base[s] + m.slot[p]*kernel.Stride(s.h, s.w)
+	for p := range m.size {
+		c := m.class(int32(p))
+		m.offset[p] = base[c] + m.slot[p]*c.stride()
 	}
 }
 

@@ -89,7 +89,7 @@ func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &program{graph: g, layout: l.layout(sizes), sizes: sizes, macs: macs, threads: max(1, o.Threads), isa: isa, options: o}
+	p := &program{graph: g, layout: l.layout(sizes, o.byteRanges()), sizes: sizes, macs: macs, threads: max(1, o.Threads), isa: isa, options: o}
 	for i := range l.steps {
 		c := p.compile(&l.steps[i])
 		p.steps, p.cuts = append(p.steps, c), append(p.cuts, cut(c.units, piecesPerThread*p.threads, c.cost))

@@ -45,6 +45,14 @@ type Range struct{ Lo, Hi float32 }
 // name. A layer that has none keeps working in float32.
 type Ranges map[string]Range
 
+// byteRanges are the ranges of layers that may work in 8 bits.
+func (o *Options) byteRanges() Ranges {
+	if o.Precision != Int8 {
+		return nil
+	}
+	return o.Ranges
+}
+
 // checkPrecision refuses options that contradict each other.
 func checkPrecision(o *Options, isa kernel.ISA) error {
 	switch {
@@ -67,7 +75,7 @@ func (p *program) compilePointwise(s *step, c *compiled, in size) {
 		c.kind = "pointwise " + p.options.Precision.String()
 		c.units, c.cost, c.first = k.Units(), k.Cost, k.First
 		c.bind = func(plan *Plan) task {
-			x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
+			x, y, res := k.Inputs(plan.planes(s.in[0])), plan.planes(s.out), plan.planes(s.res)
 			return func(t, from, to int) { k.Run(y, x, res, s.act, plan.scratch[t], from, to) }
 		}
 		p.scratchFloats = max(p.scratchFloats, k.ScratchFloats())
@@ -79,15 +87,19 @@ func (p *program) compilePointwise(s *step, c *compiled, in size) {
 	c.units, c.cost, c.first = k.Units(), k.Cost, k.First
 	c.bind = func(plan *Plan) task {
 		x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
-		run := func(_, from, to int) { k.Run(y, x, res, s.act, from, to) }
-		if p.options.Observe == nil {
-			return run
-		}
-		values := plan.values(s.in[0])
-		return func(t, from, to int) {
-			p.options.Observe(s.name, values)
-			run(t, from, to)
-		}
+		return plan.observed(s, func(_, from, to int) { k.Run(y, x, res, s.act, from, to) })
+	}
+}
+
+// observed shows the inputs of a step to who wants to see them before it runs.
+func (p *Plan) observed(s *step, run task) task {
+	if p.options.Observe == nil {
+		return run
+	}
+	values := p.values(s.in[0])
+	return func(t, from, to int) {
+		p.options.Observe(s.name, values)
+		run(t, from, to)
 	}
 }
 
@@ -100,7 +112,7 @@ func (p *program) dot(s *step, in size) *kernel.PointwiseDot {
 		return kernel.NewPointwiseBF16(p.isa, s.weight, s.bias, v.Out, channels, in.area(), v.Groups)
 	case Int8:
 		if r, ok := p.options.Ranges[s.name]; ok && kernel.Int8Fits(channels) {
-			return kernel.NewPointwiseInt8(p.isa, s.weight, s.bias, v.Out, channels, in.area(), v.Groups, r.Lo, r.Hi)
+			return kernel.NewPointwiseInt8(p.isa, s.weight, s.bias, v.Out, channels, in.area(), v.Groups, p.int8Planes(s, r))
 		}
 	}
 	return nil

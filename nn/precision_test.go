@@ -55,8 +55,8 @@ func TestInt8AgainstReference(t *testing.T) {
 	w := RandomWeights(g, 1)
 	for _, s := range []size{{64, 64}, {33, 49}} {
 		ranges := calibrate(t, g, w, s)
-		if len(ranges) != 6 {
-			t.Fatalf("%d layers were seen, want 6", len(ranges))
+		if len(ranges) != 8 {
+			t.Fatalf("%d layers were seen, want 8", len(ranges))
 		}
 		delete(ranges, "float")
 		in := [][]float32{make([]float32, s.area()), make([]float32, s.area()), make([]float32, s.area())}

@@ -34,11 +34,15 @@ func referenceInt8(g *Graph, w *Weights, image [][]float32, h, wd int, ranges Ra
 				case opInput:
 					out[c][p] = float64(image[c][p])
 				case opConv:
-					if r, ok := ranges[n.name]; ok {
+					r, ok := ranges[n.name]
+					switch {
+					case ok && n.conv.Kernel > 1:
+						out[c][p] = refDepthwiseInt8(n, w, x, xs, r, c, py, px)
+					case ok:
 						out[c][p] = refInt8(n, w, x, r, c, p)
-						break
+					default:
+						out[c][p] = refConv(n, w, x, xs, c, py, px)
 					}
-					out[c][p] = refConv(n, w, x, xs, c, py, px)
 				case opLinear:
 					sum := float64(w.Tensors[n.name+".bias"].Data[c])
 					for k := range x {
@@ -115,16 +119,41 @@ func refInt8(n *node, w *Weights, x [][]float64, r Range, c, p int) float64 {
 	for _, v := range row {
 		top = max(top, math.Abs(float64(v)))
 	}
-	lo, hi := min(0, float64(r.Lo)), max(0, float64(r.Hi))
-	step := (hi - lo) / 255
-	zero := math.RoundToEven(-lo / step)
 	sum := 0.0
 	for i, v := range row {
-		q := max(0, min(255, math.RoundToEven(x[group*per+i][p]/step)+zero)) - zero
-		sum += q * step * math.RoundToEven(float64(v)*127/top) * top / 127
+		sum += refRound(x[group*per+i][p], r) * math.RoundToEven(float64(v)*127/top) * top / 127
 	}
 	if n.conv.Bias {
 		sum += float64(w.Tensors[n.name+".bias"].Data[c])
+	}
+	return sum
+}
+
+// refRound rounds a value to the 256 steps from r.Lo to r.Hi.
+func refRound(x float64, r Range) float64 {
+	lo, hi := min(0, float64(r.Lo)), max(0, float64(r.Hi))
+	step := (hi - lo) / 255
+	zero := math.RoundToEven(-lo / step)
+	return (max(0, min(255, math.RoundToEven(x/step)+zero)) - zero) * step
+}
+
+// refDepthwiseInt8 is a depthwise convolution that rounds as refInt8 does.
+func refDepthwiseInt8(n *node, w *Weights, x [][]float64, s size, r Range, c, py, px int) float64 {
+	k := n.conv.Kernel
+	weights := w.Tensors[n.name+".weight"].Data[c*k*k : (c+1)*k*k]
+	top := 0.0
+	for _, v := range weights {
+		top = max(top, math.Abs(float64(v)))
+	}
+	sum := 0.0
+	if n.conv.Bias {
+		sum = float64(w.Tensors[n.name+".bias"].Data[c])
+	}
+	for i, v := range weights {
+		y, xx := py*n.conv.Stride+i/k-k/2, px*n.conv.Stride+i%k-k/2
+		if y >= 0 && y < s.h && xx >= 0 && xx < s.w {
+			sum += refRound(x[c][y*s.w+xx], r) * math.RoundToEven(float64(v)*127/top) * top / 127
+		}
 	}
 	return sum
 }

@@ -73,3 +73,43 @@ func depthwise256(k, stride, shape int, a *byte) {
 		panic("kernel: no such micro-kernel")
 	}
 }
+
+// depthwiseInt8 calls the kernel of bytes of a set, a filter size and a stride.
+func depthwiseInt8(set dotSet, k, stride int, a *byte) {
+	switch int(set)<<8 | k<<4 | stride {
+	case int(setMadd)<<8 | 3<<4 | 1:
+		depthwisemadd256k3s1(a)
+	case int(setMadd)<<8 | 3<<4 | 2:
+		depthwisemadd256k3s2(a)
+	case int(setMadd)<<8 | 5<<4 | 1:
+		depthwisemadd256k5s1(a)
+	case int(setMadd)<<8 | 5<<4 | 2:
+		depthwisemadd256k5s2(a)
+	case int(setVNNI)<<8 | 3<<4 | 1:
+		depthwisevnni256k3s1(a)
+	case int(setVNNI)<<8 | 3<<4 | 2:
+		depthwisevnni256k3s2(a)
+	case int(setVNNI)<<8 | 5<<4 | 1:
+		depthwisevnni256k5s1(a)
+	case int(setVNNI)<<8 | 5<<4 | 2:
+		depthwisevnni256k5s2(a)
+	case int(setEVEX)<<8 | 3<<4 | 1:
+		depthwiseevex256k3s1(a)
+	case int(setEVEX)<<8 | 3<<4 | 2:
+		depthwiseevex256k3s2(a)
+	case int(setEVEX)<<8 | 5<<4 | 1:
+		depthwiseevex256k5s1(a)
+	case int(setEVEX)<<8 | 5<<4 | 2:
+		depthwiseevex256k5s2(a)
+	case int(setVNNI512)<<8 | 3<<4 | 1:
+		depthwiseVBMIk3s1(a)
+	case int(setVNNI512)<<8 | 3<<4 | 2:
+		depthwiseVBMIk3s2(a)
+	case int(setVNNI512)<<8 | 5<<4 | 1:
+		depthwiseVBMIk5s1(a)
+	case int(setVNNI512)<<8 | 5<<4 | 2:
+		depthwiseVBMIk5s2(a)
+	default:
+		panic("kernel: no such micro-kernel")
+	}
+}

@@ -9,7 +9,8 @@ import "math"
 // slow; see [BF16Fast].
 func NewPointwiseBF16(isa ISA, w, bias []float32, m, k, n, groups int) *PointwiseDot {
 	p := newPointwiseDot(isa, bf16Set(isa), dotRounding{bf16: true}, w, bias, m, k, n, groups)
-	p.eachWeight(w, func(_, lane, part int, v float32) { setWord(p.weights[lane+2*part:], toBF16(v)) })
+	p.cut(chooseDotTiles(p.set, m/groups, p.steps, n), groups)
+	p.eachWeight(w, func(_, lane, _, part int, v float32) { setWord(p.weights[lane+2*part:], toBF16(v)) })
 	return p
 }
 

@@ -5,22 +5,26 @@ import (
 	"unsafe"
 )
 
-// PointwiseDot is a 1x1 convolution between float32 planes that multiplies
-// numbers of 8 or 16 bits: inputs are rounded while they are laid out for a tile
-// of pixels, two or four of them in a 32-bit lane, which the processor multiplies
-// by as many weights and adds up in one instruction. Sums become floats again
-// before bias, residual and activation.
+// PointwiseDot is a 1x1 convolution that multiplies numbers of 8 or 16 bits: two
+// or four inputs lie in a 32-bit lane, which the processor multiplies by as many
+// weights and adds up in one instruction. Inputs are laid out so for a tile of
+// pixels; those that are planes of float32 are rounded meanwhile. Sums become
+// floats again before bias, residual and activation, and bytes after those where
+// the outputs are planes of bytes.
 type PointwiseDot struct {
 	dotRounding
-	isa     ISA
-	set     dotSet
-	m, kg   int       // outputs, inputs of one group
-	perLane int       // inputs
-	steps   int       // lanes that the inputs of a group take
-	rows    []rowTile // w is the offset in weights
-	pixels  []pixelTile
-	weights []byte
-	after   []dotAfterSum // by output
+	isa      ISA
+	set      dotSet
+	m, kg    int       // outputs, inputs of one group
+	perLane  int       // inputs
+	order    []int     // of a group's inputs: those of float32, then those of bytes
+	floats   int       // how many of them are float32
+	steps    int       // lanes that the inputs of a group take
+	bytesOut bool      // outputs are planes of bytes
+	rows     []rowTile // w is the offset in weights
+	pixels   []pixelTile
+	weights  []byte
+	after    []dotAfterSum // by output
 }
 
 // dotSet is the kernels that do a GEMM of lower precision.
@@ -43,7 +47,7 @@ func (s dotSet) perLane(bf16 bool) int {
 	return 4
 }
 
-// dotRounding is how inputs are rounded.
+// dotRounding is how inputs that are float32 are rounded.
 type dotRounding struct {
 	bf16    bool    // to bfloat16; else to bytes, as follows
 	inverse float32 // 1 / the width of a step
@@ -51,10 +55,12 @@ type dotRounding struct {
 }
 
 // dotAfterSum is what an output's sum goes through; the assembly knows the
-// layout.
+// layout. Where outputs are bytes, scale, bias and inverse are in their steps.
 type dotAfterSum struct {
-	start       int32 // int8: minus what the zero byte adds
+	start       int32 // int8: minus what the zero bytes add
 	scale, bias float32
+	zero        int32   // the byte that stands for 0, as two words
+	inverse     float32 // of a residual
 }
 
 const laneBytes = 4
@@ -68,13 +74,45 @@ func newPointwiseDot(isa ISA, set dotSet, r dotRounding, w, bias []float32, m, k
 		panic(fmt.Sprintf("kernel: %d weights and %d biases for %d outputs of %d inputs", len(w), len(bias), m, k/groups))
 	}
 	p := &PointwiseDot{dotRounding: r, isa: isa, set: set, m: m, kg: k / groups, perLane: set.perLane(r.bf16)}
-	p.steps = (p.kg + p.perLane - 1) / p.perLane
+	for i := range p.kg {
+		p.order = append(p.order, i)
+	}
+	p.split(p.kg)
 	p.after = make([]dotAfterSum, m)
 	for i, b := range bias {
 		p.after[i].bias = b
 	}
-	p.cut(chooseDotTiles(set, m/groups, p.steps, n), groups)
 	return p
+}
+
+// split says how many inputs of a group, the first in order, are float32.
+func (p *PointwiseDot) split(floats int) {
+	p.floats = floats
+	p.steps = p.lanes(floats) + p.lanes(p.kg-floats)
+}
+
+// lanes is how many lanes take n inputs.
+func (p *PointwiseDot) lanes(n int) int { return (n + p.perLane - 1) / p.perLane }
+
+// place is where the weight of the i-th input in order lies.
+func (p *PointwiseDot) place(i int) (step, part int) {
+	if i < p.floats {
+		return i / p.perLane, i % p.perLane
+	}
+	i -= p.floats
+	return p.lanes(p.floats) + i/p.perLane, i % p.perLane
+}
+
+// Inputs returns a table of planes in the order in which Run takes them: it
+// wants one that was made with this.
+func (p *PointwiseDot) Inputs(in []Plane) []Plane {
+	table := make([]Plane, 0, len(in))
+	for g := range len(in) / p.kg {
+		for _, k := range p.order {
+			table = append(table, in[g*p.kg+k])
+		}
+	}
+	return table
 }
 
 // cut sets the tiles: those of one group, for each group.
@@ -95,15 +133,16 @@ func (p *PointwiseDot) cut(cut tiling, groups int) {
 	p.weights = asBytes(weightFloats(w / laneBytes))
 }
 
-// eachWeight calls f for every weight of output m with the place of its lane in
-// p.weights and its part of the lane: for each tile of rows and each step, there
+// eachWeight calls f for every weight of output m and an input of its group, with
+// the place of its lane in p.weights and its part of the lane: for each tile of rows and each step, there
 // is a lane for every row.
-func (p *PointwiseDot) eachWeight(w []float32, f func(m, lane, part int, v float32)) {
+func (p *PointwiseDot) eachWeight(w []float32, f func(m, lane, input, part int, v float32)) {
 	for _, r := range p.rows {
 		for i := range r.size {
 			m := r.m0 + i
-			for k, v := range w[m*p.kg : (m+1)*p.kg] {
-				f(m, r.w+(k/p.perLane*r.size+i)*laneBytes, k%p.perLane, v)
+			for at, k := range p.order {
+				step, part := p.place(at)
+				f(m, r.w+(step*r.size+i)*laneBytes, k, part, w[m*p.kg+k])
 			}
 		}
 	}
@@ -135,9 +174,13 @@ func (p *PointwiseDot) ScratchFloats() int {
 	return p.steps * ((widest + vector - 1) / vector * vector)
 }
 
-// Run computes units u0 to u1-1 as [Pointwise.Run] does.
+// Run computes units u0 to u1-1 as [Pointwise.Run] does. Inputs come in the order
+// of [PointwiseDot.Inputs].
 func (p *PointwiseDot) Run(out, in, res []Plane, act Act, scratch []float32, u0, u1 int) {
 	e, rest := act.fused()
+	if p.bytesOut && (e.hswish || rest != None) {
+		panic("kernel: " + act.Kind.String() + " between planes of bytes")
+	}
 	n := len(p.rows)
 	for u := u0; u < u1; {
 		t := &p.pixels[u/n]
@@ -173,8 +216,13 @@ func (p *PointwiseDot) tileGeneric(out, in, res []Plane, t *pixelTile, e epilogu
 			after := &p.after[m]
 			w := p.weights[r.w+i*laneBytes:]
 			for j := range t.n {
+				pixel := x[j*size : (j+1)*size]
+				if p.bytesOut {
+					*byteAt(out[m], t.off+j) = after.toByte(dotInt8(pixel, w, r.size), res, m, t.off+j, e)
+					continue
+				}
 				var y float32
-				if pixel := x[j*size : (j+1)*size]; p.bf16 {
+				if p.bf16 {
 					y = dotBF16(pixel, w, r.size) + after.bias
 				} else {
 					y = float32(float32(after.start+dotInt8(pixel, w, r.size))*after.scale) + after.bias
@@ -188,15 +236,28 @@ func (p *PointwiseDot) tileGeneric(out, in, res []Plane, t *pixelTile, e epilogu
 	}
 }
 
+// toByte returns the output byte of a sum, at pixel i of plane m of the residual.
+func (a *dotAfterSum) toByte(sum int32, res []Plane, m, i int, e epilogue) byte {
+	y := fma32(float32(a.start+sum), a.scale, a.bias)
+	if res != nil {
+		y = fma32(*at(res[m], i), a.inverse, y)
+	}
+	return toByte(e.apply(y), uint8(a.zero))
+}
+
 // layOutGeneric rounds one pixel of every plane. What a last lane lacks meets
 // weights of 0.
 func (p *PointwiseDot) layOutGeneric(pixel []byte, src []Plane, off int) {
 	clear(pixel)
-	for k, q := range src {
-		if v := *at(q, off); p.bf16 {
-			setWord(pixel[2*k:], inputBF16(v))
-		} else {
-			pixel[k] = p.toByte(v)
+	for i, q := range src {
+		step, part := p.place(i)
+		switch to := pixel[step*laneBytes:]; {
+		case i >= p.floats:
+			to[part] = *byteAt(q, off)
+		case p.bf16:
+			setWord(to[2*part:], inputBF16(*at(q, off)))
+		default:
+			to[part] = toByte(*at(q, off)*p.inverse, p.zero)
 		}
 	}
 }

@@ -17,10 +17,12 @@ type dotArgs struct {
 	after  *dotAfterSum
 	steps  int // of inputs
 	tiles  int // row tiles of the same size to do
-	outOff int // byte offset of the first pixel in output and residual planes
+	outOff int // byte offset of the first pixel in output planes, and residual ones
 	mask   uint64
 	slope  float32
 	hswish uint32 // if not 0, slope does not count
+	bytes  uint64 // outputs are bytes: a mask of those of the tile; 0: float32
+	resOff int    // outOff of residual planes, if outputs are bytes
 }
 
 // packArgs is what the kernels that lay out inputs read.
@@ -37,7 +39,9 @@ type packArgs struct {
 // dotHSwish, afterSize, packInverse and packZero of the generator.
 const (
 	_ = -(unsafe.Offsetof(dotArgs{}.hswish) - 76)
-	_ = -(unsafe.Sizeof(dotAfterSum{}) - 12)
+	_ = -(unsafe.Offsetof(dotArgs{}.resOff) - 88)
+	_ = -(unsafe.Sizeof(dotAfterSum{}) - 20)
+	_ = -(unsafe.Offsetof(dotAfterSum{}.inverse) - 16)
 	_ = -(unsafe.Offsetof(packArgs{}.inverse) - 32)
 	_ = -(unsafe.Offsetof(packArgs{}.zero) - 36)
 )
@@ -102,8 +106,13 @@ func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scra
 		p.tileGeneric(out, in, res, t, e, scratch, r0, r1)
 		return
 	}
-	p.layOut(in[p.rows[r0].in:][:p.kg], t, scratch)
+	src := in[p.rows[r0].in:][:p.kg]
+	p.layOut(src[:p.floats], t, scratch, false)
+	p.layOut(src[p.floats:], t, scratch[p.lanes(p.floats)*t.shape*lanes:], true)
 	a := dotArgs{x: &scratch[0], steps: p.steps, outOff: t.off * floatSize, mask: uint64(t.mask), slope: e.slope, hswish: e.flag()}
+	if p.bytesOut {
+		a.outOff, a.resOff, a.bytes = t.off, a.outOff, math.MaxUint64>>(64-t.n)
+	}
 	for r0 < r1 {
 		r := &p.rows[r0]
 		a.tiles = min(r.alike, r1-r0)
@@ -127,35 +136,47 @@ func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scra
 	}
 }
 
-// layOut rounds the inputs of a tile of pixels. A last step that lacks inputs
-// takes the last plane for them, which meets weights of 0.
-func (p *PointwiseDot) layOut(in []Plane, t *pixelTile, scratch []float32) {
-	a := packArgs{in: &in[0], to: &scratch[0], steps: p.kg / p.perLane, inOff: t.off * floatSize,
-		inverse: p.inverse, zero: int16(p.zero)}
-	if a.steps > 0 {
-		p.pack(t.shape, &a)
+// layOut lays the inputs of a tile of pixels out, planes of float32 or of bytes.
+// A last step that lacks inputs takes the last plane for them, which meets weights
+// of 0.
+func (p *PointwiseDot) layOut(in []Plane, t *pixelTile, scratch []float32, bytes bool) {
+	if len(in) == 0 {
+		return
 	}
-	if a.steps == p.steps {
+	a := packArgs{in: &in[0], to: &scratch[0], steps: len(in) / p.perLane, inOff: t.off,
+		inverse: p.inverse, zero: int16(p.zero)}
+	if !bytes {
+		a.inOff *= floatSize
+	}
+	if a.steps > 0 {
+		p.pack(t.shape, &a, bytes)
+	}
+	if a.steps*p.perLane == len(in) {
 		return
 	}
 	var last [4]Plane
 	for i := range last {
 		last[i] = in[min(a.steps*p.perLane+i, len(in)-1)]
 	}
-	lanes := t.shape * 8
-	a.in, a.to, a.steps = &last[0], &scratch[a.steps*lanes], 1
-	p.pack(t.shape, &a)
+	a.in, a.to, a.steps = &last[0], &scratch[a.steps*t.shape*lanes], 1
+	p.pack(t.shape, &a, bytes)
 }
 
-func (p *PointwiseDot) pack(shape int, a *packArgs) {
-	switch args := (*byte)(unsafe.Pointer(a)); p.set {
-	case setMadd:
+func (p *PointwiseDot) pack(shape int, a *packArgs, bytes bool) {
+	switch args := (*byte)(unsafe.Pointer(a)); {
+	case p.set == setMadd && bytes:
+		madd256PackBytes(shape, args)
+	case p.set == setMadd:
 		madd256Pack(shape, args)
-	case setVNNI, setEVEX:
-		vnni256Pack(shape, args)
-	case setVNNI512:
+	case p.set == setVNNI512 && bytes:
+		vnniPackBytes512(shape, args)
+	case p.set == setVNNI512:
 		vnniPack512(shape, args)
-	case setBF16:
+	case p.set == setBF16:
 		bf16Pack512(shape, args)
+	case bytes:
+		vnni256PackBytes(shape, args)
+	default:
+		vnni256Pack(shape, args)
 	}
 }

@@ -166,6 +166,30 @@ func vnniPack512(shape int, a *byte) {
 	}
 }
 
+// vnniPackBytes512 is vnniPack512 of planes of bytes.
+func vnniPackBytes512(shape int, a *byte) {
+	switch shape {
+	case 1:
+		vnniPackBytes512w0h1(a)
+	case 2:
+		vnniPackBytes512w1h0(a)
+	case 3:
+		vnniPackBytes512w1h1(a)
+	case 4:
+		vnniPackBytes512w2h0(a)
+	case 5:
+		vnniPackBytes512w2h1(a)
+	case 6:
+		vnniPackBytes512w3h0(a)
+	case 7:
+		vnniPackBytes512w3h1(a)
+	case 8:
+		vnniPackBytes512w4h0(a)
+	default:
+		panic("kernel: no such micro-kernel")
+	}
+}
+
 // bf16512 calls the AVX-512 kernel of a pixel shape and a number of rows.
 func bf16512(shape, rows int, a *byte) {
 	switch shape<<4 | rows {
@@ -370,6 +394,18 @@ func madd256Pack(shape int, a *byte) {
 	}
 }
 
+// madd256PackBytes is madd256Pack of planes of bytes.
+func madd256PackBytes(shape int, a *byte) {
+	switch shape {
+	case 1:
+		madd256PackBytesw1(a)
+	case 2:
+		madd256PackBytesw2(a)
+	default:
+		panic("kernel: no such micro-kernel")
+	}
+}
+
 // vnni256 calls the kernel with AVX-VNNI of a number of vectors of pixels and of rows.
 func vnni256(shape, rows int, a *byte) {
 	switch shape<<4 | rows {
@@ -397,14 +433,6 @@ func vnni256(shape, rows int, a *byte) {
 		vnni256r5w2(a)
 	case 2<<4 | 6:
 		vnni256r6w2(a)
-	case 3<<4 | 1:
-		vnni256r1w3(a)
-	case 3<<4 | 2:
-		vnni256r2w3(a)
-	case 3<<4 | 3:
-		vnni256r3w3(a)
-	case 3<<4 | 4:
-		vnni256r4w3(a)
 	default:
 		panic("kernel: no such micro-kernel")
 	}
@@ -417,8 +445,18 @@ func vnni256Pack(shape int, a *byte) {
 		vnni256Packw1(a)
 	case 2:
 		vnni256Packw2(a)
-	case 3:
-		vnni256Packw3(a)
+	default:
+		panic("kernel: no such micro-kernel")
+	}
+}
+
+// vnni256PackBytes is vnni256Pack of planes of bytes.
+func vnni256PackBytes(shape int, a *byte) {
+	switch shape {
+	case 1:
+		vnni256PackBytesw1(a)
+	case 2:
+		vnni256PackBytesw2(a)
 	default:
 		panic("kernel: no such micro-kernel")
 	}
@@ -451,14 +489,6 @@ func evex256(shape, rows int, a *byte) {
 		evex256r5w2(a)
 	case 2<<4 | 6:
 		evex256r6w2(a)
-	case 3<<4 | 1:
-		evex256r1w3(a)
-	case 3<<4 | 2:
-		evex256r2w3(a)
-	case 3<<4 | 3:
-		evex256r3w3(a)
-	case 3<<4 | 4:
-		evex256r4w3(a)
 	default:
 		panic("kernel: no such micro-kernel")
 	}

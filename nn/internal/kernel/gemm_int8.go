@@ -12,73 +12,110 @@ const maxInt8Inputs = math.MaxInt32 / (255 * 127)
 // bits without overflow.
 func Int8Fits(k int) bool { return k <= maxInt8Inputs }
 
+// Int8Planes describes what a convolution in 8-bit integers reads and writes.
+type Int8Planes struct {
+	Lo, Hi float32 // range of the inputs that are planes of float32
+	// In has a Quant for each input plane; those that are float32 have the zero
+	// value. In groups, all inputs are of one kind. nil: all are float32.
+	In []Quant
+	// Out has a Quant for each output plane, which then hold bytes. nil: they hold
+	// float32.
+	Out []Quant
+}
+
 // NewPointwiseInt8 prepares the convolution that [NewPointwise] describes in
 // 8-bit integers (Jacob et al., "Quantization and Training of Neural Networks
 // for Efficient Integer-Arithmetic-Only Inference", arXiv 1712.05877, section 2):
-// inputs from lo to hi are rounded to bytes 0 to 255, those beyond are taken for
-// lo or hi, weights to -127 to 127 with one scale an output, and products are
-// added in 32-bit integers. All instruction sets give the same bits.
-func NewPointwiseInt8(isa ISA, w, bias []float32, m, k, n, groups int, lo, hi float32) *PointwiseDot {
-	return newPointwiseInt8(isa, int8Set(isa), w, bias, m, k, n, groups, lo, hi)
+// float32 inputs are rounded to bytes 0 to 255, those out of range are taken for
+// its ends; weights, times the steps of their inputs, are rounded to -127 to 127
+// with one scale an output, and products are added in 32-bit integers. All
+// instruction sets give the same bits.
+func NewPointwiseInt8(isa ISA, w, bias []float32, m, k, n, groups int, planes Int8Planes) *PointwiseDot {
+	return newPointwiseInt8(isa, int8Set(isa), w, bias, m, k, n, groups, planes)
 }
 
-func newPointwiseInt8(isa ISA, set dotSet, w, bias []float32, m, k, n, groups int, lo, hi float32) *PointwiseDot {
-	if !Int8Fits(k) {
-		panic(fmt.Sprintf("kernel: int8 GEMM of %d inputs", k))
+func newPointwiseInt8(isa ISA, set dotSet, w, bias []float32, m, k, n, groups int, planes Int8Planes) *PointwiseDot {
+	if !Int8Fits(k) || planes.In != nil && len(planes.In) != k || planes.Out != nil && len(planes.Out) != m {
+		panic(fmt.Sprintf("kernel: int8 GEMM of %d inputs, %d and %d steps", k, len(planes.In), len(planes.Out)))
 	}
-	r, inputScale := roundInputs(lo, hi)
-	p := newPointwiseDot(isa, set, r, w, bias, m, k, n, groups)
-	scales := make([]float32, m)
-	for i := range scales {
-		scales[i] = weightScale(w[i*p.kg : (i+1)*p.kg])
-		p.after[i].scale = scales[i] * inputScale
+	q := NewQuant(planes.Lo, planes.Hi)
+	p := newPointwiseDot(isa, set, dotRounding{inverse: 1 / q.Scale, zero: q.Zero}, w, bias, m, k, n, groups)
+	in := make([]Quant, k)
+	for i := range in {
+		in[i] = q
+		if planes.In != nil && planes.In[i].Scale != 0 {
+			in[i] = planes.In[i]
+		}
 	}
-	p.eachWeight(w, func(m, lane, part int, v float32) {
-		q := int8(max(-127, min(127, math.RoundToEven(float64(v/scales[m])))))
-		p.after[m].start -= int32(q) * int32(r.zero)
+	p.sort(planes.In)
+	p.cut(chooseDotTiles(set, m/groups, p.steps, n), groups)
+	steps, top := p.foldSteps(w, in, groups)
+	for i := range m {
+		scale := weightScale(steps[i*p.kg : (i+1)*p.kg])
+		for j, v := range steps[i*p.kg : (i+1)*p.kg] {
+			steps[i*p.kg+j] = float32(quantizeWeight(v, scale))
+		}
+		p.after[i].scale = scale * top
+		if planes.Out != nil {
+			p.after[i].inSteps(planes.Out[i])
+		}
+	}
+	p.bytesOut = planes.Out != nil
+	group := m / groups
+	p.eachWeight(steps, func(m, lane, input, part int, v float32) {
+		p.after[m].start -= int32(v) * int32(in[m/group*p.kg+input].Zero)
 		if p.perLane == 4 {
-			p.weights[lane+part] = byte(q)
+			p.weights[lane+part] = byte(int8(v))
 		} else {
-			setWord(p.weights[lane+2*part:], uint16(int16(q)))
+			setWord(p.weights[lane+2*part:], uint16(int16(v)))
 		}
 	})
 	return p
 }
 
-// roundInputs settles how floats become bytes and returns the width of a step.
-// The range is widened to hold 0, which dead channels need exactly.
-func roundInputs(lo, hi float32) (dotRounding, float32) {
-	lo, hi = min(lo, 0), max(hi, 0)
-	scale := (hi - lo) / 255
-	if !isScale(scale) {
-		scale, lo = 1, 0
+// sort puts the inputs that are float32 first.
+func (p *PointwiseDot) sort(in []Quant) {
+	if in == nil {
+		return
 	}
-	return dotRounding{inverse: 1 / scale, zero: uint8(min(255, math.RoundToEven(float64(-lo/scale))))}, scale
+	p.order = p.order[:0]
+	for _, bytes := range []bool{false, true} {
+		for i := range p.kg {
+			if (in[i].Scale != 0) == bytes {
+				p.order = append(p.order, i)
+			}
+		}
+		if !bytes {
+			p.split(len(p.order))
+		}
+	}
+	for i, q := range in {
+		if (q.Scale != 0) != (in[i%p.kg].Scale != 0) {
+			panic("kernel: groups of a convolution read planes of different kinds")
+		}
+	}
 }
 
-// weightScale is the width of a step of an output's weights.
-func weightScale(row []float32) float32 {
-	top := float32(0)
-	for _, v := range row {
-		top = max(top, v, -v)
+// foldSteps returns the weights times the steps of their inputs, in the greatest
+// of those.
+func (p *PointwiseDot) foldSteps(w []float32, in []Quant, groups int) (folded []float32, top float32) {
+	for _, q := range in {
+		top = max(top, q.Scale)
 	}
-	if scale := top / 127; isScale(scale) {
-		return scale
+	folded = make([]float32, len(w))
+	perGroup := len(w) / groups
+	for i, v := range w {
+		folded[i] = v * (in[i/perGroup*p.kg+i%p.kg].Scale / top)
 	}
-	return 1
+	return folded, top
 }
 
-// isScale tells whether v and 1/v are positive and finite.
-func isScale(v float32) bool { return v > 0 && v <= math.MaxFloat32 && 1/v <= math.MaxFloat32 }
-
-// toByte rounds an input as the assembly does: beyond 32 bits the processor's
-// conversion gives the least integer, which becomes 0.
-func (r *dotRounding) toByte(x float32) uint8 {
-	v := math.RoundToEven(float64(x * r.inverse))
-	if !(v < 1<<31 && v >= -1<<31) {
-		return 0
-	}
-	return uint8(max(0, min(255, max(math.MinInt16, min(math.MaxInt16, v))+float64(r.zero))))
+// inSteps makes the numbers those of bytes.
+func (a *dotAfterSum) inSteps(q Quant) {
+	a.inverse = 1 / q.Scale
+	a.scale *= a.inverse
+	a.bias *= a.inverse
+	a.zero = int32(q.Zero) * 0x10001
 }
 
 // dotInt8 multiplies a pixel's bytes by the weights of an output, whose lanes

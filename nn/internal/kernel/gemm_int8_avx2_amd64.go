@@ -7,10 +7,20 @@ package kernel
 //go:noescape
 func madd256Packw1(a *byte)
 
+// madd256PackBytesw1 lays out pairs of planes of bytes for 1 vectors of pixels.
+//
+//go:noescape
+func madd256PackBytesw1(a *byte)
+
 // madd256Packw2 lays out pairs of planes for 2 vectors of pixels.
 //
 //go:noescape
 func madd256Packw2(a *byte)
+
+// madd256PackBytesw2 lays out pairs of planes of bytes for 2 vectors of pixels.
+//
+//go:noescape
+func madd256PackBytesw2(a *byte)
 
 // madd256r1w1 does row tiles of 1 outputs for 1 vectors of pixels.
 //

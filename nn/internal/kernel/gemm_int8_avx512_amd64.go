@@ -7,40 +7,80 @@ package kernel
 //go:noescape
 func vnniPack512w0h1(a *byte)
 
+// vnniPackBytes512w0h1 lays out quads of planes of bytes for 0.5 vectors of pixels.
+//
+//go:noescape
+func vnniPackBytes512w0h1(a *byte)
+
 // vnniPack512w1h0 lays out quads of planes for 1.0 vectors of pixels.
 //
 //go:noescape
 func vnniPack512w1h0(a *byte)
+
+// vnniPackBytes512w1h0 lays out quads of planes of bytes for 1.0 vectors of pixels.
+//
+//go:noescape
+func vnniPackBytes512w1h0(a *byte)
 
 // vnniPack512w1h1 lays out quads of planes for 1.5 vectors of pixels.
 //
 //go:noescape
 func vnniPack512w1h1(a *byte)
 
+// vnniPackBytes512w1h1 lays out quads of planes of bytes for 1.5 vectors of pixels.
+//
+//go:noescape
+func vnniPackBytes512w1h1(a *byte)
+
 // vnniPack512w2h0 lays out quads of planes for 2.0 vectors of pixels.
 //
 //go:noescape
 func vnniPack512w2h0(a *byte)
+
+// vnniPackBytes512w2h0 lays out quads of planes of bytes for 2.0 vectors of pixels.
+//
+//go:noescape
+func vnniPackBytes512w2h0(a *byte)
 
 // vnniPack512w2h1 lays out quads of planes for 2.5 vectors of pixels.
 //
 //go:noescape
 func vnniPack512w2h1(a *byte)
 
+// vnniPackBytes512w2h1 lays out quads of planes of bytes for 2.5 vectors of pixels.
+//
+//go:noescape
+func vnniPackBytes512w2h1(a *byte)
+
 // vnniPack512w3h0 lays out quads of planes for 3.0 vectors of pixels.
 //
 //go:noescape
 func vnniPack512w3h0(a *byte)
+
+// vnniPackBytes512w3h0 lays out quads of planes of bytes for 3.0 vectors of pixels.
+//
+//go:noescape
+func vnniPackBytes512w3h0(a *byte)
 
 // vnniPack512w3h1 lays out quads of planes for 3.5 vectors of pixels.
 //
 //go:noescape
 func vnniPack512w3h1(a *byte)
 
+// vnniPackBytes512w3h1 lays out quads of planes of bytes for 3.5 vectors of pixels.
+//
+//go:noescape
+func vnniPackBytes512w3h1(a *byte)
+
 // vnniPack512w4h0 lays out quads of planes for 4.0 vectors of pixels.
 //
 //go:noescape
 func vnniPack512w4h0(a *byte)
+
+// vnniPackBytes512w4h0 lays out quads of planes of bytes for 4.0 vectors of pixels.
+//
+//go:noescape
+func vnniPackBytes512w4h0(a *byte)
 
 // vnni512r1w0h1 does row tiles of 1 outputs for 0.5 vectors of pixels.
 //

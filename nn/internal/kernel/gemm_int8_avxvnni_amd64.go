@@ -7,15 +7,20 @@ package kernel
 //go:noescape
 func vnni256Packw1(a *byte)
 
+// vnni256PackBytesw1 lays out quads of planes of bytes for 1 vectors of pixels.
+//
+//go:noescape
+func vnni256PackBytesw1(a *byte)
+
 // vnni256Packw2 lays out quads of planes for 2 vectors of pixels.
 //
 //go:noescape
 func vnni256Packw2(a *byte)
 
-// vnni256Packw3 lays out quads of planes for 3 vectors of pixels.
+// vnni256PackBytesw2 lays out quads of planes of bytes for 2 vectors of pixels.
 //
 //go:noescape
-func vnni256Packw3(a *byte)
+func vnni256PackBytesw2(a *byte)
 
 // vnni256r1w1 does row tiles of 1 outputs for 1 vectors of pixels.
 //
@@ -76,23 +81,3 @@ func vnni256r5w2(a *byte)
 //
 //go:noescape
 func vnni256r6w2(a *byte)
-
-// vnni256r1w3 does row tiles of 1 outputs for 3 vectors of pixels.
-//
-//go:noescape
-func vnni256r1w3(a *byte)
-
-// vnni256r2w3 does row tiles of 2 outputs for 3 vectors of pixels.
-//
-//go:noescape
-func vnni256r2w3(a *byte)
-
-// vnni256r3w3 does row tiles of 3 outputs for 3 vectors of pixels.
-//
-//go:noescape
-func vnni256r3w3(a *byte)
-
-// vnni256r4w3 does row tiles of 4 outputs for 3 vectors of pixels.
-//
-//go:noescape
-func vnni256r4w3(a *byte)

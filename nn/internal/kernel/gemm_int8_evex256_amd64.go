@@ -61,23 +61,3 @@ func evex256r5w2(a *byte)
 //
 //go:noescape
 func evex256r6w2(a *byte)
-
-// evex256r1w3 does row tiles of 1 outputs for 3 vectors of pixels.
-//
-//go:noescape
-func evex256r1w3(a *byte)
-
-// evex256r2w3 does row tiles of 2 outputs for 3 vectors of pixels.
-//
-//go:noescape
-func evex256r2w3(a *byte)
-
-// evex256r3w3 does row tiles of 3 outputs for 3 vectors of pixels.
-//
-//go:noescape
-func evex256r3w3(a *byte)
-
-// evex256r4w3 does row tiles of 4 outputs for 3 vectors of pixels.
-//
-//go:noescape
-func evex256r4w3(a *byte)

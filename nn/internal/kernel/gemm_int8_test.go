@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -12,12 +13,18 @@ type int8Case struct {
 	res             int // 0 none, 1 other planes, 2 the output planes
 	noBias          bool
 	lo, hi          float32
+	in              int  // 0 planes of float32, 1 of bytes, 2 of both
+	out             bool // planes of bytes
 }
 
-// int8Run is what one instruction set made of a case.
+// int8Run is what one set of kernels made of a case.
 type int8Run struct {
-	in, res, out *arena
-	w, bias      []float32
+	planes   Int8Planes
+	in, res  *arena
+	inBytes  *byteArena
+	out      *arena
+	outBytes *byteArena
+	w, bias  []float32
 }
 
 // run computes the case with one set of kernels; every split of the work gives
@@ -26,7 +33,7 @@ func (c int8Case) run(t testing.TB, set dotSet, seed uint64) int8Run {
 	t.Helper()
 	what := fmt.Sprintf("set %d %+v", set, c)
 	s := random(seed)
-	r := int8Run{w: s.slice(c.m * c.k / c.groups), bias: s.slice(c.m)}
+	r := int8Run{w: s.slice(c.m * c.k / c.groups), bias: s.slice(c.m), planes: Int8Planes{Lo: c.lo, Hi: c.hi}}
 	var bias []float32
 	if !c.noBias {
 		bias = r.bias
@@ -34,44 +41,94 @@ func (c int8Case) run(t testing.TB, set dotSet, seed uint64) int8Run {
 		clear(r.bias)
 	}
 	r.in = newArena(t, c.k, 1, c.n, seed%2 == 0, s.fill)
+	r.inBytes = newByteArena(t, c.k, c.n, true, s.byte)
 	r.res = newArena(t, c.m, 1, c.n, seed%2 == 1, s.fill)
-	isa := isaOf(set)
-	p := newPointwiseInt8(isa, set, r.w, bias, c.m, c.k, c.n, c.groups, c.lo, c.hi)
-	fresh := func() *arena {
-		if c.res == 2 {
-			return newArena(t, c.m, 1, c.n, seed%2 == 0, func(c, i int) float32 { return r.res.plane(c)[i] })
+	in := append([]Plane(nil), r.in.planes...)
+	if c.in > 0 {
+		r.planes.In = s.quants(c.k)
+		for i := range in {
+			if c.in == 2 && s.r.IntN(2) == 0 {
+				r.planes.In[i] = Quant{}
+			} else {
+				in[i] = r.inBytes.planes[i]
+			}
 		}
-		return newArena(t, c.m, 1, c.n, seed%2 == 0, unset)
 	}
+	if c.out {
+		r.planes.Out = s.quants(c.m)
+	}
+	p := newPointwiseInt8(isaOf(set), set, r.w, bias, c.m, c.k, c.n, c.groups, r.planes)
+	in = p.Inputs(in)
 	scratch := Floats(p.ScratchFloats())
-	r.out = forEachSplit(t, what, p.Units(), s, fresh, func(out *arena, u0, u1 int) {
-		var res []Plane
-		switch c.res {
-		case 1:
-			res = r.res.planes
-		case 2:
-			res = out.planes
-		}
+	work := func(out, res []Plane, u0, u1 int) {
 		for i := range scratch {
 			scratch[i] = nan
 		}
-		p.Run(out.planes, r.in.planes, res, c.act, scratch, u0, u1)
-	})
+		p.Run(out, in, res, c.act, scratch, u0, u1)
+	}
+	if c.out {
+		var res []Plane
+		if c.res != 0 {
+			res = r.res.planes
+		}
+		for _, cut := range splits(p.Units(), s) {
+			out := newByteArena(t, c.m, c.n, true, func(_, _ int) byte { return canary })
+			for i := 1; i < len(cut); i++ {
+				work(out.planes, res, cut[i-1], cut[i])
+			}
+			out.check(t, what, false)
+			if r.outBytes == nil {
+				r.outBytes = out
+			}
+			for m := range c.m {
+				if !slices.Equal(out.plane(m), r.outBytes.plane(m)) {
+					t.Fatalf("%s: split %v gives other bytes in plane %d", what, cut, m)
+				}
+			}
+		}
+	} else {
+		fresh := func() *arena {
+			if c.res == 2 {
+				return newArena(t, c.m, 1, c.n, seed%2 == 0, func(c, i int) float32 { return r.res.plane(c)[i] })
+			}
+			return newArena(t, c.m, 1, c.n, seed%2 == 0, unset)
+		}
+		r.out = forEachSplit(t, what, p.Units(), s, fresh, func(out *arena, u0, u1 int) {
+			switch c.res {
+			case 0:
+				work(out.planes, nil, u0, u1)
+			case 1:
+				work(out.planes, r.res.planes, u0, u1)
+			case 2:
+				work(out.planes, out.planes, u0, u1)
+			}
+		})
+	}
 	r.in.check(t, what, true)
+	r.inBytes.check(t, what, true)
 	r.res.check(t, what, true)
 	return r
 }
 
-// check compares the pure Go form with what its documentation says, worked out
-// one value at a time, and the other instruction sets with the pure Go form: bit by bit.
+// check compares the pure Go form with what its documentation says, computed one
+// value at a time, and the other sets with the pure Go form: bit by bit.
 func (c int8Case) check(t testing.TB, seed uint64) {
 	t.Helper()
 	want := c.run(t, setGo, seed)
+	_, rest := c.act.split()
 	for m := range c.m {
-		for i, v := range want.out.plane(m) {
+		for i := range c.n {
 			x := c.plain(want, m, i)
-			if _, rest := c.act.split(); rest == None && math.Float32bits(v) != math.Float32bits(x) ||
-				math.Abs(float64(v-x)) > 1e-6 {
+			if c.out {
+				steps := float64(x)/float64(want.planes.Out[m].Scale) + float64(want.planes.Out[m].Zero)
+				if got := float64(want.outBytes.plane(m)[i]); math.Abs(got-min(255, max(0, steps))) > 0.501 {
+					t.Fatalf("%+v: plane %d pixel %d is byte %v, want %v", c, m, i, got, steps)
+				}
+				continue
+			}
+			v := want.out.plane(m)[i]
+			exact := rest == None && c.in == 0
+			if exact && math.Float32bits(v) != math.Float32bits(x) || math.Abs(float64(v-x)) > 1e-5 {
 				t.Fatalf("%+v: plane %d pixel %d is %v, want %v", c, m, i, v, x)
 			}
 		}
@@ -79,10 +136,16 @@ func (c int8Case) check(t testing.TB, seed uint64) {
 	for _, set := range int8Sets()[1:] {
 		got := c.run(t, set, seed)
 		for m := range c.m {
+			if c.out {
+				if !slices.Equal(got.outBytes.plane(m), want.outBytes.plane(m)) {
+					t.Fatalf("set %d %+v: plane %d is not that of pure Go:\n%v\n%v", set, c, m, got.outBytes.plane(m), want.outBytes.plane(m))
+				}
+				continue
+			}
 			for i, v := range got.out.plane(m) {
 				x := want.out.plane(m)[i]
 				d := math.Abs(float64(v - x))
-				if _, rest := c.act.split(); rest == None && math.Float32bits(v) != math.Float32bits(x) || !(d <= 1e-6*math.Abs(float64(x))+1e-6) {
+				if rest == None && math.Float32bits(v) != math.Float32bits(x) || !(d <= 1e-6*math.Abs(float64(x))+1e-6) {
 					t.Fatalf("set %d %+v: plane %d pixel %d is %v, in Go %v", set, c, m, i, v, x)
 				}
 			}
@@ -90,28 +153,43 @@ func (c int8Case) check(t testing.TB, seed uint64) {
 	}
 }
 
-// plain works out one output.
+// plain computes one output.
 func (c int8Case) plain(r int8Run, m, i int) float32 {
-	lo, hi := min(c.lo, 0), max(c.hi, 0)
-	step := (hi - lo) / 255
-	if !(step > 0) {
-		step, lo = 1, 0
-	}
-	zero := math.RoundToEven(float64(-lo / step))
 	kg := c.k / c.groups
-	group := m / (c.m / c.groups)
-	row := r.w[m*kg : (m+1)*kg]
+	first := m / (c.m / c.groups) * kg
+	quants := make([]Quant, kg)
 	top := float32(0)
-	for _, v := range row {
-		top = max(top, float32(math.Abs(float64(v))))
+	for k := range quants {
+		quants[k] = NewQuant(c.lo, c.hi)
+		if c.in > 0 && r.planes.In[first+k].Scale != 0 {
+			quants[k] = r.planes.In[first+k]
+		}
 	}
-	scale := top / 127
+	all := append([]Quant{NewQuant(c.lo, c.hi)}, r.planes.In...) // of all groups
+	for k, q := range all {
+		if k > 0 && q.Scale == 0 || k == 0 && !c.anyFloat(r) {
+			continue
+		}
+		top = max(top, q.Scale)
+	}
+	row := make([]float32, kg)
+	greatest := float32(0)
+	for k, q := range quants {
+		row[k] = r.w[m*kg+k] * (q.Scale / top)
+		greatest = max(greatest, float32(math.Abs(float64(row[k]))))
+	}
+	scale := greatest / 127
 	sum := 0
-	for k, v := range row {
-		x := math.RoundToEven(float64(r.in.plane(group*kg + k)[i] * (1 / step)))
-		sum += int(max(0, min(255, x+zero))-zero) * int(math.RoundToEven(float64(v/scale)))
+	for k, q := range quants {
+		x := 0.0
+		if c.in > 0 && r.planes.In[first+k].Scale != 0 {
+			x = float64(r.inBytes.plane(first + k)[i])
+		} else {
+			x = math.RoundToEven(float64(r.in.plane(first + k)[i]*(1/q.Scale))) + float64(q.Zero)
+		}
+		sum += int(max(0, min(255, x))-float64(q.Zero)) * int(math.RoundToEven(float64(row[k]/scale)))
 	}
-	y := float32(float32(sum)*(scale*step)) + r.bias[m]
+	y := float32(float32(sum)*(scale*top)) + r.bias[m]
 	if c.res != 0 {
 		y += r.res.plane(m)[i]
 	}
@@ -119,6 +197,10 @@ func (c int8Case) plain(r int8Run, m, i int) float32 {
 		return leaky(y, slope)
 	}
 	return float32(c.act.reference(float64(y)))
+}
+
+func (c int8Case) anyFloat(r int8Run) bool {
+	return c.in == 0 || slices.ContainsFunc(r.planes.In, func(q Quant) bool { return q.Scale == 0 })
 }
 
 // isaOf is an instruction set that goes with a set of kernels: activations that
@@ -148,7 +230,9 @@ func TestPointwiseInt8(t *testing.T) {
 	for n := 1; n <= 130; n++ {
 		cases = append(cases,
 			int8Case{m: 1 + n%19, k: 1 + n%7, n: n, groups: 1, res: n % 3, act: testActs[n%6], lo: -1, hi: 1},
-			int8Case{m: 18, k: 10, n: n, groups: 1 + n%2, noBias: true, lo: -0.3, hi: 1})
+			int8Case{m: 18, k: 10, n: n, groups: 1 + n%2, noBias: true, lo: -0.3, hi: 1},
+			int8Case{m: 1 + n%23, k: 1 + n%13, n: n, groups: 1, act: testActs[n%3], in: n % 3, out: n%2 == 0, res: n / 3 % 2, lo: -1, hi: 1},
+			int8Case{m: 12, k: 2 * (1 + n%9), n: n, groups: 2, act: testActs[n%3], in: 1, out: n%2 == 1, lo: -1, hi: 1})
 	}
 	for i := 0; i < len(cases); i += every {
 		cases[i].check(t, uint64(i))
@@ -166,6 +250,12 @@ func FuzzPointwiseInt8(f *testing.F) {
 		g := int(groups%8) + 1
 		int8Case{m: (int(m%40) + 1) * g, k: (int(k%40) + 1) * g, n: int(n%300) + 1, groups: g,
 			act: testActs[act%6], res: int(res % 3), noBias: seed%5 == 0, lo: lo, hi: hi}.check(t, seed)
+		in := int(seed % 3)
+		if g > 1 {
+			in = min(in, 1)
+		}
+		int8Case{m: (int(m%40) + 1) * g, k: (int(k%40) + 1) * g, n: int(n%300) + 1, groups: g, act: testActs[act%3],
+			in: in, out: seed/3%2 == 0, res: int(res % 2), noBias: seed%5 == 0, lo: lo, hi: hi}.check(t, seed)
 	})
 }
 
@@ -178,7 +268,7 @@ func TestPointwiseInt8Wild(t *testing.T) {
 	var want []float32
 	for _, set := range int8Sets() {
 		in, out := newArena(t, 1, 1, n, true, fill), newArena(t, 1, 1, n, true, unset)
-		p := newPointwiseInt8(isaOf(set), set, []float32{127}, nil, 1, 1, n, 1, -100, 155)
+		p := newPointwiseInt8(isaOf(set), set, []float32{127}, nil, 1, 1, n, 1, Int8Planes{Lo: -100, Hi: 155})
 		p.Run(out.planes, in.planes, nil, Act{}, Floats(p.ScratchFloats()), 0, p.Units())
 		if want == nil {
 			want = out.plane(0)
@@ -211,7 +301,7 @@ func BenchmarkPointwiseDot(b *testing.B) {
 					measure(b, float64(c.m*c.k*n), func() { p.Run(out.planes, in.planes, nil, act, scratch, 0, p.Units()) })
 				})
 			}
-			dot("int8", NewPointwiseInt8(isa, w, bias, c.m, c.k, n, 1, -1, 1))
+			dot("int8", NewPointwiseInt8(isa, w, bias, c.m, c.k, n, 1, Int8Planes{Lo: -1, Hi: 1}))
 			if BF16Fast(isa) {
 				dot("bf16", NewPointwiseBF16(isa, w, bias, c.m, c.k, n, 1))
 			}

@@ -32,6 +32,17 @@ func NewPlane(h, w int) Plane {
 	return Plane(&Floats(first + Stride(h, w) + Slack)[first])
 }
 
+// ByteSlack is the number of bytes behind a plane of bytes that kernels may read,
+// and of which they may write the first 16.
+const ByteSlack = 64
+
+// ByteStride is Stride, in floats too, of planes of bytes. They need no guards.
+func ByteStride(h, w int) int {
+	const line = 64
+	lines := (h*w + ByteSlack + line - 1) / line
+	return (lines | 1) * line / floatSize
+}
+
 const floatSize = 4
 
 // lanes is the number of floats that kernels which stream through memory take
@@ -43,3 +54,6 @@ func floats(p Plane, n int) []float32 { return unsafe.Slice((*float32)(p), n) }
 
 // at returns the address of value i of a plane.
 func at(p Plane, i int) *float32 { return (*float32)(unsafe.Add(p, i*floatSize)) }
+
+// byteAt returns the address of pixel i of a plane of bytes.
+func byteAt(p Plane, i int) *byte { return (*byte)(unsafe.Add(p, i)) }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
@@ -22,6 +23,8 @@ const (
 	dotMask   = 64
 	dotSlope  = 72
 	dotHSwish = 76
+	dotBytes  = 80
+	dotResOff = 88
 )
 
 // Offsets of packArgs.
@@ -34,9 +37,15 @@ const (
 	packZero    = 36
 )
 
-// afterSize is the size of what an output's sum goes through: where it starts,
-// its scale and its bias, 32 bits each.
-const afterSize = 12
+// Offsets of dotAfterSum, what an output's sum goes through.
+const (
+	afterStart   = 0
+	afterScale   = 4
+	afterBias    = 8
+	afterZero    = 12
+	afterInverse = 16
+	afterSize    = 20
+)
 
 // dotKernel is the twin of gemmKernel whose inputs and weights have 8 or 16
 // bits. A step takes as many inputs at once as fit a 32-bit lane.
@@ -75,13 +84,20 @@ func (d dotInstruction) kernels() []dotKernel {
 func (d dotInstruction) all(c *build.Context) {
 	h := newHSwish(c)
 	order := d.order(c)
+	var blocks operand.Mem
+	if d.integer {
+		blocks = blockOrder(c, 16)
+	}
 	for _, k := range d.kernels() {
 		if k.rows == 1 {
 			d.pack(k, c, order)
+			if d.integer {
+				k.packBytes(c, blocks)
+			}
 		}
 	}
 	for _, k := range d.kernels() {
-		k.generate(c, h)
+		k.generate(c, h, blocks)
 	}
 }
 
@@ -104,7 +120,7 @@ func (k gemmKernel) vec(i, v int) reg.VecPhysical {
 
 // generate writes the kernel: sums in registers over all steps, then floats,
 // bias, residual and activation.
-func (k dotKernel) generate(c *build.Context, h hswish) {
+func (k dotKernel) generate(c *build.Context, h hswish, blocks operand.Mem) {
 	a := function(c, k.name(), fmt.Sprintf("%s does row tiles of %d outputs for %d.%d vectors of pixels.", k.name(), k.rows, k.wide, 5*k.half))
 	out, res, w, after := a.load(dotOut), a.load(dotRes), a.load(dotW), a.load(dotAfter)
 	tiles, outOff, mask := a.load(dotTiles), a.load(dotOutOff), a.load(dotMask)
@@ -117,7 +133,7 @@ func (k dotKernel) generate(c *build.Context, h hswish) {
 
 	c.Label("tile")
 	for m := range k.rows {
-		c.VPBROADCASTD(operand.Mem{Base: after, Disp: afterSize * m}, zmm[m*V])
+		c.VPBROADCASTD(operand.Mem{Base: after, Disp: afterSize*m + afterStart}, zmm[m*V])
 		for v := 1; v < V; v++ {
 			c.VMOVDQA32(zmm[m*V], zmm[m*V+v])
 		}
@@ -145,12 +161,17 @@ func (k dotKernel) generate(c *build.Context, h hswish) {
 	c.DECQ(n)
 	c.JNE(operand.LabelRef("step"))
 
+	if k.dot.integer {
+		c.MOVQ(a.mem(dotBytes), n)
+		c.TESTQ(n, n)
+		c.JNE(operand.LabelRef("bytes"))
+	}
 	scale, bias := first, first+1
 	for m := range k.rows {
 		if k.dot.integer {
-			c.VBROADCASTSS(operand.Mem{Base: after, Disp: afterSize*m + 4}, zmm[scale])
+			c.VBROADCASTSS(operand.Mem{Base: after, Disp: afterSize*m + afterScale}, zmm[scale])
 		}
-		c.VBROADCASTSS(operand.Mem{Base: after, Disp: afterSize*m + 8}, zmm[bias])
+		c.VBROADCASTSS(operand.Mem{Base: after, Disp: afterSize*m + afterBias}, zmm[bias])
 		for v := range V {
 			if k.dot.integer {
 				c.VCVTDQ2PS(sum(m, v), sum(m, v))
@@ -176,12 +197,86 @@ func (k dotKernel) generate(c *build.Context, h hswish) {
 	c.ADDQ(operand.U32(8*k.rows), res)
 	c.Label("activate")
 	k.store(a, h, out, outOff, first)
+	c.Label("stored")
 	c.ADDQ(operand.U32(8*k.rows), out)
 	c.ADDQ(operand.U32(afterSize*k.rows), after)
 	c.DECQ(tiles)
 	c.JNE(operand.LabelRef("tile"))
 	c.VZEROUPPER()
 	c.RET()
+	if k.dot.integer {
+		c.Label("bytes")
+		c.KMOVQ(n, reg.K2)
+		k.storeBytes(a, blocks, out, res, after, outOff, first)
+		c.JMP(operand.LabelRef("stored"))
+	}
+}
+
+// storeBytes scales, activates and rounds the sums and stores them as bytes;
+// registers from spent on are free. Packing words and then bytes leaves four
+// pixels of every vector in each 128 bits, which one permutation puts in order.
+func (k dotKernel) storeBytes(a args, blocks operand.Mem, out, res, after, outOff reg.GPVirtual, spent int) {
+	c, V := a.c, k.vectors()
+	sum := func(m, v int) reg.VecPhysical { return k.vec(m*V+v, v) }
+	each := func(m int, f func(v int)) {
+		for v := range V {
+			f(v)
+		}
+	}
+	order, factor := spent, spent+1
+	c.VMOVDQU32(blocks, zmm[order])
+	for m := range k.rows {
+		c.VBROADCASTSS(operand.Mem{Base: after, Disp: afterSize*m + afterBias}, zmm[factor])
+		each(m, func(v int) { c.VCVTDQ2PS(sum(m, v), sum(m, v)) })
+		each(m, func(v int) {
+			c.VFMADD132PS_BCST(operand.Mem{Base: after, Disp: afterSize*m + afterScale}, k.vec(factor, v), sum(m, v))
+		})
+	}
+	q, resOff := c.GP64(), c.GP64()
+	c.TESTQ(res, res)
+	c.JEQ(operand.LabelRef("activateBytes"))
+	c.MOVQ(a.mem(dotResOff), resOff)
+	for m := range k.rows {
+		c.VBROADCASTSS(operand.Mem{Base: after, Disp: afterSize*m + afterInverse}, zmm[factor])
+		c.MOVQ(operand.Mem{Base: res, Disp: 8 * m}, q)
+		each(m, func(v int) {
+			src := operand.Mem{Base: q, Index: resOff, Scale: 1, Disp: 64 * v}
+			if v == V-1 {
+				c.VFMADD231PS(src, k.vec(factor, v), reg.K1, sum(m, v))
+			} else {
+				c.VFMADD231PS(src, k.vec(factor, v), sum(m, v))
+			}
+		})
+	}
+	c.ADDQ(operand.U32(8*k.rows), res)
+	c.Label("activateBytes")
+	c.CMPL(a.mem(dotSlope), operand.U32(math.Float32bits(1)))
+	c.JEQ(operand.LabelRef("round"))
+	for m := range k.rows {
+		each(m, func(v int) {
+			scaled := k.vec(factor+v%2, v)
+			c.VMULPS_BCST(a.mem(dotSlope), sum(m, v), scaled)
+			c.VMAXPS(sum(m, v), scaled, sum(m, v))
+		})
+	}
+	c.Label("round")
+	for m := range k.rows {
+		each(m, func(v int) { c.VCVTPS2DQ(sum(m, v), sum(m, v)) })
+		c.VPBROADCASTD(operand.Mem{Base: after, Disp: afterSize*m + afterZero}, zmm[factor])
+		lo := zmm[m*V]
+		hi := lo
+		c.VPACKSSDW(zmm[m*V+min(1, V-1)], lo, lo)
+		c.VPADDSW(zmm[factor], lo, lo)
+		if V > 2 {
+			hi = zmm[m*V+2]
+			c.VPACKSSDW(zmm[m*V+min(3, V-1)], hi, hi)
+			c.VPADDSW(zmm[factor], hi, hi)
+		}
+		c.VPACKUSWB(hi, lo, lo)
+		c.VPERMD(lo, zmm[order], lo)
+		c.MOVQ(operand.Mem{Base: out, Disp: 8 * m}, q)
+		c.VMOVDQU8(lo, reg.K2, operand.Mem{Base: q, Index: outOff, Scale: 1})
+	}
 }
 
 // store activates the sums and stores them; registers from spent on are free.

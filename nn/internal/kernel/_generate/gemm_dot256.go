@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
@@ -17,10 +18,11 @@ type dot256Kernel struct {
 
 // dot256Instruction is what tells the instruction sets apart.
 type dot256Instruction struct {
-	prefix string // of the kernels' names
-	set    string // what the kernels need
-	rows   [4]int // most rows of a kernel, by its vectors
-	pack   func(k dot256Kernel, c *build.Context)
+	prefix          string                                 // of the kernels' names
+	set             string                                 // what the kernels need
+	rows            [3]int                                 // most rows of a kernel, by its vectors
+	order           operand.Mem                            // of packed bytes
+	pack, packBytes func(k dot256Kernel, c *build.Context) // planes of float32, of bytes
 	// multiply adds the products of a lane's inputs and weights to sums. last says
 	// that weights are not needed any more.
 	multiply func(c *build.Context, weights, inputs, sums, spare reg.VecPhysical, last bool)
@@ -35,8 +37,8 @@ func (k dot256Kernel) packName() string {
 // products in 16 bits, where they do not fit; so inputs and weights are words
 // here, two to a lane, which takes no more instructions.
 var madd = &dot256Instruction{
-	prefix: "madd256", set: "AVX2", rows: [4]int{1: 5, 2: 5},
-	pack: dot256Kernel.packPairs,
+	prefix: "madd256", set: "AVX2", rows: [3]int{1: 5, 2: 5},
+	pack: dot256Kernel.packPairs, packBytes: dot256Kernel.packPairBytes,
 	multiply: func(c *build.Context, weights, inputs, sums, spare reg.VecPhysical, last bool) {
 		product := spare
 		if last {
@@ -52,8 +54,8 @@ var madd = &dot256Instruction{
 // of AVX512_VNNI with AVX512VL, for processors that have only that.
 var (
 	vnni256 = &dot256Instruction{
-		prefix: "vnni256", set: "AVX-VNNI", rows: [4]int{1: 6, 2: 6, 3: 4},
-		pack: dot256Kernel.packQuads256,
+		prefix: "vnni256", set: "AVX-VNNI", rows: [3]int{1: 6, 2: 6},
+		pack: dot256Kernel.packQuads256, packBytes: dot256Kernel.packQuadBytes,
 		multiply: func(c *build.Context, weights, inputs, sums, _ reg.VecPhysical, _ bool) {
 			vexVPDPBUSD(c, weights, inputs, sums)
 		},
@@ -97,9 +99,11 @@ func (d *dot256Instruction) kernels() []dot256Kernel {
 // all writes a file. The constants of a file are its own.
 func (d *dot256Instruction) all(c *build.Context) {
 	h, tails := newHSwish(c), tailMasks(c, d.prefix+"Tails")
+	d.order = byteOrder(c, d.prefix+"Order")
 	for _, k := range d.kernels() {
 		if k.rows == 1 && d.pack != nil {
 			d.pack(k, c)
+			d.packBytes(k, c)
 		}
 	}
 	for _, k := range d.kernels() {
@@ -213,7 +217,7 @@ func (k dot256Kernel) generate(c *build.Context, tails operand.Mem, h hswish) {
 
 	c.Label("tile")
 	for m := range R {
-		c.VPBROADCASTD(operand.Mem{Base: afters, Disp: afterSize * m}, sum(m, 0))
+		c.VPBROADCASTD(operand.Mem{Base: afters, Disp: afterSize*m + afterStart}, sum(m, 0))
 		for v := 1; v < V; v++ {
 			c.VMOVDQA(sum(m, 0), sum(m, v))
 		}
@@ -235,10 +239,12 @@ func (k dot256Kernel) generate(c *build.Context, tails operand.Mem, h hswish) {
 	c.DECQ(n)
 	c.JNE(operand.LabelRef("step"))
 
+	c.CMPQ(a.mem(dotBytes), operand.Imm(0))
+	c.JNE(operand.LabelRef("bytes"))
 	scale, bias := after[0], after[1]
 	for m := range R {
-		c.VBROADCASTSS(operand.Mem{Base: afters, Disp: afterSize*m + 4}, scale)
-		c.VBROADCASTSS(operand.Mem{Base: afters, Disp: afterSize*m + 8}, bias)
+		c.VBROADCASTSS(operand.Mem{Base: afters, Disp: afterSize*m + afterScale}, scale)
+		c.VBROADCASTSS(operand.Mem{Base: afters, Disp: afterSize*m + afterBias}, bias)
 		for v := range V {
 			c.VCVTDQ2PS(sum(m, v), sum(m, v))
 			c.VMULPS(scale, sum(m, v), sum(m, v))
@@ -286,10 +292,149 @@ func (k dot256Kernel) generate(c *build.Context, tails operand.Mem, h hswish) {
 			c.VMAXPS(x, scaled, x)
 		})
 	}, func() { store(func(x reg.VecPhysical) { h.avx2(x, scaled) }) })
+	c.Label("stored")
 	c.ADDQ(operand.Imm(uint64(8*R)), out)
 	c.ADDQ(operand.Imm(uint64(afterSize*R)), afters)
 	c.DECQ(tiles)
 	c.JNE(operand.LabelRef("tile"))
+	c.VZEROUPPER()
+	c.RET()
+	c.Label("bytes")
+	k.storeBytes(a, out, res, afters, outOff)
+	c.JMP(operand.LabelRef("stored"))
+}
+
+// storeBytes scales, activates and rounds the sums and stores them as bytes, eight
+// for every vector.
+func (k dot256Kernel) storeBytes(a args, out, res, afters, outOff reg.GPVirtual) {
+	c, R, V := a.c, k.rows, k.wide
+	free := ymm[R*V : 16]
+	x, y, order := free[0], free[1], free[2]
+	c.VMOVDQU(k.dot.order, order)
+	sums := func(m int) []reg.VecPhysical { return ymm[m*V : (m+1)*V] }
+	for m := range R {
+		c.VBROADCASTSS(operand.Mem{Base: afters, Disp: afterSize*m + afterScale}, x)
+		c.VBROADCASTSS(operand.Mem{Base: afters, Disp: afterSize*m + afterBias}, y)
+		for _, s := range sums(m) {
+			c.VCVTDQ2PS(s, s)
+			c.VFMADD213PS(y, x, s)
+		}
+	}
+	c.TESTQ(res, res)
+	c.JEQ(operand.LabelRef("activateBytes"))
+	q, resOff := c.GP64(), c.GP64()
+	c.MOVQ(a.mem(dotResOff), resOff)
+	for m := range R {
+		c.VBROADCASTSS(operand.Mem{Base: afters, Disp: afterSize*m + afterInverse}, x)
+		c.MOVQ(operand.Mem{Base: res, Disp: 8 * m}, q)
+		for v, s := range sums(m) {
+			c.VFMADD231PS(operand.Mem{Base: q, Index: resOff, Scale: 1, Disp: 32 * v}, x, s)
+		}
+	}
+	c.ADDQ(operand.Imm(uint64(8*R)), res)
+	c.Label("activateBytes")
+	c.CMPL(a.mem(dotSlope), operand.U32(math.Float32bits(1)))
+	c.JEQ(operand.LabelRef("round"))
+	c.VBROADCASTSS(a.mem(dotSlope), x)
+	for m := range R {
+		for _, s := range sums(m) {
+			c.VMULPS(s, x, y)
+			c.VMAXPS(s, y, s)
+		}
+	}
+	c.Label("round")
+	for m := range R {
+		c.VPBROADCASTD(operand.Mem{Base: afters, Disp: afterSize*m + afterZero}, x)
+		s := sums(m)
+		for _, v := range s {
+			c.VCVTPS2DQ(v, v)
+		}
+		c.VPACKSSDW(s[V-1], s[0], s[0])
+		c.VPADDSW(x, s[0], s[0])
+		c.VPACKUSWB(s[0], s[0], s[0])
+		c.VPERMD(s[0], order, s[0])
+		c.MOVQ(operand.Mem{Base: out, Disp: 8 * m}, q)
+		dst := operand.Mem{Base: q, Index: outOff, Scale: 1}
+		if V == 1 {
+			c.VMOVQ(s[0].AsX(), dst)
+		} else {
+			c.VMOVDQU(s[0].AsX(), dst)
+		}
+	}
+}
+
+// byteOrder is the permutation that puts packed bytes in the order of pixels:
+// each 128 bits hold four of every vector.
+func byteOrder(c *build.Context, name string) operand.Mem {
+	m := c.StaticGlobal(name)
+	c.DataAttributes(attrRodata)
+	for i := range 8 {
+		c.AddDatum(4*i, operand.U32(uint32(i%2*4+i/2%2)))
+	}
+	return m
+}
+
+func (k dot256Kernel) packBytesName() string {
+	return fmt.Sprintf("%sPackBytesw%d", k.dot.prefix, k.wide)
+}
+
+// packQuadBytes writes the kernel that lays quads of planes of bytes out. Two
+// interleaved vectors of bytes, four pixels of every vector in each 128 bits, make
+// the vectors of lanes.
+func (k dot256Kernel) packQuadBytes(c *build.Context) {
+	blocks := c.StaticGlobal(fmt.Sprintf("quadBlocksw%d", k.wide))
+	c.DataAttributes(attrRodata)
+	for i := range 8 {
+		c.AddDatum(4*i, operand.U32(uint32(i%4*2+i/4)&3))
+	}
+	a := function(c, k.packBytesName(), fmt.Sprintf("%s lays out quads of planes of bytes for %d vectors of pixels.", k.packBytesName(), k.wide))
+	in, to, steps, inOff := a.load(packIn), a.load(packTo), a.load(packSteps), a.load(packInOff)
+	c.VMOVDQU(blocks, reg.Y15)
+	c.Label("quad")
+	for i := range 4 {
+		p := c.GP64()
+		c.MOVQ(operand.Mem{Base: in, Disp: 8 * i}, p)
+		c.VPERMD(operand.Mem{Base: p, Index: inOff, Scale: 1}, reg.Y15, ymm[i])
+		c.PREFETCHT0(operand.Mem{Base: p, Index: inOff, Scale: 1, Disp: 64})
+	}
+	c.VPUNPCKLBW(ymm[1], ymm[0], ymm[0])
+	c.VPUNPCKLBW(ymm[3], ymm[2], ymm[2])
+	c.VPUNPCKLWD(ymm[2], ymm[0], ymm[4])
+	c.VMOVDQU(ymm[4], operand.Mem{Base: to})
+	if k.wide == 2 {
+		c.VPUNPCKHWD(ymm[2], ymm[0], ymm[5])
+		c.VMOVDQU(ymm[5], operand.Mem{Base: to, Disp: 32})
+	}
+	c.ADDQ(operand.Imm(32), in)
+	c.ADDQ(operand.Imm(uint64(32*k.wide)), to)
+	c.DECQ(steps)
+	c.JNE(operand.LabelRef("quad"))
+	c.VZEROUPPER()
+	c.RET()
+}
+
+// packPairBytes writes the kernel that lays pairs of planes of bytes out as words.
+func (k dot256Kernel) packPairBytes(c *build.Context) {
+	a := function(c, k.packBytesName(), fmt.Sprintf("%s lays out pairs of planes of bytes for %d vectors of pixels.", k.packBytesName(), k.wide))
+	in, to, steps, inOff := a.load(packIn), a.load(packTo), a.load(packSteps), a.load(packInOff)
+	c.Label("pair")
+	var p [2]reg.GPVirtual
+	for i := range p {
+		p[i] = c.GP64()
+		c.MOVQ(operand.Mem{Base: in, Disp: 8 * i}, p[i])
+	}
+	for v := range k.wide {
+		for i := range p {
+			c.VMOVQ(operand.Mem{Base: p[i], Index: inOff, Scale: 1, Disp: 8 * v}, xmm[i])
+		}
+		c.VPUNPCKLBW(xmm[1], xmm[0], xmm[0])
+		c.VPMOVZXBW(xmm[0], ymm[0])
+		c.VMOVDQU(ymm[0], operand.Mem{Base: to, Disp: 32 * v})
+	}
+	c.ADDQ(operand.Imm(16), in)
+	c.ADDQ(operand.Imm(uint64(32*k.wide)), to)
+	c.DECQ(steps)
+	c.JNE(operand.LabelRef("pair"))
 	c.VZEROUPPER()
 	c.RET()
 }

@@ -23,6 +23,7 @@ var files = []struct {
 	{"gemm_across_avx512", across512All},
 	{"depthwise_avx2", depthwise256All},
 	{"depthwise_avx512", depthwise512All},
+	{"depthwise_int8_avx", depthwiseInt8All},
 	{"vector_avx", vectorAll},
 	{"curve_avx2", curveAll},
 	{"peak_avx", peakAll},

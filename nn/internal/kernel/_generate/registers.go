@@ -20,6 +20,11 @@ var ymm = []reg.VecPhysical{
 	reg.Y24, reg.Y25, reg.Y26, reg.Y27, reg.Y28, reg.Y29, reg.Y30, reg.Y31,
 }
 
+var xmm = []reg.VecPhysical{
+	reg.X0, reg.X1, reg.X2, reg.X3, reg.X4, reg.X5, reg.X6, reg.X7,
+	reg.X8, reg.X9, reg.X10, reg.X11, reg.X12, reg.X13, reg.X14, reg.X15,
+}
+
 // args is the pointer to the argument struct of a kernel. Its fields are read
 // by offset: avo cannot resolve the type because it lives in an internal
 // package of another module. The package checks the offsets when it compiles.

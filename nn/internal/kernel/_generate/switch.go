@@ -65,7 +65,16 @@ func depthwiseSwitches() []shapeSwitch {
 	for _, k := range depthwise256Kernels() {
 		narrow.add(k.name(), "%d<<8 | %d<<4 | %d", k.k, k.stride, k.shape())
 	}
-	return []shapeSwitch{wide, narrow}
+	bytes := shapeSwitch{doc: "depthwiseInt8 calls the kernel of bytes of a set, a filter size and a stride.",
+		head: "depthwiseInt8(set dotSet, k, stride int, a *byte)", on: "int(set)<<8 | k<<4 | stride"}
+	for _, k := range depthwiseInt8Kernels() {
+		set := map[*dot256Instruction]string{madd: "setMadd", vnni256: "setVNNI", evex256: "setEVEX"}[k.dot]
+		if k.wide {
+			set = "setVNNI512"
+		}
+		bytes.add(k.name(), "int(%s)<<8 | %d<<4 | %d", set, k.k, k.stride)
+	}
+	return []shapeSwitch{wide, narrow, bytes}
 }
 
 // dotSwitches are those of the GEMMs of lower precision and of what lays their
@@ -77,28 +86,37 @@ func dotSwitches() []shapeSwitch {
 			head: d.prefix + "512(shape, rows int, a *byte)", on: "shape<<4 | rows"}
 		pack := shapeSwitch{doc: d.prefix + "Pack512 calls the kernel that lays out inputs for a pixel shape.",
 			head: d.prefix + "Pack512(shape int, a *byte)", on: "shape"}
+		bytes := shapeSwitch{doc: d.prefix + "PackBytes512 is " + d.prefix + "Pack512 of planes of bytes.",
+			head: d.prefix + "PackBytes512(shape int, a *byte)", on: "shape"}
 		for _, k := range d.kernels() {
 			gemm.add(k.name(), "%d<<4 | %d", k.shape(), k.rows)
 			if k.rows == 1 {
 				pack.add(k.packName(), "%d", k.shape())
+				bytes.add(k.packBytesName(), "%d", k.shape())
 			}
 		}
 		list = append(list, gemm, pack)
+		if d.integer {
+			list = append(list, bytes)
+		}
 	}
 	for _, d := range []*dot256Instruction{madd, vnni256, evex256} {
 		gemm := shapeSwitch{doc: d.prefix + " calls the kernel with " + d.set + " of a number of vectors of pixels and of rows.",
 			head: d.prefix + "(shape, rows int, a *byte)", on: "shape<<4 | rows"}
 		pack := shapeSwitch{doc: d.prefix + "Pack calls the kernel that lays out inputs for a number of vectors of pixels.",
 			head: d.prefix + "Pack(shape int, a *byte)", on: "shape"}
+		bytes := shapeSwitch{doc: d.prefix + "PackBytes is " + d.prefix + "Pack of planes of bytes.",
+			head: d.prefix + "PackBytes(shape int, a *byte)", on: "shape"}
 		for _, k := range d.kernels() {
 			gemm.add(k.name(), "%d<<4 | %d", k.wide, k.rows)
 			if k.rows == 1 {
 				pack.add(k.packName(), "%d", k.wide)
+				bytes.add(k.packBytesName(), "%d", k.wide)
 			}
 		}
 		list = append(list, gemm)
 		if d.pack != nil {
-			list = append(list, pack)
+			list = append(list, pack, bytes)
 		}
 	}
 	return list
