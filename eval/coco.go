@@ -89,7 +89,7 @@ func (c *cocoReader) usable(list string, used, listed int) error {
 }
 
 func (c *cocoReader) read() error {
-	first, err := c.j.peek()
+	first, err := c.j.begin()
 	switch {
 	case err != nil:
 		return err

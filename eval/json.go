@@ -118,6 +118,23 @@ func (j *jsonReader) peek() (byte, error) {
 	}
 }
 
+// begin returns the first byte of the file's value, or says what kind of file it
+// is that holds none.
+func (j *jsonReader) begin() (byte, error) {
+	c, err := j.peek()
+	switch {
+	case errors.Is(err, errCutShort):
+		return 0, errors.New("the file is empty")
+	case err != nil:
+		return 0, err
+	case c == 0xff || c == 0xfe:
+		return 0, errors.New("the file is UTF-16, or no text: JSON is UTF-8")
+	case c == 0x1f:
+		return 0, errors.New("the file is compressed: unpack it first")
+	}
+	return c, nil
+}
+
 // finish is an error unless only white space is left.
 func (j *jsonReader) finish() error {
 	_, err := j.peek()

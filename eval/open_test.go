@@ -276,7 +276,7 @@ func TestReadResultsLeavesOutWhatIsBroken(t *testing.T) {
 		"1 detections without a category_id (first: entry 12)",
 	})
 	for text, want := range map[string]string{
-		`{"images":[]}`: "no list of detections", ``: "cut short", `[{"image_id":1}`: "cut short", `[{"score":nan}]`: "detection 1: broken JSON", `[1,]x`: "JSON",
+		`{"images":[]}`: "no list of detections", ``: "the file is empty", "\xff\xfe[": "UTF-16", "\x1f\x8b": "compressed", `[{"image_id":1}`: "cut short", `[{"score":nan}]`: "detection 1: broken JSON", `[1,]x`: "JSON",
 		`[]x`: "something follows the JSON value", `[][]`: "something follows the JSON value", `[{"score":1,"score":2}]`: `detection 1: duplicate key "score"`,
 		`[{"image_id":1}]`: "no detection can be used: 1 detections without a category_id (first: entry 1)",
 	} {

@@ -86,7 +86,7 @@ func ReadResults(r io.Reader, d *Dataset) (*Results, error) {
 		j: newJSONReader(r), images: d.imageTable(), categories: d.categoryTable(),
 		anyCategory: len(d.Categories) == 0 && !d.Labeled,
 	}
-	first, err := in.j.peek()
+	first, err := in.j.begin()
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -77,6 +78,8 @@ func (c *evalCmd) Validate() error {
 		return errors.New("limit, threads and workers must be positive")
 	case !(c.Threshold > 0 && c.Threshold <= 1):
 		return fmt.Errorf("--threshold must be above 0 and at most 1, not %g", c.Threshold)
+	case !slices.Contains([]string{"", "train", "val", "test", "all"}, c.Split):
+		return fmt.Errorf("--split must be train, val, test or all, not %q", c.Split)
 	case c.Detections != "" && c.Results != "":
 		return errors.New("--detections and --results exclude each other")
 	case c.Detections != "" && c.FirstStageOnly:

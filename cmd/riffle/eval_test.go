@@ -224,6 +224,7 @@ func TestEvalOnBrokenData(t *testing.T) {
 	command(t, "eval", "--images", "gone", "--annotations", "coco.json").wantError(t, 1, "gone")
 	command(t, "eval", "--images", "images", "--annotations", "gone.json").wantError(t, 1, "gone.json")
 	command(t, "eval", "--annotations", "coco.json").wantError(t, 2, "--images DIR is missing")
+	command(t, "eval", "--images", "images", "--split", "half").wantError(t, 2, "--split must be train, val, test or all")
 	command(t, "eval", "--annotations", "coco.json", "--detections", "images/street.jpg").wantError(t, 1, "detections images/street.jpg: ")
 	command(t, "eval", "--annotations", "coco.json", "--detections", "gone.json").wantError(t, 1, "detections gone.json: no such file")
 	command(t, "eval", "--images", "images", "--model", "gone").wantError(t, 1, `no model is called "gone"`)
