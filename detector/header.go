@@ -37,6 +37,7 @@ type RoIHeader struct {
 	Proposals         int     `json:"proposals"` // regions pooled
 	NMS               float64 `json:"nms"`       // IoU above which proposals suppress each other
 	SecondStageWeight float64 `json:"second_stage_weight"`
+	Finest            int     `json:"finest,omitempty"` // side in pixels of the input below which regions are pooled from the finest level; 0 means 80
 }
 
 // Accuracy is a figure of quality and what it was measured on.

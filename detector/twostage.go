@@ -26,6 +26,7 @@ func (twoStageKind) check(h *Header) error {
 		bound{"roi.size", h.RoI.Size, 1, 32},
 		bound{"roi.sampling", h.RoI.Sampling, 1, 16},
 		bound{"roi.hidden", h.RoI.Hidden, 1, 8192},
+		bound{"roi.finest", h.RoI.Finest, 0, 2048},
 		bound{"roi.pre_nms", h.RoI.PreNMS, 1, 100_000},
 		bound{"roi.proposals", h.RoI.Proposals, 1, 5000},
 	)

@@ -72,7 +72,7 @@ func (r *regionHead) run(d *dense, proposals []proposal) error {
 func (r *regionHead) pool(proposals []proposal) error {
 	r.boxes, r.level = r.boxes[:0], r.level[:0]
 	for _, p := range proposals {
-		l := pyramidLevel(p.box, len(r.levels))
+		l := pyramidLevel(p.box, len(r.levels), r.header.RoI.finest())
 		half := r.levels[l].stride / 2
 		r.boxes = append(r.boxes, Box{p.box.X1 + half, p.box.Y1 + half, p.box.X2 + half, p.box.Y2 + half})
 		r.level = append(r.level, l)
@@ -83,15 +83,20 @@ func (r *regionHead) pool(proposals []proposal) error {
 	return nil
 }
 
-// finestSide is the side in pixels of the network's input from which a region is
+// finest is the side in pixels of the network's input from which a region is
 // pooled from the second finest level; each further level doubles it.
-const finestSide = 80
+func (h *RoIHeader) finest() float32 {
+	if h.Finest == 0 {
+		return 80
+	}
+	return float32(h.Finest)
+}
 
-func pyramidLevel(b Box, levels int) int {
+func pyramidLevel(b Box, levels int, finest float32) int {
 	w, h := sides(b)
 	side := float32(math.Sqrt(float64(w * h)))
 	l := 0
-	for limit := float32(finestSide); l < levels-1 && side >= limit; limit *= 2 {
+	for limit := finest; l < levels-1 && side >= limit; limit *= 2 {
 		l++
 	}
 	return l

@@ -282,6 +282,7 @@ func TestModelErrorsNameTheFault(t *testing.T) {
 		{`"neck_channels":16`, `"neck_channels":15`, "neck_channels"},
 		{`"neck_channels":16`, `"neck_channels":32`, "neck.reduce.0"},
 		{`"hidden":24`, `"hidden":0`, "roi.hidden"},
+		{`"hidden":24`, `"hidden":24,"finest":4096`, "roi.finest"},
 		{`"hidden":24`, `"hidden":48`, "roi.fc1"},
 		{`"size":5`, `"size":-5`, "roi.size"},
 		{`"proposals":30`, `"proposals":1000000000`, "roi.proposals"},
@@ -450,5 +451,17 @@ func TestDetectOnAnySize(t *testing.T) {
 	}
 	if _, err := d.Detect(context.Background(), image.NewGray(image.Rect(0, 0, 0, 0)), Filter{}); err == nil {
 		t.Error("no error for a picture without pixels")
+	}
+}
+
+func TestRegionsArePooledFromTheLevelOfTheirSize(t *testing.T) {
+	t.Parallel()
+	for finest, want := range map[int][]int{0: {0, 1, 1, 2, 2, 3, 3}, 160: {0, 0, 0, 1, 1, 2, 3}} {
+		r := RoIHeader{Finest: finest}
+		for i, side := range []float32{79, 80, 159, 160, 319, 320, 640} {
+			if got := pyramidLevel(Box{X2: side, Y2: side}, 4, r.finest()); got != want[i] {
+				t.Errorf("finest %d, side %v: level %d, want %d", finest, side, got, want[i])
+			}
+		}
 	}
 }

@@ -44,7 +44,7 @@ class Detector(nn.Module):
         thin = [self.roi.thin(p) for p in pyramid]
         boxes, prior, objectness = (torch.cat(v) for v in zip(*proposals))
         picture = torch.cat([torch.full((len(p[0]),), i) for i, p in enumerate(proposals)])
-        pooled = roi.pool(thin, boxes, picture)
+        pooled = roi.pool(thin, boxes, picture, self.recipe.finest or roi.FINEST)
         return self.roi(pooled, prior, roi.geometry(boxes, objectness, width, height))
 
     @torch.no_grad()

@@ -26,7 +26,7 @@ def header(recipe, ap, alpha):
         "classes": [{"id": i, "name": n} for i, n in zip(classes.IDS, classes.NAMES)],
         "licence": licence(recipe), **shrunk, "neck_channels": recipe.neck or model.ARCHS[recipe.arch][2],
         "roi": {"channels": recipe.thin or roi.CHANNELS, "size": roi.SIZE, "sampling": roi.SAMPLING, "hidden": recipe.hidden or roi.HIDDEN,
-                "proposals": recipe.proposals, "pre_nms": roi.PRE_NMS, "nms": roi.PROPOSAL_IOU, "second_stage_weight": alpha},
+                **({"finest": recipe.finest} if recipe.finest else {}), "proposals": recipe.proposals, "pre_nms": roi.PRE_NMS, "nms": roi.PROPOSAL_IOU, "second_stage_weight": alpha},
         "nms": detector.IOU, "ap": ap,
     }
 

@@ -12,7 +12,7 @@ import torch
 from . import calibrate, card, check_trained, checkpoint, data, detector, evaluate, export, recipes, roi
 
 ALPHAS = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
-BOX_SHARES = (0.0, 0.5, 1.0)
+BOX_SHARES = (0.25, 0.5, 1.0)
 
 
 def moved(share, alpha):
@@ -47,10 +47,12 @@ def main(arguments=None):
     a.out = a.out or f"models/{recipe.name}.safetensors"
     torch.set_num_threads(1)
     dev = evaluate.DevSet(data.Photos(a.shared, a.cache))
-    share, alpha, score = choose(checkpoint.load_any(a.checkpoint), dev)
+    net = checkpoint.load_any(a.checkpoint)
+    recipe = net.recipe
+    share, alpha, score = choose(net, dev)
     print(f"development AP: first stage {100 * score['first']:.2f}, both {100 * score[share, alpha]:.2f}"
           f" at weight {alpha:g} and box share {share:g}", flush=True)
-    state = checkpoint.load(a.checkpoint)["average"]
+    state = net.state_dict()
     for name in ("roi.reg.weight", "roi.reg.bias"):
         state[name] = state[name] * share  # deltas are linear in the last layer
     export.write(a.out, recipe, state, {}, alpha)

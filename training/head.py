@@ -14,13 +14,14 @@ import math
 import os
 import random
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torchvision.ops import box_iou
 
-from . import augment, checkpoint, data, detector, evaluate, losses, model, roi
+from . import augment, checkpoint, data, detector, evaluate, losses, model, recipes, roi
 
 BATCH, LABELS = 32, 64            # views a step; most labels of a view
 RATE, BOX_RATE, DECAY, AVERAGE = 1e-3, 0.3, 0.05, 0.998
@@ -101,7 +102,7 @@ def fill(cache, net, store, photos, seed):
             pyramid, dense, points = net.first(x)
         proposals = net.propose(dense.float(), points, size, size)
         for i, (boxes, prior, _) in enumerate(proposals):
-            pooled = roi.pool([p[i:i + 1].float().contiguous() for p in pyramid], boxes, torch.zeros(len(boxes)))
+            pooled = roi.pool([p[i:i + 1].float().contiguous() for p in pyramid], boxes, torch.zeros(len(boxes)), net.recipe.finest or roi.FINEST)
             cache.put(at + i, pooled, boxes, prior)
         at += len(made)
 
@@ -142,6 +143,8 @@ class Trainer:
     def __init__(self, args):
         self.args = args
         self.net = checkpoint.load_any(args.weights)
+        if args.finest:
+            self.net.recipe = replace(self.net.recipe, finest=args.finest)
         self.store = data.Photos(args.shared, args.cache, args.labels)
         self.recipe = self.net.recipe
         self.cache = self._views()
@@ -204,7 +207,7 @@ class Trainer:
     def _save(self):
         state = self.net.state_dict()
         state.update({"roi." + n: v for n, v in self.average.state_dict().items()})
-        checkpoint.save(self.last, {"recipe": self.args.name, "average": state, "head": self.head.state_dict(), "head_average": self.average.state_dict(),
+        checkpoint.save(self.last, {"recipe": recipes.to_saved(self.recipe), "average": state, "head": self.head.state_dict(), "head_average": self.average.state_dict(),
                                     "optimizer": self.optimizer.state_dict(), "done": self.done, "step": self.step})
 
     def _losses(self, rows):
@@ -295,6 +298,7 @@ def options(arguments=None):
     p.add_argument("--views", type=int, default=10000, help="kept on disk, 0.8 MB each")
     p.add_argument("--labels", help="boxes of a stronger teacher, as pseudo.json has them, used where they exist")
     p.add_argument("--fresh", action="store_true", help="begin with a new second stage that changes nothing")
+    p.add_argument("--finest", type=int, default=0, help="side of a region in pixels below which it is pooled from P3 (with --fresh)")
     p.add_argument("--rate", type=float, default=RATE)
     p.add_argument("--alpha", type=float, default=1.0, help="weight of the second stage in the score that is trained")
     p.add_argument("--alphas", type=float, nargs="+", default=[0.5, 1.0])

@@ -1,5 +1,5 @@
 """The networks that are trained here: what each is built of, and what its first stage begins as."""
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Recipe:
     neck: int = 0          # channels of neck and towers
     thin: int = 0          # channels that the second stage pools
     hidden: int = 0        # width of its fully connected layers
+    finest: int = 0        # side below which the second stage pools from P3; 0: roi.FINEST
 
 
 RECIPES = {r.name: r for r in (
@@ -29,6 +30,11 @@ RECIPES = {r.name: r for r in (
 DEFAULT = RECIPES["riffle-v2-1.5x"]
 
 
+def to_saved(recipe):
+    """As checkpoints name it: a known recipe's name, or all fields of another's."""
+    return recipe.name if RECIPES.get(recipe.name) == recipe else asdict(recipe)
+
+
 def of_saved(recipe):
     """The recipe of a checkpoint, which holds a known one's name, or all fields of a shrunk network's."""
     return RECIPES[recipe] if isinstance(recipe, str) else Recipe(**{**recipe, "branches": tuple(recipe["branches"])})
@@ -38,4 +44,4 @@ def of_header(header):
     """The recipe of an exported file's header; input and proposals are the file's own."""
     known = next((r for r in RECIPES.values() if r.arch == header["arch"]), DEFAULT)
     return Recipe(header["name"], known.title, header["arch"], header["input"][0], header["roi"]["proposals"], known.begin, known.trunk,
-                  tuple(header.get("branch_widths", ())), header["neck_channels"], header["roi"]["channels"], header["roi"]["hidden"])
+                  tuple(header.get("branch_widths", ())), header["neck_channels"], header["roi"]["channels"], header["roi"]["hidden"], header["roi"].get("finest", 0))

@@ -14,7 +14,7 @@ PRE_NMS, PROPOSAL_IOU = 600, 0.6
 CHANNELS, SIZE, SAMPLING, HIDDEN = 64, 7, 2, 256
 DELTA_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
 DELTA_CLAMP = math.log(1000.0 / 16.0)
-FINEST = 80.0  # boxes with a side below this are pooled from P3; each further level doubles it
+FINEST = 80  # boxes with a side below this are pooled from P3; each further level doubles it
 
 
 def propose(dense, at, width, height, index, most):
@@ -40,19 +40,19 @@ def sides(boxes):
     return (boxes[:, 2] - boxes[:, 0]).clamp(min=1), (boxes[:, 3] - boxes[:, 1]).clamp(min=1)
 
 
-def level_of(boxes):
+def level_of(boxes, finest=FINEST):
     """Index into P3..P6 by the square root of the box's area in network pixels: < 80, < 160, < 320, else."""
     w, h = sides(boxes)
     side = (w * h).sqrt()
-    return sum((side >= FINEST * 2 ** k).long() for k in range(len(STRIDES) - 1))
+    return sum((side >= finest * 2 ** k).long() for k in range(len(STRIDES) - 1))
 
 
-def pool(thin, boxes, picture):
+def pool(thin, boxes, picture, finest=FINEST):
     """thin: P3..P6 at 64 channels; boxes [R, 4]; picture [R] -> [R, 64, 7, 7].
 
     aligned=True puts cell i's centre at (i + 0.5) * stride; in this net it sits at i * stride, hence the half-stride shift.
     """
-    level = level_of(boxes)
+    level = level_of(boxes, finest)
     parts, order = [], []
     for k, stride in enumerate(STRIDES):
         rows = (level == k).nonzero()[:, 0]

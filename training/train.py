@@ -71,15 +71,10 @@ class Trainer:
         self.done, self.best, self.finished = s["done"], s["best"], s["finished"]
         self.optimiser_state, self.steps = s["optimiser"], s["steps"]
 
-    def _recipe(self):
-        """As checkpoints name it, see recipes.of_saved."""
-        recipe = self.args.recipe
-        return recipe.name if recipe.name in recipes.RECIPES else asdict(recipe)
-
     def _save(self, optimiser=None):
         if self.rank == 0:
             checkpoint.save(self.last, {
-                "recipe": self._recipe(), "net": self.net.state_dict(), "average": self.average.state_dict(), "done": self.done, "best": self.best,
+                "recipe": recipes.to_saved(self.args.recipe), "net": self.net.state_dict(), "average": self.average.state_dict(), "done": self.done, "best": self.best,
                 "finished": self.finished, "optimiser": optimiser and optimiser.state_dict(), "steps": self.steps})
 
     def _log(self, **row):
@@ -236,7 +231,7 @@ class Trainer:
             score = max(v for k, v in row["dev"].items() if k != "first")
             if score > self.best:
                 self.best = score
-                checkpoint.save(os.path.join(self.args.runs, "best.pt"), {"recipe": self._recipe(), "average": self.average.state_dict(), "row": row})
+                checkpoint.save(os.path.join(self.args.runs, "best.pt"), {"recipe": recipes.to_saved(self.args.recipe), "average": self.average.state_dict(), "row": row})
             if self.args.status:
                 with open(self.args.status, "a") as f:
                     f.write(time.strftime("%H:%M ", time.gmtime()) + json.dumps(row) + "\n")

@@ -16,7 +16,7 @@ from write_onnx import Writer
 STRIDES = (8, 16, 32, 64)
 BINS = 8
 SLOPE = 0.1
-FINEST = 80.0       # pixels; regions below are pooled from P3, each further level doubles it
+FINEST = 80         # pixels, where the header names none; regions below are pooled from P3, each further level doubles it
 SCORE, BEST = 0.01, 100
 LOG_LIMIT = math.log(1000 / 16)
 GONE = -1e30           # below every logit
@@ -156,13 +156,13 @@ class _Boxes:
         _, _, w, h = self.sides(boxes)
         area = self.op("Mul", self.op("Max", w, np.float32(1)), self.op("Max", h, np.float32(1)))
         side = self.op("Reshape", self.op("Sqrt", area), np.array([-1]))
-        order, pooled = [], []
+        order, pooled, finest = [], [], roi.get("finest", FINEST)
         for k, (v, stride) in enumerate(zip(thin, STRIDES)):
             mine = None
             if k > 0:
-                mine = self.op("GreaterOrEqual", side, np.float32(FINEST * 2 ** (k - 1)))
+                mine = self.op("GreaterOrEqual", side, np.float32(finest * 2 ** (k - 1)))
             if k < len(STRIDES) - 1:
-                below = self.op("Less", side, np.float32(FINEST * 2 ** k))
+                below = self.op("Less", side, np.float32(finest * 2 ** k))
                 mine = below if mine is None else self.op("And", mine, below)
             at = self.op("Reshape", self.op("NonZero", mine), np.array([-1]))
             regions = self.op("Add", self.op("Gather", boxes, at, axis=0), np.float32(stride / 2))

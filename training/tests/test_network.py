@@ -87,6 +87,7 @@ def test_level_of_thresholds():
     side = torch.tensor([79.0, 80.0, 159.0, 160.0, 319.0, 320.0])
     boxes = torch.stack((torch.zeros(6), torch.zeros(6), side, side), 1)
     assert roi.level_of(boxes).tolist() == [0, 1, 1, 2, 2, 3]
+    assert roi.level_of(boxes, 160).tolist() == [0, 0, 0, 1, 1, 2]
 
 
 def test_deltas_are_torchvisions_box_coder():
