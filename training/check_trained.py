@@ -2,7 +2,8 @@
 
     python -m training.check_trained models/riffle-v2-1.5x.safetensors --shared ../shared
 
-A reference tensor r is the teacher's (dequantised, as training began) or the seeded initialisation; s is the shipped one.
+A reference tensor r is what training began as: the teacher's (dequantised), the seeded initialisation, or for a distilled network
+riffle-v2-1.5x's; s is the shipped one.
 - Rounding r to float16 changes each element by at most 2^-11 = 0.00049 of itself, and so the whole tensor by no more of its
   length (usually half of that). |s - r| / |r| must be at least MOVED = 1.1 x 2^-11, which no rounding reaches. Tensors of a
   converged net move by little when trained further: what is asked is that training moved them, not how far.
@@ -15,7 +16,7 @@ import sys
 
 import torch
 
-from . import checkpoint, teacher
+from . import checkpoint, distill, recipes, shufflenetv1, teacher
 
 MOVED = 1.1 * 2 ** -11
 ZERO_MOVED = 1e-4
@@ -47,6 +48,14 @@ def fault(shipped, reference):
     return None
 
 
+def began_as(recipe, shared, seed):
+    """State of a recipe's network before its training."""
+    if recipe.begin:
+        return teacher.start(shared, recipe, seed).state_dict()
+    default = checkpoint.load_any(f"models/{recipes.DEFAULT.name}.safetensors")
+    return shufflenetv1.fold(distill.student(recipe, default, seed).state_dict())
+
+
 def main(arguments=None):
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("weights")
@@ -55,7 +64,7 @@ def main(arguments=None):
     p.add_argument("--quiet", action="store_true", help="only the faults and the summary")
     a = p.parse_args(arguments)
     net = checkpoint.load_any(a.weights)
-    shipped, reference = net.state_dict(), teacher.start(a.shared, net.recipe, a.seed).state_dict()
+    shipped, reference = net.state_dict(), began_as(net.recipe, a.shared, a.seed)
     faults, changes = [], {}
     for name, r in reference.items():
         change, beside, differ = moved(shipped[name], r)

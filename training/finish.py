@@ -66,7 +66,7 @@ def main(arguments=None):
     card.write(os.path.splitext(a.out)[0] + ".md", recipe, folder, a.logs or [os.path.join(folder, "log.jsonl"), os.path.join(folder + "-head", "log.jsonl")],
                found, first, whole, alpha)
     calibrate.main([a.out, "--shared", a.shared, "--runs", a.runs])
-    return not recipe.begin or check_trained.main([a.out, "--shared", a.shared, "--quiet"])
+    return check_trained.main([a.out, "--shared", a.shared, "--quiet"])
 
 
 if __name__ == "__main__":

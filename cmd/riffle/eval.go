@@ -53,7 +53,7 @@ type evalCmd struct {
 
 // Help is shown below the flags.
 func (*evalCmd) Help() string {
-	return `Detections with a score of 0.01 and more, at most 100 a photo, are scored as pycocotools does. Interrupting a run scores what is done.
+	return `All that the model reports, at most 100 detections a photo, is scored as pycocotools does. Interrupting a run scores what is done.
 
     riffle eval --images val/images --annotations val/instances.json
     riffle eval --images val/images --annotations val/instances.json --results boxes.json --html report.html

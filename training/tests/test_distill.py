@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from training import checkpoint, distill, model, pack, recipes, replay
+from training import check_trained, checkpoint, distill, model, pack, recipes, replay
 
 
 def photo(name, side=64):
@@ -120,3 +120,13 @@ def test_a_compact_checkpoint_of_another_network_is_refused(tmp_path):
     other = distill.Detector(recipes.DEFAULT)
     with pytest.raises(ValueError, match="not a first stage of riffle-v2-1.5x"):
         checkpoint.load_compact(str(tmp_path / "c"), other)
+
+
+def test_what_a_distilled_network_began_as_is_what_its_training_begins_with():
+    recipe = recipes.RECIPES["riffle-v1-1.0x-g3"]
+    began, teacher = check_trained.began_as(recipe, None, 0), checkpoint.load_any("models/riffle-v2-1.5x.safetensors").state_dict()
+    assert set(began) == set(distill.Detector(recipe).state_dict())
+    for name, value in began.items():
+        if not name.startswith(("backbone.", "neck.reduce.")):
+            assert torch.equal(value, teacher[name]), name
+    assert not began["backbone.stage2.1.branch.6.weight"].any()
