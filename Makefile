@@ -4,7 +4,11 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PHOTO ?= docs/street.jpg
 PYTHON ?= python3
 
-.PHONY: run test race measure paths lint bench bench-peers ablation build generate train fuzz
+.DEFAULT_GOAL := help
+.PHONY: help module vuln figures run test race measure paths lint bench bench-peers ablation build generate train fuzz
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: ## detect objects in PHOTO, draw them into out/
 	go run ./cmd/riffle detect $(PHOTO) --out out/
@@ -15,7 +19,7 @@ build: ## one static binary in bin/
 test: ## what the README promises
 	go test ./...
 
-race:
+race: ## the same with the race detector
 	go test -race ./...
 
 # The best set of this CPU is what `make test` runs. The other vector sets run the
@@ -33,9 +37,15 @@ measure: ## tests that time things: a quiet machine, please
 	go test -tags measure -count=1 -run 'CostNoTime' ./nn
 	go test -tags measure -count=1 -v -run 'UnderPressure' ./api
 
-lint:
+lint: ## go vet, golangci-lint with the arrows between packages
 	go vet ./...
 	go run $(GOLANGCI) run ./...
+
+vuln: ## known vulnerabilities in what riffle is built from; asks vuln.go.dev
+	go run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
+
+module: ## another module path everywhere: make module PATH=example.org/you/riffle
+	@/bin/bash .ci/module "$(PATH)"
 
 bench: ## kernels, then whole networks
 	go test -run '^$$' -bench . ./nn/...

@@ -5,18 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"image/draw"
 	"image/gif"
-	stdjpeg "image/jpeg"
 	"image/png"
 	"io"
+	"math"
 	"strings"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
-
-	"example.com/riffle/photo/internal/jpeg"
 )
 
 // Options say how a picture is decoded. The zero value decodes all pixels of a
@@ -33,26 +32,26 @@ type Options struct {
 
 // Limits bound what [Decode] accepts. A zero field takes its default.
 type Limits struct {
-	MaxWidth, MaxHeight int   // pixels; default 20,000 each
-	MaxPixels           int   // width x height; default 50 million, room for 8000 x 6000
+	MaxWidth, MaxHeight int   // pixels in the file; default 100,000 each
+	MaxPixels           int   // pixels to be decoded, of a reduced photo those that are left; default no bound but MaxMemory
+	MaxMemory           int64 // bytes that decoding takes; default 512 MiB
 	MaxBytes            int64 // of the file; default 64 MiB
 }
 
-// DefaultLimits let any photo of a camera or phone pass: 8000 x 6000 and more.
-var DefaultLimits = Limits{MaxWidth: 20_000, MaxHeight: 20_000, MaxPixels: 50_000_000, MaxBytes: 64 << 20}
+// DefaultLimits let any photo of a camera or phone pass.
+var DefaultLimits = Limits{MaxWidth: 100_000, MaxHeight: 100_000, MaxPixels: math.MaxInt, MaxMemory: 512 << 20, MaxBytes: 64 << 20}
 
 func (l Limits) withDefaults() Limits {
-	if l.MaxWidth <= 0 {
-		l.MaxWidth = DefaultLimits.MaxWidth
+	d := DefaultLimits
+	for _, f := range []struct{ field, def *int }{{&l.MaxWidth, &d.MaxWidth}, {&l.MaxHeight, &d.MaxHeight}, {&l.MaxPixels, &d.MaxPixels}} {
+		if *f.field <= 0 {
+			*f.field = *f.def
+		}
 	}
-	if l.MaxHeight <= 0 {
-		l.MaxHeight = DefaultLimits.MaxHeight
-	}
-	if l.MaxPixels <= 0 {
-		l.MaxPixels = DefaultLimits.MaxPixels
-	}
-	if l.MaxBytes <= 0 {
-		l.MaxBytes = DefaultLimits.MaxBytes
+	for _, f := range []struct{ field, def *int64 }{{&l.MaxMemory, &d.MaxMemory}, {&l.MaxBytes, &d.MaxBytes}} {
+		if *f.field <= 0 {
+			*f.field = *f.def
+		}
 	}
 	return l
 }
@@ -70,7 +69,7 @@ type codec struct {
 }
 
 var (
-	codecJPEG = &codec{"jpeg", stdjpeg.DecodeConfig, stdjpeg.Decode, func(b []byte) []byte { return scanJPEG(b).exif }}
+	codecJPEG = &codec{"jpeg", nil, nil, func(b []byte) []byte { return scanJPEG(b).exif }} // see decodeJPEG
 	codecPNG  = &codec{"png", png.DecodeConfig, png.Decode, pngExif}
 	codecGIF  = &codec{"gif", gif.DecodeConfig, gif.Decode, nil}
 	codecWebP = &codec{"webp", webp.DecodeConfig, webp.Decode, webpExif}
@@ -120,8 +119,8 @@ func animatedWebP(data []byte) bool {
 	return len(data) > 20 && string(data[12:16]) == "VP8X" && data[20]&animation != 0
 }
 
-// Decode reads a picture: JPEG (grey, YCbCr, RGB, CMYK and YCCK, baseline and
-// progressive), PNG (all colour types, 8 and 16 bit, interlaced), the first
+// Decode reads a picture: JPEG (gray, YCbCr, RGB, CMYK and YCCK, baseline and
+// progressive; damaged ones as far as they go, see [Photo.Warnings]), PNG (all colour types, 8 and 16 bit, interlaced), the first
 // frame of a GIF, still WebP, BMP and TIFF. The header is compared with the limits
 // before any pixel is allocated. EXIF orientation is noted in the [Photo] and
 // applied wherever the photo is used.
@@ -146,34 +145,49 @@ func Decode(data []byte, o Options) (photo *Photo, err error) {
 			photo, err = nil, fmt.Errorf("%w: %s decoder: %v", ErrCorrupt, c.name, r)
 		}
 	}()
-	cfg, err := c.config(bytes.NewReader(data))
-	if err != nil {
-		return nil, decodeError(c, err)
-	}
-	if err := limits.check(cfg.Width, cfg.Height); err != nil {
-		return nil, err
-	}
 	photo = &Photo{Orientation: 1, Format: c.name}
 	if c.exif != nil {
 		photo.Orientation = exifOrientation(c.exif(data))
 	}
 	if c == codecJPEG {
-		if photo.Orientation.Swaps() {
-			size.X, size.Y = size.Y, size.X
-		}
-		photo.shift = shiftFor(cfg.Width, cfg.Height, size)
-		photo.file, photo.data, photo.limits = image.Pt(cfg.Width, cfg.Height), data, limits
-		photo.Stored, photo.shift, err = readJPEG(data, photo.shift)
-		if photo.shift == 0 {
-			photo.data = nil
-		}
+		err = photo.decodeJPEG(data, limits, size)
 	} else {
-		photo.Stored, err = c.read(data, cfg)
+		err = photo.decodeWhole(c, data, limits)
 	}
 	if err != nil {
 		return nil, decodeError(c, err)
 	}
 	return photo, nil
+}
+
+// decodeWhole decodes a picture of a format that cannot be reduced.
+func (p *Photo) decodeWhole(c *codec, data []byte, limits Limits) error {
+	cfg, err := c.config(bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	pixels := int64(cfg.Width) * int64(cfg.Height)
+	if err := limits.check(cfg.Width, cfg.Height, pixels, pixels*bytesPerPixel(c, cfg.ColorModel)); err != nil {
+		return err
+	}
+	p.Stored, err = c.read(data, cfg)
+	return err
+}
+
+// bytesPerPixel is what a decoded picture of a color model takes.
+func bytesPerPixel(c *codec, m color.Model) int64 {
+	if c == codecGIF {
+		return 5 // indices, and colors where a frame does not fill its screen
+	}
+	switch m {
+	case color.GrayModel:
+		return 1
+	case color.Gray16Model:
+		return 2
+	case color.NRGBA64Model, color.RGBA64Model:
+		return 8
+	}
+	return 4
 }
 
 // Read is [Decode] of everything r holds; it reads no more than the limit of
@@ -186,15 +200,18 @@ func Read(r io.Reader, o Options) (*Photo, error) {
 	return Decode(data, o)
 }
 
-// check compares a picture's size with the limits.
-func (l Limits) check(w, h int) error {
+// check compares a picture's size in the file, the pixels that are to be decoded
+// and the memory that this takes with the limits.
+func (l Limits) check(w, h int, pixels, memory int64) error {
 	switch {
 	case w <= 0 || h <= 0:
 		return fmt.Errorf("%w: size %d x %d", ErrCorrupt, w, h)
 	case w > l.MaxWidth || h > l.MaxHeight:
 		return fmt.Errorf("%w: %d x %d pixels, at most %d x %d allowed", ErrTooLarge, w, h, l.MaxWidth, l.MaxHeight)
-	case w > l.MaxPixels/h:
+	case pixels > int64(l.MaxPixels):
 		return fmt.Errorf("%w: %d x %d pixels, at most %d in all allowed", ErrTooLarge, w, h, l.MaxPixels)
+	case memory > l.MaxMemory:
+		return fmt.Errorf("%w: %d x %d pixels take %d MiB to decode, at most %d MiB allowed", ErrTooLarge, w, h, memory>>20, l.MaxMemory>>20)
 	}
 	return nil
 }
@@ -231,46 +248,18 @@ func onScreen(frame image.Image, screen image.Rectangle) image.Image {
 	return out
 }
 
-// adobeCMYK is the APP14 segment that says "four components, ink inverted".
-var adobeCMYK = []byte{0xFF, markerAPP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0}
-
-// readJPEG decodes a JPEG, reduced to 1 / 2^shift if it is of a kind that package
-// jpeg knows, and returns the shift that came of it; all else is left to the
-// standard library. Four components without Adobe's segment are read as CMYK with
-// inverted ink, as every common viewer reads them; Go's decoder would refuse them.
-func readJPEG(data []byte, shift int) (image.Image, int, error) {
-	info := scanJPEG(data)
-	if info.scans > maxScans {
-		return nil, 0, fmt.Errorf("%w: JPEG of %d scans, at most %d allowed", ErrTooLarge, info.scans, maxScans)
-	}
-	img, err := jpeg.Decode(data, shift)
-	if err == nil {
-		return img, shift, nil
-	}
-	if errors.Is(err, jpeg.ErrTooShort) {
-		return nil, 0, io.ErrUnexpectedEOF
-	}
-	var r io.Reader = bytes.NewReader(data)
-	if info.components == 4 && !info.adobe {
-		r = io.MultiReader(bytes.NewReader(data[:info.sof]), bytes.NewReader(adobeCMYK), bytes.NewReader(data[info.sof:]))
-	}
-	img, err = stdjpeg.Decode(r)
-	return img, 0, err
-}
-
 // decodeError files a decoder's error under one of ours, without losing its text.
 func decodeError(c *codec, err error) error {
 	text := strings.TrimPrefix(err.Error(), c.name+": ")
-	var unsupportedJPEG stdjpeg.UnsupportedError
 	var unsupportedPNG png.UnsupportedError
 	var unsupportedTIFF tiff.UnsupportedError
 	switch {
-	case errors.Is(err, ErrTooLarge):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrTruncated), errors.Is(err, ErrCorrupt), errors.Is(err, ErrUnsupported):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF),
 		strings.Contains(text, "EOF"), strings.Contains(text, "not enough"), strings.Contains(text, "short Huffman data"):
 		return fmt.Errorf("%w: %s ends too early", ErrTruncated, c.name)
-	case errors.As(err, &unsupportedJPEG), errors.As(err, &unsupportedPNG), errors.As(err, &unsupportedTIFF),
+	case errors.As(err, &unsupportedPNG), errors.As(err, &unsupportedTIFF),
 		errors.Is(err, bmp.ErrUnsupported):
 		return fmt.Errorf("%w: %s: %s", ErrUnsupported, c.name, text)
 	}

@@ -7,15 +7,16 @@ import (
 
 // jpegInfo is what the markers of a JPEG file tell without decoding a pixel.
 type jpegInfo struct {
-	exif       []byte // TIFF structure of the first EXIF segment, or nil
-	components int    // of the frame: 1, 3 or 4
-	sof        int    // offset of the frame header's marker, 0 if there is none
-	adobe      bool   // an Adobe APP14 segment stands before the frame header
-	scans      int    // number of scans
+	exif        []byte // TIFF structure of the first EXIF segment, or nil
+	components  int    // of the frame: 1, 3 or 4
+	progressive bool
+	adobe       bool // an Adobe APP14 segment stands before the frame header
+	scans       int
 }
 
 const (
 	markerSOF0  = 0xC0
+	markerSOF2  = 0xC2
 	markerSOF15 = 0xCF
 	markerDHT   = 0xC4
 	markerJPG   = 0xC8
@@ -58,14 +59,14 @@ func scanJPEG(data []byte) jpegInfo {
 		if end < i+4 || end > len(data) {
 			return info
 		}
-		info.segment(m, i, data[i+4:end])
+		info.segment(m, data[i+4:end])
 		i = end
 	}
 	return info
 }
 
-// segment notes what the segment with marker m at offset at says.
-func (info *jpegInfo) segment(m byte, at int, body []byte) {
+// segment notes what the segment with marker m says.
+func (info *jpegInfo) segment(m byte, body []byte) {
 	switch {
 	case m == markerSOS:
 		info.scans++
@@ -76,8 +77,8 @@ func (info *jpegInfo) segment(m byte, at int, body []byte) {
 			info.exif = body[6:]
 		}
 	case m >= markerSOF0 && m <= markerSOF15 && m != markerDHT && m != markerJPG && m != markerDAC:
-		if info.sof == 0 && len(body) >= 6 {
-			info.sof, info.components = at, int(body[5])
+		if info.components == 0 && len(body) >= 6 {
+			info.components, info.progressive = int(body[5]), m == markerSOF2
 		}
 	}
 }

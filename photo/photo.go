@@ -13,6 +13,9 @@ type Photo struct {
 	Stored      image.Image
 	Orientation Orientation
 	Format      string // "jpeg", "png", "gif", "webp", "bmp" or "tiff"
+	// Warnings say what is wrong with a picture that was decoded all the same, such
+	// as a damaged JPEG.
+	Warnings []string
 
 	// Of a photo that was decoded at 1 / 2^shift, see Options.Size:
 	shift  int

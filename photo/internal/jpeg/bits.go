@@ -12,6 +12,7 @@ type reader struct {
 	acc  uint64 // the next bits, left-aligned, zeros behind
 	n    int    // how many there are
 	pad  int    // how many of them, at the end, were made up
+	bad  bool   // a code was met that no table has
 }
 
 // fill makes at least 48 bits ready.
@@ -40,7 +41,7 @@ func (r *reader) fillSlow() {
 		case r.data[r.at] != 0xFF:
 			b = uint64(r.data[r.at])
 			r.at++
-		case r.at+1 < len(r.data) && r.data[r.at+1] == 0:
+		case r.stuffed():
 			b = 0xFF
 			r.at += 2
 		default: // a marker, or half of one
@@ -49,6 +50,20 @@ func (r *reader) fillSlow() {
 		r.acc |= b << uint(56-r.n)
 		r.n += 8
 	}
+}
+
+// stuffed reports whether the 0xFF at hand is data, which a zero follows. Fill bytes
+// between are passed over.
+func (r *reader) stuffed() bool {
+	at := r.at + 1
+	for at < len(r.data) && r.data[at] == 0xFF {
+		at++
+	}
+	if at >= len(r.data) || r.data[at] != 0 {
+		return false
+	}
+	r.at = at - 1
+	return true
 }
 
 // overrun reports whether bits were taken that are not in the data.
@@ -62,59 +77,52 @@ func (r *reader) take(size uint) uint32 {
 	return v
 }
 
-// symbol decodes the next code; fill before. ok is false if there is no such
-// code.
-func (r *reader) symbol(h *huffman) (symbol byte, ok bool) {
+// symbol decodes the next code; fill before. An impossible one is 17 bits long and
+// means zero.
+func (r *reader) symbol(h *huffman) (symbol byte) {
 	e := h.fast[r.acc>>(64-lookBits)]
 	if e&flagCode != 0 {
 		r.acc <<= e & 31
 		r.n -= int(e & 31)
-		return byte(e >> 8), true
+		return byte(e >> 8)
 	}
 	if e != 0 { // the number's bits are counted in: take the code alone
 		n := uint(e&31) - uint(e>>8&15)
 		r.acc <<= n
 		r.n -= int(n)
-		return byte(e >> 8), true
+		return byte(e >> 8)
 	}
 	symbol, n := h.long(uint32(r.acc >> 48))
-	if n > 16 {
-		return 0, false
-	}
+	r.bad = r.bad || n > 16
 	r.acc <<= uint(n)
 	r.n -= n
-	return symbol, true
+	return symbol
 }
 
-// restartMarker passes over the rest of the last byte and the marker that must
-// follow, number k of 0 to 7.
-func (r *reader) restartMarker(k int) bool {
-	// Whole bytes loaded but not taken go back; none of them was made up, and a
-	// stuffed 0xFF among them took two.
-	left := r.n / 8
-	if r.pad > 0 {
-		if r.overrun() {
-			return false
-		}
-		left = (r.n - r.pad) / 8
-	}
-	for ; left > 0; left-- {
-		r.at--
-		if r.data[r.at] == 0 && r.at > 0 && r.data[r.at-1] == 0xFF {
-			r.at--
-		}
-	}
-	if r.at+2 > len(r.data) || r.data[r.at] != 0xFF || r.data[r.at+1] != byte(mRST0+k) {
-		return false
-	}
-	r.at += 2
+// drop forgets the bits that are left and goes back to where they were loaded from.
+func (r *reader) drop() {
+	r.at = r.position()
 	r.acc, r.n, r.pad = 0, 0, 0
-	return true
+}
+
+// next passes over bytes up to the next marker, which it returns: the end of the
+// image if there is none.
+func (r *reader) next() byte {
+	for ; r.at+1 < len(r.data); r.at++ {
+		if m := r.data[r.at+1]; r.data[r.at] == 0xFF && m != 0 && m != 0xFF {
+			return m
+		}
+	}
+	r.at = len(r.data)
+	return mEOI
 }
 
 // position is where the data behind the bits taken begins.
 func (r *reader) position() int {
 	at := r.at
+	if r.overrun() {
+		return at
+	}
 	for left := (r.n - r.pad) / 8; left > 0; left-- {
 		at--
 		if r.data[at] == 0 && at > 0 && r.data[at-1] == 0xFF {

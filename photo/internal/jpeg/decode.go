@@ -1,18 +1,21 @@
-// Package jpeg decodes the JPEGs that cameras, phones and programs write: 8-bit
-// baseline, extended sequential and progressive ones, grey or YCbCr with the
-// usual chroma subsampling, with or without restart markers. It is several times
-// as fast as image/jpeg and can decode at a half, a quarter or an eighth of the
-// size, every sample being the mean of a square of full-size ones: the transform
-// gives these means directly, so most of the work of a large photo falls away.
+// Package jpeg decodes JPEGs of 8 bits: baseline, extended sequential and
+// progressive, gray, YCbCr, RGB, CMYK and YCCK, with any whole-numbered
+// subsampling. It is several times as fast as image/jpeg and can decode at a half,
+// a quarter or an eighth of the size, every sample being the mean of a square of
+// full-size ones: the transform gives these means directly, so most of the work of
+// a large photo falls away.
 //
-// Whatever is unusual or broken is refused with an error, for image/jpeg to look
-// at: CMYK, RGB, 16-bit quantisers, odd subsampling, damaged data.
+// Damaged files are decoded as libjpeg decodes them, bit for bit up to the
+// transform: an impossible code counts as zero, data that ends too early leaves
+// gray blocks, and decoding goes on at the next restart marker. Files without
+// Huffman tables, as webcams write, have those of ITU-T T.81, annex K.3.
 package jpeg
 
 import (
 	"errors"
 	"fmt"
 	"image"
+	"strings"
 
 	"example.com/riffle/internal/vec"
 )
@@ -24,10 +27,23 @@ const MaxShift = 3
 // is found out before memory is asked for.
 var ErrTooShort = errors.New("jpeg: data too short for the picture")
 
-// errUnusual ends what this package leaves to image/jpeg.
-type errUnusual string
+// ErrUnsupported is what errors wrap that name a kind of JPEG this package does
+// not decode.
+var ErrUnsupported = errors.New("jpeg: not supported")
 
-func (e errUnusual) Error() string { return "jpeg: " + string(e) }
+func unsupported(feature string) error { return fmt.Errorf("%w: %s", ErrUnsupported, feature) }
+
+// damage is what is wrong with a file that contradicts its format.
+type damage string
+
+func (e damage) Error() string { return "jpeg: " + string(e) }
+
+// Damage is what was wrong with a file that was decoded all the same.
+type Damage struct {
+	Lost   float64 // the part of the picture that is missing and came out gray, 0 to 1
+	What   string  // the first fault, "" if there was none
+	Ending bool    // the file ends before the picture does
+}
 
 // Decode reads a JPEG at 1 / 2^shift of its size, shift being 0 to MaxShift. The
 // result has ceil(width / 2^shift) by ceil(height / 2^shift) pixels, the last of
@@ -37,23 +53,43 @@ func (e errUnusual) Error() string { return "jpeg: " + string(e) }
 //
 // The caller bounds the size that the header announces. Memory is that of the
 // result and, for a progressive JPEG, two bytes a coefficient, of which there is
-// one a block at shift 3.
-func Decode(data []byte, shift int) (image.Image, error) {
+// one a block at shift 3. The caller also judges whether enough of a damaged
+// picture is left.
+func Decode(data []byte, shift int) (image.Image, Damage, error) {
 	if shift < 0 || shift > MaxShift {
-		return nil, fmt.Errorf("jpeg: shift %d is not from 0 to %d", shift, MaxShift)
+		return nil, Damage{}, fmt.Errorf("jpeg: shift %d is not from 0 to %d", shift, MaxShift)
 	}
 	isa, err := vec.Best()
 	if err != nil {
-		return nil, fmt.Errorf("jpeg: %w", err)
+		return nil, Damage{}, fmt.Errorf("jpeg: %w", err)
 	}
 	d := decoder{data: data, shift: shift, isa: isa}
 	if err := d.markers(); err != nil {
-		return nil, err
+		if !d.complete() {
+			return nil, d.damage, err
+		}
+		d.fault(err.Error()) // every plane is there: what follows is no loss
 	}
 	if err := d.finish(); err != nil {
-		return nil, err
+		return nil, d.damage, err
 	}
-	return d.picture(), nil
+	img, err := d.picture()
+	return img, d.damage, err
+}
+
+// Size reads a file up to the frame header and returns what it announces.
+func Size(data []byte) (width, height int, err error) {
+	d := decoder{data: data, headerOnly: true}
+	if err := d.markers(); err != nil {
+		if d.damage.Ending {
+			err = ErrTooShort
+		}
+		return 0, 0, err
+	}
+	if d.components == nil {
+		return 0, 0, damage("no frame")
+	}
+	return d.width, d.height, nil
 }
 
 // decoder is the state of one call.
@@ -69,8 +105,14 @@ type decoder struct {
 	hMax, vMax    int
 	restart       int // MCUs between restart markers, 0 for none
 	shift         int
+	jfif          bool
 	adobe         bool
-	adobeRGB      bool
+	transform     byte // of Adobe's segment: 0 none, 1 YCbCr, 2 YCCK
+	headerOnly    bool // stop at the frame header
+
+	damage Damage
+	blocks int // of the first scans of all planes
+	lost   int // of these
 
 	steps  [4]*[64]uint16 // quantisers' steps, in the order of vec.IDCT's blocks
 	dc, ac [4]*huffman
@@ -101,6 +143,13 @@ const (
 	mSOF0  = 0xC0
 	mSOF1  = 0xC1
 	mSOF2  = 0xC2
+	mSOF15 = 0xCF
+	mJPG   = 0xC8
+	mDAC   = 0xCC
+	mTEM   = 0x01
+	mDNL   = 0xDC
+	mDHP   = 0xDE
+	mEXP   = 0xDF
 	mDHT   = 0xC4
 	mRST0  = 0xD0
 	mRST7  = 0xD7
@@ -118,7 +167,7 @@ const (
 // markers walks over the file's segments up to the end of the image.
 func (d *decoder) markers() error {
 	if len(d.data) < 2 || d.data[0] != 0xFF || d.data[1] != mSOI {
-		return errUnusual("no start of image")
+		return damage("no start of image")
 	}
 	d.at = 2
 	for {
@@ -129,7 +178,7 @@ func (d *decoder) markers() error {
 		switch {
 		case m == mEOI:
 			return nil
-		case m >= mRST0 && m <= mRST7: // some encoders end with one
+		case m >= mRST0 && m <= mRST7, m == mTEM: // some encoders end with one
 			continue
 		}
 		body, err := d.segment()
@@ -145,20 +194,22 @@ func (d *decoder) markers() error {
 			err = d.quantisers(body)
 		case m == mDRI:
 			if len(body) != 2 {
-				return errUnusual("restart interval of odd length")
+				return damage("restart interval of a wrong length")
 			}
 			d.restart = int(body[0])<<8 | int(body[1])
 		case m == mSOS:
 			err = d.scan(body)
 		case m == mAPP14:
 			if len(body) >= 12 && string(body[:5]) == "Adobe" {
-				d.adobe, d.adobeRGB = true, body[11] == 0
+				d.adobe, d.transform = true, body[11]
 			}
-		case m >= mAPP0 && m <= mAPP15, m == mCOM:
+		case m == mAPP0:
+			d.jfif = d.jfif || len(body) >= 5 && string(body[:5]) == "JFIF\x00"
+		case m >= mAPP0 && m <= mAPP15, m == mCOM, m == mDAC, m == mDNL:
 		default:
-			return errUnusual("unknown marker")
+			err = unknown(m)
 		}
-		if err != nil {
+		if err != nil || d.headerOnly && d.components != nil {
 			return err
 		}
 	}
@@ -181,17 +232,54 @@ func (d *decoder) marker() (byte, error) {
 			return m, nil
 		}
 	}
-	return 0, errUnusual("no end of image")
+	if d.complete() {
+		d.fault("no end marker")
+		return mEOI, nil
+	}
+	d.damage.Ending = true
+	return 0, damage("ends before the picture does")
+}
+
+// unknown names what a marker stands for that ends decoding.
+func unknown(m byte) error {
+	switch {
+	case m == 0xC3, m == 0xC7, m == 0xCB, m == 0xCF:
+		return unsupported("lossless coding")
+	case m == 0xC5, m == 0xC6, m == 0xCD, m == 0xCE, m == mDHP, m == mEXP:
+		return unsupported("hierarchical coding")
+	case m == 0xC9, m == 0xCA:
+		return unsupported("arithmetic coding")
+	}
+	return damage(fmt.Sprintf("unknown marker %#02x", m))
+}
+
+// fault notes the first thing that is wrong with a file.
+func (d *decoder) fault(what string) {
+	if d.damage.What == "" {
+		d.damage.What = strings.TrimPrefix(what, "jpeg: ")
+	}
+}
+
+// complete reports whether every plane was in a scan.
+func (d *decoder) complete() bool {
+	for i := range d.components {
+		if !d.components[i].scanned {
+			return false
+		}
+	}
+	return d.components != nil
 }
 
 // segment reads the body of the segment whose marker was just read.
 func (d *decoder) segment() ([]byte, error) {
 	if d.at+2 > len(d.data) {
-		return nil, errUnusual("cut short")
+		d.damage.Ending = true
+		return nil, damage("cut short")
 	}
 	end := d.at + int(d.data[d.at])<<8 + int(d.data[d.at+1])
 	if end < d.at+2 || end > len(d.data) {
-		return nil, errUnusual("segment of a wrong length")
+		d.damage.Ending = end > len(d.data)
+		return nil, damage("segment of a wrong length")
 	}
 	body := d.data[d.at+2 : end]
 	d.at = end
@@ -220,15 +308,21 @@ var zigzag = func() (order [64]uint8) {
 
 func (d *decoder) quantisers(body []byte) error {
 	for len(body) > 0 {
-		if body[0] > 3 || len(body) < 65 {
-			return errUnusual("quantiser with more than 8 bits, or of a wrong length")
+		wide := int(body[0] >> 4)
+		size := 1 + 64*(1+wide)
+		if body[0]&15 > 3 || wide > 1 || len(body) < size {
+			return damage("quantizer of a wrong number or length")
 		}
 		var steps [64]uint16
-		for k, step := range body[1:65] {
-			steps[zigzag[k]] = uint16(step)
+		for k := range steps {
+			step := uint16(body[1+(k<<wide)])
+			if wide == 1 {
+				step = step<<8 | uint16(body[2+(k<<wide)])
+			}
+			steps[zigzag[k]] = step
 		}
-		d.steps[body[0]] = &steps
-		body = body[65:]
+		d.steps[body[0]&15] = &steps
+		body = body[size:]
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func checkDecode(t testing.TB, what string, data []byte) {
 		t.Fatalf("%s: image/jpeg: %v", what, err)
 	}
 	for shift := 0; shift <= MaxShift; shift++ {
-		got, err := Decode(data, shift)
+		got, _, err := Decode(data, shift)
 		if err != nil {
 			t.Fatalf("%s at 1/%d: %v", what, 1<<shift, err)
 		}
@@ -145,27 +145,27 @@ func TestDecodeMatchesStandardLibrary(t *testing.T) {
 
 func TestDecodeRefuses(t *testing.T) {
 	good := encoded(t, scene(64, 48, 1), 90)
-	if _, err := Decode(good, 4); err == nil {
+	if _, _, err := Decode(good, 4); err == nil {
 		t.Error("no error for shift 4")
 	}
 	for n := range len(good) {
-		if _, err := Decode(good[:n], 0); err == nil {
-			t.Fatalf("no error for the first %d of %d bytes", n, len(good))
+		if _, damage, err := Decode(good[:n], 0); err == nil && damage.What == "" {
+			t.Fatalf("neither error nor damage for the first %d of %d bytes", n, len(good))
 		}
 	}
 	huge := bytes.Clone(good)
 	at := bytes.Index(huge, []byte{0xFF, mSOF0}) + 5
 	copy(huge[at:], []byte{0xFF, 0xFF, 0xFF, 0xFF})
-	if _, err := Decode(huge, 0); !errors.Is(err, ErrTooShort) {
+	if _, _, err := Decode(huge, 0); !errors.Is(err, ErrTooShort) {
 		t.Errorf("65535 x 65535 pixels in %d bytes: %v", len(huge), err)
 	}
 }
 
 // TestRealPhotos runs where the shared photos are; the repository has none.
 func TestRealPhotos(t *testing.T) {
-	files, _ := filepath.Glob("../../../shared/data/val/images/*.jpg")
+	files, _ := filepath.Glob("../../../../shared/data/val/images/*.jpg")
 	if len(files) == 0 {
-		files, _ = filepath.Glob("../../docs/*.jpg")
+		files, _ = filepath.Glob("../../../docs/*.jpg")
 	}
 	for i, name := range files {
 		if i%20 != 0 {
@@ -180,7 +180,7 @@ func TestRealPhotos(t *testing.T) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	name := "../../docs/street.jpg"
+	name := "../../../docs/street.jpg"
 	if v := os.Getenv("JPEG"); v != "" {
 		name = v
 	}
@@ -198,7 +198,7 @@ func BenchmarkDecode(b *testing.B) {
 	for shift := 0; shift <= MaxShift; shift++ {
 		b.Run(fmt.Sprint("1-", 1<<shift), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := Decode(data, shift); err != nil {
+				if _, _, err := Decode(data, shift); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,7 +1,7 @@
 package jpeg
 
 import (
-	"image"
+	"fmt"
 
 	"example.com/riffle/internal/vec"
 )
@@ -9,15 +9,20 @@ import (
 // frame reads the frame header and lays the planes out.
 func (d *decoder) frame(m byte, body []byte) error {
 	if d.components != nil {
-		return errUnusual("two frames")
+		return damage("two frames")
 	}
-	if len(body) < 6 || body[0] != 8 || len(body) != 6+3*int(body[5]) || body[5] != 1 && body[5] != 3 {
-		return errUnusual("frame other than one or three components of 8 bits")
+	switch {
+	case len(body) < 6 || len(body) != 6+3*int(body[5]):
+		return damage("frame header of a wrong length")
+	case body[0] != 8:
+		return unsupported(fmt.Sprintf("%d bits a sample", body[0]))
+	case body[5] != 1 && body[5] != 3 && body[5] != 4:
+		return unsupported(fmt.Sprintf("%d components", body[5]))
 	}
 	d.progressive = m == mSOF2
 	d.height, d.width = int(body[1])<<8|int(body[2]), int(body[3])<<8|int(body[4])
 	if d.width == 0 || d.height == 0 {
-		return errUnusual("picture without pixels")
+		return damage("picture without pixels")
 	}
 	for b := body[6:]; len(b) >= 3; b = b[3:] {
 		d.components = append(d.components, component{id: b[0], h: int(b[1] >> 4), v: int(b[1] & 15), quantiser: b[2]})
@@ -45,33 +50,37 @@ func (d *decoder) sampling() error {
 	c := d.components
 	for i := range c {
 		if c[i].quantiser > 3 {
-			return errUnusual("quantiser number")
+			return damage("quantizer number")
 		}
 		for k := range i {
 			if c[k].id == c[i].id {
-				return errUnusual("two components of one name")
+				return damage("two components of one name")
 			}
 		}
 	}
 	if len(c) == 1 {
 		c[0].h, c[0].v = 1, 1 // a scan of one component has no larger units
-	} else {
-		if c[0].h < 1 || c[0].h > 2 || c[0].v < 1 || c[0].v > 2 || c[1].h != 1 || c[1].v != 1 || c[2].h != 1 || c[2].v != 1 {
-			return errUnusual("chroma subsampling")
+	}
+	d.hMax, d.vMax = 0, 0
+	for i := range c {
+		if c[i].h < 1 || c[i].h > 4 || c[i].v < 1 || c[i].v > 4 {
+			return damage("sampling factor")
 		}
-		if c[0].id == 'R' && c[1].id == 'G' && c[2].id == 'B' {
-			return errUnusual("RGB")
+		d.hMax, d.vMax = max(d.hMax, c[i].h), max(d.vMax, c[i].v)
+	}
+	for i := range c {
+		if d.hMax%c[i].h != 0 || d.vMax%c[i].v != 0 {
+			return unsupported("sampling factors that do not divide each other")
 		}
 	}
-	d.hMax, d.vMax = c[0].h, c[0].v
 	d.mcusX, d.mcusY = ceil(d.width, 8*d.hMax), ceil(d.height, 8*d.vMax)
 	for i := range c {
 		c[i].cols, c[i].rows = d.mcusX*c[i].h, d.mcusY*c[i].v
 		c[i].spanX = ceil(ceil(d.width*c[i].h, d.hMax), 8)
 		c[i].spanY = ceil(ceil(d.height*c[i].v, d.vMax), 8)
 		c[i].shift = d.shift
-		if i > 0 && d.hMax == 2 && d.vMax == 2 && d.shift > 0 {
-			c[i].shift--
+		if d.hMax == 2*c[i].h && d.vMax == 2*c[i].v && d.shift > 0 {
+			c[i].shift-- // it has half the size already
 		}
 	}
 	return nil
@@ -87,11 +96,14 @@ func (d *decoder) prepare(c *component) error {
 	}
 	steps := d.steps[c.quantiser]
 	if steps == nil {
-		return errUnusual("quantiser missing")
+		return damage("quantizer missing")
 	}
 	c.table = vec.NewIDCTTable(steps, c.shift)
 	c.stride = c.cols * 8 >> c.shift
 	c.pix = make([]byte, c.stride*(c.rows*8>>c.shift))
+	for i := range c.pix { // what no block is written to
+		c.pix[i] = 128
+	}
 	if d.progressive {
 		c.coefsBlock = 64
 		if c.shift == MaxShift {
@@ -118,15 +130,13 @@ func (d *decoder) write(c *component, coef *[64]int16, x, y, last int) {
 // picture's coefficients.
 func (d *decoder) finish() error {
 	if d.components == nil {
-		return errUnusual("no frame")
-	}
-	if len(d.components) == 3 && d.adobe && d.adobeRGB {
-		return errUnusual("RGB")
+		return damage("no frame")
 	}
 	for i := range d.components {
 		c := &d.components[i]
 		if !c.scanned {
-			return errUnusual("component without data")
+			d.damage.Ending = true
+			return damage("component without data")
 		}
 		if !d.progressive {
 			continue
@@ -146,25 +156,8 @@ func (d *decoder) finish() error {
 			d.write(c, coef, n%c.cols, n/c.cols, last)
 		}
 	}
+	if d.blocks > 0 {
+		d.damage.Lost = float64(d.lost) / float64(d.blocks)
+	}
 	return nil
-}
-
-// picture puts the planes together.
-func (d *decoder) picture() image.Image {
-	rect := image.Rect(0, 0, ceil(d.width, 1<<d.shift), ceil(d.height, 1<<d.shift))
-	y := &d.components[0]
-	if len(d.components) == 1 {
-		return &image.Gray{Pix: y.pix, Stride: y.stride, Rect: rect}
-	}
-	ratio := image.YCbCrSubsampleRatio444
-	switch {
-	case d.hMax == 2 && d.vMax == 2 && d.shift == 0:
-		ratio = image.YCbCrSubsampleRatio420
-	case d.hMax == 2 && d.vMax == 1:
-		ratio = image.YCbCrSubsampleRatio422
-	case d.hMax == 1 && d.vMax == 2:
-		ratio = image.YCbCrSubsampleRatio440
-	}
-	b, r := &d.components[1], &d.components[2]
-	return &image.YCbCr{Y: y.pix, Cb: b.pix, Cr: r.pix, YStride: y.stride, CStride: b.stride, SubsampleRatio: ratio, Rect: rect}
 }

@@ -23,6 +23,16 @@ type entry uint32
 
 const flagCode = 1 << 7
 
+// table is number n of those that the file has defined. Files without any, as
+// webcams write them, mean the standard ones: the first for luma, the second for
+// chroma.
+func (d *decoder) table(defined *[4]*huffman, n byte, class int) *huffman {
+	if defined[n] == nil && n < 2 {
+		defined[n] = standard()[class][n]
+	}
+	return defined[n]
+}
+
 // extend is the number that size bits stand for.
 func extend(bits uint32, size uint) int32 {
 	if size == 0 {
@@ -38,23 +48,23 @@ func extend(bits uint32, size uint) int32 {
 func (d *decoder) huffmanTables(body []byte) error {
 	for len(body) > 0 {
 		if len(body) < 17 || body[0]>>4 > 1 || body[0]&15 > 3 {
-			return errUnusual("Huffman table of a wrong length or number")
+			return damage("Huffman table of a wrong length or number")
 		}
 		total := 0
 		for _, n := range body[1:17] {
 			total += int(n)
 		}
 		if total == 0 || total > 256 || len(body) < 17+total {
-			return errUnusual("Huffman table of a wrong length")
+			return damage("Huffman table of a wrong length")
 		}
 		h := newHuffman((*[16]byte)(body[1:17]), body[17:17+total])
 		if h == nil {
-			return errUnusual("Huffman table with too many codes")
+			return damage("Huffman table with too many codes")
 		}
 		if body[0]>>4 == 0 {
 			for _, size := range body[17 : 17+total] {
 				if size > 15 {
-					return errUnusual("first coefficient of more than 15 bits")
+					return damage("first coefficient of more than 15 bits")
 				}
 			}
 			d.dc[body[0]&15] = h

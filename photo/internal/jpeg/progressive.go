@@ -6,14 +6,14 @@ func (d *decoder) progress(list []*component, s spectrum) error {
 	case s.first > s.last || s.last > 63 || s.first == 0 && s.last != 0,
 		s.first > 0 && len(list) != 1,
 		s.high != 0 && s.high != s.low+1, s.low > 13:
-		return errUnusual("spectral selection")
+		return damage("spectral selection")
 	}
 	for _, c := range list {
 		switch {
 		case s.first == 0 && s.high == 0 && c.dcTab == nil, s.first > 0 && c.acTab == nil:
-			return errUnusual("Huffman table missing")
-		case s.first == 0:
-			c.scanned = true
+			return damage("Huffman table missing")
+		case s.first > 0 && !c.scanned:
+			return damage("details before the picture")
 		}
 	}
 	block := func(c *component, x, y int) *[64]int16 {
@@ -21,108 +21,93 @@ func (d *decoder) progress(list []*component, s spectrum) error {
 	}
 	switch {
 	case s.first == 0 && s.high == 0:
-		return d.units(list, func(r *reader, c *component, x, y int) bool {
-			return r.firstDC(&c.coefs[c.coefsBlock*(y*c.cols+x)], c, s.low)
+		d.units(list, func(r *reader, c *component, x, y int) {
+			r.firstDC(&c.coefs[c.coefsBlock*(y*c.cols+x)], c, s.low)
 		})
 	case s.first == 0:
-		return d.units(list, func(r *reader, c *component, x, y int) bool {
+		d.units(list, func(r *reader, c *component, x, y int) {
 			if r.n < 1 {
 				r.fill()
 			}
 			c.coefs[c.coefsBlock*(y*c.cols+x)] |= int16(r.take(1) << s.low)
-			return true
 		})
-	case list[0].coefsBlock == 1:
-		return nil // nobody looks at these; the next marker is searched for
+	case list[0].coefsBlock == 1: // nobody looks at these; the next marker is searched for
 	case s.high == 0:
-		return d.units(list, func(r *reader, c *component, x, y int) bool {
-			return d.firstAC(r, block(c, x, y), c.acTab, s)
+		d.units(list, func(r *reader, c *component, x, y int) {
+			d.firstAC(r, block(c, x, y), c.acTab, s)
+		})
+	default:
+		d.units(list, func(r *reader, c *component, x, y int) {
+			d.refineAC(r, block(c, x, y), c.acTab, s)
 		})
 	}
-	return d.units(list, func(r *reader, c *component, x, y int) bool {
-		return d.refineAC(r, block(c, x, y), c.acTab, s)
-	})
+	return nil
 }
 
-func (r *reader) firstDC(coef *int16, c *component, low uint) bool {
+func (r *reader) firstDC(coef *int16, c *component, low uint) {
 	if r.n < 32 {
 		r.fill()
 	}
-	size, ok := r.symbol(c.dcTab)
-	if !ok || size > 15 {
-		return false
-	}
-	c.prediction += extend(r.take(uint(size)), uint(size))
-	v := c.prediction << low
-	*coef = int16(v)
-	return int32(*coef) == v && c.prediction < 1<<16 && c.prediction > -1<<16
+	size := uint(r.symbol(c.dcTab))
+	c.prediction += extend(r.take(size), size)
+	*coef = int16(c.prediction << low)
 }
 
-func (d *decoder) firstAC(r *reader, coef *[64]int16, h *huffman, s spectrum) bool {
+func (d *decoder) firstAC(r *reader, coef *[64]int16, h *huffman, s spectrum) {
 	if d.eobRun > 0 {
 		d.eobRun--
-		return true
+		return
 	}
 	for k := s.first; k <= s.last; k++ {
 		if r.n < 32 {
 			r.fill()
 		}
-		symbol, ok := r.symbol(h)
-		if !ok {
-			return false
-		}
+		symbol := r.symbol(h)
 		run, size := int(symbol>>4), uint(symbol&15)
 		if size == 0 {
 			if run < 15 {
 				d.eobRun = 1<<run + int(r.take(uint(run))) - 1
-				return true
+				return
 			}
 			k += 15
 			continue
 		}
-		if k += run; k > s.last || size+s.low > 15 {
-			return false
-		}
-		coef[zigzag[k]] = int16(extend(r.take(size), size) << s.low)
+		k += run
+		r.bad = r.bad || k > s.last
+		coef[zigzag[min(k, 63)]] = int16(extend(r.take(size), size) << s.low)
 	}
-	return true
 }
 
 // refineAC adds a bit to every coefficient that is not zero yet has been met, and
 // brings in new ones of one bit.
-func (d *decoder) refineAC(r *reader, coef *[64]int16, h *huffman, s spectrum) bool {
+func (d *decoder) refineAC(r *reader, coef *[64]int16, h *huffman, s spectrum) {
 	bit := int16(1) << s.low
 	k := s.first
 	for d.eobRun == 0 && k <= s.last {
 		if r.n < 32 {
 			r.fill()
 		}
-		symbol, ok := r.symbol(h)
-		if !ok {
-			return false
-		}
+		symbol := r.symbol(h)
 		run, fresh := int(symbol>>4), int16(0)
 		switch symbol & 15 {
 		case 0:
 			if run < 15 {
 				d.eobRun = 1<<run + int(r.take(uint(run)))
 			}
-		case 1:
+		default: // only 1 is right
+			r.bad = r.bad || symbol&15 != 1
 			fresh = -bit
 			if r.take(1) == 1 {
 				fresh = bit
 			}
-		default:
-			return false
 		}
 		if d.eobRun > 0 {
 			break
 		}
-		if k = r.correct(coef, k, s.last, run, bit); k > s.last {
-			return false
-		}
+		k = r.correct(coef, k, s.last, run, bit)
+		r.bad = r.bad || k > s.last
 		if fresh != 0 {
-			coef[zigzag[k]] = fresh
+			coef[zigzag[min(k, 63)]] = fresh
 		}
 		k++
 	}
@@ -130,7 +115,6 @@ func (d *decoder) refineAC(r *reader, coef *[64]int16, h *huffman, s spectrum) b
 		d.eobRun--
 		r.correct(coef, k, s.last, -1, bit)
 	}
-	return true
 }
 
 // correct refines coefficients from number k on until it has passed over zeros,

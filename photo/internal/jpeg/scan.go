@@ -10,20 +10,20 @@ type spectrum struct {
 // scan decodes one scan, whose header is body.
 func (d *decoder) scan(body []byte) error {
 	if d.components == nil || len(body) < 1 || len(body) != 4+2*int(body[0]) || body[0] < 1 || int(body[0]) > len(d.components) {
-		return errUnusual("scan header")
+		return damage("scan header")
 	}
 	var list []*component
 	for b := body[1 : len(body)-3]; len(b) > 0; b = b[2:] {
 		c := d.byName(b[0])
 		if c == nil || b[1]>>4 > 3 || b[1]&15 > 3 {
-			return errUnusual("scan of an unknown component or with an unknown table")
+			return damage("scan of an unknown component or with an unknown table")
 		}
 		for _, other := range list {
 			if other == c {
-				return errUnusual("component twice in a scan")
+				return damage("component twice in a scan")
 			}
 		}
-		c.dcTab, c.acTab = d.dc[b[1]>>4], d.ac[b[1]&15]
+		c.dcTab, c.acTab = d.table(&d.dc, b[1]>>4, 0), d.table(&d.ac, b[1]&15, 1)
 		if err := d.prepare(c); err != nil {
 			return err
 		}
@@ -49,80 +49,132 @@ func (d *decoder) byName(id byte) *component {
 func (d *decoder) sequential(list []*component) error {
 	for _, c := range list {
 		if c.dcTab == nil || c.acTab == nil {
-			return errUnusual("Huffman table missing")
+			return damage("Huffman table missing")
 		}
-		if c.scanned {
-			return errUnusual("component in two scans")
-		}
-		c.scanned = true
 	}
 	var coef [64]int16
-	return d.units(list, func(r *reader, c *component, x, y int) bool {
-		last, ok := r.block(&coef, c)
-		if !ok {
-			return false
-		}
+	d.units(list, func(r *reader, c *component, x, y int) {
+		last := r.block(&coef, c)
 		d.write(c, &coef, x, y, last)
 		if last > 0 {
 			coef = [64]int16{}
 		}
-		return true
 	})
+	return nil
 }
 
-// units walks over the blocks of a scan in the file's order and calls f for each.
-func (d *decoder) units(list []*component, f func(r *reader, c *component, x, y int) bool) error {
+// units walks over the blocks of a scan in the file's order and calls f for each
+// that the data holds.
+func (d *decoder) units(list []*component, f func(r *reader, c *component, x, y int)) {
 	r := &reader{data: d.data, at: d.at}
 	cols, rows := d.mcusX, d.mcusY
 	alone := len(list) == 1
 	if alone {
 		cols, rows = list[0].spanX, list[0].spanY
 	}
-	reset := func() {
-		d.eobRun = 0
-		for _, c := range list {
-			c.prediction = 0
-		}
-	}
-	reset()
-	unit, restarts := 0, 0
+	w := walk{d: d, r: r, list: list}
+	w.begin()
 	for y := range rows {
 		for x := range cols {
-			if unit == d.restart && d.restart > 0 {
-				if !r.restartMarker(restarts & 7) {
-					return errUnusual("restart marker missing")
-				}
-				restarts++
-				unit = 0
-				reset()
+			if w.unit == d.restart && d.restart > 0 {
+				w.restart()
 			}
-			unit++
-			if alone {
-				if !f(r, list[0], x, y) {
-					return errUnusual("broken data")
-				}
+			w.unit++
+			if w.empty {
+				w.lost++
 				continue
 			}
-			for _, c := range list {
-				for i := range c.h * c.v {
-					if !f(r, c, x*c.h+i%c.h, y*c.v+i/c.h) {
-						return errUnusual("broken data")
+			if alone {
+				f(r, list[0], x, y)
+			} else {
+				for _, c := range list {
+					for i := range c.h * c.v {
+						f(r, c, x*c.h+i%c.h, y*c.v+i/c.h)
 					}
 				}
 			}
-		}
-		if r.overrun() {
-			return errUnusual("data ends too early")
+			// A unit that ran out of bits was finished with zeros; what comes
+			// after it until the next restart is lost.
+			w.empty = r.pad > 0 && r.overrun()
 		}
 	}
+	w.end(cols * rows)
 	d.at = r.position()
-	return nil
+}
+
+// walk is the state of a scan between its units.
+type walk struct {
+	d        *decoder
+	r        *reader
+	list     []*component
+	unit     int // since the last restart
+	restarts int
+	empty    bool // no data is left before the next restart
+	lost     int  // units
+}
+
+func (w *walk) begin() {
+	w.unit, w.d.eobRun = 0, 0
+	for _, c := range w.list {
+		c.prediction = 0
+	}
+}
+
+// restart goes on at a restart marker. Where another marker stands, it does what
+// libjpeg's jpeg_resync_to_restart does: a marker of the next two numbers means
+// that a part of the data was lost, and this part is left empty; one of the last
+// two is passed over, any other restart marker is taken for the right one.
+func (w *walk) restart() {
+	wanted := w.restarts & 7
+	w.restarts++
+	w.begin()
+	w.r.drop()
+	for right := true; ; right = false {
+		m := w.r.next()
+		away := (int(m) - mRST0 - wanted) & 7
+		switch {
+		case m < mSOF0, m >= mRST0 && m <= mRST7 && (away == 6 || away == 7):
+			w.r.at += 2
+		case m < mRST0, m > mRST7, away == 1, away == 2:
+			w.d.fault("restart marker missing")
+			return // the marker stays: there is no data before it
+		default:
+			w.r.at += 2
+			w.empty = false
+			if !right || away != 0 {
+				w.d.fault("restart marker of a wrong number")
+			}
+			return
+		}
+		w.d.fault("restart marker of a wrong number")
+	}
+}
+
+// end notes what a scan has and lacks. Of all scans of a plane the first counts,
+// which gives it its shape.
+func (w *walk) end(units int) {
+	if w.r.bad {
+		w.d.fault("impossible code")
+	}
+	if w.lost > 0 || w.empty {
+		w.d.damage.Ending = w.d.damage.Ending || w.r.at >= len(w.r.data)-2
+		w.d.fault("data ends too early")
+	}
+	for _, c := range w.list {
+		if !c.scanned {
+			c.scanned = true
+			w.d.blocks += units
+			w.d.lost += w.lost
+		}
+	}
 }
 
 // block decodes a sequential block into coef, which holds zeros, and returns the
 // number of its last coefficient in the file's order. The reader's fields live in
-// registers here.
-func (r *reader) block(coef *[64]int16, c *component) (last int, ok bool) {
+// registers here. Broken data is read as libjpeg reads it: an impossible code is
+// 17 bits long and means zero, numbers wrap at 16 bits, and what would stand
+// behind the last coefficient replaces it.
+func (r *reader) block(coef *[64]int16, c *component) (last int) {
 	if r.n < 32 {
 		r.fill()
 	}
@@ -133,16 +185,10 @@ func (r *reader) block(coef *[64]int16, c *component) (last int, ok bool) {
 		r.n -= int(e & 31)
 		diff = int32(e) >> 16
 	} else {
-		size, found := r.symbol(c.dcTab)
-		if !found || size > 15 {
-			return 0, false
-		}
-		diff = extend(r.take(uint(size)), uint(size))
+		size := uint(r.symbol(c.dcTab))
+		diff = extend(r.take(size), size)
 	}
 	c.prediction += diff
-	if int32(int16(c.prediction)) != c.prediction {
-		return 0, false
-	}
 	coef[0] = int16(c.prediction)
 
 	fast := &c.acTab.fast
@@ -159,9 +205,8 @@ func (r *reader) block(coef *[64]int16, c *component) (last int, ok bool) {
 			acc <<= e & 63
 			n -= int(e & 63)
 			if symbol&15 != 0 {
-				k += int(symbol >> 4)
-				if k > 63 {
-					return 0, false
+				if k += int(symbol >> 4); k > 63 {
+					k, r.bad = 63, true
 				}
 				coef[zigzag[k&63]] = int16(int32(e) >> 16)
 				last = k
@@ -174,17 +219,14 @@ func (r *reader) block(coef *[64]int16, c *component) (last int, ok bool) {
 				n -= int(e & 31)
 			} else {
 				long, length := c.acTab.long(uint32(acc >> 48))
-				if length > 16 {
-					return 0, false
-				}
+				r.bad = r.bad || length > 16
 				symbol = uint32(long)
 				acc <<= uint(length)
 				n -= length
 			}
 			if size := uint(symbol & 15); size != 0 {
-				k += int(symbol >> 4)
-				if k > 63 {
-					return 0, false
+				if k += int(symbol >> 4); k > 63 {
+					k, r.bad = 63, true
 				}
 				coef[zigzag[k&63]] = int16(extend(uint32(acc>>(64-size)), size))
 				acc <<= size
@@ -194,15 +236,11 @@ func (r *reader) block(coef *[64]int16, c *component) (last int, ok bool) {
 				continue
 			}
 		}
-		switch symbol {
-		case 0: // end of block
-			k = 64
-		case 0xF0:
-			k += 16
-		default:
-			return 0, false
+		if symbol != 0xF0 { // end of block
+			break
 		}
+		k += 16
 	}
 	r.acc, r.n = acc, n
-	return last, true
+	return last
 }
