@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
-	"golang.org/x/image/webp"
 )
 
 // Options say how a picture is decoded. The zero value decodes all pixels of a
@@ -64,18 +63,23 @@ const maxScans = 200
 type codec struct {
 	name   string
 	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
+	decode func([]byte) (image.Image, error)
 	exif   func([]byte) []byte
 }
 
 var (
 	codecJPEG = &codec{"jpeg", nil, nil, func(b []byte) []byte { return scanJPEG(b).exif }} // see decodeJPEG
-	codecPNG  = &codec{"png", png.DecodeConfig, png.Decode, pngExif}
-	codecGIF  = &codec{"gif", gif.DecodeConfig, gif.Decode, nil}
-	codecWebP = &codec{"webp", webp.DecodeConfig, webp.Decode, webpExif}
-	codecBMP  = &codec{"bmp", bmp.DecodeConfig, bmp.Decode, nil}
-	codecTIFF = &codec{"tiff", tiff.DecodeConfig, tiff.Decode, func(b []byte) []byte { return b }}
+	codecPNG  = &codec{"png", png.DecodeConfig, reading(png.Decode), pngExif}
+	codecGIF  = &codec{"gif", gif.DecodeConfig, reading(gif.Decode), nil}
+	codecWebP = &codec{"webp", webpConfig, decodeWebP, webpExif}
+	codecBMP  = &codec{"bmp", bmp.DecodeConfig, reading(bmp.Decode), nil}
+	codecTIFF = &codec{"tiff", tiff.DecodeConfig, decodeTIFF, func(b []byte) []byte { return b }}
 )
+
+// reading makes a function of bytes of one that reads.
+func reading(decode func(io.Reader) (image.Image, error)) func([]byte) (image.Image, error) {
+	return func(data []byte) (image.Image, error) { return decode(bytes.NewReader(data)) }
+}
 
 // sniff names the format of data by its first bytes, nil if it is none.
 func sniff(data []byte) *codec {
@@ -113,15 +117,9 @@ func unreadable(data []byte) error {
 	return ErrNotImage
 }
 
-// animatedWebP reports whether a WebP's extended header announces frames.
-func animatedWebP(data []byte) bool {
-	const animation = 1 << 1
-	return len(data) > 20 && string(data[12:16]) == "VP8X" && data[20]&animation != 0
-}
-
 // Decode reads a picture: JPEG (gray, YCbCr, RGB, CMYK and YCCK, baseline and
 // progressive; damaged ones as far as they go, see [Photo.Warnings]), PNG (all colour types, 8 and 16 bit, interlaced), the first
-// frame of a GIF, still WebP, BMP and TIFF. The header is compared with the limits
+// frame of a GIF, or a WebP, BMP and TIFF. The header is compared with the limits
 // before any pixel is allocated. EXIF orientation is noted in the [Photo] and
 // applied wherever the photo is used.
 //
@@ -135,9 +133,6 @@ func Decode(data []byte, o Options) (photo *Photo, err error) {
 	c := sniff(data)
 	if c == nil {
 		return nil, unreadable(data)
-	}
-	if c == codecWebP && animatedWebP(data) {
-		return nil, fmt.Errorf("%w: animated WebP", ErrUnsupported)
 	}
 	// The decoders below are other people's and read what strangers send.
 	defer func() {
@@ -225,15 +220,13 @@ func (c *codec) read(data []byte, cfg image.Config) (image.Image, error) {
 			return nil, io.ErrUnexpectedEOF
 		}
 	}
-	img, err := c.decode(bytes.NewReader(data))
+	img, err := c.decode(data)
 	if err != nil {
 		return nil, err
 	}
 	switch c {
 	case codecGIF:
 		return onScreen(img, image.Rect(0, 0, cfg.Width, cfg.Height)), nil
-	case codecWebP:
-		fullRange(img)
 	}
 	return img, nil
 }

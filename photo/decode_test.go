@@ -112,7 +112,10 @@ func TestDecodeReportsWhatIsWrong(t *testing.T) {
 		"a HEIC photo":     {[]byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"), ErrUnsupported},
 		"an AVIF photo":    {[]byte("\x00\x00\x00\x18ftypavif\x00\x00\x00\x00mif1avif"), ErrUnsupported},
 		"JPEG XL":          {[]byte("\xff\x0a\x00\x00"), ErrUnsupported},
-		"animated WebP":    {animated, ErrUnsupported},
+		"no frames":        {animated, ErrTruncated},
+		"planes apart":     {tiffTagged(t, files["tiff"], 284, 2), ErrUnsupported},
+		"bits reversed":    {tiffTagged(t, files["tiff"], 266, 2), ErrUnsupported},
+		"JPEG in TIFF":     {tiffTagged(t, files["tiff"], 259, 7), ErrUnsupported},
 		"nothing":          {nil, ErrNotImage},
 		"text":             {[]byte("Dear detector, this is no picture."), ErrNotImage},
 		"html":             {[]byte("<!doctype html><p>404"), ErrNotImage},
@@ -186,6 +189,31 @@ func TestLargePhotosByMemory(t *testing.T) {
 	if _, err := Decode(b.Bytes(), Options{Limits: limits}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("with all pixels: %v", err)
 	}
+}
+
+// tiffTagged changes a tag of a TIFF, or puts it into the place of one that nobody
+// misses.
+func tiffTagged(t *testing.T, file []byte, tag, value uint16) []byte {
+	t.Helper()
+	out := bytes.Clone(file)
+	const planar = 284 // 1 if it is not there
+	for _, place := range []uint16{tag, planar} {
+		found := false
+		tiffEntries(out, func(order binary.ByteOrder, entry []byte) bool {
+			if found = order.Uint16(entry) == place; found {
+				order.PutUint16(entry, tag)
+				order.PutUint16(entry[2:], 3)
+				order.PutUint32(entry[4:], 1)
+				order.PutUint16(entry[8:], value)
+			}
+			return !found
+		})
+		if found {
+			return out
+		}
+	}
+	t.Fatal("no place for the tag")
+	return nil
 }
 
 // pngHeader is a PNG file that holds nothing but a header.

@@ -14,48 +14,10 @@ const tagOrientation = 0x0112
 // is the main picture's, allocates nothing and answers 1 whenever the bytes make
 // no sense.
 func exifOrientation(tiff []byte) Orientation {
-	var order binary.ByteOrder
-	switch {
-	case len(tiff) < 8:
-		return 1
-	case string(tiff[:4]) == "II*\x00":
-		order = binary.LittleEndian
-	case string(tiff[:4]) == "MM\x00*":
-		order = binary.BigEndian
-	default:
-		return 1
-	}
-	at := int64(order.Uint32(tiff[4:]))
-	if at+2 > int64(len(tiff)) {
-		return 1
-	}
-	entries := tiff[at+2:]
-	for range order.Uint16(tiff[at:]) {
-		if len(entries) < 12 {
-			return 1
-		}
-		if order.Uint16(entries) == tagOrientation {
-			return orientationValue(order, entries)
-		}
-		entries = entries[12:]
+	if v := tiffTag(tiff, tagOrientation, 1); v >= 1 && v <= 8 {
+		return Orientation(v)
 	}
 	return 1
-}
-
-// orientationValue reads a directory entry of type SHORT, or LONG as some
-// programs write it.
-func orientationValue(order binary.ByteOrder, entry []byte) Orientation {
-	var v uint32
-	switch order.Uint16(entry[2:]) {
-	case 3:
-		v = uint32(order.Uint16(entry[8:]))
-	case 4:
-		v = order.Uint32(entry[8:])
-	}
-	if v < 1 || v > 8 {
-		return 1
-	}
-	return Orientation(v)
 }
 
 // pngExif returns the eXIf chunk of a PNG file, or nil.
@@ -79,16 +41,12 @@ func pngExif(data []byte) []byte {
 
 // webpExif returns the EXIF chunk of a WebP file, or nil. Some writers put a
 // JPEG's "Exif\0\0" before it.
-func webpExif(data []byte) []byte {
-	for at := 12; at+8 <= len(data); {
-		n := int64(binary.LittleEndian.Uint32(data[at+4:]))
-		if n > int64(len(data)-at-8) {
-			return nil
+func webpExif(data []byte) (exif []byte) {
+	chunks(data[12:], func(name string, body []byte) bool {
+		if name == "EXIF" {
+			exif = bytes.TrimPrefix(body, []byte("Exif\x00\x00"))
 		}
-		if string(data[at:at+4]) == "EXIF" {
-			return bytes.TrimPrefix(data[at+8:at+8+int(n)], []byte("Exif\x00\x00"))
-		}
-		at += 8 + int(n+n&1)
-	}
-	return nil
+		return exif == nil
+	})
+	return exif
 }

@@ -189,7 +189,7 @@ func TestEvalOnBrokenData(t *testing.T) {
 	}
 	// A damaged photo and one that is not there: the same rule.
 	r := run()
-	if r.code != 0 || r.err != "riffle: left out: 1 photos that cannot be read (first: small.jpg: picture cut short: jpeg ends too early)\n" {
+	if r.code != 0 || r.err != "riffle: left out: 1 photos that cannot be read (first: small.jpg: picture cut short: jpeg: data ends too early, 79 % of it is missing)\n" {
 		t.Errorf("code %d, stderr %q", r.code, r.err)
 	}
 	if m := parseMetrics(t, r); m["images"] != 2 {

@@ -74,6 +74,12 @@ def exif(orientation):
     return e
 
 
+def photometric(tiff, value):
+    """The same bits with another meaning of zero."""
+    at = tiff.index(struct.pack("<HHI", 262, 3, 1)) + 8
+    return tiff[:at] + struct.pack("<H", value) + tiff[at + 2:]
+
+
 def pictures():
     rgb = scene()
     im = Image.fromarray(rgb)
@@ -111,6 +117,15 @@ def pictures():
     yield "bmp", encode(im, "BMP"), None
     yield "tiff", encode(im, "TIFF", compression="tiff_lzw"), None
     yield "tiff_exif_3", encode(im, "TIFF", compression="tiff_deflate", exif=exif(3)), None
+    bits = im.convert("1")
+    for compression in ("group3", "group4"):
+        black_is_zero = encode(bits, "TIFF", compression=compression)
+        yield "tiff_" + compression, black_is_zero, None
+        yield f"tiff_{compression}_white_is_zero", photometric(black_is_zero, 0), upright(encode(Image.eval(bits.convert("L"), lambda v: 255 - v), "PNG"))
+    second = Image.fromarray(255 - np.asarray(cut), "RGBA")
+    for name, options in ("webp_animated", dict(quality=95)), ("webp_animated_lossless", dict(lossless=True)):
+        yield name, encode(cut, "WEBP", save_all=True, append_images=[second], **options), None
+    yield "jpeg_cmyk_420", encode(im.convert("CMYK"), "JPEG", quality=95, subsampling="4:2:0"), None
     yield "tiny", encode(im.crop((0, 0, 1, 1)), "PNG"), None
 
 
