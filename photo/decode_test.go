@@ -114,7 +114,6 @@ func TestDecodeReportsWhatIsWrong(t *testing.T) {
 		"JPEG XL":          {[]byte("\xff\x0a\x00\x00"), ErrUnsupported},
 		"no frames":        {animated, ErrTruncated},
 		"planes apart":     {tiffTagged(t, files["tiff"], 284, 2), ErrUnsupported},
-		"bits reversed":    {tiffTagged(t, files["tiff"], 266, 2), ErrUnsupported},
 		"JPEG in TIFF":     {tiffTagged(t, files["tiff"], 259, 7), ErrUnsupported},
 		"nothing":          {nil, ErrNotImage},
 		"text":             {[]byte("Dear detector, this is no picture."), ErrNotImage},
@@ -188,6 +187,14 @@ func TestLargePhotosByMemory(t *testing.T) {
 	}
 	if _, err := Decode(b.Bytes(), Options{Limits: limits}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("with all pixels: %v", err)
+	}
+}
+
+// TestReversedBitsAreRefused: the library would take them for the right way round.
+func TestReversedBitsAreRefused(t *testing.T) {
+	t.Parallel()
+	if _, err := decodeTIFF(tiffTagged(t, photoFiles(t)["tiff"], tagFillOrder, reversedBits)); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("error %v", err)
 	}
 }
 
