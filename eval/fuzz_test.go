@@ -1,9 +1,11 @@
 package eval
 
 import (
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func FuzzReadCOCO(f *testing.F) {
@@ -47,6 +49,44 @@ func FuzzReadResults(f *testing.F) {
 		var back strings.Builder
 		if err := WriteResults(&back, d, dets); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// FuzzJSON: what encoding/json takes is taken and nothing else, but for the
+// numbers that Python adds and a byte order mark.
+func FuzzJSON(f *testing.F) {
+	f.Add(`{"a":[1,-2.5e+3,"x\u00e4\n",true,null,{}]}`)
+	f.Add(`[1,]`)
+	f.Add(`[01]`)
+	f.Add("\"\x00\"")
+	f.Add(`[-Infinity,NaN]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "NaN") || strings.Contains(text, "Infinity") || strings.HasPrefix(text, "\xef\xbb\xbf") || strings.Count(text, "[")+strings.Count(text, "{") > maxDepth {
+			t.Skip()
+		}
+		j := newJSONReader(iotest.OneByteReader(strings.NewReader(text)))
+		err := j.skip()
+		if err == nil {
+			err = j.finish()
+		}
+		if valid := json.Valid([]byte(text)); valid != (err == nil) {
+			t.Errorf("%q: valid %v, error %v", text, valid, err)
+		}
+	})
+}
+
+func FuzzMask(f *testing.F) {
+	f.Add(`{"size":[480,640],"counts":"c]Q1e2[<000"}`)
+	f.Add(`{"size":[2,2],"counts":[1,2,1]}`)
+	f.Add(`[[1,2,3,4,5,6]]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		if j := newJSONReader(strings.NewReader(text)); j.skip() != nil || j.finish() != nil {
+			t.Skip() // only text that has been read as JSON gets there
+		}
+		m, ok := readMask([]byte(strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))))
+		if ok && !(m.box.W >= 0 && m.box.H >= 0 && m.area >= 0 && (m.area == 0 || m.area <= m.box.W*m.box.H)) {
+			t.Errorf("%v", m)
 		}
 	})
 }

@@ -195,7 +195,7 @@ func TestMasksThatCannotBeRead(t *testing.T) {
 		``, `null`, `7`, `"x"`, `[]`, `[[]]`, `[[1,2,3,4]]`, `[[1,2,3,4,5]]`, `[[1,2,3,4,5,"6"]]`, `[[1,2,3,4,5,NaN]]`, `{}`,
 		`{"size":[2,2]}`, `{"counts":[4]}`, `{"size":[2,2],"counts":[1,2]}`, `{"size":[2,2],"counts":[1,9]}`, `{"size":[2,-2],"counts":[1]}`,
 		`{"size":[2,2.5],"counts":[5]}`, `{"size":[2,2],"counts":[-1,5]}`, `{"size":[2,2],"counts":"PPPPPPPPPPPPPPPP"}`, `{"size":[2,2],"counts":"~"}`,
-		`{"size":[1e9,1e9],"counts":[4]}`, `{"size":[2,2],"size":[2,2],"counts":[4]}`, `{"size":[2,2],"counts":"O"}`,
+		`{"size":[1e9,1e9],"counts":[4]}`, `[[-1e308,0,1e308,0,0,1e308]]`, `{"size":[2,2],"size":[2,2],"counts":[4]}`, `{"size":[2,2],"counts":"O"}`,
 	} {
 		if m, ok := readMask([]byte(text)); ok {
 			t.Errorf("%s is read as %v", text, m)

@@ -44,7 +44,8 @@ func polygonMask(text []byte) (m mask, ok bool) {
 	if len(corners) < 6 || len(corners)%2 != 0 { // fewer than three corners
 		return mask{}, false
 	}
-	return mask{box: around(corners)}, true
+	box := around(corners)
+	return mask{box: box}, finite(Detection{Box: box})
 }
 
 // around is the box around points x1 y1 x2 y2 ...
