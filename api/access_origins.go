@@ -36,9 +36,11 @@ func (o *origins) allows(origin string) bool {
 }
 
 const (
-	corsMethods = "GET, POST, OPTIONS"
-	corsHeaders = "Accept, Authorization, Content-Type, X-Api-Key, X-Request-Id"
-	corsExposed = "X-Request-Id, Retry-After"
+	corsMethods = "GET, HEAD, POST, OPTIONS"
+	// Every header that a route reads.
+	corsHeaders = "Accept, Authorization, Content-Encoding, Content-Type, Doods-Auth-Key, Inference-Header-Content-Length, " +
+		"Traceparent, Tracestate, X-Api-Key, X-Request-Id"
+	corsExposed = "Allow, Inference-Header-Content-Length, Retry-After, X-Request-Id"
 )
 
 // middleware answers preflights and marks answers for allowed origins. A page of
@@ -52,7 +54,8 @@ func (o *origins) middleware(next http.Handler) http.Handler {
 		}
 		if origin == "" || !o.allows(origin) {
 			if err := o.guard.Check(r); err != nil {
-				f := failf(kindForeignOrigin, "pages of %q may not call this service", clip(origin))
+				f := failf(kindForeignOrigin, "pages of %q may not call this service, which was asked for as %q; behind a reverse proxy that is a matter of its Host or X-Forwarded-Host header",
+					clip(origin), clip(r.Host))
 				requestLogOf(r.Context()).failure = f
 				writeProblem(w, r, f)
 				return

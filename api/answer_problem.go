@@ -35,7 +35,7 @@ var (
 	kindBadJSON       = newKind("bad-json", 400, "Bad JSON", "Send one JSON object with the documented keys.")
 	kindEmptyBody     = newKind("empty-body", 400, "No picture", "Send a picture: as the body, as a form field named image or file, or as base64 in JSON.")
 	kindUnauthorized  = newKind("unauthorized", 401, "API key missing or wrong", "Send Authorization: Bearer KEY or X-Api-Key: KEY.")
-	kindForeignOrigin = newKind("foreign-origin", 403, "Web origin not allowed", "Add the page's origin to the allowed origins of the service.")
+	kindForeignOrigin = newKind("foreign-origin", 403, "Web origin not allowed", "Behind a reverse proxy let it pass Host on, or send X-Forwarded-Host from a trusted address (--trusted-proxy). Allow pages of other places by their origin (--allow-origin).")
 	kindURLNotAllowed = newKind("url-not-allowed", 403, "Address not allowed", "Send the picture itself, or add its place to the allowed URLs of the service.")
 	kindNotFound      = newKind("not-found", 404, "No such route", "See /docs for the routes.")
 	kindUnknownModel  = newKind("unknown-model", 404, "Unknown model", "Use one of the models that the service offers.")
@@ -104,7 +104,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, f *failure) {
 
 func problemOf(r *http.Request, f *failure) *Problem {
 	return &Problem{
-		Type: "/docs#" + f.kind.slug, Title: f.kind.title, Status: f.kind.status, Detail: f.detail,
+		Type: addressOf(r).prefix + "/docs#" + f.kind.slug, Title: f.kind.title, Status: f.kind.status, Detail: f.detail,
 		Instance: r.URL.Path, RequestID: requestID(r.Context()),
 	}
 }

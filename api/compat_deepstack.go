@@ -5,8 +5,12 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
+	"time"
 
+	"example.com/riffle/internal/suggest"
 	"github.com/go-chi/chi/v5"
 )
 
@@ -24,6 +28,7 @@ type DeepStackAnswer struct {
 	ProcessMS   int                   `json:"processMs" doc:"milliseconds of work on the picture"`
 	RoundTripMS int                   `json:"analysisRoundTripMs" doc:"milliseconds with the wait in the queue"`
 	Duration    float64               `json:"duration" doc:"seconds with the wait in the queue"`
+	Ignored     []string              `json:"ignored,omitempty" doc:"fields of the request that mean nothing here"`
 	Code        int                   `json:"code" doc:"200"`
 	DeepStackModule
 }
@@ -38,7 +43,7 @@ type DeepStackPrediction struct {
 	YMax       int     `json:"y_max"`
 }
 
-// DeepStackModule is what CodeProject.AI's answers say of who answered.
+// DeepStackModule is what CodeProject.AI's answers say of who answered, and when.
 type DeepStackModule struct {
 	Command   string `json:"command" doc:"detect, custom or list-custom"`
 	ModuleID  string `json:"moduleId" doc:"riffle"`
@@ -46,10 +51,18 @@ type DeepStackModule struct {
 	Provider  string `json:"executionProvider" doc:"CPU"`
 	Device    string `json:"inferenceDevice" doc:"CPU"`
 	CanUseGPU bool   `json:"canUseGPU" doc:"false"`
+	DeepStackTime
 }
 
+// DeepStackTime is when CodeProject.AI answers.
+type DeepStackTime struct {
+	Timestamp string `json:"timestampUTC" doc:"such as Sat, 02 Nov 2024 10:11:12 GMT"`
+}
+
+func deepStackTime() DeepStackTime { return DeepStackTime{time.Now().UTC().Format(http.TimeFormat)} }
+
 func deepStackModule(command string) DeepStackModule {
-	return DeepStackModule{command, "riffle", "riffle", "CPU", "CPU", false}
+	return DeepStackModule{command, "riffle", "riffle", "CPU", "CPU", false, deepStackTime()}
 }
 
 // DeepStackModels is the answer to /v1/vision/custom/list.
@@ -65,12 +78,7 @@ type DeepStackError struct {
 	Success bool   `json:"success" doc:"false"`
 	Error   string `json:"error" doc:"what is wrong"`
 	Code    int    `json:"code" doc:"the HTTP status"`
-}
-
-// DeepStackPing is the answer to /v1/status/ping.
-type DeepStackPing struct {
-	Success bool   `json:"success" doc:"true"`
-	Message string `json:"message"`
+	DeepStackTime
 }
 
 const (
@@ -79,19 +87,18 @@ const (
 )
 
 func (s *Server) deepStackRoutes(r chi.Router) {
-	notThere := s.handle(writeDeepStackError, func(_ http.ResponseWriter, r *http.Request) error {
+	handle := func(f func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+		return s.handle(writeDeepStackError, f)
+	}
+	r.NotFound(handle(func(_ http.ResponseWriter, r *http.Request) error {
 		return failf(kindNotFound, "nothing at %s: riffle detects objects, see /v1/vision/detection", clip(r.URL.Path))
-	})
-	r.NotFound(notThere)
-	r.Post("/vision/detection", s.handle(writeDeepStackError, s.handleDeepStack("detect")))
-	list := s.handle(writeDeepStackError, s.requireKey(s.handleDeepStackList))
-	r.Get("/vision/custom/list", list)
-	r.Post("/vision/custom/list", list)
-	r.Post("/vision/custom/{model}", s.handle(writeDeepStackError, s.handleDeepStack("custom")))
-	r.Get("/status/ping", s.handle(writeDeepStackError, func(w http.ResponseWriter, r *http.Request) error {
-		writeJSON(w, r, http.StatusOK, "application/json", DeepStackPing{true, "riffle " + s.cfg.Version})
-		return nil
 	}))
+	r.MethodNotAllowed(handle(s.wrongMethod))
+	r.Post("/vision/detection", handle(s.handleDeepStack("detect")))
+	r.Get("/vision/custom/list", handle(s.handleDeepStackList))
+	r.Post("/vision/custom/list", handle(s.handleDeepStackList))
+	r.Post("/vision/custom/{model}", handle(s.handleDeepStack("custom")))
+	s.codeProjectRoutes(r, handle)
 }
 
 // handleDeepStack answers a form with a picture, as DeepStack did. The API key
@@ -110,56 +117,114 @@ func (s *Server) handleDeepStack(command string) func(http.ResponseWriter, *http
 			return err
 		}
 		defer in.free()
-		sub, err := readForeignForm(r, in)
+		form, err := readForeignForm(r, in)
 		if err != nil {
 			return err
 		}
-		if s.authorize(r) != nil && !s.keys.accepts(sub.fields["api_key"]) {
-			return failf(kindUnauthorized, "no API key, or a wrong one")
+		if err := form.checkPictures("no picture in the form: want a file field named image"); err != nil {
+			return err
 		}
-		f, err := deepStackFilter(sub.fields)
+		if err := s.authorizeForm(r, form); err != nil {
+			return err
+		}
+		model, err := m.open()
+		if err != nil {
+			return err
+		}
+		f, ignored, err := deepStackFilter(form.fields, model.labels)
 		if err != nil {
 			return err
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 		defer cancel()
-		out, err := s.look(ctx, m, job{data: sub.pictures[0].data, wish: &wish{keep: f.apply}})
+		out, err := s.look(ctx, m, job{data: form.pictures[0].data, wish: &wish{keep: f.apply}})
 		if err != nil {
 			return err
 		}
 		logPictures(r, m, 1, len(out.found))
-		writeJSON(w, r, http.StatusOK, "application/json", deepStackAnswer(out, command))
+		answer := deepStackAnswer(out, command)
+		answer.Ignored = ignored
+		requestLogOf(r.Context()).ignored = ignored
+		writeJSON(w, r, http.StatusOK, "application/json", answer)
 		return nil
 	}
 }
 
-func readForeignForm(r *http.Request, in *bodyReader) (*parsedRequest, error) {
-	kind, typeParams, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "multipart/form-data" {
-		return nil, failf(kindWrongContent, "content type %q, want multipart/form-data with a file named image", clip(r.Header.Get("Content-Type")))
+// authorizeForm takes the API key of a header, or that of the form.
+func (s *Server) authorizeForm(r *http.Request, form *parsedRequest) error {
+	err := s.authorize(r)
+	if err != nil && s.keys.accepts(form.fields["api_key"]) {
+		return nil
 	}
-	sub := &parsedRequest{}
-	return sub, sub.readForm(in, typeParams["boundary"], foreignForm, 1)
+	return err
 }
 
-// deepStackFilter reads min_confidence and max_detections.
-func deepStackFilter(fields map[string]string) (*filter, error) {
-	f := &filter{threshold: deepStackConfidence, most: deepStackMost}
-	if v := strings.TrimSpace(fields["min_confidence"]); v != "" {
-		t, err := parseThreshold("min_confidence", v)
-		if err != nil {
-			return nil, err
-		}
-		f.threshold = float32(t)
+// readForeignForm reads a form of another protocol. Its fields may stand in the
+// query, too; those of the body win.
+func readForeignForm(r *http.Request, in *bodyReader) (*parsedRequest, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, failf(kindBadParameter, "query cannot be read: %v", err)
 	}
-	if v := strings.TrimSpace(fields["max_detections"]); v != "" {
-		n, err := parseCount("max_detections", v)
-		if err != nil {
-			return nil, err
-		}
-		f.most = n
+	form := &parsedRequest{fields: map[string]string{}}
+	kind, typeParams, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case err == nil && kind == "multipart/form-data":
+		err = form.readForm(in, typeParams["boundary"], foreignForm, 1)
+	case err == nil && kind == "application/x-www-form-urlencoded":
+		err = form.readURLEncoded(in, foreignForm, 1)
+	default:
+		err = failf(kindWrongContent, "content type %q, want multipart/form-data with a file named image", clip(r.Header.Get("Content-Type")))
 	}
-	return f, nil
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range query {
+		if _, ok := form.fields[name]; !ok {
+			form.fields[name] = values[0]
+		}
+	}
+	return form, nil
+}
+
+// deepStackFields are the fields of a form that mean something.
+var deepStackFields = []string{"min_confidence", "max_detections", "labels", "api_key"}
+
+// deepStackFilter reads what a form asks for, and tells which of its fields mean
+// nothing. One that looks like a misspelt name is refused: what it should do would
+// else be left out in silence.
+func deepStackFilter(fields map[string]string, labels *labelIndex) (f *filter, ignored []string, err error) {
+	p := params{}
+	for _, name := range sortedKeys(fields) {
+		v := strings.TrimSpace(fields[name])
+		switch {
+		case !slices.Contains(deepStackFields, name):
+			// admin_key is DeepStack's own, of routes that are not here.
+			if near := suggest.Name(name, deepStackFields); near != "" && name != "admin_key" {
+				return nil, nil, failf(kindBadParameter, "unknown field %q, did you mean %q?", clip(name), near)
+			}
+			ignored = append(ignored, clip(name))
+		case v == "":
+		case name == "min_confidence":
+			t, err := parseThreshold(name, v)
+			if err != nil {
+				return nil, nil, err
+			}
+			p.threshold = &t
+		case name == "max_detections":
+			n, err := parseCount(name, v)
+			if err != nil {
+				return nil, nil, err
+			}
+			p.maxDetections = &n
+		case name == "labels":
+			if p.labels, err = parseLabels(v); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	f, err = p.resolve(labels, defaults{deepStackConfidence, deepStackMost})
+	return f, ignored, err
 }
 
 func deepStackAnswer(out *seen, command string) *DeepStackAnswer {
@@ -187,7 +252,23 @@ func deepStackAnswer(out *seen, command string) *DeepStackAnswer {
 
 func wholePixel(v float32) int { return int(math.Round(float64(v))) }
 
+// handleDeepStackList takes the API key of a form, as handleDeepStack does; the
+// form may be left out.
 func (s *Server) handleDeepStackList(w http.ResponseWriter, r *http.Request) error {
+	if err := s.authorize(r); err != nil {
+		in, rerr := s.newBodyReader(w, r)
+		if rerr != nil {
+			return rerr
+		}
+		defer in.free()
+		form, rerr := readForeignForm(r, in)
+		if rerr != nil {
+			return err // no form: no key
+		}
+		if err := s.authorizeForm(r, form); err != nil {
+			return err
+		}
+	}
 	writeJSON(w, r, http.StatusOK, "application/json", DeepStackModels{true, s.models.names(detectTask), http.StatusOK, deepStackModule("list-custom")})
 	return nil
 }
@@ -196,7 +277,7 @@ func (s *Server) handleDeepStackList(w http.ResponseWriter, r *http.Request) err
 func writeDeepStackError(w http.ResponseWriter, r *http.Request, f *failure) {
 	status := deepStackStatus(f.kind.status)
 	setRetryAfter(w, f)
-	writeJSON(w, r, status, "application/json", DeepStackError{false, f.detail, status})
+	writeJSON(w, r, status, "application/json", DeepStackError{false, f.detail, status, deepStackTime()})
 }
 
 // deepStackStatus is a status as DeepStack's clients know it: whatever is wrong

@@ -16,6 +16,11 @@ func (s *Server) doodsRoutes(r chi.Router) {
 	r.NotFound(s.handle(writeDoodsError, func(_ http.ResponseWriter, r *http.Request) error {
 		return failf(kindNotFound, "nothing at %s", clip(r.URL.Path))
 	}))
+	r.MethodNotAllowed(s.handle(writeDoodsError, s.wrongMethod))
+	r.Get("/version", s.handle(writeDoodsError, func(w http.ResponseWriter, r *http.Request) error {
+		writeJSON(w, r, http.StatusOK, "application/json", DoodsVersion{"riffle " + s.cfg.Version})
+		return nil
+	}))
 	r.Get("/detectors", s.handle(writeDoodsError, s.requireKey(s.handleDoodsDetectors)))
 	r.Post("/detect", s.handle(writeDoodsError, s.requireKey(s.handleDoodsDetect)))
 	r.Post("/image", s.handle(writeDoodsError, s.requireKey(s.handleDoodsImage)))
@@ -87,7 +92,7 @@ func (s *Server) handleDoodsImage(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	defer free()
-	if req.Image == "" {
+	if doodsImageForm(string(req.Image)) == formJSON {
 		req.Image = "jpeg"
 	}
 	answer, m, err := s.doodsDetect(r.Context(), &req)
@@ -118,17 +123,14 @@ func (s *Server) readDoods(w http.ResponseWriter, r *http.Request, req *DoodsReq
 
 // doodsDetect answers one request, however it came.
 func (s *Server) doodsDetect(ctx context.Context, req *DoodsRequest) (*DoodsResponse, *served, error) {
-	m, err := s.doodsModel(req.DetectorName)
+	m, err := s.doodsModel(string(req.DetectorName))
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(req.Preprocess) > 0 {
 		return nil, nil, failf(kindBadParameter, "preprocess %q is not supported", clip(strings.Join(req.Preprocess, ", ")))
 	}
-	form, err := doodsImageForm(req.Image)
-	if err != nil {
-		return nil, nil, err
-	}
+	form := doodsImageForm(string(req.Image))
 	if len(req.Data) == 0 {
 		return nil, nil, failf(kindEmptyBody, "no picture: data is empty")
 	}
@@ -141,7 +143,7 @@ func (s *Server) doodsDetect(ctx context.Context, req *DoodsRequest) (*DoodsResp
 	if err != nil {
 		return nil, nil, err
 	}
-	answer := &DoodsResponse{ID: req.ID, Detections: make([]DoodsDetection, len(out.found))}
+	answer := &DoodsResponse{ID: string(req.ID), Detections: make([]DoodsDetection, len(out.found))}
 	w, h := float32(out.width), float32(out.height)
 	for i, d := range out.found {
 		region := ""
@@ -155,16 +157,16 @@ func (s *Server) doodsDetect(ctx context.Context, req *DoodsRequest) (*DoodsResp
 	return answer, m, nil
 }
 
-func doodsImageForm(image string) (answerForm, error) {
+// doodsImageForm is which picture is asked for; as with DOODS2, words that it
+// does not know ask for none.
+func doodsImageForm(image string) answerForm {
 	switch strings.ToLower(strings.TrimPrefix(image, ".")) {
-	case "":
-		return formJSON, nil
 	case "jpg", "jpeg", "image/jpeg", "true":
-		return formJPEG, nil
+		return formJPEG
 	case "png", "image/png":
-		return formPNG, nil
+		return formPNG
 	}
-	return 0, failf(kindBadParameter, "image must be jpeg or png, not %q", clip(image))
+	return formJSON
 }
 
 func writeDoodsError(w http.ResponseWriter, r *http.Request, f *failure) {

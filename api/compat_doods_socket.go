@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -145,7 +147,7 @@ func (d *doodsSocket) async() {
 			defer func() { in.free(); <-d.slots }()
 			var req DoodsRequest
 			if err := parseDoods(kind, data, &req); err != nil {
-				d.answerError("", asFailure(err))
+				d.answerError(doodsID(data), asFailure(err))
 				return
 			}
 			d.detect(&req)
@@ -166,11 +168,11 @@ func (d *doodsSocket) stream() {
 		d.slots <- struct{}{}
 		req := rules
 		if err := parseDoods(kind, data, &req); err != nil {
-			d.answerError("", asFailure(err))
+			d.answerError(cmp.Or(doodsID(data), string(rules.ID)), asFailure(err))
 		} else {
 			rules = req
 			rules.Data = nil
-			pause := time.Duration(req.Throttle * float64(time.Second))
+			pause := time.Duration(float64(req.Throttle) * float64(time.Second))
 			if len(req.Data) > 0 && (last.IsZero() || time.Since(last) >= pause) {
 				last = time.Now()
 				d.detect(&req)
@@ -191,20 +193,38 @@ func parseDoods(kind websocket.MessageType, data []byte, req *DoodsRequest) erro
 	if err := decodeLenientBytes(data, &fresh); err != nil {
 		return err
 	}
-	if fresh.DetectorName == "" {
-		fresh.DetectorName = req.DetectorName
-	}
+	fresh.ID = cmp.Or(fresh.ID, req.ID)
+	fresh.DetectorName = cmp.Or(fresh.DetectorName, req.DetectorName)
 	if fresh.Detect == nil && fresh.Regions == nil {
 		fresh.Detect, fresh.Regions = req.Detect, req.Regions
 	}
-	if fresh.Image == "" {
-		fresh.Image = req.Image
-	}
-	if fresh.Throttle == 0 {
-		fresh.Throttle = req.Throttle
-	}
+	fresh.Image = cmp.Or(fresh.Image, req.Image)
+	fresh.Throttle = cmp.Or(fresh.Throttle, req.Throttle)
 	*req = fresh
 	return nil
+}
+
+// doodsID is the id of a message that cannot be read otherwise, as far as it goes,
+// so that the client knows which of its requests failed.
+func doodsID(message []byte) string {
+	dec := json.NewDecoder(bytes.NewReader(message))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return ""
+	}
+	for {
+		key, err := dec.Token()
+		if err != nil {
+			return ""
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return ""
+		}
+		if key == "id" {
+			id, _ := scalar(value)
+			return id
+		}
+	}
 }
 
 func (d *doodsSocket) detect(req *DoodsRequest) {
@@ -219,7 +239,7 @@ func (d *doodsSocket) detect(req *DoodsRequest) {
 		if f.cause != nil {
 			d.s.cfg.Log.Error().Err(f.cause).Str("request_id", requestID(d.ctx)).Msg("detection over a WebSocket failed")
 		}
-		d.answerError(req.ID, f)
+		d.answerError(string(req.ID), f)
 		return
 	}
 	d.mu.Lock()

@@ -70,7 +70,10 @@ func TestDoodsDetectAsHomeAssistantAsks(t *testing.T) {
 		want   string
 	}{
 		{map[string]any{}, "person car dog"}, // the service's own threshold
-		{map[string]any{"*": 0}, "person car dog dining table"},
+		{map[string]any{"*": 0}, "person car dog"}, // as Home Assistant asks if none is configured
+		{map[string]any{"*": 1}, "person car dog dining table"},
+		{map[string]any{"*": "50"}, "person car"},
+		{map[string]any{"*": "5,5", "person": "95"}, "car dog dining table"},
 		{map[string]any{"person": 95, "*": 5}, "car dog dining table"},
 		{map[string]any{"dog": 40, "unicorn": 1}, "dog"},
 		{map[string]any{"dining_table": 5}, "dining table"},
@@ -158,7 +161,6 @@ func TestDoodsErrors(t *testing.T) {
 		{``, 400, "no JSON"},
 		{`{"data":7}`, 400, "base64"},
 		{`{"data":"` + photo + `","preprocess":["grayscale"]}`, 400, "preprocess"},
-		{`{"data":"` + photo + `","image":"gif"}`, 400, "image must be"},
 		{`{"data":"` + photo + `","detect":{"*":"x"}}`, 400, "must be a number"},
 	} {
 		w := post(s, "/doods/detect", []byte(tt.body))

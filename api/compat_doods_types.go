@@ -15,27 +15,33 @@ type DoodsDetector struct {
 	Height int      `json:"height"`
 }
 
-// DoodsRequest is the body of POST /doods/detect.
+// DoodsVersion is the answer to GET /doods/version.
+type DoodsVersion struct {
+	Version string `json:"version"`
+}
+
+// DoodsRequest is the body of POST /doods/detect. Values are as loosely typed as
+// DOODS2 takes them.
 type DoodsRequest struct {
-	ID           string             `json:"id,omitempty" doc:"comes back with the answer"`
-	DetectorName string             `json:"detector_name,omitempty" doc:"a model's name, or default"`
-	Data         base64Picture      `json:"data" doc:"the picture as base64; addresses are refused"`
-	Image        string             `json:"image,omitempty" doc:"jpeg or png asks for the picture with boxes as well"`
-	Throttle     float64            `json:"throttle,omitempty" doc:"of /doods/stream: seconds between answers; pictures that come sooner are dropped"`
-	Preprocess   []string           `json:"preprocess,omitempty" doc:"nothing is supported: want none"`
-	Detect       map[string]float64 `json:"detect,omitempty" doc:"label to lowest confidence in percent; * for every label without an entry"`
-	Regions      []DoodsRegion      `json:"regions,omitempty" doc:"parts of the picture with rules of their own"`
+	ID           looseText              `json:"id,omitempty" doc:"comes back with the answer"`
+	DetectorName looseText              `json:"detector_name,omitempty" doc:"a model's name, or default"`
+	Data         base64Picture          `json:"data" doc:"the picture as base64; addresses are refused"`
+	Image        looseText              `json:"image,omitempty" doc:"jpeg or png asks for the picture with boxes as well; anything else for none"`
+	Throttle     looseNumber            `json:"throttle,omitempty" doc:"of /doods/stream: seconds between answers; pictures that come sooner are dropped"`
+	Preprocess   looseList              `json:"preprocess,omitempty" doc:"nothing is supported: want none"`
+	Detect       map[string]looseNumber `json:"detect,omitempty" doc:"label to lowest confidence in percent; * for every label without an entry; 0 for the service's own threshold"`
+	Regions      []DoodsRegion          `json:"regions,omitempty" doc:"parts of the picture with rules of their own"`
 }
 
 // DoodsRegion is a part of the picture, in fractions, with rules of its own.
 type DoodsRegion struct {
-	ID     string             `json:"id,omitempty"`
-	Top    float64            `json:"top"`
-	Left   float64            `json:"left"`
-	Bottom float64            `json:"bottom"`
-	Right  float64            `json:"right"`
-	Detect map[string]float64 `json:"detect"`
-	Covers bool               `json:"covers,omitempty" doc:"true: all of the box must lie in the region; false: some of it"`
+	ID     looseText              `json:"id,omitempty"`
+	Top    looseNumber            `json:"top"`
+	Left   looseNumber            `json:"left"`
+	Bottom looseNumber            `json:"bottom"`
+	Right  looseNumber            `json:"right"`
+	Detect map[string]looseNumber `json:"detect"`
+	Covers looseBool              `json:"covers,omitempty" doc:"true: all of the box must lie in the region; false: some of it"`
 }
 
 // DoodsResponse is the answer to a DoodsRequest.

@@ -19,8 +19,9 @@ func (s *Server) kserveRoutes(r chi.Router) {
 	r.NotFound(handle(func(_ http.ResponseWriter, r *http.Request) error {
 		return failf(kindNotFound, "nothing at %s", clip(r.URL.Path))
 	}))
+	r.MethodNotAllowed(handle(s.wrongMethod))
 	r.Get("/", handle(func(w http.ResponseWriter, r *http.Request) error {
-		writeJSON(w, r, http.StatusOK, "application/json", KServeServer{"riffle", s.cfg.Version, []string{"binary_tensor_data"}})
+		writeJSON(w, r, http.StatusOK, "application/json", KServeServer{"riffle", s.cfg.Version, []string{"binary_tensor_data", "model_configuration", "model_repository", "statistics"}})
 		return nil
 	}))
 	r.Get("/health/live", handle(func(w http.ResponseWriter, r *http.Request) error {
@@ -37,8 +38,13 @@ func (s *Server) kserveRoutes(r chi.Router) {
 	for _, prefix := range []string{"/models/{model}", "/models/{model}/versions/{version}"} {
 		r.Get(prefix, handle(s.requireKey(s.handleKServeModel)))
 		r.Get(prefix+"/ready", handle(s.handleKServeReady))
+		r.Get(prefix+"/config", handle(s.requireKey(s.handleKServeConfig)))
+		r.Get(prefix+"/stats", handle(s.requireKey(s.handleKServeStatistics)))
 		r.Post(prefix+"/infer", handle(s.requireKey(s.handleKServeInfer)))
 	}
+	r.Get("/models/stats", handle(s.requireKey(s.handleKServeStatistics)))
+	r.Post("/repository/index", handle(s.requireKey(s.handleKServeIndex)))
+	r.Post("/repository/models/{model}/load", handle(s.requireKey(s.handleKServeLoad)))
 }
 
 // kserveModel is the model of the path.
@@ -54,6 +60,19 @@ func (s *Server) kserveModel(r *http.Request) (*served, *openModel, error) {
 	return m, model, err
 }
 
+// The tensors of every model.
+var (
+	kserveInputTensor   = KServeTensor{Name: kserveImage, Datatype: "BYTES", Shape: []int{-1}}
+	kserveOutputTensors = []KServeTensor{
+		{Name: "boxes", Datatype: "FP32", Shape: []int{-1, 4}},
+		{Name: "scores", Datatype: "FP32", Shape: []int{-1}},
+		{Name: "labels", Datatype: "BYTES", Shape: []int{-1}},
+		{Name: "category_ids", Datatype: "INT64", Shape: []int{-1}},
+		{Name: "counts", Datatype: "INT64", Shape: []int{-1}},
+		{Name: "sizes", Datatype: "INT64", Shape: []int{-1, 2}},
+	}
+)
+
 func (s *Server) handleKServeModel(w http.ResponseWriter, r *http.Request) error {
 	m, _, err := s.kserveModel(r)
 	if err != nil {
@@ -61,15 +80,7 @@ func (s *Server) handleKServeModel(w http.ResponseWriter, r *http.Request) error
 	}
 	writeJSON(w, r, http.StatusOK, "application/json", KServeModel{
 		Name: m.Name, Versions: []string{kserveVersion}, Platform: "riffle",
-		Inputs: []KServeTensor{{Name: kserveImage, Datatype: "BYTES", Shape: []int{-1}}},
-		Outputs: []KServeTensor{
-			{Name: "boxes", Datatype: "FP32", Shape: []int{-1, 4}},
-			{Name: "scores", Datatype: "FP32", Shape: []int{-1}},
-			{Name: "labels", Datatype: "BYTES", Shape: []int{-1}},
-			{Name: "category_ids", Datatype: "INT64", Shape: []int{-1}},
-			{Name: "counts", Datatype: "INT64", Shape: []int{-1}},
-			{Name: "sizes", Datatype: "INT64", Shape: []int{-1, 2}},
-		},
+		Inputs: []KServeTensor{kserveInputTensor}, Outputs: kserveOutputTensors,
 	})
 	return nil
 }

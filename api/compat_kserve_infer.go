@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -32,15 +33,15 @@ func (s *Server) handleKServeInfer(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	req, pictures, err := readKServe(r.Header.Get(kserveHeader), body, s.cfg.MaxBatch)
+	req, pictures, err := readKServe(r.Header, body, s.cfg.MaxBatch)
 	if err != nil {
 		return err
 	}
 	if err := checkKServeOutputs(req.Outputs); err != nil {
 		return err
 	}
-	p := params{threshold: req.Parameters.Threshold, maxDetections: req.Parameters.MaxDetections, labels: req.Parameters.Labels}
-	if err := p.check(); err != nil {
+	p, err := req.Parameters.params()
+	if err != nil {
 		return err
 	}
 	f, err := p.resolve(model.labels, defaults{s.cfg.Threshold, s.cfg.MaxDetections})
@@ -61,12 +62,17 @@ func (s *Server) handleKServeInfer(w http.ResponseWriter, r *http.Request) error
 		detections += len(res.seen.found)
 	}
 	logPictures(r, m, len(pictures), detections)
+	requestLogOf(r.Context()).ignored = req.Parameters.ignored
 	return writeKServe(w, r, m, req, results)
 }
 
 // readKServe takes a request apart into its JSON and its pictures.
-func readKServe(header string, body []byte, most int) (*KServeRequest, []picture, error) {
+func readKServe(h http.Header, body []byte, most int) (*KServeRequest, []picture, error) {
 	text, rest := body, []byte(nil)
+	header := h.Get(kserveHeader)
+	if header == "0" || header == "" && looksLikePicture(body) {
+		return readKServeRaw(body)
+	}
 	if header != "" {
 		n, err := strconv.Atoi(header)
 		if err != nil || n < 0 || n > len(body) {
@@ -107,6 +113,18 @@ func readKServe(header string, body []byte, most int) (*KServeRequest, []picture
 	return req, pictures, nil
 }
 
+// readKServeRaw is Triton's raw binary request: no JSON, only the one element of
+// the one input, with or without its length in front.
+func readKServeRaw(body []byte) (*KServeRequest, []picture, error) {
+	if len(body) > 4 && !looksLikePicture(body) && int64(binary.LittleEndian.Uint32(body)) == int64(len(body)-4) {
+		body = body[4:]
+	}
+	if len(body) == 0 {
+		return nil, nil, failf(kindEmptyBody, "no picture: the body is empty")
+	}
+	return &KServeRequest{}, []picture{{data: body}}, nil
+}
+
 // kserveCount is the number of elements of a shape.
 func kserveCount(shape []int, most int) (int, error) {
 	n := 1
@@ -145,7 +163,7 @@ func (in *kserveInput) pictures(rest []byte) ([]picture, error) {
 		if len(rest) < 4 {
 			return nil, failf(kindBadForm, "binary data ends within a length")
 		}
-		n := uint32(rest[0]) | uint32(rest[1])<<8 | uint32(rest[2])<<16 | uint32(rest[3])<<24
+		n := binary.LittleEndian.Uint32(rest)
 		rest = rest[4:]
 		if int64(n) > int64(len(rest)) {
 			return nil, failf(kindBadForm, "binary data ends within picture %d", len(out)+1)

@@ -62,12 +62,15 @@ func writeKServe(w http.ResponseWriter, r *http.Request, m *served, req *KServeR
 	}
 	tensors := kserveTensors(results)
 	answer := KServeResponse{ID: req.ID, ModelName: m.Name, ModelVersion: kserveVersion}
+	if ignored := req.Parameters.ignored; len(ignored) > 0 {
+		answer.Parameters = map[string]any{"ignored": ignored}
+	}
 	var tail []byte
 	hasBinary := false
 	for _, o := range requested {
 		t := *tensors[o.Name]
 		t.Name = o.Name
-		inBinary := req.Parameters.BinaryOutput
+		inBinary := bool(req.Parameters.BinaryOutput)
 		if o.Parameters.Binary != nil {
 			inBinary = *o.Parameters.Binary
 		}

@@ -14,7 +14,7 @@ import (
 func TestKServeHealthAndMetadata(t *testing.T) {
 	s := newTestServer(t, &fake{}, func(c *Config) { c.Version = "1.2" })
 	for path, want := range map[string]string{
-		"/v2":                              `{"name":"riffle","version":"1.2","extensions":["binary_tensor_data"]}`,
+		"/v2":                              `{"name":"riffle","version":"1.2","extensions":["binary_tensor_data","model_configuration","model_repository","statistics"]}`,
 		"/v2/health/live":                  `{"live":true}`,
 		"/v2/health/ready":                 `{"ready":true}`,
 		"/v2/models/fake/ready":            `{"name":"fake","ready":true}`,

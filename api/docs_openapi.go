@@ -30,7 +30,7 @@ func openAPI(version string) ([]byte, error) {
 			"description": "Object detection over HTTP. Pictures in, labelled boxes out.",
 			"license":     map[string]any{"name": "Apache-2.0", "identifier": "Apache-2.0"},
 		},
-		"servers": []any{map[string]any{"url": "/"}},
+		"servers": []any{map[string]any{"url": "."}}, // from where this document lies, under whatever prefix
 		"paths":   paths,
 		"components": map[string]any{
 			"schemas": types.components,

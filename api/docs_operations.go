@@ -45,7 +45,7 @@ func bare(media string) content { return content{status: http.StatusOK, media: m
 
 var number01 = map[string]any{"type": "number", "minimum": 0, "maximum": 1}
 
-// queryDetect are the parameters of /detect, in the order of paramNames.
+// queryDetect are the parameters of /detect, in the order of its task.
 var queryDetect = []parameter{
 	{"threshold", "lowest score, 0 to 1", number01},
 	{"max_detections", "most detections a picture", map[string]any{"type": "integer", "minimum": 1}},
@@ -55,14 +55,14 @@ var queryDetect = []parameter{
 	{"url", "the picture's address instead of the picture, if the service allows it", map[string]any{"type": "string", "format": "uri"}},
 }
 
-// queryClassify are the parameters of /classify, in the order of classifyParams.
+// queryClassify are the parameters of /classify, in the order of its task.
 var queryClassify = []parameter{
 	{"top", "how many classes, 5 if not given", map[string]any{"type": "integer", "minimum": 1}},
 	{"model", "which classifier, the first one if not given", map[string]any{"type": "string"}},
 	{"url", "the picture's address instead of the picture, if the service allows it", map[string]any{"type": "string", "format": "uri"}},
 }
 
-// querySegment are the parameters of /segment, in the order of segmentParams.
+// querySegment are the parameters of /segment, in the order of its task.
 var querySegment = []parameter{
 	{"map", "whether the JSON answer holds the class map", map[string]any{"type": "boolean"}},
 	{"show", "what an answer that is a picture shows; classes for PNG and overlay for JPEG if not given", map[string]any{"type": "string", "enum": []string{showClasses, showOverlay}}},
@@ -158,22 +158,32 @@ func deepStackOperations() []operation {
 		{"image", "the picture; any other name of a file will do", aPicture},
 		{"min_confidence", "lowest confidence, 0 to 1, default 0.4", number01},
 		{"max_detections", "most predictions, default 20", map[string]any{"type": "integer", "minimum": 1}},
+		{"labels", "wanted labels, separated by commas, each with a confidence of its own if you like: person,car:0.6", map[string]any{"type": "string"}},
 		{"api_key", "the API key, if the service asks for one and no header has it", map[string]any{"type": "string"}},
 	}}}
 	ops := []operation{
 		{
 			method: http.MethodPost, path: "/v1/vision/detection", summary: "Find objects with the default model",
-			about:  "Predictions are sorted by confidence. At most 20 come unless max_detections asks for more: Frigate's plugin holds no more.",
-			bodies: form, answers: []content{jsonOf[DeepStackAnswer]()}, problems: pictureProblems,
+			about:  "Predictions are sorted by confidence. At most 20 come unless max_detections asks for more: Frigate's plugin holds no more. Fields may stand in the query, too; those that mean nothing here are named in ignored.",
+			bodies: form, answers: []content{jsonOf[DeepStackAnswer]()}, problems: append([]*problemKind{kindUnknownLabel}, pictureProblems...),
 			example: "curl -F image=@street.jpg -F min_confidence=0.5 localhost:8080/v1/vision/detection",
 		},
 		{
 			method: http.MethodPost, path: "/v1/vision/custom/{model}", summary: "Find objects with a model by name",
-			bodies: form, answers: []content{jsonOf[DeepStackAnswer]()}, problems: append([]*problemKind{kindUnknownModel}, pictureProblems...),
+			bodies: form, answers: []content{jsonOf[DeepStackAnswer]()}, problems: append([]*problemKind{kindUnknownLabel, kindUnknownModel}, pictureProblems...),
 		},
-		{method: http.MethodPost, path: "/v1/vision/custom/list", summary: "List the models", answers: []content{jsonOf[DeepStackModels]()}},
+		{method: http.MethodPost, path: "/v1/vision/custom/list", summary: "List the models", about: "The API key may be in a form, as with the others.", answers: []content{jsonOf[DeepStackModels]()}},
 		{method: http.MethodGet, path: "/v1/vision/custom/list", summary: "List the models", answers: []content{jsonOf[DeepStackModels]()}, example: "curl localhost:8080/v1/vision/custom/list"},
-		{method: http.MethodGet, path: "/v1/status/ping", open: true, summary: "Tell that the service answers", answers: []content{jsonOf[DeepStackPing]()}},
+		{method: http.MethodGet, path: "/v1/module/list", open: true, summary: "List the modules: riffle", answers: []content{jsonOf[CodeProjectModules]()}},
+		{method: http.MethodGet, path: "/v1/module/list/installed", open: true, summary: "The same", answers: []content{jsonOf[CodeProjectModules]()}},
+	}
+	for _, prefix := range []string{"/v1/status", "/v1/server/status"} {
+		ops = append(ops,
+			operation{method: http.MethodGet, path: prefix + "/ping", open: true, summary: "Tell that the service answers", answers: []content{jsonOf[CodeProjectStatus]()}},
+			operation{method: http.MethodGet, path: prefix + "/version", open: true, summary: "Tell the version", answers: []content{jsonOf[CodeProjectStatus]()}},
+			operation{method: http.MethodGet, path: prefix + "/updateavailable", open: true, summary: "Tell that no update is known of", answers: []content{jsonOf[CodeProjectStatus]()}},
+			operation{method: http.MethodGet, path: prefix + "/analysis/list", open: true, summary: "List what is running: riffle", answers: []content{jsonOf[CodeProjectServices]()}},
+		)
 	}
 	return tagged(ops, tagDeep, reflect.TypeFor[DeepStackError]())
 }
@@ -181,6 +191,7 @@ func deepStackOperations() []operation {
 func doodsOperations() []operation {
 	socket := []content{{status: http.StatusSwitchingProtocols}}
 	ops := []operation{
+		{method: http.MethodGet, path: "/doods/version", open: true, summary: "Tell the version", answers: []content{jsonOf[DoodsVersion]()}},
 		{method: http.MethodGet, path: "/doods/detectors", summary: "List the detectors", answers: []content{jsonOf[DoodsDetectors]()}, problems: []*problemKind{kindModelBroken}, example: "curl localhost:8080/doods/detectors"},
 		{
 			method: http.MethodPost, path: "/doods/detect", summary: "Find objects in a picture",
@@ -203,15 +214,24 @@ func kserveOperations() []operation {
 	ops := []operation{
 		{method: http.MethodGet, path: "/v2", open: true, summary: "Describe the server", answers: []content{jsonOf[KServeServer]()}},
 		{method: http.MethodGet, path: "/v2/health/live", open: true, summary: "Tell that the process answers", answers: []content{jsonOf[KServeLive]()}},
+		{method: http.MethodGet, path: "/v2/models/stats", summary: "Count the pictures of all models", answers: []content{jsonOf[KServeStatistics]()}},
+		{
+			method: http.MethodPost, path: "/v2/repository/index", summary: "List the models",
+			bodies: []content{{media: "application/json", of: reflect.TypeFor[KServeIndexRequest]()}}, answers: []content{jsonOf[[]KServeIndexEntry]()},
+			problems: []*problemKind{kindBadJSON, kindSlow, kindBodyTooLarge, kindWrongContent, kindBusy},
+		},
+		{method: http.MethodPost, path: "/v2/repository/models/{model}/load", summary: "Load a model that is on offer", answers: []content{{status: http.StatusOK, media: "application/json"}}, problems: []*problemKind{kindUnknownModel, kindModelBroken}},
 		{method: http.MethodGet, path: "/v2/health/ready", open: true, summary: "Tell that the service takes work", answers: []content{jsonOf[KServeReady]()}, problems: []*problemKind{kindModelBroken, kindStopping}},
 	}
 	for _, prefix := range []string{"/v2/models/{model}", "/v2/models/{model}/versions/{version}"} {
 		ops = append(ops,
 			operation{method: http.MethodGet, path: prefix, summary: "Describe a model", answers: []content{jsonOf[KServeModel]()}, problems: []*problemKind{kindUnknownModel, kindModelBroken}},
 			operation{method: http.MethodGet, path: prefix + "/ready", open: true, summary: "Tell that a model can be used", answers: []content{jsonOf[KServeReady]()}, problems: []*problemKind{kindUnknownModel, kindModelBroken}},
+			operation{method: http.MethodGet, path: prefix + "/config", summary: "Describe a model as Triton does", answers: []content{jsonOf[KServeConfig]()}, problems: []*problemKind{kindUnknownModel, kindModelBroken}},
+			operation{method: http.MethodGet, path: prefix + "/stats", summary: "Count a model's pictures", answers: []content{jsonOf[KServeStatistics]()}, problems: []*problemKind{kindUnknownModel, kindModelBroken}},
 			operation{
 				method: http.MethodPost, path: prefix + "/infer", summary: "Find objects in pictures",
-				about: "Input image: BYTES of shape [n] or [n, 1], encoded pictures, as base64 in data or binary after the JSON. Outputs: boxes FP32 [m, 4] in pixels, scores FP32 [m], labels BYTES [m], category_ids INT64 [m], one picture's after the other's; counts INT64 [n] tells how many are each picture's, sizes INT64 [n, 2] their width and height. Parameters: threshold, max_detections, labels, binary_data_output.",
+				about: "Input image: BYTES of shape [n] or [n, 1], encoded pictures, as base64 in data or binary after the JSON. Outputs: boxes FP32 [m, 4] in pixels, scores FP32 [m], labels BYTES [m], category_ids INT64 [m], one picture's after the other's; counts INT64 [n] tells how many are each picture's, sizes INT64 [n, 2] their width and height. Parameters: threshold, max_detections, labels, binary_data_output. With Inference-Header-Content-Length: 0 the body is the one picture itself.",
 				bodies: []content{
 					{media: "application/json", of: reflect.TypeFor[KServeRequest]()}, {media: "application/octet-stream"},
 				},

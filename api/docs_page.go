@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -80,12 +81,19 @@ func docContents(contents []content) string {
 		case c.media == "":
 			words = append(words, http.StatusText(c.status))
 		case c.of != nil:
-			words = append(words, fmt.Sprintf("%s (%s)", c.media, c.of.Name()))
+			words = append(words, fmt.Sprintf("%s (%s)", c.media, typeWords(c.of)))
 		default:
 			words = append(words, c.media)
 		}
 	}
 	return strings.Join(words, ", ")
+}
+
+func typeWords(t reflect.Type) string {
+	if t.Kind() == reflect.Slice {
+		return "list of " + t.Elem().Name()
+	}
+	return t.Name()
 }
 
 type docType struct {
@@ -142,6 +150,9 @@ func schemaWords(schema map[string]any) string {
 		return "text"
 	case nil:
 		return "any"
+	}
+	if types, ok := schema["type"].([]string); ok {
+		return strings.ReplaceAll(strings.Join(types, " or "), "string", "text")
 	}
 	return fmt.Sprint(schema["type"])
 }

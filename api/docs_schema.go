@@ -22,6 +22,10 @@ var (
 	typePicture  = reflect.TypeFor[base64Picture]()
 	typeLabels   = reflect.TypeFor[labelRules]()
 	typeRawJSON  = reflect.TypeFor[json.RawMessage]()
+	typeNumber   = reflect.TypeFor[looseNumber]()
+	typeText     = reflect.TypeFor[looseText]()
+	typeBool     = reflect.TypeFor[looseBool]()
+	typeList     = reflect.TypeFor[looseList]()
 	typeAnything = reflect.TypeFor[any]()
 )
 
@@ -35,6 +39,16 @@ func (s *schemas) of(t reflect.Type) map[string]any {
 			map[string]any{"type": "string"},
 			map[string]any{"type": "array", "items": map[string]any{"type": "string"}},
 			map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "number", "minimum": 0, "maximum": 1}},
+		}}
+	case typeNumber:
+		return map[string]any{"type": []string{"number", "string"}}
+	case typeText:
+		return map[string]any{"type": []string{"string", "number", "boolean"}}
+	case typeBool:
+		return map[string]any{"type": []string{"boolean", "string", "integer"}}
+	case typeList:
+		return map[string]any{"oneOf": []any{
+			map[string]any{"type": "array", "items": map[string]any{"type": "string"}}, map[string]any{"type": "string"},
 		}}
 	case typeRawJSON, typeAnything:
 		return map[string]any{}

@@ -108,7 +108,7 @@ func FuzzDoods(f *testing.F) {
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, request("/doods/detect", "application/json", body))
 		unfailing(t, s, w)
-		known := DoodsRequest{Detect: map[string]float64{"*": 1}}
+		known := DoodsRequest{Detect: map[string]looseNumber{"*": 1}}
 		if parseDoods(websocket.MessageText, body, &known) == nil && known.Detect == nil && known.Regions == nil {
 			t.Error("a message without rules drops those before it")
 		}

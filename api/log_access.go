@@ -18,7 +18,8 @@ type requestLog struct {
 	pictures   int
 	detections int
 	failure    *failure
-	stream     bool // the connection became a WebSocket
+	ignored    []string // fields of the request that mean nothing here
+	stream     bool     // the connection became a WebSocket
 	trace      *requestTrace
 }
 
@@ -85,6 +86,9 @@ func (s *Server) finished(ww middleware.WrapResponseWriter, r *http.Request, n *
 	}
 	if n.model != "" {
 		e = e.Str("model", n.model).Int("pictures", n.pictures).Int("detections", n.detections)
+	}
+	if len(n.ignored) > 0 {
+		e = e.Strs("ignored", n.ignored)
 	}
 	if n.failure != nil {
 		e = e.Str("problem", n.failure.kind.slug).Str("detail", n.failure.detail)

@@ -11,6 +11,7 @@ type contextKey int
 const (
 	keyRequestID contextKey = iota
 	keyRequestLog
+	keyAddress
 )
 
 // withRequestID gives every request an id: the caller's X-Request-Id if it is

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"embed"
+	"html"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -15,13 +17,8 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// contentPolicy lets the pages load what this service serves, show pictures and
-// the camera, and nothing else.
-const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; " +
-	"media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
 func (s *Server) handlePage(w http.ResponseWriter, r *http.Request) error {
-	return servePage(w, r, "index.html")
+	return s.servePage(w, r, "index.html")
 }
 
 // handlePageFile serves what the pages load.
@@ -30,26 +27,30 @@ func (s *Server) handlePageFile(w http.ResponseWriter, r *http.Request) error {
 	if path.Ext(name) == ".html" {
 		return failf(kindNotFound, "nothing at %s", clip(r.URL.Path))
 	}
-	return servePage(w, r, name)
+	return s.servePage(w, r, name)
 }
 
-func servePage(w http.ResponseWriter, r *http.Request, name string) error {
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request, name string) error {
 	data, err := fs.ReadFile(pageFiles, "page/"+name)
 	if err != nil {
 		return failf(kindNotFound, "nothing at %s", clip(r.URL.Path))
 	}
-	writePage(w, r, mime.TypeByExtension(path.Ext(name)), data)
+	s.writePage(w, r, mime.TypeByExtension(path.Ext(name)), data)
 	return nil
 }
+
+// exampleAddress stands in the examples for where the reader sees the service.
+const exampleAddress = "localhost:8080"
 
 func (s *Server) handleDocs(w http.ResponseWriter, r *http.Request) error {
-	writePage(w, r, "text/html; charset=utf-8", s.docs)
+	shown := html.EscapeString(addressOf(r).curl())
+	s.writePage(w, r, "text/html; charset=utf-8", bytes.ReplaceAll(s.docs, []byte(exampleAddress), []byte(shown)))
 	return nil
 }
 
-func writePage(w http.ResponseWriter, r *http.Request, contentType string, data []byte) {
+func (s *Server) writePage(w http.ResponseWriter, r *http.Request, contentType string, data []byte) {
 	h := w.Header()
-	h.Set("Content-Security-Policy", contentPolicy)
+	h.Set("Content-Security-Policy", s.policy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-cache") // a new version of the service has a new page
 	writeText(w, r, http.StatusOK, contentType, data)

@@ -18,6 +18,8 @@ type served struct {
 	task *task
 	gate *admission.Gate
 
+	statistics statistics
+
 	mu    sync.Mutex // held while opening
 	model *openModel // nil until it is open
 }

@@ -49,6 +49,9 @@ func decodeBase64(text []byte) ([]byte, error) {
 		text = text[comma+1:]
 	}
 	text = bytes.TrimRight(text, "= \r\n\t")
+	if bytes.ContainsAny(text, " \r\n\t") {
+		text = unspaced(text)
+	}
 	enc := base64.RawStdEncoding
 	if bytes.ContainsAny(text, "-_") {
 		enc = base64.RawURLEncoding
@@ -59,4 +62,20 @@ func decodeBase64(text []byte) ([]byte, error) {
 		return nil, failf(kindBadJSON, "a picture is not valid base64: %v", err)
 	}
 	return raw[:n], nil
+}
+
+// unspaced is base64 text without the spaces in it. They break it into lines, or
+// each stands for a + that went through a form's decoding: lines have one length.
+func unspaced(text []byte) []byte {
+	lines := bytes.Fields(text)
+	joined := bytes.Join(lines, nil)
+	if bytes.ContainsAny(text, "\r\n\t") {
+		return joined
+	}
+	for i, line := range lines {
+		if len(line) != len(lines[0]) && (i < len(lines)-1 || len(line) > len(lines[0])) || len(joined)%4 == 1 {
+			return bytes.ReplaceAll(text, []byte(" "), []byte("+"))
+		}
+	}
+	return joined
 }

@@ -53,7 +53,7 @@ func (req *parsedRequest) read(r *http.Request, in *bodyReader, t *task, maxPict
 		req.pictures = []picture{{data: data}}
 		return nil
 	case kind == "application/x-www-form-urlencoded":
-		return req.readURLEncoded(data, maxPictures)
+		return req.setURLEncoded(data, ownForm, maxPictures)
 	case kind == "text/plain":
 		req.pictures = []picture{{data: data}}
 		return nil
@@ -107,6 +107,9 @@ func (req *parsedRequest) readForm(in *bodyReader, boundary string, kind formKin
 	form := multipart.NewReader(in.body, boundary)
 	for texts := 0; ; {
 		part, err := form.NextRawPart()
+		if errors.Is(err, io.EOF) && kind == foreignForm {
+			return nil // the caller says what must be there
+		}
 		if errors.Is(err, io.EOF) {
 			return req.checkPictures("no picture in the form: want a file field named image or file")
 		}
@@ -166,22 +169,36 @@ func (req *parsedRequest) readField(in *bodyReader, part *multipart.Part, name s
 
 // readURLEncoded reads a form as HTML sends one without files, the picture in
 // base64.
-func (req *parsedRequest) readURLEncoded(data []byte, maxPictures int) error {
+func (req *parsedRequest) readURLEncoded(in *bodyReader, kind formKind, maxPictures int) error {
+	data, err := in.readAll(in.body)
+	if err != nil {
+		return err
+	}
+	return req.setURLEncoded(data, kind, maxPictures)
+}
+
+func (req *parsedRequest) setURLEncoded(data []byte, kind formKind, maxPictures int) error {
 	values, err := url.ParseQuery(string(data))
 	if err != nil {
 		return failf(kindBadForm, "form cannot be read: %v", err)
 	}
 	for _, name := range sortedKeys(values) {
 		for _, v := range values[name] {
-			if isPictureField(name) {
+			switch {
+			case isPictureField(name):
 				err = req.addPicture("", []byte(v), maxPictures)
-			} else {
+			case kind == foreignForm:
+				req.fields[name] = v
+			default:
 				err = req.params.set(name, v)
 			}
 			if err != nil {
 				return err
 			}
 		}
+	}
+	if kind == foreignForm {
+		return nil
 	}
 	return req.checkPictures("no picture in the form: want it in base64 in a field named image")
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"strings"
 
 	"example.com/riffle/internal/suggest"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 // decodeStrict reads one JSON value and nothing after it. Keys that the type
@@ -26,7 +29,11 @@ func decodeLenient(r io.Reader, v any) error {
 }
 
 func decodeJSON(r io.Reader, v any, strict bool) error {
-	dec := json.NewDecoder(r)
+	text, err := withoutMark(r)
+	if err != nil {
+		return jsonError(err, v)
+	}
+	dec := json.NewDecoder(text)
 	if strict {
 		dec.DisallowUnknownFields()
 	}
@@ -40,6 +47,24 @@ func decodeJSON(r io.Reader, v any, strict bool) error {
 		return failf(kindBadJSON, "more after the end of the JSON object")
 	}
 	return nil
+}
+
+// withoutMark reads text without the byte order mark that programs of Windows put
+// in front, and turns UTF-16, which such a mark announces, into UTF-8.
+func withoutMark(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReader(r)
+	mark, err := b.Peek(2)
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			return b, nil
+		}
+		return nil, err
+	}
+	switch string(mark) {
+	case "\xef\xbb", "\xff\xfe", "\xfe\xff":
+		return transform.NewReader(b, unicode.BOMOverride(transform.Nop)), nil
+	}
+	return b, nil
 }
 
 func unmarshalStrict(data []byte, v any) error {

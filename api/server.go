@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"example.com/riffle/api/internal/admission"
+	"github.com/go-chi/chi/v5"
 )
 
 // reclaimAfter is how many bytes of large bodies are let go before their memory
@@ -17,12 +18,15 @@ type Server struct {
 	models    *registry
 	keys      keyring
 	origins   *origins
+	proxies   proxies
+	policy    string // of the pages' content
 	budget    *admission.Budget
 	large     *admission.Large
 	reclaimer *admission.Reclaimer
 	metrics   *metrics
 	openAPI   []byte
 	docs      []byte
+	router    chi.Routes
 	handler   http.Handler
 	stopping  atomic.Bool
 	streams   streams
@@ -45,6 +49,12 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if s.origins, err = newOrigins(cfg.AllowedOrigins); err != nil {
+		return nil, err
+	}
+	if s.proxies, err = newProxies(cfg.TrustedProxies); err != nil {
+		return nil, err
+	}
+	if s.policy, err = contentPolicy(cfg.AllowedFrames); err != nil {
 		return nil, err
 	}
 	if s.fetcher, err = newFetcher(cfg.AllowedURLs, cfg.FetchTimeout); err != nil {

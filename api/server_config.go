@@ -64,6 +64,14 @@ type Config struct {
 	// AllowedOrigins are the web origins whose pages may call the service,
 	// such as "https://home.example"; "*" allows all. None by default.
 	AllowedOrigins []string
+	// AllowedFrames are the web origins whose pages may show the service's page in a
+	// frame, besides its own; "*" allows all, "none" none.
+	AllowedFrames []string
+	// TrustedProxies are the addresses and networks of reverse proxies, whose
+	// X-Forwarded-Host, -Proto and -Prefix (or Home Assistant's X-Ingress-Path) say
+	// where clients see the service. Default "private": this machine and private
+	// networks; "none" believes nobody.
+	TrustedProxies []string
 	// AllowedURLs are where pictures may be fetched from, by their beginning:
 	// "https://pictures.example/cam" allows all in this folder. Redirects must
 	// lead to one of them too. None by default. Hosts at addresses that are not

@@ -13,11 +13,12 @@ import (
 // routes lays out the service.
 func (s *Server) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(withRequestID, s.withAccessLog, s.origins.middleware, middleware.StripSlashes, middleware.GetHead)
+	s.router = r
+	r.Use(withRequestID, s.proxies.middleware, s.withAccessLog, s.origins.middleware, middleware.GetHead)
 	r.NotFound(s.handle(writeProblem, func(_ http.ResponseWriter, r *http.Request) error {
 		return failf(kindNotFound, "nothing at %s", clip(r.URL.Path))
 	}))
-	r.MethodNotAllowed(s.handle(writeProblem, s.wrongMethod(r)))
+	r.MethodNotAllowed(s.handle(writeProblem, s.wrongMethod))
 
 	r.Get("/healthz", s.handle(writeProblem, s.handleHealth))
 	r.Get("/readyz", s.handle(writeProblem, s.handleReady))
@@ -66,23 +67,26 @@ func (s *Server) requireKey(f func(http.ResponseWriter, *http.Request) error) fu
 	}
 }
 
-// wrongMethod names the methods that a path does have.
-func (s *Server) wrongMethod(router chi.Routes) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		var allowed []string
-		for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
-			probe := m
-			if m == http.MethodHead {
-				probe = http.MethodGet // GET routes answer HEAD too
-			}
-			if router.Match(chi.NewRouteContext(), probe, r.URL.Path) {
-				allowed = append(allowed, m)
-			}
+// wrongMethod names the methods that a path does have, which is also the answer
+// to OPTIONS.
+func (s *Server) wrongMethod(w http.ResponseWriter, r *http.Request) error {
+	var allowed []string
+	for _, m := range []string{http.MethodGet, http.MethodPost} {
+		if !s.router.Match(chi.NewRouteContext(), m, r.URL.Path) {
+			continue
 		}
-		list := strings.Join(allowed, ", ")
-		w.Header().Set("Allow", list)
-		return failf(kindWrongMethod, "%s is not for %s, use %s", clip(r.Method), clip(r.URL.Path), list)
+		allowed = append(allowed, m)
+		if m == http.MethodGet {
+			allowed = append(allowed, http.MethodHead)
+		}
 	}
+	list := strings.Join(append(allowed, http.MethodOptions), ", ")
+	w.Header().Set("Allow", list)
+	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") == "" {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return failf(kindWrongMethod, "%s is not for %s, use %s", clip(r.Method), clip(r.URL.Path), strings.Join(allowed, " or "))
 }
 
 func (s *Server) handleMetrics(w http.ResponseWriter, r *http.Request) error {

@@ -350,11 +350,11 @@ func TestRoutesThatAreNotThere(t *testing.T) {
 	wantProblem(t, call(s, "GET", "/nope", nil), 404, "not-found", "/nope")
 	w := call(s, "GET", "/detect", nil)
 	wantProblem(t, w, 405, "wrong-method", "use POST")
-	if w.Header().Get("Allow") != "POST" {
+	if w.Header().Get("Allow") != "POST, OPTIONS" {
 		t.Errorf("Allow is %q", w.Header().Get("Allow"))
 	}
 	w = call(s, "DELETE", "/healthz", nil)
-	wantProblem(t, w, 405, "wrong-method", "use GET, HEAD")
+	wantProblem(t, w, 405, "wrong-method", "use GET or HEAD")
 	for _, path := range []string{"/healthz", "/readyz", "/healthz/"} {
 		if w := call(s, "GET", path, nil); w.Code != 200 || w.Body.String() != `{"status":"ok"}`+"\n" {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)

@@ -79,9 +79,14 @@ func (out *seen) time(name string, start time.Time) {
 //
 // A large picture waits for its turn, and is decoded, before it takes a worker,
 // so that pictures of ordinary size do not wait for it.
-func (s *Server) look(ctx context.Context, m *served, j job) (*seen, error) {
+func (s *Server) look(ctx context.Context, m *served, j job) (_ *seen, err error) {
 	start := time.Now()
 	out := &seen{}
+	defer func() {
+		if err != nil {
+			m.statistics.fail(time.Since(start))
+		}
+	}()
 	if j.fetched > 0 {
 		out.stages = append(out.stages, stage{"fetch", j.fetched})
 	}
@@ -95,6 +100,7 @@ func (s *Server) look(ctx context.Context, m *served, j job) (*seen, error) {
 	}
 	out.stages = append(out.stages, stage{"total", j.fetched + time.Since(start)})
 	s.metrics.looked(m, out)
+	m.statistics.looked(out)
 	if n := requestLogOf(ctx); !n.stream { // a WebSocket's pictures have no end
 		n.trace.looked(m.Name, start.Add(-j.fetched), out)
 	}
