@@ -69,7 +69,7 @@ func TestDoodsDetectAsHomeAssistantAsks(t *testing.T) {
 		detect map[string]any
 		want   string
 	}{
-		{map[string]any{}, "person car dog"}, // the service's own threshold
+		{map[string]any{}, "person car dog"},       // the service's own threshold
 		{map[string]any{"*": 0}, "person car dog"}, // as Home Assistant asks if none is configured
 		{map[string]any{"*": 1}, "person car dog dining table"},
 		{map[string]any{"*": "50"}, "person car"},

@@ -143,7 +143,7 @@ func operations() []operation {
 		{method: http.MethodGet, path: "/readyz", tag: tagWatch, open: true, summary: "Tell that the service takes work", about: "Fails while the default model cannot be loaded and after the service was told to stop.", answers: []content{jsonOf[Health]()}, problems: []*problemKind{kindModelBroken, kindStopping}, example: "curl localhost:8080/readyz"},
 		{method: http.MethodGet, path: "/metrics", tag: tagWatch, summary: "Metrics for Prometheus", answers: []content{bare("text/plain")}, example: "curl localhost:8080/metrics"},
 		{method: http.MethodGet, path: "/", tag: tagPages, open: true, summary: "Try it in a browser", answers: []content{bare("text/html")}},
-		{method: http.MethodGet, path: "/page/{file}", tag: tagPages, open: true, summary: "Scripts and styles of the pages", answers: []content{bare("text/javascript"), bare("text/css"), bare("image/svg+xml")}},
+		{method: http.MethodGet, path: "/page/{file}", tag: tagPages, open: true, summary: "Scripts and styles of the pages", answers: []content{bare("text/javascript"), bare("text/css"), bare("image/svg+xml"), bare("image/jpeg")}},
 		{method: http.MethodGet, path: "/openapi.json", tag: tagPages, open: true, summary: "This description as OpenAPI 3.1", answers: []content{bare("application/json")}},
 		{method: http.MethodGet, path: "/docs", tag: tagPages, open: true, summary: "This description for people", answers: []content{bare("text/html")}},
 	}

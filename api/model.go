@@ -98,6 +98,8 @@ type openModel struct {
 type Class struct {
 	ID   int    `json:"id" doc:"COCO's category id, 1 to 90, or the number of the class"`
 	Name string `json:"name" doc:"the label"`
+	// Color is set for detectors.
+	Color string `json:"color,omitempty" doc:"of its boxes in drawn pictures, as #rrggbb"`
 }
 
 func classesOf(in []detector.Class) []Class {

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -35,6 +36,9 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request, name string) 
 	if err != nil {
 		return failf(kindNotFound, "nothing at %s", clip(r.URL.Path))
 	}
+	if path.Ext(name) == ".html" {
+		data = withAddress(r, data)
+	}
 	s.writePage(w, r, mime.TypeByExtension(path.Ext(name)), data)
 	return nil
 }
@@ -43,9 +47,15 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request, name string) 
 const exampleAddress = "localhost:8080"
 
 func (s *Server) handleDocs(w http.ResponseWriter, r *http.Request) error {
-	shown := html.EscapeString(addressOf(r).curl())
-	s.writePage(w, r, "text/html; charset=utf-8", bytes.ReplaceAll(s.docs, []byte(exampleAddress), []byte(shown)))
+	s.writePage(w, r, "text/html; charset=utf-8", withAddress(r, s.docs))
 	return nil
+}
+
+// withAddress puts the address at which the reader sees the service into the
+// examples of a page.
+func withAddress(r *http.Request, page []byte) []byte {
+	shown := html.EscapeString(addressOf(r).curl())
+	return bytes.ReplaceAll(page, []byte(exampleAddress), []byte(shown))
 }
 
 func (s *Server) writePage(w http.ResponseWriter, r *http.Request, contentType string, data []byte) {
@@ -53,5 +63,10 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, contentType s
 	h.Set("Content-Security-Policy", s.policy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-cache") // a new version of the service has a new page
+	if strings.HasPrefix(contentType, "image/jpeg") {
+		h.Set("Content-Type", contentType)
+		writeBytes(w, http.StatusOK, data) // packed already
+		return
+	}
 	writeText(w, r, http.StatusOK, contentType, data)
 }

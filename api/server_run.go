@@ -20,12 +20,33 @@ import (
 // returns nil. The error is that of listening, or tells that requests had to be
 // cut off.
 func (s *Server) Run(ctx context.Context) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", s.cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", s.cfg.Addr, err)
 	}
 	return s.Serve(ctx, ln)
+}
+
+// Check finds what Run would find before it serves: an address that is none, a
+// certificate that cannot be used. It takes no port.
+func (s *Server) Check() error {
+	for _, addr := range []string{s.cfg.Addr, s.cfg.DebugAddr} {
+		if addr == "" {
+			continue
+		}
+		if _, err := net.ResolveTCPAddr("tcp", addr); err != nil {
+			return fmt.Errorf("cannot listen on %s: %w", addr, err)
+		}
+	}
+	if s.cfg.TLSCert == "" {
+		return nil
+	}
+	_, err := openCertificate(s.cfg.TLSCert, s.cfg.TLSKey, s.cfg.Log)
+	return err
 }
 
 // Serve is Run on a listener that is there already. It closes the listener.

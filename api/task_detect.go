@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"io"
 	"time"
@@ -88,6 +89,10 @@ func (load OpenDetector) open() (*openModel, error) {
 	m := &openModel{
 		weights: info.Name, width: info.Width, height: info.Height, ap: info.AP.AP,
 		classes: classesOf(info.Classes), look: lookWithDetector(d),
+	}
+	for i := range m.classes {
+		c := detector.ClassColor(m.classes[i].ID)
+		m.classes[i].Color = fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B)
 	}
 	if r, ok := d.(reducer); ok {
 		m.decodeSize = r.DecodeSize()

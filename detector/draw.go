@@ -194,9 +194,12 @@ func (c *canvas) label(l label) {
 	text.DrawString(l.text)
 }
 
-// ClassColor is the colour of a class in drawn pictures: the same in every
-// picture, and far from those of the classes with neighbouring ids.
+// ClassColor is the color of a class in drawn pictures: the same in every
+// picture, and far from those of the classes that are seen beside it.
 func ClassColor(categoryID int) color.RGBA {
+	if c, ok := commonColors[categoryID]; ok {
+		return c
+	}
 	// The golden angle spreads any run of ids evenly over the hues; lightness
 	// alternates, so that near hues differ in something else.
 	const goldenAngle = 137.50776405

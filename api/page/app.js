@@ -6,24 +6,36 @@ const svgElement = (name) => document.createElementNS("http://www.w3.org/2000/sv
 
 // Everything from this score on is asked for once; the slider starts there too.
 const lowest = 0.05;
-// Colours on which white letters can be read.
-const palette = ["#c2410c", "#1d4ed8", "#15803d", "#a21caf", "#b91c1c", "#0f766e", "#7e22ce", "#4d7c0f", "#be185d", "#0369a1"];
-
 const state = {
   shots: [], // {name, blob, url, result, error}
   at: -1,
   hidden: new Set(), // labels that are switched off
-  chosen: -1, // index of the highlighted object
+  chosen: -1, // index of the object that was clicked
+  pointed: -1, // index of the object under the pointer, in the picture or the list
+  models: [], // the detectors on offer
+  model: "", // the chosen one, "" for the service's default
+  colors: new Map(), // of labels, as in pictures that the service draws
   key: "",
   camera: null, // the MediaStream in use
 };
 
 const current = () => state.shots[state.at];
 
-function colourOf(label) {
-  let h = 0;
-  for (const c of label) h = (h * 31 + c.codePointAt(0)) >>> 0;
-  return palette[h % palette.length];
+// colorOf is the colour of a label's boxes: the service's, or for labels that it
+// gave none one that no other label of this page has.
+function colorOf(label) {
+  if (!state.colors.has(label)) {
+    const hue = (state.colors.size * 137.5 + 20) % 360;
+    state.colors.set(label, `hsl(${hue} 85% 42%)`);
+  }
+  return state.colors.get(label);
+}
+
+// inkOn is black or white, whichever is easier to read on a colour #rrggbb.
+function inkOn(color) {
+  if (!color.startsWith("#")) return "#fff";
+  const [r, g, b] = [1, 3, 5].map((i) => (parseInt(color.slice(i, i + 2), 16) / 255) ** 2.2);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.25 ? "#000" : "#fff";
 }
 
 const threshold = () => Number($("threshold").value) / 100;
@@ -36,29 +48,71 @@ function visible(result) {
 
 // --- asking -----------------------------------------------------------------
 
+// What the kinds of problems mean to somebody who only wants to see a photo
+// looked at. Others are told in the service's words.
+const words = {
+  "not-an-image": "This file is not a picture that can be read. JPEG, PNG, GIF, WebP, BMP and TIFF can.",
+  "unsupported-picture": "This kind of picture cannot be read. Save it as JPEG or PNG and try again.",
+  "truncated-picture": "This picture is not complete: the end of the file is missing.",
+  "damaged-picture": "This picture is damaged and cannot be read.",
+  "too-many-pixels": "This picture has too many pixels. Make it smaller and try again.",
+  "body-too-large": "This file is too large. Make it smaller and try again.",
+  "empty-body": "This file is empty.",
+  "slow-body": "Sending the picture took too long. Try a smaller one.",
+  unauthorized: "This service asks for an API key. Enter it below.",
+  "foreign-origin": "The service does not know this page's address. Whoever runs it must let the reverse proxy pass on the host (see --trusted-proxy).",
+  "unknown-model": "This model is not offered any more. Choose another one.",
+  busy: "The service is busy. Try again in a moment.",
+  timeout: "Looking took too long. Try again in a moment.",
+  stopping: "The service is being restarted. Try again in a moment.",
+  "model-unavailable": "The model cannot be loaded. The service's log has the reason.",
+  internal: "Something went wrong in the service. Its log has the reason.",
+};
+
+const retries = 5; // of a request that found the service busy
+
 async function ask(path, init) {
   const headers = { ...init.headers };
   if (state.key) headers["X-Api-Key"] = state.key;
-  const response = await fetch(path, { ...init, headers });
-  if (response.ok) return response;
-  let detail = `${response.status} ${response.statusText}`;
+  for (let attempt = 0; ; attempt++) {
+    const response = await fetch(path, { ...init, headers });
+    if (response.ok) return response;
+    const error = await problemOf(response);
+    if (error.kind !== "busy" || attempt === retries) throw error;
+    const seconds = Number(response.headers.get("Retry-After")) || 1;
+    await new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(seconds, 5)));
+  }
+}
+
+async function problemOf(response) {
+  let text = `The service answers ${response.status} ${response.statusText}.`;
+  let kind = "";
   try {
     const problem = await response.json();
-    detail = problem.detail || detail;
+    kind = (problem.type || "").split("#")[1] ?? "";
+    text = words[kind] ?? problem.detail ?? text;
   } catch {
     // Not from riffle, but from something between it and us.
+    if (response.status === 413) text = words["body-too-large"];
   }
   if (response.status === 401) {
     $("keyform").hidden = false;
     $("key").focus();
   }
-  const error = new Error(detail);
-  error.status = response.status;
-  throw error;
+  const error = new Error(text);
+  error.kind = kind;
+  return error;
+}
+
+// detectPath is /detect with the model that was chosen.
+function detectPath(query) {
+  const q = new URLSearchParams(query);
+  if (state.model) q.set("model", state.model);
+  return `detect?${q}`;
 }
 
 async function detect(blob, signal) {
-  const response = await ask(`detect?threshold=${lowest}`, {
+  const response = await ask(detectPath({ threshold: lowest }), {
     method: "POST",
     body: blob,
     signal,
@@ -69,7 +123,7 @@ async function detect(blob, signal) {
 
 // A kind of picture that this browser cannot show comes back as one it can.
 async function converted(blob) {
-  const response = await ask("detect?threshold=1&max_detections=1", {
+  const response = await ask(detectPath({ threshold: 1, max_detections: 1 }), {
     method: "POST",
     body: blob,
     headers: { Accept: "image/jpeg", "Content-Type": blob.type || "application/octet-stream" },
@@ -100,7 +154,7 @@ function look(shot) {
       shot.result = await detect(shot.blob);
       shot.error = "";
     } catch (error) {
-      shot.error = error instanceof TypeError ? "The service cannot be reached." : error.message;
+      shot.error = error instanceof TypeError ? "The service cannot be reached. Is it running?" : error.message;
     }
     if (shot === current()) draw();
   });
@@ -109,6 +163,7 @@ function look(shot) {
 function show(index) {
   state.at = index;
   state.chosen = -1;
+  state.pointed = -1;
   const shot = current();
   $("view").hidden = false;
   $("drop").classList.add("small");
@@ -121,6 +176,12 @@ function show(index) {
   draw();
 }
 
+// fit lets the picture take all the room that there is, small ones too.
+function fit(width, height) {
+  if (width && height) $("frame").style.setProperty("--aspect", width / height);
+}
+
+$("photo").addEventListener("load", () => fit($("photo").naturalWidth, $("photo").naturalHeight));
 $("photo").addEventListener("error", async () => {
   const shot = current();
   if (!shot || shot.converted) return;
@@ -199,64 +260,126 @@ function summary(objects) {
 
 function drawBoxes(result, objects) {
   const svg = $("boxes");
+  fit(result.width, result.height);
   svg.setAttribute("viewBox", `0 0 ${result.width} ${result.height}`);
   svg.setAttribute("preserveAspectRatio", "none");
   const shown = svg.getBoundingClientRect().width || result.width;
   const px = result.width / shown; // one pixel of the screen in the picture's
-  svg.classList.toggle("dim", objects.some((d) => d.i === state.chosen));
-  // The chosen one and the surest get their labels first, and lie on top.
-  const ordered = [...objects].sort((a, b) => (b.i === state.chosen) - (a.i === state.chosen) || a.i - b.i);
-  svg.replaceChildren(...ordered.map(boxOf).reverse());
+  const marked = markedObject(objects);
+  svg.classList.toggle("dim", marked >= 0);
+  // The marked one and the surest get their labels first; small boxes lie on top,
+  // where the pointer finds them.
+  const ordered = [...objects].sort((a, b) => (b.i === marked) - (a.i === marked) || a.i - b.i);
+  const area = (d) => (d.box[2] - d.box[0]) * (d.box[3] - d.box[1]);
+  svg.replaceChildren(...[...objects].sort((a, b) => (a.i === marked) - (b.i === marked) || area(b) - area(a)).map((d) => boxOf(d, marked)));
   const taken = [];
-  for (const d of ordered) labelBox(svg, d, 13 * px, px, result, taken);
+  const narrow = shown < 480;
+  for (const d of ordered) labelBox(svg, d, { size: (narrow ? 11 : 13) * px, px, narrow, result, objects, taken, marked });
 }
 
-function boxOf(d) {
+// markedObject is the object under the pointer, or else the one that was clicked.
+function markedObject(objects) {
+  for (const i of [state.pointed, state.chosen]) if (objects.some((d) => d.i === i)) return i;
+  return -1;
+}
+
+function boxOf(d, marked) {
   const [x1, y1, x2, y2] = d.box;
   const rect = svgElement("rect");
   rect.classList.add("box");
-  rect.classList.toggle("on", d.i === state.chosen);
+  rect.classList.toggle("on", d.i === marked);
   rect.dataset.label = d.label;
+  rect.dataset.i = d.i;
   rect.setAttribute("x", x1);
   rect.setAttribute("y", y1);
   rect.setAttribute("width", Math.max(x2 - x1, 0));
   rect.setAttribute("height", Math.max(y2 - y1, 0));
-  rect.setAttribute("stroke", colourOf(d.label));
-  rect.setAttribute("color", colourOf(d.label));
+  rect.setAttribute("stroke", colorOf(d.label));
+  rect.setAttribute("color", colorOf(d.label));
   return rect;
 }
 
-// labelBox writes a label above the box, or else into it at the top or the
-// bottom, where it covers no better one; if there is no such place the list
-// beside the picture has to do.
-function labelBox(svg, d, size, px, result, taken) {
+// labelBox writes a label above the box, or else below it, or else into it if it
+// is large. No label lies over another one or hides a good part of an object; where
+// there is no such place the list has to do, until the object is pointed at.
+function labelBox(svg, d, at) {
+  const { size, px, result, objects, taken, marked } = at;
   const text = svgElement("text");
-  text.textContent = `${d.label} ${Math.round(100 * d.score)} %`;
+  text.textContent = at.narrow && d.i !== marked ? d.label : `${d.label} ${Math.round(100 * d.score)} %`;
   text.setAttribute("font-size", size);
   const g = svgElement("g");
-  g.classList.toggle("on", d.i === state.chosen);
+  g.classList.toggle("on", d.i === marked);
   g.append(text);
   svg.append(g); // text has no length before it is there
   const width = text.getComputedTextLength() + 8 * px;
   const height = size * 1.45;
   const x = Math.min(Math.max(d.box[0], 0), Math.max(result.width - width, 0));
-  const places = [d.box[1] - height, d.box[1], d.box[3] - height].map((y) => ({ x, y, right: x + width, bottom: y + height }));
-  const free = (p) => p.y >= 0 && !taken.some((o) => p.x < o.right && p.right > o.x && p.y < o.bottom && p.bottom > o.y);
-  const place = places.find(free);
+  const places = [d.box[1] - height, d.box[3], d.box[1], d.box[3] - height].map((y) => ({ x, y, right: x + width, bottom: y + height }));
+  const shared = (p, [x1, y1, x2, y2]) => Math.max(0, Math.min(p.right, x2) - Math.max(p.x, x1)) * Math.max(0, Math.min(p.bottom, y2) - Math.max(p.y, y1));
+  const hides = (p) => objects.some(({ box }) => shared(p, box) > 0.15 * (box[2] - box[0]) * (box[3] - box[1]));
+  const inside = (p) => p.y >= 0 && p.bottom <= result.height;
+  const free = (p) => inside(p) && !taken.some((o) => p.x < o.right && p.right > o.x && p.y < o.bottom && p.bottom > o.y);
+  const place = places.find((p) => free(p) && !hides(p)) ?? (d.i === marked ? (places.find(inside) ?? { ...places[2], y: 0 }) : undefined);
   if (!place) {
     g.remove();
     return;
   }
   taken.push(place);
+  const color = colorOf(d.label);
   const back = svgElement("rect");
   back.setAttribute("x", x);
   back.setAttribute("y", place.y);
   back.setAttribute("width", width);
   back.setAttribute("height", height);
-  back.setAttribute("fill", colourOf(d.label));
+  back.setAttribute("fill", color);
   text.setAttribute("x", x + 4 * px);
   text.setAttribute("y", place.y + size * 1.08);
+  text.setAttribute("fill", inkOn(color));
   text.before(back);
+}
+
+// point marks an object while the pointer is over it, in the picture or the list.
+function point(i) {
+  if (state.pointed === i) return;
+  state.pointed = i;
+  const shot = current();
+  if (!shot?.result) return;
+  drawBoxes(shot.result, visible(shot.result));
+  for (const button of $("list").querySelectorAll("button")) button.classList.toggle("on", Number(button.dataset.i) === i);
+}
+
+const indexOf = (event, selector) => Number(event.target.closest?.(selector)?.dataset.i ?? -1);
+
+// The boxes are drawn anew at each mark, so the frame listens and not they.
+$("frame").addEventListener("pointermove", (event) => {
+  if (event.pointerType !== "touch") point(boxUnder(event));
+});
+$("frame").addEventListener("pointerleave", () => point(-1));
+$("frame").addEventListener("click", (event) => choose(boxUnder(event)));
+$("list").addEventListener("pointerover", (event) => {
+  if (event.pointerType !== "touch") point(indexOf(event, "button"));
+});
+$("list").addEventListener("pointerleave", () => point(-1));
+$("list").addEventListener("focusin", (event) => {
+  if (event.target.matches(":focus-visible")) point(indexOf(event, "button"));
+});
+$("list").addEventListener("focusout", () => point(-1));
+
+// boxUnder is the smallest object under the pointer, -1 for none.
+function boxUnder(event) {
+  const result = current()?.result;
+  if (!result) return -1;
+  const frame = $("frame").getBoundingClientRect();
+  const x = ((event.clientX - frame.left) / frame.width) * result.width;
+  const y = ((event.clientY - frame.top) / frame.height) * result.height;
+  const area = (d) => (d.box[2] - d.box[0]) * (d.box[3] - d.box[1]);
+  const hit = visible(result).filter(({ box: [x1, y1, x2, y2] }) => x >= x1 && x <= x2 && y >= y1 && y <= y2);
+  return hit.sort((a, b) => area(a) - area(b))[0]?.i ?? -1;
+}
+
+function choose(i) {
+  state.chosen = state.chosen === i ? -1 : i;
+  draw();
 }
 
 function drawChips(result) {
@@ -307,17 +430,14 @@ function drawList(objects) {
       square.setAttribute("width", 1);
       square.setAttribute("height", 1);
       square.setAttribute("rx", 0.2);
-      square.setAttribute("fill", colourOf(d.label));
+      square.setAttribute("fill", colorOf(d.label));
       swatch.append(square);
       const name = document.createElement("span");
       name.textContent = d.label;
       const score = document.createElement("span");
       score.textContent = `${(100 * d.score).toFixed(1)} %`;
       button.append(swatch, name, score);
-      button.addEventListener("click", () => {
-        state.chosen = state.chosen === d.i ? -1 : d.i;
-        draw();
-      });
+      button.addEventListener("click", () => choose(d.i));
       item.append(button);
       return item;
     }),
@@ -377,6 +497,7 @@ async function watch(camera) {
       await new Promise((resolve) => requestAnimationFrame(resolve));
       continue;
     }
+    fit(video.videoWidth, video.videoHeight);
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;
     canvas.getContext("2d").drawImage(video, 0, 0);
@@ -435,16 +556,20 @@ function fail(text) {
 
 const shellQuoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-function curlCommand() {
-  const url = new URL("detect", location.href);
-  url.search = "";
-  url.hash = "";
-  url.searchParams.set("threshold", threshold().toFixed(2));
+// query asks the service for what the page shows now.
+function query() {
+  const q = new URLSearchParams({ threshold: threshold().toFixed(2) });
   const result = current()?.result;
   if (result && state.hidden.size > 0) {
-    const labels = [...new Set(result.detections.map((d) => d.label))].filter((l) => !state.hidden.has(l));
-    if (labels.length > 0) url.searchParams.set("labels", labels.join(","));
+    // Only what is seen: labels of weaker guesses would make a list that nobody reads.
+    const labels = [...new Set(visible(result).map((d) => d.label))];
+    if (labels.length > 0) q.set("labels", labels.join(","));
   }
+  return q;
+}
+
+function curlCommand() {
+  const url = new URL(detectPath(query()), location.href);
   const key = state.key ? ` -H ${shellQuoted(`X-Api-Key: ${state.key}`)}` : "";
   return `curl${key} -F ${shellQuoted(`image=@${current()?.name ?? "photo.jpg"}`)} ${shellQuoted(url.href)}`;
 }
@@ -469,12 +594,10 @@ $("json").addEventListener("click", (event) => {
 });
 $("save").addEventListener("click", async () => {
   const shot = current();
-  const labels = [...new Set(visible(shot.result).map((d) => d.label))].join(",");
-  const query = new URLSearchParams({ threshold: threshold().toFixed(2) });
-  if (labels) query.set("labels", labels);
-  else query.set("threshold", "1");
+  const q = query();
+  if (visible(shot.result).length === 0) q.set("threshold", "1");
   try {
-    const response = await ask(`detect?${query}`, { method: "POST", body: shot.blob, headers: { Accept: "image/jpeg" } });
+    const response = await ask(detectPath(q), { method: "POST", body: shot.blob, headers: { Accept: "image/jpeg" } });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(await response.blob());
     link.download = `${shot.name.replace(/\.[^.]*$/, "")}.riffle.jpg`;
@@ -489,6 +612,14 @@ $("pick").addEventListener("click", () => $("file").click());
 $("file").addEventListener("change", () => {
   addFiles($("file").files);
   $("file").value = "";
+});
+$("example").addEventListener("click", async () => {
+  try {
+    const blob = await (await ask("page/street.jpg", {})).blob();
+    addFiles([new File([blob], "street.jpg", { type: "image/jpeg" })]);
+  } catch (error) {
+    fail(error instanceof TypeError ? "The service cannot be reached. Is it running?" : error.message);
+  }
 });
 $("camera").addEventListener("click", () => (state.camera ? stopCamera() : startCamera()));
 $("keyform").addEventListener("submit", (event) => {
@@ -558,10 +689,38 @@ $("theme").addEventListener("click", () => {
 async function describeModel() {
   try {
     const { models } = await (await ask("models", {})).json();
-    const ap = models[0].ap ? `, COCO AP ${(100 * models[0].ap).toFixed(1)}` : "";
-    $("model").textContent = `${models[0].name}: ${models[0].classes.length} kinds of objects${ap}`;
+    state.models = models.filter((m) => m.task === "detect");
   } catch {
-    $("model").textContent = "";
+    state.models = [];
   }
+  for (const m of state.models) for (const c of m.classes) if (c.color) state.colors.set(c.name, c.color);
+  const pick = $("modelpick");
+  pick.replaceChildren(...state.models.map((m) => new Option(m.name)));
+  $("modelchoice").hidden = state.models.length < 2;
+  tellModel();
+  if (current()?.result) draw();
 }
+
+function tellModel() {
+  const m = state.models.find((one) => one.name === state.model) ?? state.models[0];
+  if (!m) {
+    $("model").textContent = "";
+    return;
+  }
+  const ap = m.ap ? `, COCO AP ${(100 * m.ap).toFixed(1)}` : "";
+  const name = state.models.length < 2 ? `${m.name}: ` : "";
+  $("model").textContent = `${name}${m.classes.length} kinds of objects${ap}`;
+}
+
+$("modelpick").addEventListener("change", (event) => {
+  state.model = event.target.selectedIndex > 0 ? event.target.value : "";
+  tellModel();
+  state.chosen = state.pointed = -1;
+  for (const shot of state.shots) {
+    if (shot.live) continue; // the next frame is asked of the new model
+    shot.result = undefined;
+    look(shot);
+  }
+  draw();
+});
 describeModel();

@@ -272,7 +272,7 @@ func printConfig(w io.Writer, ctx *kong.Context) error {
 			if n := len(value.Content); n > 0 {
 				comment += fmt.Sprintf(", %d not shown", n)
 			}
-			*value = yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+			hideKeys(value)
 		}
 		value.Style |= yaml.FlowStyle
 		value.LineComment = comment
@@ -283,6 +283,14 @@ func printConfig(w io.Writer, ctx *kong.Context) error {
 		return err
 	}
 	return enc.Close()
+}
+
+// hideKeys leaves empty keys, which serve refuses: a printed configuration that
+// is used as it is must not open the service to all.
+func hideKeys(list *yaml.Node) {
+	for _, key := range list.Content {
+		*key = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle}
+	}
 }
 
 // plainValue is a flag's value as the file would spell it.

@@ -91,8 +91,58 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	if strings.Contains(r.out, "hunter2") || strings.Contains(r.out, "swordfish") {
 		t.Errorf("printed:\n%s", r.out)
 	}
-	if !strings.Contains(r.out, "api-key: [] # RIFFLE_API_KEY, 2 not shown\n") {
+	if !strings.Contains(r.out, "api-key: [\"\", \"\"] # RIFFLE_API_KEY, 2 not shown\n") {
 		t.Errorf("printed:\n%s", r.out)
+	}
+}
+
+// A printed configuration with its keys left out does not open the service.
+func TestPrintedConfigurationDoesNotLoseTheKey(t *testing.T) {
+	t.Setenv("RIFFLE_API_KEY", "hunter2")
+	first := command(t, "serve", "--print-config")
+	file := filepath.Join(put(t, map[string][]byte{"c.yaml": []byte(first.out)}), "c.yaml")
+	if r := command(t, "serve", "--print-config", "--config", file); r.code != 0 {
+		t.Errorf("with the variable: %s", r.err)
+	}
+	os.Unsetenv("RIFFLE_API_KEY")
+	command(t, "serve", "--print-config", "--config", file).wantError(t, 2, "--api-key is empty")
+}
+
+// An empty key is a key that was forgotten, wherever it comes from.
+func TestEmptyAPIKey(t *testing.T) {
+	for _, yaml := range []string{`api-key: ""`, `api-key: [a, ""]`, `api-key: " "`} {
+		file := filepath.Join(put(t, map[string][]byte{"c.yaml": []byte(yaml + "\n")}), "c.yaml")
+		command(t, "serve", "--print-config", "--config", file).wantError(t, 2, "--api-key is empty")
+	}
+	command(t, "serve", "--print-config", "--api-key=").wantError(t, 2, "--api-key is empty")
+	for _, value := range []string{"", " ", ","} {
+		t.Setenv("RIFFLE_API_KEY", value)
+		command(t, "serve", "--addr", "127.0.0.1:0", "--log-level", "off").wantError(t, 2, "is empty")
+	}
+	t.Setenv("RIFFLE_API_KEY", "")
+	file := filepath.Join(put(t, map[string][]byte{"c.yaml": []byte("api-key: secret\n")}), "c.yaml")
+	command(t, "serve", "--print-config", "--config", file).wantError(t, 2, "RIFFLE_API_KEY is empty")
+	if r := command(t, "serve", "--print-config", "--api-key", "secret"); r.code != 0 {
+		t.Error(r.err)
+	}
+}
+
+// What serve refuses --print-config refuses, too, in the same words.
+func TestPrintConfigRefusesWhatServeRefuses(t *testing.T) {
+	dir := put(t, map[string][]byte{"broken.safetensors": []byte("no weights"), "cert.pem": []byte("no certificate")})
+	cert := filepath.Join(dir, "cert.pem")
+	for _, args := range [][]string{
+		{"--model", "riffle-v2-1.5"}, {"--model", filepath.Join(dir, "broken.safetensors")}, {"--model", filepath.Join(dir, "gone.safetensors")},
+		{"--model", "riffle-v2-1.5x,riffle-v2-1.5x"}, {"--workers", "nobody=2"},
+		{"--allow-origin", "example.com"}, {"--allow-url", "ftp://x"}, {"--allow-frame", "x"}, {"--trusted-proxy", "x"},
+		{"--otlp-endpoint", "localhost"}, {"--debug-addr", "0.0.0.0:1"}, {"--max-memory", "1KiB"},
+		{"--addr", "nonsense"}, {"--addr", ":99999"}, {"--tls-cert", cert, "--tls-key", cert}, {"--tls-cert", "gone.pem", "--tls-key", "gone.pem"},
+	} {
+		served := command(t, append([]string{"serve", "--log-level", "off"}, args...)...)
+		printed := command(t, append([]string{"serve", "--print-config"}, args...)...)
+		if served.code == 0 || printed.code != served.code || printed.err != served.err || printed.out != "" {
+			t.Errorf("%v: serve %d %q, --print-config %d %q", args, served.code, served.err, printed.code, printed.err)
+		}
 	}
 }
 

@@ -2,9 +2,15 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"maps"
+	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -47,10 +53,33 @@ func TestDeployedConfigurationComments(t *testing.T) {
 	if bytes.Equal(all, data) {
 		t.Fatal("no key is commented out")
 	}
+	all = bytes.ReplaceAll(all, []byte("/etc/riffle"), []byte(certificate(t)))
 	got := printed(t, "--config", filepath.Join(put(t, map[string][]byte{"c.yaml": all}), "c.yaml"))
 	if want := "127.0.0.1:6060 # configuration file"; got["debug-addr"] != want {
 		t.Errorf("debug-addr: %s, want %s", got["debug-addr"], want)
 	}
+}
+
+// certificate makes a folder with a cert.pem and its key.pem.
+func certificate(t *testing.T) (dir string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return put(t, map[string][]byte{
+		"cert.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
+		"key.pem":  pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}),
+	})
 }
 
 // Every metric and label that the dashboard and the alerts ask for is one that

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/rs/zerolog"
 
 	"example.com/riffle"
 	"example.com/riffle/api"
@@ -51,12 +52,14 @@ type serveCmd struct {
 	FetchTimeout  time.Duration `group:"Limits:" default:"10s" env:"RIFFLE_FETCH_TIMEOUT" placeholder:"TIME" help:"For fetching a picture by its address (${default})."`
 	Grace         time.Duration `group:"Limits:" default:"15s" env:"RIFFLE_GRACE" placeholder:"TIME" help:"For requests in flight when told to stop (${default})."`
 
-	APIKey      []string `group:"Access:" name:"api-key" env:"RIFFLE_API_KEY" placeholder:"KEY" help:"Answer only requests that show this key, or one of several. Others on this machine can see the command line: rather use the environment or the configuration file."`
-	AllowOrigin []string `group:"Access:" env:"RIFFLE_ALLOW_ORIGIN" placeholder:"URL" help:"Web origin whose pages may call the service, * for all; may be repeated."`
-	AllowURL    []string `group:"Access:" name:"allow-url" env:"RIFFLE_ALLOW_URL" placeholder:"URL" help:"Where pictures may be fetched from if a request gives an address, such as https://pictures.example/cam for all in this folder; may be repeated. None by default; hosts without a public address are never asked."`
-	TLSCert     string   `group:"Access:" name:"tls-cert" env:"RIFFLE_TLS_CERT" placeholder:"FILE" help:"Certificate in PEM; with --tls-key the service speaks HTTPS."`
-	TLSKey      string   `group:"Access:" name:"tls-key" env:"RIFFLE_TLS_KEY" placeholder:"FILE" help:"Its private key in PEM."`
-	DebugAddr   string   `group:"Access:" env:"RIFFLE_DEBUG_ADDR" placeholder:"HOST:PORT" help:"A second, loopback address for profiles (/debug/pprof/) and metrics."`
+	APIKey       []string `group:"Access:" name:"api-key" env:"RIFFLE_API_KEY" placeholder:"KEY" help:"Answer only requests that show this key, or one of several. Others on this machine can see the command line: rather use the environment or the configuration file."`
+	AllowOrigin  []string `group:"Access:" env:"RIFFLE_ALLOW_ORIGIN" placeholder:"URL" help:"Web origin whose pages may call the service, * for all; may be repeated."`
+	AllowURL     []string `group:"Access:" name:"allow-url" env:"RIFFLE_ALLOW_URL" placeholder:"URL" help:"Where pictures may be fetched from if a request gives an address, such as https://pictures.example/cam for all in this folder; may be repeated. None by default; hosts without a public address are never asked."`
+	AllowFrame   []string `group:"Access:" env:"RIFFLE_ALLOW_FRAME" placeholder:"URL" help:"Web origin whose pages may show the service's page in a frame, such as Home Assistant's http://homeassistant.local:8123; * for all, none for none; may be repeated. By default only the service's own."`
+	TrustedProxy []string `group:"Access:" env:"RIFFLE_TRUSTED_PROXY" placeholder:"NETWORK" help:"Reverse proxies whose X-Forwarded-Host, -Proto and -Prefix are believed, by address or network; private for this machine and private networks (the default), none for nobody; may be repeated."`
+	TLSCert      string   `group:"Access:" name:"tls-cert" env:"RIFFLE_TLS_CERT" placeholder:"FILE" help:"Certificate in PEM; with --tls-key the service speaks HTTPS."`
+	TLSKey       string   `group:"Access:" name:"tls-key" env:"RIFFLE_TLS_KEY" placeholder:"FILE" help:"Its private key in PEM."`
+	DebugAddr    string   `group:"Access:" env:"RIFFLE_DEBUG_ADDR" placeholder:"HOST:PORT" help:"A second, loopback address for profiles (/debug/pprof/) and metrics."`
 
 	OTLPEndpoint string `group:"Log:" name:"otlp-endpoint" env:"RIFFLE_OTLP_ENDPOINT" placeholder:"URL" help:"Collector of OpenTelemetry that traces are sent to, by OTLP over HTTP, such as http://localhost:4318."`
 
@@ -118,41 +121,45 @@ func (c *serveCmd) Validate() error {
 	case len(c.Model) == 0:
 		return errors.New("--model names no model")
 	}
-	for _, k := range c.APIKey {
-		if k == "" {
+	return checkKeys(c.APIKey, os.LookupEnv)
+}
+
+// checkKeys refuses empty keys. A variable that is set to nothing, such as a
+// compose file's ${KEY:-} makes it, is a key that was forgotten, not a service
+// that is meant to be open to all.
+func checkKeys(keys []string, lookup func(string) (string, bool)) error {
+	for _, k := range keys {
+		if strings.TrimSpace(k) == "" {
 			return errors.New("--api-key is empty")
 		}
+	}
+	if v, set := lookup(keyVariable); set && strings.TrimSpace(v) == "" && len(keys) == 0 {
+		return fmt.Errorf("%s is empty: give a key, or unset it if everybody may ask", keyVariable)
 	}
 	return nil
 }
 
+// keyVariable is that of --api-key.
+const keyVariable = "RIFFLE_API_KEY"
+
 // Run is called by kong.
 func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
-	if c.PrintConfig {
-		return printConfig(std.out, parsed)
-	}
-	offered, err := c.models()
-	if err != nil {
-		return err
-	}
 	log := c.logger(std.err)
-	for _, s := range strayVariables(parsed.Model, os.Environ()) {
-		log.Warn().Msg(s)
+	for _, stray := range strayVariables(parsed.Model, os.Environ()) {
+		log.Warn().Msg(stray)
 	}
-	server, err := api.New(api.Config{
-		Addr: c.Addr, Models: offered, Preload: true, Log: log, Version: shortVersion(),
-		MaxBody: int64(c.MaxBody), MaxPixels: c.MaxPixels, MaxHeader: int(c.MaxHeader),
-		MaxMemory: int64(c.MaxMemory), MaxBatch: c.MaxBatch, MinRate: int64(c.MinRate),
-		Threshold: c.Threshold, MaxDetections: c.MaxDetections,
-		ReadHeaderTimeout: c.HeaderTimeout, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout,
-		IdleTimeout: c.IdleTimeout, RequestTimeout: c.Timeout, Grace: c.Grace,
-		APIKeys: c.APIKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
-		AllowedURLs: c.AllowURL, FetchTimeout: c.FetchTimeout,
-		AllowedOrigins: c.AllowOrigin, DebugAddr: c.DebugAddr, OTLPEndpoint: c.OTLPEndpoint,
-		SpareProcessors: 2, LongSlices: true, FreeMemory: debug.FreeOSMemory,
-	})
+	if emptyFlag(parsed, "api-key") {
+		return usagef("--api-key is empty")
+	}
+	server, err := c.server(log)
 	if err != nil {
 		return err
+	}
+	if c.PrintConfig {
+		if err := server.Check(); err != nil {
+			return err
+		}
+		return printConfig(std.out, parsed)
 	}
 	// Most of the heap are photos that come and go: collecting them sooner than
 	// Go would by itself costs little and saves a third of the memory.
@@ -167,6 +174,37 @@ func (c *serveCmd) Run(std stdio, parsed *kong.Context) error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // the next signal ends the process at once
 	return server.Run(ctx)
+}
+
+// emptyFlag tells that a flag which may be repeated stands on the command line
+// with nothing behind it.
+func emptyFlag(parsed *kong.Context, name string) bool {
+	for _, p := range parsed.Path {
+		if p.Flag != nil && p.Flag.Name == name && !p.Resolved && p.Flag.Target.Len() == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// server makes the service of the settings, and so checks all of them.
+func (c *serveCmd) server(log zerolog.Logger) (*api.Server, error) {
+	offered, err := c.models()
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Config{
+		Addr: c.Addr, Models: offered, Preload: true, Log: log, Version: shortVersion(),
+		MaxBody: int64(c.MaxBody), MaxPixels: c.MaxPixels, MaxHeader: int(c.MaxHeader),
+		MaxMemory: int64(c.MaxMemory), MaxBatch: c.MaxBatch, MinRate: int64(c.MinRate),
+		Threshold: c.Threshold, MaxDetections: c.MaxDetections,
+		ReadHeaderTimeout: c.HeaderTimeout, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout,
+		IdleTimeout: c.IdleTimeout, RequestTimeout: c.Timeout, Grace: c.Grace,
+		APIKeys: c.APIKey, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
+		AllowedFrames: c.AllowFrame, TrustedProxies: c.TrustedProxy, AllowedURLs: c.AllowURL, FetchTimeout: c.FetchTimeout,
+		AllowedOrigins: c.AllowOrigin, DebugAddr: c.DebugAddr, OTLPEndpoint: c.OTLPEndpoint,
+		SpareProcessors: 2, LongSlices: true, FreeMemory: debug.FreeOSMemory,
+	})
 }
 
 // models makes the service's list of what --model names; broken names are found
