@@ -22,7 +22,7 @@ import (
 
 type benchCmd struct {
 	Arch      string `required:"" placeholder:"NAME" help:"Architecture or embedded model (riffle models lists both)."`
-	Size      int    `placeholder:"PIXELS" help:"Side of the square input; 224, or what the model was trained for."`
+	Size      *int   `placeholder:"PIXELS" help:"Side of the square input; 224, or what the model was trained for."`
 	Proposals int    `placeholder:"N" help:"Regions of a model's second stage; what it was trained for if not given."`
 	Threads   int    `default:"1" env:"RIFFLE_THREADS" help:"Threads that share one run."`
 	Runs      int    `default:"50" help:"Runs to time, after a warm-up."`
@@ -47,12 +47,20 @@ func (*benchCmd) Help() string {
 // Validate is called by kong after parsing.
 func (c *benchCmd) Validate() error {
 	switch {
-	case c.Size < 0 || c.Proposals < 0 || c.Threads < 1 || c.Runs < 1:
+	case c.Size != nil && *c.Size < 1 || c.Proposals < 0 || c.Threads < 1 || c.Runs < 1:
 		return fmt.Errorf("size, proposals, threads and runs must be positive")
 	case c.CPU != "" && !slices.Contains(nn.ISAs(), c.CPU):
 		return fmt.Errorf("--cpu %s: unknown here, this processor runs %s", c.CPU, strings.Join(nn.ISAs(), ", "))
 	}
 	return nil
+}
+
+// size is what --size says, 0 if it is not given.
+func (c *benchCmd) size() int {
+	if c.Size == nil {
+		return 0
+	}
+	return *c.Size
 }
 
 // timed is a network ready to be run by the stop watch.
@@ -130,7 +138,7 @@ func (c *benchCmd) network() (*timed, error) {
 	if err != nil {
 		return nil, usagef("unknown architecture %q%s", c.Arch, suggest.Hint(c.Arch, append(models.List(), backbone.Names()...)))
 	}
-	size := c.Size
+	size := c.size()
 	if size == 0 {
 		size = 224
 	}
@@ -180,7 +188,7 @@ func fillInput(plan *nn.Plan) {
 // model prepares a trained detector. What is timed is all of a detection but
 // decoding the photo and sampling it into the network's input.
 func (c *benchCmd) model() (*timed, error) {
-	d, err := riffle.Open(c.Arch, riffle.Options{Threads: c.Threads, Workers: 1, Size: c.Size, Proposals: c.Proposals, ISA: c.CPU, Precision: c.precision()})
+	d, err := riffle.Open(c.Arch, riffle.Options{Threads: c.Threads, Workers: 1, Size: c.size(), Proposals: c.Proposals, ISA: c.CPU, Precision: c.precision()})
 	if err != nil {
 		return nil, err
 	}

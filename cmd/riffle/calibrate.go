@@ -44,9 +44,12 @@ func (c *calibrateCmd) Run(std stdio) error {
 	if err != nil {
 		return err
 	}
-	photos, err := folder(c.Images, c.Recursive)
+	photos, note, err := folder(c.Images, c.Recursive)
 	if err != nil {
 		return fmt.Errorf("--images %s: %w", c.Images, err)
+	}
+	if note != "" {
+		sayer{std}.one("%s: %s", c.Images, note)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -6,18 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"example.com/riffle"
+	"example.com/riffle/photo"
 )
 
 type classifyCmd struct {
 	Photos []string `arg:"" name:"photo" help:"Photos (JPEG, PNG, GIF, WebP, BMP, TIFF), folders of photos, patterns such as '*.jpg', or - for standard input."`
 
-	Model     string `short:"m" aliases:"weights" required:"" env:"RIFFLE_CLASSIFIER" placeholder:"FILE" help:"Classifier, a safetensors file that riffle models import made."`
-	Top       int    `short:"n" default:"5" help:"How many classes to show of a photo, the likeliest (${default})."`
-	JSON      bool   `name:"json" short:"j" help:"Print one JSON object a photo and line."`
-	Recursive bool   `short:"r" help:"Also look into the folders of folders."`
+	Model string `short:"m" aliases:"weights" required:"" env:"RIFFLE_CLASSIFIER" placeholder:"FILE" help:"Classifier, a safetensors file that riffle models import made."`
+	Top   int    `short:"n" default:"5" help:"How many classes to show of a photo, the likeliest (${default})."`
+	JSON  bool   `name:"json" short:"j" help:"Print one JSON object a photo and line."`
+	photoFlags
 	precisionFlag
 	Threads int `default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one photo; 0 for as many as there are processors, at most ${maxThreads}."`
 }
@@ -36,20 +36,22 @@ func (c *classifyCmd) Validate() error {
 	switch {
 	case c.Top < 1:
 		return errors.New("--top must be positive")
-	case c.Threads < 0:
-		return errors.New("--threads must not be negative")
+	}
+	if err := checkThreads(c.Threads); err != nil {
+		return err
 	}
 	return checkStdin(c.Photos)
 }
 
 // classified is what --json prints of a photo. These names are a contract.
 type classified struct {
-	File    string             `json:"file"`
-	Width   int                `json:"width"`
-	Height  int                `json:"height"`
-	Model   string             `json:"model"`
-	Classes []classScore       `json:"classes"`
-	Timing  map[string]float64 `json:"timing_ms"`
+	File     string             `json:"file"`
+	Width    int                `json:"width"`
+	Height   int                `json:"height"`
+	Model    string             `json:"model"`
+	Warnings []string           `json:"warnings,omitempty"` // what is wrong with the picture
+	Classes  []classScore       `json:"classes"`
+	Timing   map[string]float64 `json:"timing_ms"`
 }
 
 // classScore is one class. These names are a contract.
@@ -63,13 +65,14 @@ type classScore struct {
 func (c *classifyCmd) Run(std stdio) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	photos := decodeAhead(ctx, findInputs(c.Photos, c.Recursive), std.in) // the first while the model is opened
+	photos := decodeAhead(ctx, findInputs(c.Photos, c.Recursive), std.in, photo.Options{Limits: c.limits()}) // the first while the model is opened
 	k, err := riffle.OpenClassifier(c.Model, riffle.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
 	if err != nil {
 		return err
 	}
 	failed := false
 	for in := range photos {
+		in.warn(std.err)
 		err := in.err
 		if err == nil {
 			err = c.look(ctx, k, in, std.out)
@@ -79,7 +82,7 @@ func (c *classifyCmd) Run(std stdio) error {
 		}
 		if err != nil {
 			failed = true
-			fmt.Fprintf(std.err, "riffle: %s: %s\n", in.path, oneLine(err.Error()))
+			fmt.Fprintf(std.err, "riffle: %s: %s\n", printable(in.path), oneLine(err.Error()))
 		}
 	}
 	if failed {
@@ -95,7 +98,7 @@ func (c *classifyCmd) look(ctx context.Context, k *riffle.Classifier, in decoded
 	}
 	t := found.Timing
 	r := classified{
-		File: in.path, Width: found.Width, Height: found.Height, Model: k.Info().Name,
+		File: in.path, Width: found.Width, Height: found.Height, Model: k.Info().Name, Warnings: in.photo.Warnings,
 		Timing: map[string]float64{
 			"decode": ms(in.took), "preprocess": ms(t.Preprocess), "network": ms(t.Network),
 			"total": ms(in.took + t.Wait + t.Preprocess + t.Network),
@@ -111,7 +114,7 @@ func (c *classifyCmd) look(ctx context.Context, k *riffle.Classifier, in decoded
 }
 
 func (r *classified) print(w io.Writer) error {
-	fmt.Fprintf(w, "%s: %dx%d, %s\n", r.File, r.Width, r.Height, time.Duration(r.Timing["total"]*float64(time.Millisecond)).Round(time.Millisecond))
+	fmt.Fprintf(w, "%s: %dx%d, %.0f ms\n", printable(r.File), r.Width, r.Height, r.Timing["total"])
 	t := table{right: "1"}
 	for _, s := range r.Classes {
 		t.row(s.Label, fmt.Sprintf("%.1f%%", 100*s.Score))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strconv"
 	"strings"
 	"syscall"
@@ -88,7 +89,9 @@ func report(w io.Writer, err error) int {
 	return 1
 }
 
-func oneLine(s string) string { return strings.Join(strings.FieldsFunc(s, isBreak), "; ") }
+func oneLine(s string) string {
+	return printable(strings.Join(strings.FieldsFunc(s, isBreak), "; "))
+}
 
 func isBreak(r rune) bool { return r == '\n' || r == '\r' }
 
@@ -121,9 +124,10 @@ func parseAndRun(args []string, std stdio) error {
 		}
 		panic(exit(2))
 	}
-	ctx, err := parser.Parse(flagsFirst(parser, args))
+	ctx, err := parser.Parse(flagsFirst(parser, armor(args)))
+	disarm(reflect.ValueOf(&c))
 	if err != nil {
-		return usageError{explain(parser, args, err)}
+		return usageError{errors.New(bare(explain(parser, args, err).Error()))}
 	}
 	return ctx.Run()
 }

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"image"
 	"io"
-	"os"
 	"time"
 
 	"example.com/riffle"
@@ -24,8 +22,8 @@ type detectCmd struct {
 	Threshold     float64 `short:"t" default:"0.3" env:"RIFFLE_THRESHOLD" help:"Lowest score to show, from 0 to 1 (${default})."`
 	Labels        string  `short:"l" placeholder:"NAME,..." help:"Show only these kinds of objects; name:0.5 sets a threshold for one of them."`
 	MaxDetections int     `default:"100" env:"RIFFLE_MAX_DETECTIONS" help:"Most objects to show of a photo, the best ones (${default})."`
-	Recursive     bool    `short:"r" help:"Also look into the folders of folders."`
 	Model         string  `short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
+	photoFlags
 	precisionFlag
 	Threads int `default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one photo; 0 for as many as there are processors, at most ${maxThreads}."`
 }
@@ -47,8 +45,9 @@ func (c *detectCmd) Validate() error {
 		return errThreshold(c.Threshold)
 	case c.MaxDetections < 1:
 		return errors.New("--max-detections must be positive")
-	case c.Threads < 0:
-		return errors.New("--threads must not be negative")
+	}
+	if err := checkThreads(c.Threads); err != nil {
+		return err
 	}
 	return checkStdin(c.Photos)
 }
@@ -76,7 +75,9 @@ type photoResult struct {
 	Width      int                `json:"width"`
 	Height     int                `json:"height"`
 	Model      string             `json:"model"`
+	Warnings   []string           `json:"warnings,omitempty"` // what is wrong with the picture
 	Detections []object           `json:"detections"`
+	Drawn      string             `json:"drawn,omitempty"` // the picture with boxes, with --out
 	Timing     map[string]float64 `json:"timing_ms"`
 }
 
@@ -101,7 +102,7 @@ func (c *detectCmd) Run(std stdio) error {
 	if err != nil {
 		return fmt.Errorf("model %s: %w", c.Model, err)
 	}
-	photos := decodeAheadFor(ctx, inputs, std.in, size) // the first while the model is opened
+	photos := decodeAhead(ctx, inputs, std.in, photo.Options{Limits: c.limits(), Size: size}) // the first while the model is opened
 	d, err := riffle.Open(c.Model, riffle.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
 	if err != nil {
 		return err
@@ -118,6 +119,7 @@ func (c *detectCmd) Run(std stdio) error {
 	}
 	failed := false
 	for in := range photos {
+		in.warn(std.err)
 		err := in.err
 		if err == nil {
 			err = c.look(ctx, d, in, wanted, out, std.out)
@@ -127,7 +129,7 @@ func (c *detectCmd) Run(std stdio) error {
 		}
 		if err != nil {
 			failed = true
-			fmt.Fprintf(std.err, "riffle: %s: %s\n", in.path, oneLine(err.Error()))
+			fmt.Fprintf(std.err, "riffle: %s: %s\n", printable(in.path), oneLine(err.Error()))
 		}
 	}
 	if failed {
@@ -143,15 +145,22 @@ type decoded struct {
 	took  time.Duration
 }
 
-// decodeAhead reads and decodes the photos in order, the next one while the
-// last is looked at, until ctx ends.
-func decodeAhead(ctx context.Context, inputs []input, stdin io.Reader) <-chan decoded {
-	return decodeAheadFor(ctx, inputs, stdin, image.Point{})
+// warn says what was left out before a photo, and what is wrong with it.
+func (d *decoded) warn(w io.Writer) {
+	if d.note != "" {
+		fmt.Fprintf(w, "riffle: %s\n", printable(d.note))
+	}
+	if d.photo == nil {
+		return
+	}
+	for _, warning := range d.photo.Warnings {
+		fmt.Fprintf(w, "riffle: warning: %s: %s\n", printable(d.path), printable(warning))
+	}
 }
 
-// decodeAheadFor is decodeAhead for a network that looks at pictures of the given
-// size, see [photo.Options].
-func decodeAheadFor(ctx context.Context, inputs []input, stdin io.Reader, size image.Point) <-chan decoded {
+// decodeAhead reads and decodes the photos in order, the next one while the
+// last is looked at, until ctx ends.
+func decodeAhead(ctx context.Context, inputs []input, stdin io.Reader, o photo.Options) <-chan decoded {
 	ch := make(chan decoded)
 	go func() {
 		defer close(ch)
@@ -159,7 +168,7 @@ func decodeAheadFor(ctx context.Context, inputs []input, stdin io.Reader, size i
 			d := decoded{input: in}
 			if d.err == nil {
 				start := time.Now()
-				d.photo, d.err = readPhotoFor(in.path, stdin, size)
+				d.photo, d.err = readPhoto(in.path, stdin, o)
 				d.took = time.Since(start)
 			}
 			select {
@@ -172,22 +181,12 @@ func decodeAheadFor(ctx context.Context, inputs []input, stdin io.Reader, size i
 	return ch
 }
 
-// readPhoto reads a photo with all its pixels.
-func readPhoto(path string, stdin io.Reader) (*photo.Photo, error) {
-	return readPhotoFor(path, stdin, image.Point{})
-}
-
-// readPhotoFor reads a photo for a network, see [photo.Options].
-func readPhotoFor(path string, stdin io.Reader, size image.Point) (*photo.Photo, error) {
+// readPhoto reads a photo from a file or from standard input.
+func readPhoto(path string, stdin io.Reader, o photo.Options) (*photo.Photo, error) {
 	if path == stdinName {
-		return photo.Read(stdin, photo.Options{Size: size})
+		return photo.Read(stdin, o)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fileError(err)
-	}
-	defer f.Close()
-	p, err := photo.Read(f, photo.Options{Size: size})
+	p, err := photo.Open(path, o)
 	return p, fileError(err)
 }
 
@@ -199,7 +198,7 @@ func (c *detectCmd) look(ctx context.Context, d *riffle.Detector, in decoded, wa
 	}
 	found.Detections = wanted.keep(found.Detections, float32(c.Threshold), c.MaxDetections)
 	r := photoResult{
-		File: in.path, Width: found.Width, Height: found.Height, Model: d.Info().Name,
+		File: in.path, Width: found.Width, Height: found.Height, Model: d.Info().Name, Warnings: in.photo.Warnings,
 		Detections: objects(found.Detections), Timing: milliseconds(found.Timing),
 	}
 	r.Timing["decode"] = ms(in.took)
@@ -210,7 +209,8 @@ func (c *detectCmd) look(ctx context.Context, d *riffle.Detector, in decoded, wa
 		if err != nil {
 			return err
 		}
-		if err := writeDrawn(full, found.Detections, out.path(in.path, drawnEnding(in.photo))); err != nil {
+		r.Drawn = out.path(in.path, drawnEnding(in.photo))
+		if err := writeDrawn(full, found.Detections, r.Drawn); err != nil {
 			return err
 		}
 		r.Timing["draw"] = ms(time.Since(start))
@@ -247,7 +247,7 @@ func (r *photoResult) print(w io.Writer) error {
 	case n > 1:
 		count = fmt.Sprintf("%d objects", n)
 	}
-	fmt.Fprintf(w, "%s: %dx%d, %s, %.0f ms\n", r.File, r.Width, r.Height, count, r.Timing["total"])
+	fmt.Fprintf(w, "%s: %dx%d, %s, %.0f ms\n", printable(r.File), r.Width, r.Height, count, r.Timing["total"])
 	t := table{right: "12345"}
 	for _, o := range r.Detections {
 		t.row(o.Label, fmt.Sprintf("%.2f", o.Score),

@@ -298,7 +298,7 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 		s.leftOut.Add("photos", eval.LeftUnreadable, "%s: %s", skipped.Image.File, skipped.Err.Error())
 	}
 	say.all("left out: ", s.leftOut.Lines())
-	s.notes = look.wrongSizes()
+	s.notes = append(look.wrongSizes(), look.damage()...)
 	say.all("", s.notes)
 	switch { // err is ctx's
 	case err != nil:

@@ -107,7 +107,7 @@ func loadPhoto(im eval.Image) (image.Image, error) {
 	if im.Path == "" {
 		return nil, errors.New("the photo is not here")
 	}
-	p, err := readPhoto(im.Path, nil)
+	p, err := readPhoto(im.Path, nil, photo.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -3,28 +3,24 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"example.com/riffle/photo"
 )
 
 // stdinName stands for standard input among file names.
 const stdinName = "-"
 
-// photoEndings are the files that a folder is searched for. A file named
-// explicitly may be called anything.
-var photoEndings = []string{".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
-
-func hasPhotoEnding(name string) bool {
-	return slices.Contains(photoEndings, strings.ToLower(filepath.Ext(name)))
-}
-
 // input is one photo to look at, or what is wrong with an argument.
 type input struct {
 	path string
 	err  error
+	note string // what of a folder was left out, before its first photo
 }
 
 // findInputs turns the arguments into photos, in their order: a file or "-" as
@@ -33,33 +29,37 @@ type input struct {
 func findInputs(args []string, recursive bool) []input {
 	var all []input
 	for _, arg := range args {
-		paths, err := expand(arg, recursive)
+		paths, note, err := expand(arg, recursive)
 		if err != nil {
 			all = append(all, input{path: arg, err: err})
 		}
-		for _, p := range paths {
-			all = append(all, input{path: p})
+		for i, p := range paths {
+			in := input{path: p}
+			if i == 0 && note != "" {
+				in.note = arg + ": " + note
+			}
+			all = append(all, in)
 		}
 	}
 	return all
 }
 
-func expand(arg string, recursive bool) ([]string, error) {
+func expand(arg string, recursive bool) (paths []string, note string, err error) {
 	if arg == stdinName {
-		return []string{arg}, nil
+		return []string{arg}, "", nil
 	}
 	st, err := os.Stat(arg)
 	switch {
 	case err == nil && st.IsDir():
 		return folder(arg, recursive)
 	case err == nil:
-		return []string{arg}, nil
+		return []string{arg}, "", nil
 	case !errors.Is(err, fs.ErrNotExist) || !strings.ContainsAny(arg, "*?["):
-		return nil, fileError(err)
+		return nil, "", fileError(err)
 	}
 	matches, err := filepath.Glob(arg)
 	if err != nil {
-		return nil, errors.New("malformed pattern")
+		return nil, "", errors.New("malformed pattern")
 	}
 	var files []string
 	for _, m := range matches {
@@ -68,33 +68,77 @@ func expand(arg string, recursive bool) ([]string, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, errors.New("no file matches this pattern")
+		return nil, "", errors.New("no file matches this pattern")
 	}
-	return files, nil
+	return files, "", nil
 }
 
-func folder(dir string, recursive bool) ([]string, error) {
-	var files []string
-	err := filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
-		hidden := p != dir && strings.HasPrefix(e.Name(), ".")
+// folder lists the photos in a folder, which may be a symbolic link to one, and
+// notes how many files it left out: pictures of kinds that cannot be read, and
+// what is called like a photo but is no file, such as a pipe.
+func folder(dir string, recursive bool) (files []string, note string, err error) {
+	var unreadable, special []string
+	walked := dir
+	if st, err := os.Lstat(dir); err == nil && st.Mode()&fs.ModeSymlink != 0 {
+		walked = dir + string(filepath.Separator) // the folder behind the link
+	}
+	err = filepath.WalkDir(walked, func(p string, e fs.DirEntry, err error) error {
+		hidden := p != walked && strings.HasPrefix(e.Name(), ".")
 		switch {
 		case err != nil:
 			return err
-		case e.IsDir() && p != dir && (hidden || !recursive):
+		case e.IsDir() && p != walked && (hidden || !recursive):
 			return fs.SkipDir
-		case !e.IsDir() && !hidden && hasPhotoEnding(p):
+		case e.IsDir() || hidden:
+		case photo.Unreadable(p):
+			unreadable = append(unreadable, e.Name())
+		case !photo.HasExtension(p):
+		case !isFile(p, e):
+			special = append(special, e.Name())
+		default:
 			files = append(files, p)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fileError(err)
+		return nil, "", fileError(err)
 	}
+	note = skippedFiles(unreadable, special)
 	if len(files) == 0 {
-		return nil, errors.New("no photos in this folder (" + strings.Join(photoEndings, " ") + ")")
+		if note != "" {
+			note = "; " + note
+		}
+		return nil, "", errors.New("no photos in this folder (" + strings.Join(photo.Extensions, " ") + ")" + note)
 	}
 	slices.SortFunc(files, cmp.Compare[string])
-	return files, nil
+	return files, note, nil
+}
+
+// isFile reports whether a file can be read to its end: an ordinary one, or a
+// link to one.
+func isFile(path string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return e.Type().IsRegular()
+	}
+	st, err := os.Stat(path)
+	return err != nil || st.Mode().IsRegular() // a link to nothing is an error, said later
+}
+
+// skippedFiles says how many files of a folder were left out, and why.
+func skippedFiles(unreadable, special []string) string {
+	var parts []string
+	for _, p := range []struct {
+		names []string
+		why   string
+	}{{unreadable, "of a kind that cannot be read"}, {special, "that are no ordinary files"}} {
+		if n := len(p.names); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s (first: %s)", n, p.why, slices.Min(p.names)))
+		}
+	}
+	if parts == nil {
+		return ""
+	}
+	return "left out: " + strings.Join(parts, ", ")
 }
 
 // fileError drops the operation and the path that package os puts before what

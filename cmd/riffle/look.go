@@ -10,6 +10,7 @@ import (
 	"example.com/riffle"
 	"example.com/riffle/detector"
 	"example.com/riffle/eval"
+	"example.com/riffle/photo"
 )
 
 // look runs a detector on the photos of a data set.
@@ -21,6 +22,9 @@ type look struct {
 	sizes map[string]eval.Image // by path, with the size that the annotations say
 	wrong int                   // photos of another size
 	first string                // what is wrong with the first of them
+
+	damaged      int // photos
+	firstDamaged string
 }
 
 // newLook matches the detector's classes with the data set's by name; without
@@ -42,15 +46,16 @@ func newLook(d *riffle.Detector, set *eval.Dataset) (l *look, without []eval.Cat
 
 // photo finds the objects of one photo.
 func (l *look) photo(ctx context.Context, path string) ([]eval.Detection, error) {
-	photo, err := readPhotoFor(path, nil, l.detector.DecodeSize())
+	p, err := readPhoto(path, nil, photo.Options{Size: l.detector.DecodeSize()})
 	if err != nil {
 		return nil, err
 	}
-	found, err := l.detector.Detect(ctx, photo, detector.Filter{Threshold: detector.Everything})
+	found, err := l.detector.Detect(ctx, p, detector.Filter{Threshold: detector.Everything})
 	if err != nil {
 		return nil, err
 	}
 	l.checkSize(path, found.Width, found.Height)
+	l.noteDamage(path, p.Warnings)
 	dets := make([]eval.Detection, 0, len(found.Detections))
 	for _, f := range found.Detections {
 		id, ok := l.category[f.CategoryID]
@@ -78,6 +83,25 @@ func (l *look) checkSize(path string, width, height int) {
 	if l.wrong++; l.wrong == 1 {
 		l.first = fmt.Sprintf("%s is %dx%d, not %dx%d", im.File, width, height, im.Width, im.Height)
 	}
+}
+
+// noteDamage counts the photos that were shown as far as they go.
+func (l *look) noteDamage(path string, warnings []string) {
+	if len(warnings) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.damaged++; l.damaged == 1 {
+		l.firstDamaged = path + ": " + warnings[0]
+	}
+}
+
+func (l *look) damage() []string {
+	if l.damaged == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d photos are damaged and were looked at as far as they go (first: %s)", l.damaged, l.firstDamaged)}
 }
 
 func (l *look) wrongSizes() []string {

@@ -4,23 +4,23 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"image/png"
 	"io"
 	"time"
 
 	"example.com/riffle"
+	"example.com/riffle/photo"
 	"example.com/riffle/segmenter"
 )
 
 type segmentCmd struct {
 	Photos []string `arg:"" name:"photo" help:"Photos (JPEG, PNG, GIF, WebP, BMP, TIFF), folders of photos, patterns such as '*.jpg', or - for standard input."`
 
-	Model     string `short:"m" aliases:"weights" required:"" env:"RIFFLE_SEGMENTER" placeholder:"FILE" help:"Segmenter, a safetensors file that riffle models import made."`
-	Out       string `short:"o" placeholder:"DIR" help:"Write two pictures of each photo into this folder: PHOTO-classes.png, whose pixels are the numbers of classes, and PHOTO-overlay, the photo under their colours."`
-	JSON      bool   `name:"json" short:"j" help:"Print one JSON object a photo and line."`
-	Recursive bool   `short:"r" help:"Also look into the folders of folders."`
+	Model string `short:"m" aliases:"weights" required:"" env:"RIFFLE_SEGMENTER" placeholder:"FILE" help:"Segmenter, a safetensors file that riffle models import made."`
+	Out   string `short:"o" placeholder:"DIR" help:"Write two pictures of each photo into this folder: PHOTO-classes.png, whose pixels are the numbers of classes, and PHOTO-overlay, the photo under their colours."`
+	JSON  bool   `name:"json" short:"j" help:"Print one JSON object a photo and line."`
+	photoFlags
 	precisionFlag
 	Threads int `default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one photo; 0 for as many as there are processors, at most ${maxThreads}."`
 }
@@ -36,22 +36,23 @@ func (*segmentCmd) Help() string {
 
 // Validate is called by kong after parsing.
 func (c *segmentCmd) Validate() error {
-	if c.Threads < 0 {
-		return errors.New("--threads must not be negative")
+	if err := checkThreads(c.Threads); err != nil {
+		return err
 	}
 	return checkStdin(c.Photos)
 }
 
 // segmented is what --json prints of a photo. These names are a contract.
 type segmented struct {
-	File    string             `json:"file"`
-	Width   int                `json:"width"`
-	Height  int                `json:"height"`
-	Model   string             `json:"model"`
-	Classes []classShare       `json:"classes"` // the largest first
-	Map     string             `json:"map,omitempty"`
-	Overlay string             `json:"overlay,omitempty"`
-	Timing  map[string]float64 `json:"timing_ms"`
+	File     string             `json:"file"`
+	Width    int                `json:"width"`
+	Height   int                `json:"height"`
+	Model    string             `json:"model"`
+	Warnings []string           `json:"warnings,omitempty"` // what is wrong with the picture
+	Classes  []classShare       `json:"classes"`            // the largest first
+	Map      string             `json:"map,omitempty"`
+	Overlay  string             `json:"overlay,omitempty"`
+	Timing   map[string]float64 `json:"timing_ms"`
 }
 
 // classShare is one class. These names are a contract.
@@ -67,7 +68,7 @@ func (c *segmentCmd) Run(std stdio) error {
 	inputs := findInputs(c.Photos, c.Recursive)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	photos := decodeAhead(ctx, inputs, std.in) // the first while the model is opened
+	photos := decodeAhead(ctx, inputs, std.in, photo.Options{Limits: c.limits()}) // the first while the model is opened
 	s, err := riffle.OpenSegmenter(c.Model, riffle.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
 	if err != nil {
 		return err
@@ -80,6 +81,7 @@ func (c *segmentCmd) Run(std stdio) error {
 	}
 	failed := false
 	for in := range photos {
+		in.warn(std.err)
 		err := in.err
 		if err == nil {
 			err = c.look(ctx, s, in, out, std.out)
@@ -89,7 +91,7 @@ func (c *segmentCmd) Run(std stdio) error {
 		}
 		if err != nil {
 			failed = true
-			fmt.Fprintf(std.err, "riffle: %s: %s\n", in.path, oneLine(err.Error()))
+			fmt.Fprintf(std.err, "riffle: %s: %s\n", printable(in.path), oneLine(err.Error()))
 		}
 	}
 	if failed {
@@ -105,7 +107,7 @@ func (c *segmentCmd) look(ctx context.Context, s *riffle.Segmenter, in decoded, 
 		return err
 	}
 	r := segmented{
-		File: in.path, Width: found.Width, Height: found.Height, Model: s.Info().Name, Classes: []classShare{},
+		File: in.path, Width: found.Width, Height: found.Height, Model: s.Info().Name, Warnings: in.photo.Warnings, Classes: []classShare{},
 		Timing: map[string]float64{
 			"decode": ms(in.took), "preprocess": ms(found.Timing.Preprocess),
 			"network": ms(found.Timing.Network), "postprocess": ms(found.Timing.Postprocess),
@@ -145,7 +147,7 @@ func writeSegmented(in decoded, found *segmenter.Result, classes, overlay string
 }
 
 func (r *segmented) print(w io.Writer) error {
-	fmt.Fprintf(w, "%s: %dx%d, %s, %.0f ms\n", r.File, r.Width, r.Height, countClasses(len(r.Classes)), r.Timing["total"])
+	fmt.Fprintf(w, "%s: %dx%d, %s, %.0f ms\n", printable(r.File), r.Width, r.Height, countClasses(len(r.Classes)), r.Timing["total"])
 	t := table{right: "1"}
 	for _, c := range r.Classes {
 		t.row(c.Label, fmt.Sprintf("%.1f %%", 100*c.Share))
