@@ -4,6 +4,7 @@
 package models
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -144,6 +145,9 @@ func readFile(name string) ([]byte, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("model file %s: %w", name, errors.Unwrap(err))
+	}
+	if archive, pickle := bytes.HasPrefix(data, []byte("PK\x03\x04")), len(data) > 2 && data[0] == 0x80 && data[1] <= 5; archive || pickle {
+		return nil, fmt.Errorf("model file %s is a PyTorch checkpoint: riffle models import makes a model of it", name)
 	}
 	return data, nil
 }

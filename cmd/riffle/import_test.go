@@ -179,6 +179,26 @@ func TestImportNamesWhatDoesNotFit(t *testing.T) {
 		wantError(t, 1, "evil.pth: wants to call posix.system, which no state_dict needs: refused")
 }
 
+// Weights that training has ruined are refused, and a checkpoint that is taken for
+// a model is told from one.
+func TestImportRefusesRuinedWeights(t *testing.T) {
+	want := readTorchvision(t, "ssdlite320_mobilenet_v3_large")
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from.safetensors"), filepath.Join(dir, "to.safetensors")
+	checkpointOf(t, want.Shapes, from, func(all map[string]nn.Tensor) {
+		all["backbone.extra.1.0.0.weight"].Data[7] = float32(math.NaN())
+	})
+	command(t, "models", "import", from, "--arch", "ssdlite320_mobilenet_v3_large", "--out", to).
+		wantError(t, 1, `tensor "backbone.extra.1.0.0.weight": element 7 is NaN`)
+	if _, err := os.Stat(to); err == nil {
+		t.Error("a model was written all the same")
+	}
+	for _, file := range []string{"zip.pth", "stream.pth"} {
+		command(t, "detect", "../../docs/street.jpg", "--model", "../../models/checkpoint/testdata/"+file).
+			wantError(t, 1, file+" is a PyTorch checkpoint: riffle models import makes a model of it")
+	}
+}
+
 // TestImportWritesWhatItRead holds the file's tensors, in float32 and float16.
 func TestImportWritesWhatItRead(t *testing.T) {
 	want := readTorchvision(t, "ssdlite320_shufflenet_v2_x1.0")

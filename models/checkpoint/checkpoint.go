@@ -116,6 +116,7 @@ func readSafetensors(r io.ReaderAt, size int64) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.Tensors = bareNames(w.Tensors)
 	return &File{Format: "safetensors", whole: w}, nil
 }
 
@@ -164,13 +165,14 @@ func (f *File) collect(root any) error {
 	if !ok {
 		return errors.New("holds no state_dict: save it with torch.save(model.state_dict(), FILE)")
 	}
+	// Training scripts keep a tensor or two beside the state_dict, such as the best
+	// accuracy or the generator's state: the state_dict is what has most.
 	found := d.tensors()
 	for _, key := range places {
-		if len(found) > 0 {
-			break
-		}
 		if inner, ok := d.get(key).(*dict); ok {
-			found, f.Inside = inner.tensors(), key
+			if more := inner.tensors(); len(more) > len(found) {
+				found, f.Inside = more, key
+			}
 		}
 	}
 	if len(found) == 0 {
@@ -184,7 +186,7 @@ func (f *File) collect(root any) error {
 			return fmt.Errorf("tensor %q: %w", clip(name), err)
 		}
 	}
-	f.tensors = withoutModule(found)
+	f.tensors = bareNames(found)
 	return nil
 }
 
@@ -200,22 +202,34 @@ func (d *dict) tensors() map[string]*view {
 	return found
 }
 
-// withoutModule drops what DistributedDataParallel and torch.compile put before
-// every name.
-func withoutModule(all map[string]*view) map[string]*view {
-	for _, prefix := range []string{"module.", "_orig_mod."} {
-		every := true
-		for name := range all {
-			every = every && strings.HasPrefix(name, prefix)
+// wrappers are what training code puts before every name: DistributedDataParallel,
+// torch.compile, Lightning and scripts that call their network a model or net.
+var wrappers = []string{"module.", "_orig_mod.", "model.", "net."}
+
+// averaged is the counter that AveragedModel keeps beside its copy.
+const averaged = "n_averaged"
+
+// bareNames drops wrappers, in whatever order they stand.
+func bareNames[T any](all map[string]T) map[string]T {
+	delete(all, averaged)
+	for {
+		prefix := ""
+		for _, p := range wrappers {
+			every := len(all) > 0
+			for name := range all {
+				every = every && strings.HasPrefix(name, p)
+			}
+			if every {
+				prefix = p
+			}
 		}
-		if !every {
-			continue
+		if prefix == "" {
+			return all
 		}
-		bare := make(map[string]*view, len(all))
+		bare := make(map[string]T, len(all))
 		for name, v := range all {
 			bare[strings.TrimPrefix(name, prefix)] = v
 		}
 		all = bare
 	}
-	return all
 }

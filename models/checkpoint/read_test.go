@@ -114,6 +114,23 @@ func TestTrainingCheckpoint(t *testing.T) {
 	}
 }
 
+// Whatever stands beside the state_dict, and whatever wraps the network, the names
+// are the network's own.
+func TestBareNames(t *testing.T) {
+	t.Parallel()
+	want := []string{"0.bias", "0.weight", "1.bias", "1.num_batches_tracked", "1.running_mean", "1.running_var", "1.weight"}
+	for _, file := range []string{"beside.pth", "beside_stream.pth", "averaged.pth", "training.pth"} {
+		f, closer, err := Open(filepath.Join("testdata", file))
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		closer.Close()
+		if got := f.Names(); !slices.Equal(got, want) {
+			t.Errorf("%s: %v", file, got)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
 		{"evil.pth", "wants to call posix.system, which no state_dict needs: refused"},

@@ -5,7 +5,9 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"example.com/riffle/classifier"
@@ -73,11 +75,26 @@ func Import(path string, o Options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if err := finite(tensors); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	data, err := modelfile.Write(tensors, r.header, half(o.Half))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &Model{File: data, About: r.about, From: describe(file), Try: r.try}, nil
+}
+
+// finite refuses weights that training has ruined: every result would be NaN.
+func finite(tensors map[string]nn.Tensor) error {
+	for _, name := range slices.Sorted(maps.Keys(tensors)) {
+		for i, v := range tensors[name].Data {
+			if v != v || v-v != 0 {
+				return fmt.Errorf("tensor %q: element %d is %v: these weights are ruined", name, i, v)
+			}
+		}
+	}
+	return nil
 }
 
 // plain drops the operation and the path that package os puts before what is

@@ -62,6 +62,12 @@ def main() -> None:
     torch.save(training, OUT / "training.pth")
     torch.save(training, OUT / "training_stream.pth", _use_new_zipfile_serialization=False)
     torch.save(OrderedDict((k, torch.nn.Parameter(v)) for k, v in net.state_dict().items() if v.is_floating_point()), OUT / "parameters.pth")
+    # Tensors beside the state_dict, as the tutorials save them; names as Lightning and AveragedModel write them.
+    beside = {"state_dict": {"model." + k: v for k, v in net.state_dict().items()}, "best_acc1": torch.tensor(71.5),
+              "loss": torch.tensor([0.5]), "rng": torch.arange(40, dtype=torch.uint8)}
+    torch.save(beside, OUT / "beside.pth")
+    torch.save(beside, OUT / "beside_stream.pth", _use_new_zipfile_serialization=False)
+    torch.save(torch.optim.swa_utils.AveragedModel(torch.nn.DataParallel(net)).state_dict(), OUT / "averaged.pth")
 
     # Refused.
     torch.save({"weight": torch.zeros(2), "run": Evil()}, OUT / "evil.pth")
