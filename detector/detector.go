@@ -51,10 +51,11 @@ type Info struct {
 type Detector struct {
 	header  Header
 	kind    kind
+	design  design
 	cost    cost
 	isa     string
 	using   nn.Precision
-	workers *pool.Pool[*worker]
+	workers *pool.Keyed[image.Point, *worker] // by a photo's size in the network's input
 }
 
 // New makes a detector of a model's safetensors file. The error names the
@@ -81,19 +82,36 @@ func compile(w *nn.Weights, o Options, plan nn.Options) (*Detector, error) {
 		return nil, err
 	}
 	d := &Detector{header: h, kind: kinds[h.Kind]}
-	first, c, err := d.kind.compile(&d.header, w, o, plan)
+	if d.design, d.cost, err = d.kind.design(&d.header, w, o, plan); err != nil {
+		return nil, err
+	}
+	d.workers = pool.NewKeyed(o.WorkerCount(), keptSizes, func(input image.Point) (*worker, error) {
+		n, err := d.design.compile(input)
+		return &worker{network: n, header: &d.header, size: input}, err
+	}, func(w *worker) (*worker, error) {
+		n, err := w.clone()
+		return &worker{network: n, header: &d.header, size: w.size}, err
+	})
+	// The first photo finds a network if it is of the commonest shape, and wrong
+	// weights are found now.
+	first, err := d.acquire(context.Background(), image.Pt(4, 3))
 	if err != nil {
 		return nil, err
 	}
-	d.cost, d.isa, d.using = c, first.main().ISA(), first.main().Precision()
-	d.workers = pool.New(d.worker(first), o.WorkerCount(), func() (*worker, error) {
-		n, err := first.clone()
-		return d.worker(n), err
-	})
+	defer d.release(first)
+	d.isa, d.using = first.main().ISA(), first.main().Precision()
 	return d, nil
 }
 
-func (d *Detector) worker(n network) *worker { return &worker{network: n, header: &d.header} }
+// keptSizes is how many sizes of photos stay prepared, where networks differ.
+const keptSizes = 4
+
+// acquire waits for a worker for photos of a size.
+func (d *Detector) acquire(ctx context.Context, photo image.Point) (*worker, error) {
+	return d.workers.Acquire(ctx, d.design.inputFor(photo))
+}
+
+func (d *Detector) release(w *worker) { d.workers.Release(w.size, w) }
 
 // Info describes the model.
 func (d *Detector) Info() Info {
@@ -109,10 +127,7 @@ func (d *Detector) Info() Info {
 // [photo.Frame] without copying it. It returns ctx's error if ctx ends before a
 // worker is free or before its network runs.
 func (d *Detector) Detect(ctx context.Context, img image.Image, f Filter) (Result, error) {
-	size := img.Bounds().Size()
-	if p, ok := img.(*photo.Photo); ok {
-		size = p.Size()
-	}
+	size := sizeOf(img)
 	if size.X < 1 || size.Y < 1 {
 		return Result{}, errors.New("detect: picture without pixels")
 	}
@@ -122,11 +137,11 @@ func (d *Detector) Detect(ctx context.Context, img image.Image, f Filter) (Resul
 	r := Result{Width: size.X, Height: size.Y}
 	var w *worker
 	var err error
-	r.Timing.stage(&r.Timing.Wait, func() { w, err = d.workers.Acquire(ctx) })
+	r.Timing.stage(&r.Timing.Wait, func() { w, err = d.acquire(ctx, size) })
 	if err != nil {
 		return Result{}, err
 	}
-	defer d.workers.Release(w)
+	defer d.release(w)
 	if err := w.choose(d.kind, f); err != nil {
 		return Result{}, err
 	}
@@ -144,8 +159,16 @@ func (d *Detector) Detect(ctx context.Context, img image.Image, f Filter) (Resul
 	if f.Into == nil {
 		f.Into = make([]Detection, 0, len(found))
 	}
-	r.Detections = d.appendInPhoto(f.Into, found, size.X, size.Y)
+	r.Detections = d.appendInPhoto(f.Into, found, w.size, size)
 	return r, nil
+}
+
+// sizeOf is the size of an upright picture in the file's pixels.
+func sizeOf(img image.Image) image.Point {
+	if p, ok := img.(*photo.Photo); ok {
+		return p.Size()
+	}
+	return img.Bounds().Size()
 }
 
 // DecodeSize is what [photo.Options] are to say for pictures that the detector
@@ -167,16 +190,16 @@ func ModelDecodeSize(weights []byte) (image.Point, error) {
 	return kinds[h.Kind].decodeSize(&h), nil
 }
 
-// appendInPhoto names what was found, moves boxes from the network's input, to
-// which the photo of width x height pixels was stretched, to the photo, says what
-// their scores are worth, and appends them to dst.
-func (d *Detector) appendInPhoto(dst []Detection, found []classBox, width, height int) []Detection {
+// appendInPhoto names what was found, moves boxes from a photo's pixels in the
+// network's input to its own, says what their scores are worth, and appends them
+// to dst.
+func (d *Detector) appendInPhoto(dst []Detection, found []classBox, input, size image.Point) []Detection {
 	h := &d.header
-	sx := float32(width) / float32(h.Input[1])
-	sy := float32(height) / float32(h.Input[0])
+	width, height := float32(size.X), float32(size.Y)
+	sx, sy := width/float32(input.X), height/float32(input.Y)
 	for _, f := range found {
 		c := h.Classes[f.Class]
-		box := f.Box.Scale(sx, sy).Clip(float32(width), float32(height))
+		box := f.Box.Scale(sx, sy).Clip(width, height)
 		dst = append(dst, Detection{Label: c.Name, CategoryID: c.ID, Score: h.ScoreCurve.chance(f.Score), Box: box})
 	}
 	return dst

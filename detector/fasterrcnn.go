@@ -1,219 +1,180 @@
 package detector
 
 import (
-	"errors"
 	"fmt"
+	"image"
 	"math"
 
-	"example.com/riffle/backbone"
 	"example.com/riffle/nn"
 )
 
-// FasterRCNNConfig describes a classic Faster R-CNN (Ren et al., arXiv
-// 1506.01497): a class-agnostic region proposal network over anchors, RoIAlign,
-// and a box head of two fully connected layers. Weights are named as in
-// torchvision's models.detection.FasterRCNN, whose checkpoints load unchanged.
-type FasterRCNNConfig struct {
-	Network backbone.Network
-	// Backbone are the network's options. Prefix is what stands before its
-	// tensors' names: torchvision's is "backbone.", or "backbone.body." before a
-	// feature pyramid.
-	Backbone backbone.Options
-	// FPN is the width of a feature pyramid over C3, C4 and C5 with one more
-	// level, for proposals only, that takes every second cell of the last (Lin et
-	// al., arXiv 1612.03144). 0 is none: everything then reads C5.
-	FPN int
-	// Anchors has sizes and ratios for each level: four with a pyramid, else one.
-	Anchors   AnchorGenerator
-	Classes   int // with the background, which is class 0
-	Bins      int // along a side of a region; 0 means 7
-	Sampling  int // samples along a side of a bin; 0 means 2, less is adaptive
-	Hidden    int // width of the box head; 0 means 1024
-	Proposals ProposalRules
-	Head      HeadRules
+// fasterRCNNKind is the classic Faster R-CNN (Ren et al., arXiv 1506.01497) with
+// torchvision's arithmetic.
+type fasterRCNNKind struct{}
 
-	Height, Width int // of the input in pixels, multiples of 32
-	Threads       int
+func (fasterRCNNKind) check(h *Header) error {
+	if h.BranchWidths != nil {
+		return fmt.Errorf("branch_widths: a %s has none", h.Kind)
+	}
+	return h.FasterRCNN.check(h.Classes)
 }
 
-func (c FasterRCNNConfig) withDefaults() (FasterRCNNConfig, error) {
-	if c.Bins == 0 {
-		c.Bins = 7
+func (fasterRCNNKind) floor(h *Header) float32 { return float32(h.FasterRCNN.MinScore) }
+
+// decodeSize is none: single pixels are sampled, see photo.Preprocessor.Plain.
+func (fasterRCNNKind) decodeSize(*Header) image.Point { return image.Point{} }
+
+func (fasterRCNNKind) propose(h *Header, n int) error {
+	h.FasterRCNN.Proposals = n
+	return nil
+}
+
+// resize keeps the ratio of the two sides that photos are fitted into.
+func (fasterRCNNKind) resize(h *Header, side int) {
+	f := &h.FasterRCNN
+	f.LongerSide = f.LongerSide * side / f.ShorterSide
+	f.ShorterSide = side
+	h.Input = []int{side, side}
+}
+
+func (fasterRCNNKind) design(h *Header, w *nn.Weights, o Options, plan nn.Options) (design, cost, error) {
+	if o.FirstStageOnly {
+		return nil, cost{}, fmt.Errorf("model %q: the first stage of a %s knows no classes, so it cannot run alone", h.Name, h.Kind)
 	}
-	if c.Sampling == 0 {
-		c.Sampling = 2
+	g, err := newFasterRCNNGraphs(h)
+	if err != nil {
+		return nil, cost{}, err
 	}
-	if c.Hidden == 0 {
-		c.Hidden = 1024
-	}
-	if c.Proposals == (ProposalRules{}) {
-		c.Proposals = DefaultProposalRules
-	}
-	if c.Head == (HeadRules{}) {
-		c.Head = DefaultHeadRules
-	}
-	levels := 1
-	if c.FPN > 0 {
-		levels = 4
-	}
-	switch {
-	case c.Network == nil:
-		return c, errors.New("faster r-cnn: no network")
-	case c.FPN < 0 || c.Bins < 1 || c.Hidden < 1:
-		return c, fmt.Errorf("faster r-cnn: fpn %d, bins %d and hidden %d cannot be", c.FPN, c.Bins, c.Hidden)
-	case c.Classes < 2:
-		return c, fmt.Errorf("faster r-cnn: %d classes, the background and one more at least", c.Classes)
-	case c.Height < 32 || c.Width < 32 || c.Height%32 != 0 || c.Width%32 != 0:
-		return c, fmt.Errorf("faster r-cnn: input of %d x %d pixels, want multiples of 32", c.Width, c.Height)
-	case c.Proposals.PreNMS < 1 || c.Proposals.PostNMS < 1:
-		return c, errors.New("faster r-cnn: no proposals wanted")
-	case len(c.Anchors.Sizes) != levels || len(c.Anchors.Ratios) != levels:
-		return c, fmt.Errorf("faster r-cnn: anchors of %d levels, want %d", len(c.Anchors.Sizes), levels)
-	}
-	for l := range levels {
-		if c.Anchors.PerCell(l) != c.Anchors.PerCell(0) || c.Anchors.PerCell(l) < 1 {
-			return c, errors.New("faster r-cnn: every level needs the same number of anchors")
+	return newFasterRCNNDesign(h, g, w, plan)
+}
+
+// fasterRCNNDesign compiles a trunk for each size of photos. The box head, most
+// of the weights, is compiled once.
+type fasterRCNNDesign struct {
+	header  *Header
+	trunk   *nn.Graph
+	weights *nn.Weights // of the trunk
+	options nn.Options
+	head    *nn.Plan
+	lent    bool // the first network works in head's own memory, others in that of clones
+}
+
+// maxRegions is how many regions the box head looks at in one run: more gain no
+// speed, and their features take memory.
+const maxRegions = 256
+
+func newFasterRCNNDesign(h *Header, g *fasterRCNNGraphs, w *nn.Weights, plan nn.Options) (*fasterRCNNDesign, cost, error) {
+	f := &h.FasterRCNN
+	d := &fasterRCNNDesign{header: h, trunk: g.trunk, options: plan, weights: &nn.Weights{Tensors: map[string]nn.Tensor{}}}
+	for _, p := range g.trunk.Params() {
+		if t, ok := w.Tensors[p.Name]; ok {
+			d.weights.Tensors[p.Name] = t
 		}
 	}
-	return c, nil
+	runs := (f.Proposals + maxRegions - 1) / maxRegions
+	plan.Height, plan.Width = 1, (f.Proposals+runs-1)/runs
+	var err error
+	if d.head, err = nn.Compile(g.head, w, plan); err != nil {
+		return nil, cost{}, fmt.Errorf("box head: %w", err)
+	}
+	square := padded(d.inputFor(image.Pt(h.Input[1], h.Input[0])))
+	trunk, err := g.trunk.MACs(square.Y, square.X)
+	if err != nil {
+		return nil, cost{}, err
+	}
+	head, err := g.head.MACs(1, f.Proposals)
+	return d, cost{trunk + head, g.trunk.ParamCount() + g.head.ParamCount()}, err
 }
 
-// FasterRCNN is a compiled network with memory of its own. It is not safe for
-// concurrent use; [FasterRCNN.Clone] gives another that shares the weights.
-type FasterRCNN struct {
-	config FasterRCNNConfig
-	trunk  *nn.Plan
-	maps   [][][]float32 // the trunk's outputs, fine to coarse
-	levels []rpnLevel
-	pooled int // so many levels, from the finest, are pooled from
-	mapper LevelMapper
-	head   *nn.Plan
-
-	filter  ProposalFilter
-	results HeadFilter
-	align   RoIAlign
-	roiMaps []roiMap
-	levelOf []int // of each proposal, while pooling
+// inputFor is torchvision's GeneralizedRCNNTransform, but that nothing is
+// narrower than a pixel.
+func (d *fasterRCNNDesign) inputFor(photo image.Point) image.Point {
+	f := &d.header.FasterRCNN
+	shorter, longer := float64(min(photo.X, photo.Y)), float64(max(photo.X, photo.Y))
+	scale := min(float64(f.ShorterSide)/shorter, float64(f.LongerSide)/longer)
+	return image.Pt(max(1, int(float64(photo.X)*scale)), max(1, int(float64(photo.Y)*scale)))
 }
 
-// NewFasterRCNN builds the graphs and checks the weights against them; the error
-// names the tensor that is wrong.
-func NewFasterRCNN(w *nn.Weights, c FasterRCNNConfig) (*FasterRCNN, error) {
-	c, err := c.withDefaults()
+// padded is the size of the planes for an input: zeros on the right and below
+// fill it up to whole strides.
+func padded(input image.Point) image.Point {
+	up := func(n int) int { return (n + strideMultiple - 1) / strideMultiple * strideMultiple }
+	return image.Pt(up(input.X), up(input.Y))
+}
+
+func (d *fasterRCNNDesign) compile(input image.Point) (network, error) {
+	o, size := d.options, padded(input)
+	o.Height, o.Width = size.Y, size.X
+	trunk, err := nn.Compile(d.trunk, d.weights, o)
+	if err != nil {
+		return nil, fmt.Errorf("photo as %dx%d pixels for the network: %w", input.X, input.Y, err)
+	}
+	head := d.head
+	if d.lent {
+		head = head.Clone()
+	}
+	d.lent = true
+	return newFasterRCNN(d.header, trunk, head, input)
+}
+
+// fasterRCNN is a network for photos of one size.
+type fasterRCNN struct {
+	eye
+	header   *Header
+	size     image.Point // of photos in the input
+	levels   []anchorLevel
+	proposer regionProposer
+	mapper   LevelMapper
+	head     *boxHead
+}
+
+func newFasterRCNN(h *Header, trunk, head *nn.Plan, input image.Point) (*fasterRCNN, error) {
+	size := padded(input)
+	e, err := newEye(h, trunk, input)
 	if err != nil {
 		return nil, err
 	}
-	f := &FasterRCNN{config: c, align: RoIAlign{Rows: c.Bins, Cols: c.Bins, Sampling: c.Sampling}}
-	var names []string
-	if f.trunk, names, err = c.trunk(w); err != nil {
-		return nil, fmt.Errorf("faster r-cnn: backbone: %w", err)
-	}
-	for l, name := range names {
-		channels, h, wide, err := f.trunk.OutputShape(name)
+	e.pre.Plain, e.pre.Stride = true, size.X
+	head.JoinThreads(trunk)
+	n := &fasterRCNN{eye: e, header: h, size: input}
+	var maps []roiMap
+	for l := range h.FasterRCNN.anchorLevels() {
+		scores := fmt.Sprint(portScores, l)
+		_, rows, cols, err := trunk.OutputShape(scores)
 		if err != nil {
 			return nil, err
 		}
-		if err := f.addLevel(w, l, channels, h, wide); err != nil {
-			return nil, err
+		n.levels = append(n.levels, anchorLevel{
+			logits: trunk.Output(scores), deltas: trunk.Output(fmt.Sprint(portDeltas, l)),
+			anchors: anchors(h.FasterRCNN.AnchorSizes[l], h.FasterRCNN.AnchorRatios, cols, rows, size.X, size.Y),
+		})
+		if planes := trunk.Output(fmt.Sprint(portFeatures, l)); planes != nil {
+			maps = append(maps, roiMap{planes, rows, cols, float32(rows) / float32(size.Y)})
 		}
 	}
-	f.pooled = len(f.levels)
-	if c.FPN > 0 {
-		last := f.levels[len(f.levels)-1]
-		if err := f.addLevel(w, len(f.levels), c.FPN, (last.rows+1)/2, (last.cols+1)/2); err != nil {
-			return nil, err
-		}
-	}
-	f.mapper = NewLevelMapper(f.levels[0].logStride(c), f.levels[f.pooled-1].logStride(c))
-	if f.head, err = c.boxHead(w, f.levels[0].channels); err != nil {
-		return nil, fmt.Errorf("faster r-cnn: box head: %w", err)
-	}
-	f.bind(names)
-	return f, nil
+	logStride := func(m roiMap) int { return int(math.Round(-math.Log2(float64(m.scale)))) }
+	n.mapper = NewLevelMapper(logStride(maps[0]), logStride(maps[len(maps)-1]))
+	n.head = newBoxHead(h, head, maps)
+	return n, nil
 }
 
-// bind looks up the trunk's outputs and lets all plans run on its threads.
-func (f *FasterRCNN) bind(names []string) {
-	f.head.JoinThreads(f.trunk)
-	for _, l := range f.levels {
-		l.plan.JoinThreads(f.trunk)
-	}
-	for _, name := range names {
-		f.maps = append(f.maps, f.trunk.Output(name))
-	}
+func (n *fasterRCNN) clone() (network, error) {
+	return newFasterRCNN(n.header, n.plan.Clone(), n.head.plan.Clone(), n.size)
 }
 
-// Clone returns a network with memory of its own that shares the weights.
-func (f *FasterRCNN) Clone() *FasterRCNN {
-	out := &FasterRCNN{config: f.config, trunk: f.trunk.Clone(), pooled: f.pooled, mapper: f.mapper, head: f.head.Clone(),
-		align: RoIAlign{Rows: f.align.Rows, Cols: f.align.Cols, Sampling: f.align.Sampling}}
-	for _, l := range f.levels {
-		out.levels = append(out.levels, l.clone())
-	}
-	out.bind(f.config.trunkOutputs())
-	return out
+func (n *fasterRCNN) run(t *Timing) error {
+	width, height := float32(n.size.X), float32(n.size.Y)
+	t.stage(&t.Network, n.plan.Run)
+	t.stage(&t.Proposals, func() { n.proposer.propose(n.levels, width, height, &n.header.FasterRCNN) })
+	var err error
+	t.stage(&t.SecondStage, func() { err = n.head.run(n.proposer.boxes, n.mapper) })
+	return err
 }
 
-// Input are the three planes (red, green, blue; normalised as the weights want
-// it) of Height x Width values that Detect reads.
-func (f *FasterRCNN) Input() [][]float32 { return f.trunk.Input(portImage) }
-
-// Detect finds objects in what the input planes hold: boxes in pixels of the
-// input, classes from 1, best first. The next call overwrites the result.
-func (f *FasterRCNN) Detect() ([]classBox, error) {
-	c := &f.config
-	width, height := float32(c.Width), float32(c.Height)
-	f.trunk.Run()
-	f.pyramid()
-	boxes, logits := make([][]Box, len(f.levels)), make([][]float32, len(f.levels))
-	for i := range f.levels {
-		boxes[i], logits[i] = f.levels[i].anchored()
-	}
-	proposals := f.filter.Filter(boxes, logits, width, height, c.Proposals)
-	if err := f.pool(proposals.Boxes); err != nil {
-		return nil, err
-	}
-	f.head.Run()
-	return f.results.Filter(f.head.Output(portClasses), f.head.Output(portDeltas), proposals.Boxes, width, height, c.Head), nil
+func (n *fasterRCNN) detections(pairs *candidates, threshold float32, wanted []bool) {
+	n.head.detections(pairs, n.proposer.boxes, float32(n.size.X), float32(n.size.Y), threshold, wanted)
 }
 
-// pyramid runs every level: coarse to fine, each map having the coarser one
-// added, if there is a pyramid.
-func (f *FasterRCNN) pyramid() {
-	for l := f.pooled - 1; l >= 0; l-- {
-		level := &f.levels[l]
-		copyPlanes(level.input, f.maps[l])
-		if l < f.pooled-1 {
-			coarse := &f.levels[l+1]
-			addNearest(level.input, level.rows, level.cols, coarse.input, coarse.rows, coarse.cols)
-		}
-		level.plan.Run()
-	}
-	if len(f.levels) > f.pooled {
-		last, extra := &f.levels[f.pooled-1], &f.levels[f.pooled]
-		everySecond(extra.input, extra.cols, last.features, last.cols)
-		extra.plan.Run()
-	}
-}
-
-// pool fills the box head's input.
-func (f *FasterRCNN) pool(proposals []Box) error {
-	f.roiMaps = f.roiMaps[:0]
-	for l := range f.levels[:f.pooled] {
-		level := &f.levels[l]
-		scale := float32(math.Exp2(-float64(level.logStride(f.config))))
-		f.roiMaps = append(f.roiMaps, roiMap{level.features, level.rows, level.cols, scale})
-	}
-	f.levelOf = f.levelOf[:0]
-	for _, b := range proposals {
-		l := 0
-		if f.pooled > 1 {
-			l = f.mapper.Level(b)
-		}
-		f.levelOf = append(f.levelOf, l)
-	}
-	if err := f.align.align(f.head.Input(portRegions), f.roiMaps, proposals, f.levelOf, nil); err != nil {
-		return fmt.Errorf("faster r-cnn: %w", err)
-	}
-	return nil
+func (n *fasterRCNN) profile(t *Timing) []nn.Layer {
+	return append(n.plan.Profile(), secondStageLayers(t, n.head.plan.Profile())...)
 }

@@ -1,34 +1,13 @@
 package detector
 
-import (
-	"fmt"
-	"math"
-)
+import "math"
 
-// AnchorGenerator lays reference boxes over the cells of feature maps, as
-// torchvision's: one entry of Sizes and Ratios a level, each size with each
-// ratio of height to width.
-type AnchorGenerator struct {
-	Sizes  [][]float32 // sides of a square of the same area, in pixels
-	Ratios [][]float32
-}
-
-// PerCell is the number of anchors a cell of the level has.
-func (g *AnchorGenerator) PerCell(level int) int {
-	return len(g.Sizes[level]) * len(g.Ratios[level])
-}
-
-// Anchors returns the boxes of one level of a feature map of rows x cols cells
-// over a picture of width x height pixels: row by row, cell by cell, ratio by
-// ratio, size by size. Cells lie a whole number of pixels apart.
-func (g *AnchorGenerator) Anchors(level, cols, rows, width, height int) ([]Box, error) {
-	if level < 0 || level >= len(g.Sizes) || level >= len(g.Ratios) {
-		return nil, fmt.Errorf("anchors: no sizes or ratios for level %d", level)
-	}
-	if cols < 1 || rows < 1 {
-		return nil, fmt.Errorf("anchors: level %d has %d x %d cells", level, cols, rows)
-	}
-	base := baseAnchors(g.Sizes[level], g.Ratios[level])
+// anchors returns the reference boxes of one level, a map of rows x cols cells
+// over a picture of width x height pixels, as torchvision's AnchorGenerator: row
+// by row, cell by cell, ratio by ratio of height to width, size by size. Cells lie
+// a whole number of pixels apart.
+func anchors(sizes, ratios []float32, cols, rows, width, height int) []Box {
+	base := baseAnchors(sizes, ratios)
 	dx, dy := float32(width/cols), float32(height/rows)
 	out := make([]Box, 0, rows*cols*len(base))
 	for y := range rows {
@@ -39,7 +18,7 @@ func (g *AnchorGenerator) Anchors(level, cols, rows, width, height int) ([]Box, 
 			}
 		}
 	}
-	return out, nil
+	return out
 }
 
 // baseAnchors are the anchors around the origin, rounded to whole pixels.

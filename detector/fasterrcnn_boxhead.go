@@ -1,155 +1,126 @@
 package detector
 
 import (
+	"fmt"
 	"math"
 
 	"example.com/riffle/internal/vec"
+	"example.com/riffle/nn"
 )
 
-// HeadRules say which of a box head's answers become detections, as
-// torchvision's RoIHeads.postprocess_detections.
-type HeadRules struct {
-	Coder    BoxCoder
-	MinScore float32 // probabilities must be above
-	MinSize  float32 // pixels; boxes with a shorter side are dropped
-	IoU      float64 // of the suppression within a class
-	Max      int     // at most so many are kept in all
+// boxHead is a Faster R-CNN's second stage on one plan's memory.
+type boxHead struct {
+	header  *Header
+	plan    *nn.Plan
+	align   RoIAlign
+	maps    []roiMap    // features by level
+	regions [][]float32 // the plan's ports
+	classes [][]float32
+	moves   [][]float32
+	room    int // regions of a run
+	levelOf []int
+
+	// Of all proposals, as planes: answers c and 4c to 4c+3 are those of output c.
+	logits, deltas [][]float32
 }
 
-// DefaultHeadRules are torchvision's.
-var DefaultHeadRules = HeadRules{Coder: HeadCoder, MinScore: 0.05, MinSize: 1e-2, IoU: 0.5, Max: 100}
-
-// classBox is a detection by number of class.
-type classBox struct {
-	Box   Box
-	Score float32
-	Class int
-}
-
-// HeadFilter applies [HeadRules] in memory it keeps from call to call. The zero
-// value is ready; it is not safe for concurrent use.
-type HeadFilter struct {
-	nms   Suppressor
-	pairs candidates
-	probs []float32
-	out   []classBox
-}
-
-// candidates are pairs of a box and a class, side by side.
-type candidates struct {
-	boxes   []Box
-	scores  []float32
-	classes []int
-}
-
-func (c *candidates) reset() {
-	c.boxes, c.scores, c.classes = c.boxes[:0], c.scores[:0], c.classes[:0]
-}
-
-func (c *candidates) add(b Box, score float32, class int) {
-	c.boxes, c.scores, c.classes = append(c.boxes, b), append(c.scores, score), append(c.classes, class)
-}
-
-// best appends to dst what is left of the candidates after suppression within
-// each class, best first, at most limit.
-func (c *candidates) best(dst []classBox, nms *Suppressor, iou float64, limit int) []classBox {
-	for _, i := range nms.NMSByGroup(c.boxes, c.scores, c.classes, iou, limit) {
-		dst = append(dst, classBox{c.boxes[i], c.scores[i], c.classes[i]})
+func newBoxHead(h *Header, plan *nn.Plan, maps []roiMap) *boxHead {
+	f := &h.FasterRCNN
+	r := &boxHead{
+		header: h, plan: plan, maps: maps,
+		regions: plan.Input(portRegions), classes: plan.Output(portClasses), moves: plan.Output(portDeltas),
+		align: RoIAlign{Rows: f.Size, Cols: f.Size, Sampling: f.Sampling},
 	}
-	return dst
+	r.align.crew = roiCrew{true, vec.For(plan.ISA()), plan.Threads(), plan.ParallelFor}
+	r.room = len(r.regions[0])
+	r.logits, r.deltas = planes(f.Outputs, f.Proposals), planes(4*f.Outputs, f.Proposals)
+	return r
 }
 
-// Filter reads a head's answers for proposals: logits[c][i] is class c of
-// proposal i, class 0 being the background, and deltas[4*c+k][i] moves corner k
-// of its box for that class. Boxes are clipped to a picture of width x height
-// pixels. The next call overwrites the result.
-func (f *HeadFilter) Filter(logits, deltas [][]float32, proposals []Box, width, height float32, r HeadRules) []classBox {
-	classes := len(logits)
-	f.pairs.reset()
-	f.probs = vec.Grow(f.probs, classes)
+// planes are count of them, of n values each.
+func planes(count, n int) [][]float32 {
+	list, memory := make([][]float32, count), make([]float32, count*n)
+	for i := range list {
+		list[i] = memory[i*n : (i+1)*n : (i+1)*n]
+	}
+	return list
+}
+
+// run computes the answers for proposals.
+func (r *boxHead) run(proposals []Box, m LevelMapper) error {
+	r.levelOf = r.levelOf[:0]
+	for _, b := range proposals {
+		r.levelOf = append(r.levelOf, min(m.Level(b), len(r.maps)-1))
+	}
+	for from := 0; from < len(proposals); from += r.room {
+		to := min(from+r.room, len(proposals))
+		if err := r.align.align(r.regions, r.maps, proposals[from:to], r.levelOf[from:to], nil); err != nil {
+			return fmt.Errorf("box head: %w", err)
+		}
+		r.plan.RunFirst(to - from)
+		keep(r.logits, r.classes, from, to)
+		keep(r.deltas, r.moves, from, to)
+	}
+	return nil
+}
+
+func keep(dst, src [][]float32, from, to int) {
+	for i, plane := range dst {
+		copy(plane[from:to], src[i])
+	}
+}
+
+// minDetection is the shortest side of a detection in pixels of the input.
+const minDetection = 1e-2
+
+// detections adds every pair of a proposal and a class whose probability is above
+// the threshold, as torchvision's RoIHeads.postprocess_detections; its box is moved
+// by the class's deltas and clipped to a picture of width x height pixels. A softmax
+// is worked out only where a class can be above the threshold: a probability is at
+// most exp(its logit - the highest logit).
+func (r *boxHead) detections(pairs *candidates, proposals []Box, width, height, threshold float32, wanted []bool) {
+	// The margin keeps rounding from hiding what lies just above the threshold.
+	floor := float32(math.Log(float64(threshold))) - 1e-4
 	for i, p := range proposals {
-		softmax(f.probs, logits, i)
-		for c := 1; c < classes; c++ {
-			if !(f.probs[c] > r.MinScore) {
+		highest, sum := r.highest(i), 0.0
+		for c, class := range r.header.Classes {
+			v := r.logits[class.ID][i]
+			if !wants(wanted, c) || !(v-highest > floor) {
 				continue
 			}
-			d := [4]float32{deltas[4*c][i], deltas[4*c+1][i], deltas[4*c+2][i], deltas[4*c+3][i]}
-			b := r.Coder.Decode(p, d).Clip(width, height)
-			if b.Width() >= r.MinSize && b.Height() >= r.MinSize {
-				f.pairs.add(b, f.probs[c], c)
+			if sum == 0 {
+				sum = r.sum(i, highest)
+			}
+			score := float32(math.Exp(float64(v-highest)) / sum)
+			if !(score > threshold) {
+				continue
+			}
+			d := r.deltas[4*class.ID:]
+			b := HeadCoder.Decode(p, [4]float32{d[0][i], d[1][i], d[2][i], d[3][i]}).Clip(width, height)
+			if b.Width() >= minDetection && b.Height() >= minDetection {
+				pairs.add(b, score, c)
 			}
 		}
 	}
-	f.out = f.pairs.best(f.out[:0], &f.nms, r.IoU, r.Max)
-	return f.out
 }
 
-// softmax writes the probabilities of column i of the logits' planes.
-func softmax(dst []float32, logits [][]float32, i int) {
-	top := logits[0][i]
-	for _, plane := range logits[1:] {
-		top = max(top, plane[i])
+// highest is a proposal's highest logit.
+func (r *boxHead) highest(i int) float32 {
+	v := r.logits[0][i]
+	for _, plane := range r.logits[1:] {
+		v = max(v, plane[i])
 	}
-	var sum float64
-	for c, plane := range logits {
-		e := math.Exp(float64(plane[i] - top))
-		dst[c] = float32(e)
-		sum += e
+	return v
+}
+
+// sum is what a proposal's probabilities are divided by.
+func (r *boxHead) sum(i int, highest float32) float64 {
+	sum := 0.0
+	for _, plane := range r.logits {
+		sum += math.Exp(float64(plane[i] - highest))
 	}
-	for c := range dst {
-		dst[c] = float32(float64(dst[c]) / sum)
-	}
+	return sum
 }
-
-// BoxCoder turns a network's four deltas into a box and back, relative to a
-// reference box (Girshick et al., arXiv 1311.2524, appendix C): shifts of the
-// centre in units of the reference's size, logarithms of the ratio of sizes,
-// each times a weight.
-type BoxCoder struct {
-	WX, WY, WW, WH float32
-	// MaxLogScale caps the logarithm of a side's growth, so that a wild delta
-	// does not overflow.
-	MaxLogScale float32
-}
-
-var (
-	// RPNCoder is torchvision's coder of region proposals.
-	RPNCoder = BoxCoder{1, 1, 1, 1, maxLogScale}
-	// HeadCoder is torchvision's coder of a box head.
-	HeadCoder = BoxCoder{10, 10, 5, 5, maxLogScale}
-)
-
-// maxLogScale lets a side grow by 1000/16.
-var maxLogScale = float32(math.Log(1000.0 / 16))
-
-// Decode applies the deltas (dx, dy, dw, dh) to a reference box.
-func (c BoxCoder) Decode(ref Box, d [4]float32) Box {
-	w, h := ref.Width(), ref.Height()
-	cx := ref.X1 + float32(0.5*w) + float32(d[0]/c.WX*w)
-	cy := ref.Y1 + float32(0.5*h) + float32(d[1]/c.WY*h)
-	w *= exp(min(d[2]/c.WW, c.MaxLogScale))
-	h *= exp(min(d[3]/c.WH, c.MaxLogScale))
-	return Box{cx - 0.5*w, cy - 0.5*h, cx + 0.5*w, cy + 0.5*h}
-}
-
-// Encode returns the deltas that Decode turns into box. Both boxes must have
-// positive sides.
-func (c BoxCoder) Encode(ref, box Box) [4]float32 {
-	w, h := ref.Width(), ref.Height()
-	bw, bh := box.Width(), box.Height()
-	return [4]float32{
-		c.WX * (box.X1 + 0.5*bw - ref.X1 - 0.5*w) / w,
-		c.WY * (box.Y1 + 0.5*bh - ref.Y1 - 0.5*h) / h,
-		c.WW * log(bw/w),
-		c.WH * log(bh/h),
-	}
-}
-
-func exp(v float32) float32 { return float32(math.Exp(float64(v))) }
-
-func log(v float32) float32 { return float32(math.Log(float64(v))) }
-
-func sigmoid(v float32) float32 { return float32(1 / (1 + math.Exp(-float64(v)))) }
 
 // LevelMapper assigns regions to pyramid levels by size: equation 1 of Lin et
 // al., Feature Pyramid Networks (arXiv 1612.03144), as torchvision's.

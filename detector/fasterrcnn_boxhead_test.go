@@ -5,15 +5,21 @@ import (
 	"testing"
 
 	"example.com/riffle/internal/parity"
+	"example.com/riffle/models/modelfile"
 )
 
-func TestHeadFilterMatchesTorchvision(t *testing.T) {
+func TestBoxHeadMatchesTorchvision(t *testing.T) {
 	w := parity.Vectors(t, "testdata/ops.safetensors")
-	rules := DefaultHeadRules
-	rules.Max = 30
-	found := new(HeadFilter).Filter(
-		planesOf(parity.Stored(t, w, "head.logits").Data, 5), planesOf(parity.Stored(t, w, "head.deltas").Data, 20),
-		boxesOf(t, parity.Stored(t, w, "head.proposals")), 90, 80, rules)
+	r := boxHead{
+		header: &Header{Header: modelfile.Header{Classes: []Class{{ID: 1}, {ID: 2}, {ID: 3}, {ID: 4}}}},
+		logits: planesOf(parity.Stored(t, w, "head.logits").Data, 5), deltas: planesOf(parity.Stored(t, w, "head.deltas").Data, 20),
+	}
+	var pairs candidates
+	r.detections(&pairs, boxesOf(t, parity.Stored(t, w, "head.proposals")), 90, 80, 0.05, nil)
+	found := pairs.best(nil, new(Suppressor), FasterRCNNNMS, 30)
+	for i := range found {
+		found[i].Class = r.header.Classes[found[i].Class].ID
+	}
 	checkFound(t, found, boxesOf(t, parity.Stored(t, w, "head.boxes")), parity.Stored(t, w, "head.scores").Data, intsOf(parity.Stored(t, w, "head.labels")))
 }
 
@@ -32,28 +38,6 @@ func checkFound(t *testing.T, found []classBox, boxes []Box, scores []float32, c
 	}
 	nearBoxes(t, "boxes", gotBoxes, boxes, 0.01)
 	parity.Near(t, "scores", gotScores, scores, 1e-4)
-}
-
-func TestBoxCoderMatchesTorchvision(t *testing.T) {
-	w := parity.Vectors(t, "testdata/ops.safetensors")
-	ref, moved := boxesOf(t, parity.Stored(t, w, "coder.ref")), boxesOf(t, parity.Stored(t, w, "coder.moved"))
-	deltas := parity.Stored(t, w, "coder.deltas").Data
-	for name, c := range map[string]BoxCoder{"rpn": RPNCoder, "head": HeadCoder} {
-		var decoded []Box
-		var encoded []float32
-		for i, r := range ref {
-			decoded = append(decoded, c.Decode(r, [4]float32(deltas[4*i:])))
-			e := c.Encode(r, moved[i])
-			encoded = append(encoded, e[:]...)
-		}
-		nearBoxes(t, name+" decode", decoded, boxesOf(t, parity.Stored(t, w, "coder."+name+".decoded")), 0.01)
-		parity.Near(t, name+" encode", encoded, parity.Stored(t, w, "coder."+name+".encoded").Data, 1e-4)
-	}
-}
-
-func TestBoxCoderRoundTrip(t *testing.T) {
-	ref, box := Box{10, 20, 50, 90}, Box{12, 15, 70, 71}
-	nearBoxes(t, "decode of encode", []Box{HeadCoder.Decode(ref, HeadCoder.Encode(ref, box))}, []Box{box}, 1e-4)
 }
 
 func TestLevelsMatchTorchvision(t *testing.T) {

@@ -18,13 +18,14 @@ type Header struct {
 	modelfile.Header
 	// BranchWidths are the inner widths of the units of a ShuffleNet v2 that was
 	// shrunk, in order; none means the architecture's own. Of KindTwoStage.
-	BranchWidths []int     `json:"branch_widths,omitempty"`
-	NeckChannels int       `json:"neck_channels,omitempty"` // of KindTwoStage
-	RoI          RoIHeader `json:"roi,omitzero"`            // of KindTwoStage
-	SSD          SSDHeader `json:"ssd,omitzero"`            // of KindSSDLite
-	NMS          float64   `json:"nms"`                     // IoU above which detections of a class suppress each other
-	ScoreCurve   Curve     `json:"score_curve,omitempty"`   // what the network's scores are worth
-	AP           Accuracy  `json:"ap,omitzero"`
+	BranchWidths []int            `json:"branch_widths,omitempty"`
+	NeckChannels int              `json:"neck_channels,omitempty"` // of KindTwoStage
+	RoI          RoIHeader        `json:"roi,omitzero"`            // of KindTwoStage
+	SSD          SSDHeader        `json:"ssd,omitzero"`            // of KindSSDLite
+	FasterRCNN   FasterRCNNHeader `json:"faster_rcnn,omitzero"`    // of KindFasterRCNN
+	NMS          float64          `json:"nms"`                     // IoU above which detections of a class suppress each other
+	ScoreCurve   Curve            `json:"score_curve,omitempty"`   // what the network's scores are worth
+	AP           Accuracy         `json:"ap,omitzero"`
 }
 
 // RoIHeader describes the second stage.
@@ -53,6 +54,8 @@ const (
 	KindTwoStage = modelfile.TwoStage
 	// KindSSDLite is torchvision's SSDLite on one of the project's backbones.
 	KindSSDLite = modelfile.SSDLite
+	// KindFasterRCNN is a classic Faster R-CNN as torchvision builds it.
+	KindFasterRCNN = modelfile.FasterRCNN
 )
 
 // maxPooled bounds the features pooled from a picture: 256 MiB.
@@ -126,7 +129,7 @@ func (h *Header) override(size, proposals int) error {
 		return fmt.Errorf("input size: %d is not a multiple of 32", size)
 	}
 	if size != 0 {
-		h.Input = []int{size, size}
+		kinds[h.Kind].resize(h, size)
 	}
 	if proposals != 0 {
 		if err := kinds[h.Kind].propose(h, proposals); err != nil {

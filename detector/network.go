@@ -19,15 +19,42 @@ type kind interface {
 	decodeSize(h *Header) image.Point
 	// propose sets the number of proposals, or says that there are none.
 	propose(h *Header, n int) error
-	// compile builds the graphs and checks the weights against them.
-	compile(h *Header, w *nn.Weights, o Options, plan nn.Options) (network, cost, error)
+	// resize sets the side of the input in pixels.
+	resize(h *Header, side int)
+	// design builds the graphs.
+	design(h *Header, w *nn.Weights, o Options, plan nn.Options) (design, cost, error)
 }
 
 // kinds are all of them, by the header's name.
 var kinds = map[string]kind{
-	KindTwoStage: twoStageKind{},
-	KindSSDLite:  ssdKind{},
+	KindTwoStage:   twoStageKind{},
+	KindSSDLite:    ssdKind{},
+	KindFasterRCNN: fasterRCNNKind{},
 }
+
+// design is a network that is not yet compiled for a size of photos.
+type design interface {
+	// inputFor is the size in pixels that a photo has in the network's input.
+	inputFor(photo image.Point) image.Point
+	// compile makes a network for photos of that size. It is not called for a size
+	// while a network of that size is known, nor by two goroutines at a time.
+	compile(input image.Point) (network, error)
+}
+
+// ready is the design of a network that stretches all photos to one size.
+type ready struct {
+	network
+	size image.Point
+}
+
+// newReady passes a network's errors on.
+func newReady(h *Header, n network, c cost, err error) (design, cost, error) {
+	return ready{n, image.Pt(h.Input[1], h.Input[0])}, c, err
+}
+
+func (r ready) inputFor(image.Point) image.Point { return r.size }
+
+func (r ready) compile(image.Point) (network, error) { return r.network, nil }
 
 // network is a detector's network, compiled, with memory of its own: it looks at
 // one picture at a time.
@@ -72,8 +99,9 @@ type eye struct {
 	input [][]float32
 }
 
-func newEye(h *Header, plan *nn.Plan) (eye, error) {
-	pre, err := photo.NewPreprocessor(h.Input[1], h.Input[0], [3]float32(h.Mean), [3]float32(h.Std))
+// newEye makes one for photos of a size in the input.
+func newEye(h *Header, plan *nn.Plan, size image.Point) (eye, error) {
+	pre, err := photo.NewPreprocessor(size.X, size.Y, [3]float32(h.Mean), [3]float32(h.Std))
 	if err != nil {
 		return eye{}, err
 	}
@@ -90,6 +118,7 @@ func (e *eye) main() *nn.Plan { return e.plan }
 type worker struct {
 	network
 	header *Header
+	size   image.Point // of photos in the input
 	pairs  candidates
 	nms    Suppressor
 	found  []classBox

@@ -145,7 +145,7 @@ func frameOf(img *image.RGBA, slack int) *photo.Frame {
 // take is the detector's only worker.
 func take(tb testing.TB, d *Detector) *worker {
 	tb.Helper()
-	w, err := d.workers.Acquire(context.Background())
+	w, err := d.acquire(context.Background(), image.Pt(4, 3))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -11,11 +11,11 @@ import (
 // the layers of all networks and, without channels or multiply-adds, what
 // happens between them.
 func (d *Detector) Profile(ctx context.Context, img image.Image) ([]nn.Layer, error) {
-	w, err := d.workers.Acquire(ctx)
+	w, err := d.acquire(ctx, sizeOf(img))
 	if err != nil {
 		return nil, err
 	}
-	defer d.workers.Release(w)
+	defer d.release(w)
 	if err := w.choose(d.kind, Filter{Threshold: Everything}); err != nil {
 		return nil, err
 	}

@@ -27,7 +27,9 @@ func (ssdKind) decodeSize(*Header) image.Point { return image.Point{} }
 
 func (ssdKind) propose(h *Header, _ int) error { return fmt.Errorf("a %s has no proposals", h.Kind) }
 
-func (ssdKind) compile(h *Header, w *nn.Weights, o Options, plan nn.Options) (network, cost, error) {
+func (ssdKind) resize(h *Header, side int) { h.Input = []int{side, side} }
+
+func (ssdKind) design(h *Header, w *nn.Weights, o Options, plan nn.Options) (design, cost, error) {
 	var c cost
 	if o.FirstStageOnly {
 		return nil, c, fmt.Errorf("model %q has one stage: there is no second one to leave out", h.Name)
@@ -41,7 +43,7 @@ func (ssdKind) compile(h *Header, w *nn.Weights, o Options, plan nn.Options) (ne
 		return nil, c, err
 	}
 	n, err := newSSD(h, p)
-	return n, c, err
+	return newReady(h, n, c, err)
 }
 
 // ssd is a whole SSDLite.
@@ -52,7 +54,7 @@ type ssd struct {
 }
 
 func newSSD(h *Header, plan *nn.Plan) (*ssd, error) {
-	e, err := newEye(h, plan)
+	e, err := newEye(h, plan, image.Pt(h.Input[1], h.Input[0]))
 	if err != nil {
 		return nil, err
 	}

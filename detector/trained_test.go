@@ -106,7 +106,7 @@ func (v *trainedVector) checkInput(t *testing.T, d *Detector, p *photo.Photo) {
 	t.Helper()
 	in := d.Info()
 	w := take(t, d)
-	defer d.workers.Release(w)
+	defer d.release(w)
 	planes := parity.Planes(3, in.Width*in.Height)
 	if err := w.network.(*twoStage).pre.Fill(planes, p); err != nil {
 		t.Fatal(err)

@@ -52,7 +52,9 @@ func (twoStageKind) propose(h *Header, n int) error {
 	return nil
 }
 
-func (twoStageKind) compile(h *Header, w *nn.Weights, o Options, plan nn.Options) (network, cost, error) {
+func (twoStageKind) resize(h *Header, side int) { h.Input = []int{side, side} }
+
+func (twoStageKind) design(h *Header, w *nn.Weights, o Options, plan nn.Options) (design, cost, error) {
 	var c cost
 	g, err := firstGraph(h, !o.FirstStageOnly)
 	if err != nil {
@@ -64,7 +66,7 @@ func (twoStageKind) compile(h *Header, w *nn.Weights, o Options, plan nn.Options
 	}
 	if o.FirstStageOnly {
 		n, err := newFirstStage(h, first)
-		return n, c, err
+		return newReady(h, n, c, err)
 	}
 	scale, ok := w.Tensors["roi.prior_scale"]
 	if !ok || len(scale.Data) != len(h.Classes) {
@@ -79,7 +81,7 @@ func (twoStageKind) compile(h *Header, w *nn.Weights, o Options, plan nn.Options
 		return nil, c, fmt.Errorf("second stage: %w", err)
 	}
 	n, err := newTwoStage(h, first, second, scale.Data)
-	return n, c, err
+	return newReady(h, n, c, err)
 }
 
 // firstStage is the dense first stage as a detector of its own.
@@ -90,7 +92,7 @@ type firstStage struct {
 }
 
 func newFirstStage(h *Header, plan *nn.Plan) (*firstStage, error) {
-	e, err := newEye(h, plan)
+	e, err := newEye(h, plan, image.Pt(h.Input[1], h.Input[0]))
 	if err != nil {
 		return nil, err
 	}

@@ -247,7 +247,7 @@ func TestDetectEndsWithItsContext(t *testing.T) {
 	img := parity.Image(parity.Stored(t, parity.Vectors(t, "testdata/two_stage.safetensors"), "image"))
 	d := tinyDetector(t, Options{Workers: 1})
 	ctx, cancel := context.WithCancel(context.Background())
-	busy, err := d.workers.Acquire(ctx)
+	busy, err := d.acquire(ctx, image.Pt(4, 3))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +260,7 @@ func TestDetectEndsWithItsContext(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
-	d.workers.Release(busy)
+	d.release(busy)
 	if _, err := d.Detect(context.Background(), img, Filter{Threshold: Everything}); err != nil {
 		t.Errorf("after a worker is free: %v", err)
 	}
@@ -360,13 +360,24 @@ func FuzzReadHeader(f *testing.F) {
 	}
 	f.Add(w.Metadata[modelfile.Key])
 	f.Add(`{"format":1,"kind":"two_stage","input":[352,352],"mean":[0,0,0],"std":[1,1,1]}`)
+	faster, err := nn.ReadWeights(fasterFile(f, nil))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(faster.Metadata[modelfile.Key])
 	f.Add(`{"format":1,"kind":"ssdlite","arch":"shufflenet_v2_x0.5","input":[320,320],"mean":[0,0,0],"std":[1,1,1],"classes":[{"id":1,"name":"cat"}],"ssd":{"outputs":2,"min_scale":0.2,"max_scale":0.95,"ratios":[2,3],"top_k":300,"min_score":0.001}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		h, err := ReadHeader(&nn.Weights{Metadata: map[string]string{modelfile.Key: text}})
 		if err != nil {
 			return
 		}
-		if h.Kind == KindSSDLite {
+		switch h.Kind {
+		case KindFasterRCNN:
+			if _, err := newFasterRCNNGraphs(&h); err != nil && !strings.Contains(err.Error(), "arch") && !strings.Contains(err.Error(), "levels") {
+				t.Errorf("Faster R-CNN: %v", err)
+			}
+			return
+		case KindSSDLite:
 			if _, err := ssdGraph(&h); err != nil && !strings.Contains(err.Error(), "arch") && !strings.Contains(err.Error(), "reduced_tail") {
 				t.Errorf("SSDLite: %v", err)
 			}

@@ -11,9 +11,15 @@ import (
 // tests of architectures without trained weights, and depend on nothing but
 // the graph and the seed.
 func RandomWeights(g *Graph, seed uint64) *Weights {
+	return &Weights{Tensors: RandomTensors(g.Params(), seed)}
+}
+
+// RandomTensors are the tensors of [RandomWeights] for what a graph, or several,
+// read.
+func RandomTensors(params []Param, seed uint64) map[string]Tensor {
 	rng := rand.New(rand.NewPCG(seed, 0))
-	w := &Weights{Tensors: map[string]Tensor{}}
-	for _, p := range g.Params() {
+	tensors := map[string]Tensor{}
+	for _, p := range params {
 		t := Tensor{Shape: p.Shape, Data: make([]float32, elements(p.Shape))}
 		fanIn := elements(p.Shape[1:])
 		for i := range t.Data {
@@ -30,7 +36,7 @@ func RandomWeights(g *Graph, seed uint64) *Weights {
 			}
 			t.Data[i] = float32(x)
 		}
-		w.Tensors[p.Name] = t
+		tensors[p.Name] = t
 	}
-	return w
+	return tensors
 }

@@ -57,6 +57,9 @@ func (a *axis) whole(factor int) {
 	a.factor, a.values, a.per = factor, (k.src+factor-1)/factor, 2
 	a.taps = vec.Grow(a.taps, 2*k.dst)
 	scale := k.extent / float64(k.dst) / float64(factor)
+	if k.plain {
+		scale = float64(float32(scale)) // as torch rounds it: at the far end that is 1/20,000 of a pixel
+	}
 	for i := range k.dst {
 		lo, hi, f := interpolate(i, scale, a.values)
 		a.taps[2*i] = vec.Tap{At: int32(lo), Weight: 1 - f}

@@ -97,6 +97,18 @@ func finite(tensors map[string]nn.Tensor) error {
 	return nil
 }
 
+// Random makes a model of an architecture that Import knows with random weights, of
+// which only the speed can be measured.
+func Random(arch string) ([]byte, error) {
+	list, err := recipesFor(arch, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	r := list[0]
+	r.base.Name = arch
+	return modelfile.Write(nn.RandomTensors(r.params, 1), r.header, nil)
+}
+
 // plain drops the operation and the path that package os puts before what is
 // wrong, and keeps what it wraps.
 func plain(err error) error {
@@ -142,6 +154,9 @@ func find(path string, have shapes, o Options) (recipe, error) {
 	if arch == "" {
 		switch found := matching(have, o.Classes); len(found) {
 		case 0:
+			if known := unsupported(have); known != "" {
+				return recipe{}, fmt.Errorf("%s: fits no architecture: %s", path, known)
+			}
 			return recipe{}, fmt.Errorf("%s: fits no architecture entirely: --arch NAME tells what is wrong with it (riffle models lists the backbones)", path)
 		case 1:
 			arch = found[0]
@@ -160,6 +175,10 @@ func find(path string, have shapes, o Options) (recipe, error) {
 	if found := matching(have, o.Classes); len(found) > 0 {
 		// Its text alone: which tensors differ from the wrong architecture helps nobody.
 		return recipe{}, fmt.Errorf("%s does not fit %s: %s; it fits --arch %s", path, arch, mismatch.Error(), strings.Join(found, " and "))
+	}
+	if known := unsupported(have); known != "" {
+		// As above: hundreds of tensors say less.
+		return recipe{}, fmt.Errorf("%s does not fit %s: %s", path, arch, known)
 	}
 	return recipe{}, fmt.Errorf("%s does not fit %s: %w", path, arch, mismatch)
 }

@@ -59,6 +59,9 @@ func recipesFor(arch string, have shapes, classes []string) ([]recipe, error) {
 			}
 		}
 	}
+	if part := fasterRCNNName.FindStringSubmatch(arch); part != nil {
+		return fasterRCNNRecipes(part[2], part[1], have, classes)
+	}
 	return nil, fmt.Errorf("--arch: unknown architecture %q%s", arch, suggest.Hint(arch, importable()))
 }
 
@@ -66,7 +69,7 @@ func recipesFor(arch string, have shapes, classes []string) ([]recipe, error) {
 func importable() []string {
 	var names []string
 	for _, n := range backbone.Names() {
-		names = append(names, n, "ssdlite320_"+n)
+		names = append(names, n, "ssdlite320_"+n, "fasterrcnn_"+n+"_fpn", "fasterrcnn_"+n+"_320_fpn")
 		if strings.HasPrefix(n, "mobilenet_v3_") {
 			names = append(names, "lraspp_"+n)
 		}

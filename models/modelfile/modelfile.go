@@ -21,10 +21,11 @@ const Format = 1
 
 // The kinds of models.
 const (
-	TwoStage   = "two_stage"  // dense first stage, RoIAlign second stage
-	SSDLite    = "ssdlite"    // one stage over six maps
-	Classifier = "classifier" // what a picture shows, as a whole
-	Segmenter  = "segmenter"  // what every pixel shows
+	TwoStage   = "two_stage"   // dense first stage, RoIAlign second stage
+	SSDLite    = "ssdlite"     // one stage over six maps
+	FasterRCNN = "faster_rcnn" // region proposals over anchors, RoIAlign box head
+	Classifier = "classifier"  // what a picture shows, as a whole
+	Segmenter  = "segmenter"   // what every pixel shows
 )
 
 // Task is what a model does, by the name of the command and of the route that
@@ -45,6 +46,7 @@ var kinds = []struct {
 }{
 	{TwoStage, "a detector", Detect},
 	{SSDLite, "a detector", Detect},
+	{FasterRCNN, "a detector", Detect},
 	{Classifier, "a classifier", Classify},
 	{Segmenter, "a segmenter", Segment},
 }

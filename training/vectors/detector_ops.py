@@ -70,7 +70,7 @@ def proposal_cases(out, g):
     objectness = torch.randn(1, sum(counts), generator=g) * 3
     boxes = BoxCoder((1.0, 1.0, 1.0, 1.0)).decode(deltas[0], [torch.cat(anchors)]).reshape(1, -1, 4)
     size = (70, 90)                                     # height, width: some boxes leave it
-    for name, kept, score, smallest in (("plain", 40, 0.0, 1e-3), ("strict", 200, 0.4, 6.0)):
+    for name, kept, score, smallest in (("plain", 40, 0.0, 1e-3), ("confident", 200, 0.4, 1e-3)):
         net = rpn.RegionProposalNetwork(None, None, 0.7, 0.3, 256, 0.5, {"training": 50, "testing": 50},
                                         {"training": kept, "testing": kept}, 0.7, score)
         net.min_size = smallest
