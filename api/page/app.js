@@ -267,6 +267,7 @@ function drawBoxes(result, objects) {
   const px = result.width / shown; // one pixel of the screen in the picture's
   const marked = markedObject(objects);
   svg.classList.toggle("dim", marked >= 0);
+  svg.classList.toggle("narrow", shown < 480);
   // The marked one and the surest get their labels first; small boxes lie on top,
   // where the pointer finds them.
   const ordered = [...objects].sort((a, b) => (b.i === marked) - (a.i === marked) || a.i - b.i);
@@ -662,6 +663,9 @@ addEventListener("keydown", (event) => {
 new ResizeObserver(() => {
   if (current()?.result) drawBoxes(current().result, visible(current().result));
 }).observe($("frame"));
+
+// Without this script the page only says that it needs it.
+$("app").hidden = $("theme").hidden = false;
 
 const themes = ["auto", "light", "dark"];
 function setTheme(theme) {

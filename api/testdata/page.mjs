@@ -203,6 +203,99 @@ const tests = {
     await close();
   },
 
+  async example() {
+    const { page, faults, close } = await open();
+    await page.getByRole("button", { name: "Try an example" }).click();
+    await waitForStatus(page, "^3 objects");
+    assert.equal(await page.locator("#caption").textContent(), "street.jpg");
+    assert.deepEqual(faults, []);
+    await close();
+  },
+
+  async colors() {
+    // As in pictures that the service draws; person, car and dog differ.
+    const { page, close } = await open();
+    await page.locator("#file").setInputFiles(photo);
+    await waitForStatus(page, "^3 objects");
+    const { models } = await (await page.request.get(base + "/models")).json();
+    const want = Object.fromEntries(models[0].classes.map((c) => [c.name, c.color]));
+    const got = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll("#boxes rect.box")].map((r) => [r.dataset.label, r.getAttribute("stroke")])));
+    for (const label of ["person", "car", "dog"]) assert.equal(got[label], want[label]);
+    assert.equal(new Set(Object.values(got)).size, 3);
+    await close();
+  },
+
+  async pointing() {
+    const { page, faults, close } = await open();
+    await page.locator("#file").setInputFiles(photo);
+    await waitForStatus(page, "^3 objects");
+    await page.locator("#list button", { hasText: "car" }).hover();
+    assert.equal(await page.locator("#boxes rect.box.on").getAttribute("data-label"), "car");
+    const frame = await page.locator("#frame").boundingBox();
+    await page.mouse.move(frame.x + frame.width / 8, frame.y + frame.height / 2);
+    assert.equal(await page.locator("#boxes rect.box.on").getAttribute("data-label"), "person");
+    assert.match(await page.locator("#list button.on").textContent(), /person/);
+    await page.mouse.move(2, 2);
+    assert.equal(await page.locator("#boxes rect.box.on").count(), 0);
+    await page.mouse.click(frame.x + frame.width / 8, frame.y + frame.height / 2);
+    await page.mouse.move(2, 2);
+    assert.equal(await page.locator("#list button[aria-pressed=true]").count(), 1);
+    assert.deepEqual(faults, []);
+    await close();
+  },
+
+  async smallPicturesFill() {
+    const { page, close } = await open({ viewport: { width: 1280, height: 900 } });
+    await page.evaluate(async () => {
+      const canvas = document.createElement("canvas");
+      canvas.width = 64;
+      canvas.height = 48;
+      canvas.getContext("2d").fillRect(0, 0, 64, 48);
+      const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+      const data = new DataTransfer();
+      data.items.add(new File([blob], "small.png", { type: "image/png" }));
+      dispatchEvent(new DragEvent("drop", { dataTransfer: data, cancelable: true }));
+    });
+    await waitForStatus(page, "^3 objects");
+    const shown = await page.locator("#photo").boundingBox();
+    assert.ok(shown.width > 600, `a small picture is shown ${shown.width} wide`);
+    assert.ok(Math.abs(shown.width / shown.height - 64 / 48) < 0.02, "its shape changes");
+    await close();
+  },
+
+  async curlOfWhatIsSeen() {
+    const { page, close } = await open();
+    await page.locator("#file").setInputFiles(photo);
+    await waitForStatus(page, "^3 objects");
+    await page.getByLabel("person (1)").uncheck();
+    await page.getByRole("button", { name: "Copy as curl" }).click();
+    const curl = await page.evaluate(() => navigator.clipboard.readText());
+    assert.ok(curl.includes("labels=car%2Cdog'"), curl); // not the table, a guess below the level
+    await close();
+  },
+
+  async withoutJavaScript() {
+    const { page, close } = await open({ javaScriptEnabled: false });
+    const text = await page.locator("body").innerText();
+    assert.match(text, /needs JavaScript/);
+    assert.ok(text.includes(`curl -F image=@photo.jpg ${base.replace("http://", "")}/detect`), text);
+    assert.ok(await page.locator("#pick").isHidden());
+    await shot(page, "no-script");
+    await close();
+  },
+
+  async printed() {
+    const { page, close } = await open({ colorScheme: "dark" });
+    await page.locator("#file").setInputFiles(photo);
+    await waitForStatus(page, "^3 objects");
+    await page.emulateMedia({ media: "print" });
+    for (const id of ["drop", "threshold", "curl"]) assert.ok(await page.locator(`#${id}`).isHidden(), `${id} is printed`);
+    assert.ok(await page.locator("#list").isVisible());
+    assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(255, 255, 255)");
+    await shot(page, "printed");
+    await close();
+  },
+
   async names() {
     // Everything that can be used has a name that a screen reader can say.
     const { page, close } = await open();
