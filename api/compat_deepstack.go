@@ -28,6 +28,7 @@ type DeepStackAnswer struct {
 	ProcessMS   int                   `json:"processMs" doc:"milliseconds of work on the picture"`
 	RoundTripMS int                   `json:"analysisRoundTripMs" doc:"milliseconds with the wait in the queue"`
 	Duration    float64               `json:"duration" doc:"seconds with the wait in the queue"`
+	Warnings    []string              `json:"warnings,omitempty" doc:"what is wrong with a damaged picture that could be read all the same"`
 	Ignored     []string              `json:"ignored,omitempty" doc:"fields of the request that mean nothing here"`
 	Code        int                   `json:"code" doc:"200"`
 	DeepStackModule
@@ -229,7 +230,7 @@ func deepStackFilter(fields map[string]string, labels *labelIndex) (f *filter, i
 
 func deepStackAnswer(out *seen, command string) *DeepStackAnswer {
 	a := &DeepStackAnswer{
-		Success: true, Count: len(out.found), Message: "No objects found", Code: http.StatusOK,
+		Success: true, Count: len(out.found), Message: "No objects found", Code: http.StatusOK, Warnings: out.warnings,
 		Predictions: make([]DeepStackPrediction, len(out.found)), DeepStackModule: deepStackModule(command),
 	}
 	var names []string

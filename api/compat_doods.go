@@ -143,7 +143,7 @@ func (s *Server) doodsDetect(ctx context.Context, req *DoodsRequest) (*DoodsResp
 	if err != nil {
 		return nil, nil, err
 	}
-	answer := &DoodsResponse{ID: string(req.ID), Detections: make([]DoodsDetection, len(out.found))}
+	answer := &DoodsResponse{ID: string(req.ID), Warnings: out.warnings, Detections: make([]DoodsDetection, len(out.found))}
 	w, h := float32(out.width), float32(out.height)
 	for i, d := range out.found {
 		region := ""

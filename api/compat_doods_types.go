@@ -49,6 +49,7 @@ type DoodsResponse struct {
 	ID         string           `json:"id,omitempty"`
 	Image      string           `json:"image,omitempty" doc:"the picture with boxes as base64, if it was asked for"`
 	Detections []DoodsDetection `json:"detections"`
+	Warnings   []string         `json:"warnings,omitempty" doc:"what is wrong with a damaged picture that could be read all the same"`
 	Error      string           `json:"error,omitempty"`
 
 	drawn []byte

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -62,9 +63,7 @@ func writeKServe(w http.ResponseWriter, r *http.Request, m *served, req *KServeR
 	}
 	tensors := kserveTensors(results)
 	answer := KServeResponse{ID: req.ID, ModelName: m.Name, ModelVersion: kserveVersion}
-	if ignored := req.Parameters.ignored; len(ignored) > 0 {
-		answer.Parameters = map[string]any{"ignored": ignored}
-	}
+	answer.Parameters = kserveRemarks(req, results)
 	var tail []byte
 	hasBinary := false
 	for _, o := range requested {
@@ -95,6 +94,25 @@ func writeKServe(w http.ResponseWriter, r *http.Request, m *served, req *KServeR
 	w.Header().Set(kserveHeader, strconv.Itoa(len(text)))
 	writeBytes(w, http.StatusOK, append(text, tail...))
 	return nil
+}
+
+// kserveRemarks are the answer's own parameters: what was ignored of the request,
+// and what is wrong with damaged pictures that could be read all the same.
+func kserveRemarks(req *KServeRequest, results []lookResult) map[string]any {
+	remarks := map[string]any{}
+	if len(req.Parameters.ignored) > 0 {
+		remarks["ignored"] = req.Parameters.ignored
+	}
+	var warnings []string
+	for i, r := range results {
+		for _, w := range r.seen.warnings {
+			warnings = append(warnings, fmt.Sprintf("picture %d: %s", i+1, w))
+		}
+	}
+	if len(warnings) > 0 {
+		remarks["warnings"] = warnings
+	}
+	return remarks
 }
 
 // appendTensor writes a tensor's elements little-endian; text behind its length

@@ -110,7 +110,7 @@ type KServeResponse struct {
 	ID           string         `json:"id,omitempty"`
 	ModelName    string         `json:"model_name"`
 	ModelVersion string         `json:"model_version" doc:"1"`
-	Parameters   map[string]any `json:"parameters,omitempty" doc:"ignored: names of the request's parameters that mean nothing here"`
+	Parameters   map[string]any `json:"parameters,omitempty" doc:"ignored: names of the request's parameters that mean nothing here; warnings: what is wrong with damaged pictures"`
 	Outputs      []KServeTensor `json:"outputs"`
 }
 

@@ -19,7 +19,7 @@ func (s *Server) docsPage() ([]byte, error) {
 	}
 	var page bytes.Buffer
 	err = t.Execute(&page, map[string]any{
-		"Version": s.cfg.Version, "MaxBody": s.cfg.MaxBody, "MaxPixels": s.cfg.MaxPixels, "Keys": len(s.keys) > 0,
+		"Version": s.cfg.Version, "MaxBody": s.cfg.MaxBody, "MaxMemory": s.cfg.MaxPictureMemory, "Keys": len(s.keys) > 0,
 		"Groups": docGroups(), "Types": docTypes(), "Problems": docProblems(),
 	})
 	return page.Bytes(), err

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -18,8 +19,9 @@ type requestLog struct {
 	pictures   int
 	detections int
 	failure    *failure
-	ignored    []string // fields of the request that mean nothing here
-	stream     bool     // the connection became a WebSocket
+	warnings   atomic.Pointer[[]string] // of pictures that were damaged
+	ignored    []string                 // fields of the request that mean nothing here
+	stream     bool                     // the connection became a WebSocket
 	trace      *requestTrace
 }
 
@@ -27,6 +29,14 @@ type requestLog struct {
 func logPictures(r *http.Request, m *served, pictures, detections int) {
 	n := requestLogOf(r.Context())
 	n.model, n.pictures, n.detections = m.Name, pictures, detections
+}
+
+// warn notes what is wrong with a picture that was read all the same; of several
+// pictures of a request those of the last one stay.
+func (n *requestLog) warn(warnings []string) {
+	if len(warnings) > 0 {
+		n.warnings.Store(&warnings)
+	}
 }
 
 // requestLogOf is never nil, so that handlers can be called without the middleware.
@@ -86,6 +96,9 @@ func (s *Server) finished(ww middleware.WrapResponseWriter, r *http.Request, n *
 	}
 	if n.model != "" {
 		e = e.Str("model", n.model).Int("pictures", n.pictures).Int("detections", n.detections)
+	}
+	if w := n.warnings.Load(); w != nil {
+		e = e.Strs("warnings", *w)
 	}
 	if len(n.ignored) > 0 {
 		e = e.Strs("ignored", n.ignored)

@@ -8,6 +8,10 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
+// largeBytes is the decoded size from which a picture counts as large: photos of
+// phones, 12 million pixels in a JPEG, do not.
+const largeBytes = 64 << 20
+
 // reclaimAfter is how many bytes of large bodies are let go before their memory
 // is given back.
 const reclaimAfter = 16 << 20

@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"example.com/riffle/photo"
 	"github.com/rs/zerolog"
 )
 
@@ -27,8 +28,13 @@ type Config struct {
 
 	// MaxBody is the largest request body in bytes, default 32 MiB.
 	MaxBody int64
-	// MaxPixels is the largest picture, width x height, default 50 million.
+	// MaxPixels is the largest picture to decode, width x height (of a JPEG that is
+	// reduced while it is decoded, of what is left), default no bound but
+	// MaxPictureMemory.
 	MaxPixels int
+	// MaxPictureMemory is how many bytes decoding one picture may take, default
+	// 512 MiB. Of pictures that take more than 64 MiB one is decoded at a time.
+	MaxPictureMemory int64
 	// MaxHeader is the largest request header in bytes, default 64 KiB.
 	MaxHeader int
 	// MaxMemory bounds the bytes of request bodies held at a time over all
@@ -110,7 +116,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	setDefault(&c.Addr, ":8080")
 	setDefault(&c.MaxBody, 32<<20)
-	setDefault(&c.MaxPixels, 50_000_000)
+	setDefault(&c.MaxPictureMemory, photo.DefaultLimits.MaxMemory)
 	setDefault(&c.MaxHeader, 64<<10)
 	setDefault(&c.MaxMemory, max(256<<20, 4*c.MaxBody))
 	setDefault(&c.MaxBatch, 32)
@@ -129,6 +135,7 @@ func (c Config) withDefaults() (Config, error) {
 	}{
 		{"max body", c.MaxBody < 0},
 		{"max pixels", c.MaxPixels < 0},
+		{"max picture memory", c.MaxPictureMemory < 0},
 		{"max header", c.MaxHeader < 0},
 		{"max memory", c.MaxMemory < 0},
 		{"max batch", c.MaxBatch < 0},

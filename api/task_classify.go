@@ -21,6 +21,7 @@ type Classification struct {
 	Model    string             `json:"model" doc:"the model that looked"`
 	Classes  []ClassScore       `json:"classes" doc:"what it shows, the likeliest first"`
 	TimingMS map[string]float64 `json:"timing_ms" doc:"milliseconds by stage: fetch, queue, decode, the model's own, total"`
+	Warnings []string           `json:"warnings,omitempty" doc:"what is wrong with a damaged picture that could be read all the same"`
 }
 
 // ClassificationBatch is what /classify answers for several pictures, in their
@@ -99,7 +100,7 @@ func (out *seen) classification(model string) *Classification {
 	for i, c := range out.classes {
 		list[i] = ClassScore(c)
 	}
-	return &Classification{out.width, out.height, model, list, timings(out.stages)}
+	return &Classification{out.width, out.height, model, list, timings(out.stages), out.warnings}
 }
 
 func readClassifyJSON(r io.Reader) (params, jsonPictures, error) {

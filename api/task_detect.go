@@ -27,6 +27,7 @@ type Result struct {
 	Model      string             `json:"model" doc:"the model that looked"`
 	Detections []Detection        `json:"detections" doc:"what it shows, best first"`
 	TimingMS   map[string]float64 `json:"timing_ms" doc:"milliseconds by stage: fetch, queue, decode, the model's own, draw, total"`
+	Warnings   []string           `json:"warnings,omitempty" doc:"what is wrong with a damaged picture that could be read all the same"`
 }
 
 // Batch is what /detect answers for several pictures, in their order.
@@ -143,7 +144,7 @@ func (out *seen) result(model string) *Result {
 		b := f.Box
 		list[i] = Detection{f.Label, f.CategoryID, f.Score, [4]float32{b.X1, b.Y1, b.X2, b.Y2}, f.regions}
 	}
-	return &Result{out.width, out.height, model, list, timings(out.stages)}
+	return &Result{out.width, out.height, model, list, timings(out.stages), out.warnings}
 }
 
 func readDetectJSON(r io.Reader) (params, jsonPictures, error) {

@@ -54,7 +54,8 @@ type seen struct {
 	classes       []classifier.Score // of a classifier
 	shares        []segmenter.Share  // of a segmenter
 	stages        []stage
-	drawn         []byte // the encoded picture with boxes or classes, if one was wanted
+	warnings      []string // of a damaged picture
+	drawn         []byte   // the encoded picture with boxes or classes, if one was wanted
 }
 
 // found is a detection, with the request's regions that it is in.
@@ -100,12 +101,16 @@ func (s *Server) look(ctx context.Context, m *served, j job) (_ *seen, err error
 	}
 	out.stages = append(out.stages, stage{"total", j.fetched + time.Since(start)})
 	s.metrics.looked(m, out)
+	requestLogOf(ctx).warn(out.warnings)
 	m.statistics.looked(out)
 	if n := requestLogOf(ctx); !n.stream { // a WebSocket's pictures have no end
 		n.trace.looked(m.Name, start.Add(-j.fetched), out)
 	}
 	return out, nil
 }
+
+// largeLine is how many large pictures may wait for each other.
+const largeLine = 16
 
 // admit waits for a worker of the model. Of a large picture it returns the
 // decoded one, too.
@@ -115,18 +120,19 @@ func (s *Server) admit(ctx context.Context, m *served, j job, out *seen) (leave 
 	if j.admitted {
 		enter = m.gate.EnterAgain
 	}
-	size := decodedBytes(j.data)
-	if size >= largeBytes {
+	options, err := s.decodeOptions(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	leaveLarge := func() {}
+	if options := j.wish.whole(options); s.large.Is(photo.Memory(j.data, options)) {
 		if !j.admitted && m.gate.Full() {
 			return nil, nil, s.refusal(ctx, m, admission.ErrFull)
 		}
 		enter = m.gate.EnterAgain // having waited once
-	}
-	leaveLarge, err := s.large.Enter(ctx, size)
-	if err != nil {
-		return nil, nil, s.refusal(ctx, m, err)
-	}
-	if size >= largeBytes {
+		if leaveLarge, err = s.large.Enter(ctx); err != nil {
+			return nil, nil, s.refusal(ctx, m, err)
+		}
 		out.time("queue", start)
 		if pic, err = s.decode(m, j.data, out); err != nil {
 			leaveLarge()
@@ -143,20 +149,38 @@ func (s *Server) admit(ctx context.Context, m *served, j job, out *seen) (leave 
 	return func() { leaveWorker(); leaveLarge() }, pic, nil
 }
 
+// whole is how a picture is decoded in the end: to draw into it takes all of its
+// pixels.
+func (w *wish) whole(o photo.Options) photo.Options {
+	if w.form != formJSON || w.classMap {
+		o.Size = image.Point{}
+	}
+	return o
+}
+
+// decodeOptions are those for pictures that a model looks at.
+func (s *Server) decodeOptions(m *served) (photo.Options, error) {
+	model, err := m.open()
+	if err != nil {
+		return photo.Options{}, err
+	}
+	limits := photo.Limits{MaxPixels: s.cfg.MaxPixels, MaxMemory: s.cfg.MaxPictureMemory, MaxBytes: s.cfg.MaxBody}
+	return photo.Options{Limits: limits, Size: model.decodeSize}, nil
+}
+
 // decode reads the picture, reduced if the model allows.
 func (s *Server) decode(m *served, data []byte, out *seen) (*photo.Photo, error) {
-	model, err := m.open()
+	options, err := s.decodeOptions(m)
 	if err != nil {
 		return nil, err
 	}
 	start := time.Now()
 	defer s.giveWay()()
-	pic, err := photo.Decode(data, photo.Options{
-		Limits: photo.Limits{MaxPixels: s.cfg.MaxPixels, MaxBytes: s.cfg.MaxBody}, Size: model.decodeSize,
-	})
+	pic, err := photo.Decode(data, options)
 	if err != nil {
 		return nil, decodeFailure(err)
 	}
+	out.warnings = pic.Warnings
 	out.time("decode", start)
 	return pic, nil
 }

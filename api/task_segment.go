@@ -25,6 +25,7 @@ type Segmentation struct {
 	Classes  []ClassShare       `json:"classes" doc:"what it shows, the largest part first"`
 	Map      base64Picture      `json:"map,omitempty" doc:"the class map as a PNG in base64, if it was asked for: of the picture's size, a pixel's value is its class's number"`
 	TimingMS map[string]float64 `json:"timing_ms" doc:"milliseconds by stage: fetch, queue, decode, the model's own, draw, total"`
+	Warnings []string           `json:"warnings,omitempty" doc:"what is wrong with a damaged picture that could be read all the same"`
 }
 
 // SegmentRequest is the JSON form of a request to /segment.
@@ -102,7 +103,7 @@ func (out *seen) segmentation(model string) *Segmentation {
 	for i, c := range out.shares {
 		list[i] = ClassShare(c)
 	}
-	return &Segmentation{out.width, out.height, model, list, out.drawn, timings(out.stages)}
+	return &Segmentation{out.width, out.height, model, list, out.drawn, timings(out.stages), out.warnings}
 }
 
 func readSegmentJSON(r io.Reader) (params, jsonPictures, error) {

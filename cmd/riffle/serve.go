@@ -36,11 +36,12 @@ type serveCmd struct {
 	Threshold     float64 `default:"0.3" env:"RIFFLE_THRESHOLD" help:"Lowest score of an answer unless the request says otherwise (${default})."`
 	MaxDetections int     `default:"100" env:"RIFFLE_MAX_DETECTIONS" help:"Most objects in an answer unless the request says otherwise (${default})."`
 
-	MaxBody   byteSize `group:"Limits:" default:"32MiB" env:"RIFFLE_MAX_BODY" placeholder:"SIZE" help:"Largest request body (${default})."`
-	MaxPixels int      `group:"Limits:" default:"50000000" env:"RIFFLE_MAX_PIXELS" help:"Largest photo, width times height (${default})."`
-	MaxHeader byteSize `group:"Limits:" default:"64KiB" env:"RIFFLE_MAX_HEADER" placeholder:"SIZE" help:"Largest request header (${default})."`
-	MaxMemory byteSize `group:"Limits:" default:"256MiB" env:"RIFFLE_MAX_MEMORY" placeholder:"SIZE" help:"Request bodies held at a time over all requests (${default})."`
-	MaxBatch  int      `group:"Limits:" default:"32" env:"RIFFLE_MAX_BATCH" help:"Photos in one request (${default})."`
+	MaxBody        byteSize `group:"Limits:" default:"32MiB" env:"RIFFLE_MAX_BODY" placeholder:"SIZE" help:"Largest request body (${default})."`
+	MaxPixels      int      `group:"Limits:" default:"0" env:"RIFFLE_MAX_PIXELS" help:"Largest photo to decode, width times height; 0 for as many pixels as --max-photo-memory holds. Of a JPEG that is reduced while it is decoded, what is left counts."`
+	MaxPhotoMemory byteSize `group:"Limits:" default:"512MiB" env:"RIFFLE_MAX_PHOTO_MEMORY" placeholder:"SIZE" help:"Memory that decoding one photo may take (${default}); of photos that take more than 64 MiB one is decoded at a time."`
+	MaxHeader      byteSize `group:"Limits:" default:"64KiB" env:"RIFFLE_MAX_HEADER" placeholder:"SIZE" help:"Largest request header (${default})."`
+	MaxMemory      byteSize `group:"Limits:" default:"256MiB" env:"RIFFLE_MAX_MEMORY" placeholder:"SIZE" help:"Request bodies held at a time over all requests (${default})."`
+	MaxBatch       int      `group:"Limits:" default:"32" env:"RIFFLE_MAX_BATCH" help:"Photos in one request (${default})."`
 
 	MinRate byteSize `group:"Limits:" default:"16KiB" env:"RIFFLE_MIN_RATE" placeholder:"SIZE" help:"Lowest rate of a request body, in bytes a second, after its first five seconds (${default})."`
 
@@ -90,7 +91,7 @@ func (c *serveCmd) Validate() error {
 	}{
 		{"max-detections", c.MaxDetections >= 1},
 		{"max-body", c.MaxBody >= 1},
-		{"max-pixels", c.MaxPixels >= 1},
+		{"max-photo-memory", c.MaxPhotoMemory >= 1},
 		{"max-header", c.MaxHeader >= 1},
 		{"max-memory", c.MaxMemory >= 1},
 		{"max-batch", c.MaxBatch >= 1},
@@ -118,6 +119,8 @@ func (c *serveCmd) Validate() error {
 		return errors.New("--tls-cert and --tls-key go together")
 	case c.WriteTimeout <= c.ReadTimeout+c.Timeout: // the answer could not be written
 		return fmt.Errorf("--write-timeout (%v) must be more than --read-timeout and --timeout together (%v)", c.WriteTimeout, c.ReadTimeout+c.Timeout)
+	case c.MaxPixels < 0:
+		return fmt.Errorf("--max-pixels must be at least 0, not %d", c.MaxPixels)
 	case len(c.Model) == 0:
 		return errors.New("--model names no model")
 	}
@@ -195,7 +198,7 @@ func (c *serveCmd) server(log zerolog.Logger) (*api.Server, error) {
 	}
 	return api.New(api.Config{
 		Addr: c.Addr, Models: offered, Preload: true, Log: log, Version: shortVersion(),
-		MaxBody: int64(c.MaxBody), MaxPixels: c.MaxPixels, MaxHeader: int(c.MaxHeader),
+		MaxBody: int64(c.MaxBody), MaxPixels: c.MaxPixels, MaxPictureMemory: int64(c.MaxPhotoMemory), MaxHeader: int(c.MaxHeader),
 		MaxMemory: int64(c.MaxMemory), MaxBatch: c.MaxBatch, MinRate: int64(c.MinRate),
 		Threshold: c.Threshold, MaxDetections: c.MaxDetections,
 		ReadHeaderTimeout: c.HeaderTimeout, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout,

@@ -24,13 +24,13 @@ func NewLarge(least int64, line int, free func()) *Large {
 	return &Large{least: least, line: int64(line), slot: make(chan struct{}, 1), free: free}
 }
 
-// Enter waits if a picture of so many decoded bytes is large and another one is
-// being worked on. The caller must leave when it holds the decoded picture no
-// more. The error is ErrFull at once, or the context's.
-func (l *Large) Enter(ctx context.Context, bytes int64) (leave func(), err error) {
-	if bytes < l.least {
-		return func() {}, nil
-	}
+// Is tells that a picture which takes so many bytes decoded is a large one.
+func (l *Large) Is(bytes int64) bool { return bytes >= l.least }
+
+// Enter waits if another large picture is being worked on. The caller must leave
+// when it holds the decoded picture no more. The error is ErrFull at once, or the
+// context's.
+func (l *Large) Enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case l.slot <- struct{}{}:
 		return l.leave, nil
