@@ -155,11 +155,11 @@ func TestServiceWithoutADetector(t *testing.T) {
 
 // TestRealClassifier goes through package classifier.
 func TestRealClassifier(t *testing.T) {
-	data, err := os.ReadFile("../classifier/testdata/tiny.safetensors")
+	data, err := os.ReadFile("../testdata/tiny_classifier.safetensors")
 	if err != nil {
 		t.Fatal(err)
 	}
-	photo, err := os.ReadFile("../classifier/testdata/photo.png")
+	photo, err := os.ReadFile("../testdata/tiny_photo.png")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 
 func tiny(t *testing.T, o Options) *Classifier {
 	t.Helper()
-	data, err := os.ReadFile("testdata/tiny.safetensors")
+	data, err := os.ReadFile("../testdata/tiny_classifier.safetensors")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func tiny(t *testing.T, o Options) *Classifier {
 
 func picture(t *testing.T) image.Image {
 	t.Helper()
-	data, err := os.ReadFile("testdata/photo.png")
+	data, err := os.ReadFile("../testdata/tiny_photo.png")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestHeaderMistakes(t *testing.T) {
 		{"classes", func(h *Header) { h.Classes = h.Classes[:4] }, "classifier.3.weight"},
 		{"width", func(h *Header) { h.Arch = "mobilenet_v3_small_x0.5" }, "tensor"},
 	} {
-		w, err := nn.ReadWeightsFile("testdata/tiny.safetensors")
+		w, err := nn.ReadWeightsFile("../testdata/tiny_classifier.safetensors")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ import (
 // the vectors "two_stage".
 func tinyFile(t testing.TB) []byte {
 	t.Helper()
-	data, err := os.ReadFile("testdata/tiny_model.safetensors")
+	data, err := os.ReadFile("../testdata/tiny_detector.safetensors")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type torchvision struct {
 
 func readTorchvision(t *testing.T, name string) torchvision {
 	t.Helper()
-	text, err := os.ReadFile("testdata/torchvision_" + name + ".json")
+	text, err := os.ReadFile("../testdata/torchvision_" + name + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func readTorchvision(t *testing.T, name string) torchvision {
 
 func readMap(t *testing.T, name string) *image.Gray {
 	t.Helper()
-	f, err := os.Open("testdata/torchvision_" + name + ".png")
+	f, err := os.Open("../testdata/torchvision_" + name + ".png")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -371,7 +371,7 @@ func TestWhatFailsForGoodEndsTheRun(t *testing.T) {
 
 // Three cameras that always have a frame share one worker of the real pool.
 func TestCamerasShareFairly(t *testing.T) {
-	weights, err := os.ReadFile("../detector/testdata/tiny_model.safetensors")
+	weights, err := os.ReadFile("../testdata/tiny_detector.safetensors")
 	if err != nil {
 		t.Fatal(err)
 	}

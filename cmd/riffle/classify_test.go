@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	tinyClassifier = "../../classifier/testdata/tiny.safetensors"
-	tinyPhoto      = "../../classifier/testdata/photo.png"
+	tinyClassifier = "../../testdata/tiny_classifier.safetensors"
+	tinyPhoto      = "../../testdata/tiny_photo.png"
 )
 
 func TestClassify(t *testing.T) {

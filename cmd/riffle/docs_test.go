@@ -40,7 +40,7 @@ func TestDocumentedRequests(t *testing.T) {
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 
-	classifies := filepath.Join("..", "..", "classifier", "testdata", "tiny.safetensors")
+	classifies := filepath.Join("..", "..", "testdata", "tiny_classifier.safetensors")
 	s := serve(t, "--model", "riffle-v2-1.5x,ipcam-combined=riffle-v2-1.5x,"+classifies+","+importSegmenter(t, t.TempDir()))
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.url, "http://"))
 	if err != nil {

@@ -175,7 +175,7 @@ func TestImportNamesWhatDoesNotFit(t *testing.T) {
 	command(t, "models", "import", from, "--out", to, "--classes", "cat,dog", "--arch", "ssdlite320_mobilenet_v3_large").
 		wantError(t, 2, "--classes names 2, the checkpoint tells 90 apart besides the background")
 	command(t, "models", "import", filepath.Join(dir, "none.pth")).wantError(t, 1, "none.pth: no such file or directory")
-	command(t, "models", "import", "../../models/checkpoint/testdata/evil.pth", "--out", to).
+	command(t, "models", "import", "../../testdata/evil.pth", "--out", to).
 		wantError(t, 1, "evil.pth: wants to call posix.system, which no state_dict needs: refused")
 }
 

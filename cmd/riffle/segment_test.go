@@ -13,7 +13,7 @@ import (
 // importSegmenter makes a model of torchvision's LR-ASPP with random weights.
 func importSegmenter(t *testing.T, dir string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../segmenter/testdata/torchvision_lraspp_mobilenet_v3_small.json")
+	text, err := os.ReadFile("../../testdata/torchvision_lraspp_mobilenet_v3_small.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestSegmentCommand(t *testing.T) {
 	if !ok || got.Map != filepath.Join(out, "p-classes.png") {
 		t.Fatalf("class map %s", got.Map)
 	}
-	want := decodePNG(t, "../../segmenter/testdata/torchvision_lraspp_mobilenet_v3_small_picture.png").(*image.Gray)
+	want := decodePNG(t, "../../testdata/torchvision_lraspp_mobilenet_v3_small_picture.png").(*image.Gray)
 	pixels, differ := map[uint8]int{}, 0
 	for i, c := range want.Pix {
 		pixels[classes.Pix[i]]++

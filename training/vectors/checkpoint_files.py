@@ -70,7 +70,7 @@ def main() -> None:
     torch.save(torch.optim.swa_utils.AveragedModel(torch.nn.DataParallel(net)).state_dict(), OUT / "averaged.pth")
 
     # Refused.
-    torch.save({"weight": torch.zeros(2), "run": Evil()}, OUT / "evil.pth")
+    torch.save({"weight": torch.zeros(2), "run": Evil()}, OUT.parents[2] / "testdata" / "evil.pth")
     torch.save({"weight": torch.zeros(2), "run": Evil()}, OUT / "evil_stream.pth", _use_new_zipfile_serialization=False)
     torch.save(net, OUT / "module.pth")
     torch.save(3, OUT / "number.pth")

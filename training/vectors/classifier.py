@@ -3,9 +3,9 @@
     python training/vectors/classifier.py
 
 resize.safetensors: small pictures and what torchvision's ImageClassification
-preset cuts out of them, as bytes. tiny.safetensors: a classifier of five
+preset cuts out of them, as bytes. testdata/tiny_classifier.safetensors: a classifier of five
 classes in riffle's format, torchvision's MobileNetV3 Small of a tenth of the
-width, whose batch norms have seen data; photo.png and tiny_probabilities.safetensors:
+width, whose batch norms have seen data; testdata/tiny_photo.png and tiny_probabilities.safetensors:
 what it says of a picture.
 """
 
@@ -68,14 +68,14 @@ def tiny(folder):
         "classes": [{"id": i, "name": name} for i, name in enumerate(CLASSES)],
     }
     img = Image.fromarray(picture(np.random.default_rng(5), 131, 90))
-    img.save(folder / "photo.png")
+    img.save(folder.parents[1] / "testdata" / "tiny_photo.png")
     preset = ImageClassification(crop_size=TINY_SIZE, resize_size=TINY_RESIZE,
                                  mean=[m / 255 for m in MEAN], std=[s / 255 for s in STD])
     with torch.inference_mode():
         net.classifier[3].weight.mul_(1.5 / net(preset(img)[None]).std())  # else all classes are alike
         p = net(preset(img)[None]).softmax(1)[0]
     state = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
-    save_file(state, folder / "tiny.safetensors", {"riffle": json.dumps(header)})
+    save_file(state, folder.parents[1] / "testdata" / "tiny_classifier.safetensors", {"riffle": json.dumps(header)})
     print(dict(zip(CLASSES, p.tolist())))
     save_file({"probabilities": p}, folder / "tiny_probabilities.safetensors")
 

@@ -120,7 +120,7 @@ def main():
     args = parser.parse_args()
     rgb = photo(np.random.default_rng(args.seed))
     x = torch.from_numpy(preprocess.tensor(rgb, HEIGHT, WIDTH))[None]
-    for branches, model_file, vectors_file in ((), "tiny_model", "two_stage"), (UNEVEN, "uneven_model", "uneven"):
+    for branches, model_file, vectors_file in ((), "../../testdata/tiny_detector", "two_stage"), (UNEVEN, "uneven_model", "uneven"):
         net = small_net(args.seed, x, branches)
         save(net, look(net, x), rgb, args.out, model_file, vectors_file)
 

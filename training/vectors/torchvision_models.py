@@ -1,4 +1,4 @@
-"""Makes torchvision_* in cmd/riffle/testdata and segmenter/testdata: what
+"""Makes torchvision_* in cmd/riffle/testdata and testdata: what
 torchvision's models say of one picture.
 
     python training/vectors/torchvision_models.py
@@ -30,7 +30,7 @@ from torchvision.transforms._presets import SemanticSegmentation
 import backbone_random as rnd
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DETECTORS, SEGMENTERS = ROOT / "cmd" / "riffle" / "testdata", ROOT / "segmenter" / "testdata"
+DETECTORS, SEGMENTERS = ROOT / "cmd" / "riffle" / "testdata", ROOT / "testdata"
 PICTURE = (300, 410)  # height, width
 
 
