@@ -25,6 +25,7 @@ type detectCmd struct {
 	Model         string  `short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
 	photoFlags
 	precisionFlag
+	stageFlag
 	Threads int `default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one photo; 0 for as many as there are processors, at most ${maxThreads}."`
 }
 
@@ -103,7 +104,7 @@ func (c *detectCmd) Run(std stdio) error {
 		return fmt.Errorf("model %s: %w", c.Model, err)
 	}
 	photos := decodeAhead(ctx, inputs, std.in, photo.Options{Limits: c.limits(), Size: size}) // the first while the model is opened
-	d, err := riffle.Open(c.Model, riffle.Options{Threads: c.Threads, Workers: 1, Precision: c.precision()})
+	d, err := riffle.Open(c.Model, riffle.Options{Threads: c.Threads, Workers: 1, Precision: c.precision(), FirstStageOnly: c.FirstStageOnly})
 	if err != nil {
 		return err
 	}

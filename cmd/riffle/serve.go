@@ -28,6 +28,7 @@ type serveCmd struct {
 	Addr  string   `default:":8080" env:"RIFFLE_ADDR" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
 	Model []string `default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Model to answer with (${default}); several for requests to choose from, the first being the default. OTHER=NAME offers it under another name, for clients that insist on one."`
 	precisionFlag
+	stageFlag
 	Threads perModel[int]           `default:"1" env:"RIFFLE_THREADS" placeholder:"[NAME=]N" help:"Threads that work on one photo (${default}); NAME=N for the model of this name."`
 	Workers perModel[int]           `default:"0" env:"RIFFLE_WORKERS" placeholder:"[NAME=]N" help:"Photos worked on at a time; 0 for as many as the processors allow."`
 	Queue   perModel[int]           `default:"0" env:"RIFFLE_QUEUE" placeholder:"[NAME=]N" help:"Requests that may wait before more are refused; 0 for 16 for each worker, --queue=-1 for none."`
@@ -274,6 +275,7 @@ func (c *serveCmd) offer(alias, kind, name string) api.Model {
 		})
 	default:
 		m.Open = api.OpenDetector(func() (api.Detector, error) {
+			o.FirstStageOnly = c.FirstStageOnly
 			m, err := riffle.Open(name, o)
 			if err != nil {
 				return nil, err

@@ -28,6 +28,7 @@ type videoCmd struct {
 	After         time.Duration `group:"Objects:" default:"0s" placeholder:"TIME" help:"An object must have been followed so long before it is told (${default})."`
 	Model         string        `group:"Objects:" short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
 	precisionFlag `group:"Objects:"`
+	stageFlag     `group:"Objects:"`
 	Threads       int `group:"Objects:" default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one frame; 0 for what suits processors and cameras."`
 	Workers       int `group:"Objects:" default:"0" env:"RIFFLE_WORKERS" help:"Frames worked on at a time, over all cameras; 0 for one a camera, as far as processors allow."`
 
