@@ -144,7 +144,7 @@ func TestLabelsWithoutPhotoAreCounted(t *testing.T) {
 		"YOLO beside the photos": {map[string]string{"a.jpg": "40x20", "a.txt": yoloCat, "b.txt": yoloCat, "README.txt": "x"}, ".", "",
 			[]string{"1 label files without a photo (first: b.txt)"}},
 		"a photo that cannot be read has a label": {map[string]string{"images/a.jpg": "40x20", "images/b.jpg": "junk", "labels/a.txt": yoloCat, "labels/b.txt": yoloCat}, ".", "",
-			[]string{"1 photos that cannot be read (first: b.jpg: not a photo of a known format)"}},
+			[]string{"1 photos that cannot be read (first: b.jpg: not a picture (want JPEG, PNG, GIF, WebP, BMP or TIFF))"}},
 		"VOC": {map[string]string{"JPEGImages/a.jpg": "40x20", "Annotations/a.xml": vocCat, "Annotations/b.xml": vocCat}, ".", "",
 			[]string{"1 label files without a photo (first: b.xml)"}},
 		"VOC split": {map[string]string{"JPEGImages/a.jpg": "40x20", "Annotations/a.xml": vocCat, "Annotations/b.xml": vocCat, "s.txt": "a\nb\n"}, ".", "s.txt",

@@ -138,7 +138,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"nowhere", "", "nowhere"},
 		{"file", "", "is not a folder"},
 		{"empty", "", "no photo in"},
-		{"broken", "", "not a photo of a known format"},
+		{"broken", "", "not a picture (want JPEG, PNG, GIF, WebP, BMP or TIFF)"},
 		{"photos", "nowhere.json", "nowhere.json"},
 		{"photos", "list.json", "is this a results file?"},
 		{"photos", "cut.json", "entry 1: the JSON is cut short"},
@@ -319,7 +319,7 @@ func TestYOLOLabels(t *testing.T) {
 		t.Errorf("categories %v, %d images", d.Categories, len(d.Images))
 	}
 	sameLines(t, d.LeftOut.Lines(), []string{
-		"1 photos that cannot be read (first: d.jpg: not a photo of a known format)",
+		"1 photos that cannot be read (first: d.jpg: not a picture (want JPEG, PNG, GIF, WebP, BMP or TIFF))",
 		"1 labels of a class without a name (first: a.txt, line 4, class 1)",
 		"1 labels that repeat an earlier line (first: a.txt, line 5)",
 		"1 labels with an empty box (first: a.txt, line 6)",

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"example.com/riffle/photo"
 )
 
 // photoFile is a photo of a data set of files and the label file that would
@@ -21,7 +23,7 @@ func listPhotos(dir string) ([]photoFile, error) {
 		return nil, fmt.Errorf("images: %w", err)
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("images: no photo in %s (looked for %s)", dir, strings.Join(photoExtensions, " "))
+		return nil, fmt.Errorf("images: no photo in %s (looked for %s)", dir, strings.Join(photo.Extensions, " "))
 	}
 	out := make([]photoFile, len(names))
 	for i, name := range names {

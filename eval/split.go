@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"example.com/riffle/photo"
 )
 
 // splitNames are the parts of a data set, the one that is scored unless
@@ -356,7 +358,7 @@ func findListed(line, dir, images string) string {
 			}
 			continue
 		}
-		for _, extension := range photoExtensions {
+		for _, extension := range photo.Extensions {
 			if isFile(try + extension) {
 				return try + extension
 			}

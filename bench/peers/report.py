@@ -46,6 +46,18 @@ def table(rows):
     return out
 
 
+KEPT = "<!-- What follows is not written by make bench-peers, which keeps it. -->"
+
+
+def by_hand(page):
+    """-> the part of an earlier page that people write."""
+    if not os.path.exists(page):
+        return ""
+    with open(page, encoding="utf-8") as f:
+        _, mark, rest = f.read().partition(KEPT)
+    return mark + rest
+
+
 def dropped(rows):
     """-> a sentence or two about interrupted inferences, and the ratios with all of them."""
     total = sum(t["of"] for r in rows for t in r["times"].values())
@@ -137,7 +149,9 @@ def write(result, out):
              "installs the peers (PyPI, Debian) into bench/peers/.venv, builds everything, checks the outputs and writes this "
              "page. `bench/peers/README.md` has the options. Keep the machine idle: with other load the ratios still hold "
              "roughly, the times do not.", ""]
-    with open(os.path.join(out, "benchmarks.md"), "w", encoding="utf-8") as f:
+    page = os.path.join(out, "benchmarks.md")
+    text.append(by_hand(page))
+    with open(page, "w", encoding="utf-8") as f:
         f.write("\n".join(text))
     with open(os.path.join(out, "benchmarks.svg"), "w", encoding="utf-8") as f:
         f.write(plot.svg(rows, [(e, NAMES[e]) for e in ENGINES], title, threads_text))
