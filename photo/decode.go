@@ -73,7 +73,7 @@ var (
 	codecGIF  = &codec{"gif", gif.DecodeConfig, reading(gif.Decode), nil}
 	codecWebP = &codec{"webp", webpConfig, decodeWebP, webpExif}
 	codecBMP  = &codec{"bmp", bmp.DecodeConfig, reading(bmp.Decode), nil}
-	codecTIFF = &codec{"tiff", tiff.DecodeConfig, decodeTIFF, func(b []byte) []byte { return b }}
+	codecTIFF = &codec{"tiff", tiffConfig, decodeTIFF, func(b []byte) []byte { return b }}
 )
 
 // reading makes a function of bytes of one that reads.

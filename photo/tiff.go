@@ -40,7 +40,7 @@ func decodeTIFF(data []byte) (image.Image, error) {
 	case tag(tagFillOrder, 1) == reversedBits && !fax:
 		return nil, fmt.Errorf("%w: tiff: reversed order of bits", ErrUnsupported)
 	case compression == compressionJPEG:
-		return nil, fmt.Errorf("%w: tiff: JPEG inside", ErrUnsupported)
+		return decodeTIFFJPEG(data)
 	}
 	img, err := tiff.Decode(bytes.NewReader(data))
 	if err != nil {
