@@ -138,6 +138,17 @@ func operations() []operation {
 				"curl -H 'Accept: image/png' --data-binary @street.jpg localhost:8080/segment -o classes.png\n" +
 				"curl -H 'Accept: image/jpeg' --data-binary @street.jpg localhost:8080/segment -o overlay.jpg",
 		},
+	}
+	own = append(own, otherOperations()...)
+	for i := range own {
+		own[i].errorType, own[i].errorMedia = reflect.TypeFor[Problem](), "application/problem+json"
+	}
+	return slices.Concat(own, deepStackOperations(), doodsOperations(), kserveOperations())
+}
+
+// otherOperations are what riffle answers beside pictures.
+func otherOperations() []operation {
+	return []operation{
 		{method: http.MethodGet, path: "/models", tag: tagRiffle, summary: "List the models on offer, with their labels", answers: []content{jsonOf[ModelList]()}, problems: []*problemKind{kindModelBroken}, example: "curl localhost:8080/models"},
 		{method: http.MethodGet, path: "/healthz", tag: tagWatch, open: true, summary: "Tell that the process answers", answers: []content{jsonOf[Health]()}, example: "curl localhost:8080/healthz"},
 		{method: http.MethodGet, path: "/readyz", tag: tagWatch, open: true, summary: "Tell that the service takes work", about: "Fails while the default model cannot be loaded and after the service was told to stop.", answers: []content{jsonOf[Health]()}, problems: []*problemKind{kindModelBroken, kindStopping}, example: "curl localhost:8080/readyz"},
@@ -147,10 +158,6 @@ func operations() []operation {
 		{method: http.MethodGet, path: "/openapi.json", tag: tagPages, open: true, summary: "This description as OpenAPI 3.1", answers: []content{bare("application/json")}},
 		{method: http.MethodGet, path: "/docs", tag: tagPages, open: true, summary: "This description for people", answers: []content{bare("text/html")}},
 	}
-	for i := range own {
-		own[i].errorType, own[i].errorMedia = reflect.TypeFor[Problem](), "application/problem+json"
-	}
-	return slices.Concat(own, deepStackOperations(), doodsOperations(), kserveOperations())
 }
 
 func deepStackOperations() []operation {

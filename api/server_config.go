@@ -129,6 +129,11 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.RequestTimeout, 30*time.Second)
 	setDefault(&c.Grace, 15*time.Second)
 	setDefault(&c.FetchTimeout, 10*time.Second)
+	return c, c.check()
+}
+
+// check refuses values that cannot be meant.
+func (c *Config) check() error {
 	for _, n := range []struct {
 		name     string
 		negative bool
@@ -150,28 +155,28 @@ func (c Config) withDefaults() (Config, error) {
 		{"fetch timeout", c.FetchTimeout < 0},
 	} {
 		if n.negative {
-			return c, fmt.Errorf("%s cannot be negative", n.name)
+			return fmt.Errorf("%s cannot be negative", n.name)
 		}
 	}
 	switch {
 	case !(c.Threshold >= 0 && c.Threshold <= 1):
-		return c, fmt.Errorf("threshold %v is not from 0 to 1", c.Threshold)
+		return fmt.Errorf("threshold %v is not from 0 to 1", c.Threshold)
 	case c.MaxMemory < c.MaxBody:
-		return c, fmt.Errorf("max memory %d is less than max body %d: no request could be read", c.MaxMemory, c.MaxBody)
+		return fmt.Errorf("max memory %d is less than max body %d: no request could be read", c.MaxMemory, c.MaxBody)
 	case (c.TLSCert == "") != (c.TLSKey == ""):
-		return c, errors.New("TLS needs both a certificate and a key")
+		return errors.New("TLS needs both a certificate and a key")
 	}
 	for i, k := range c.APIKeys {
 		if k == "" {
-			return c, fmt.Errorf("API key %d is empty", i+1)
+			return fmt.Errorf("API key %d is empty", i+1)
 		}
 	}
 	if c.DebugAddr != "" {
 		if err := checkLoopback(c.DebugAddr); err != nil {
-			return c, err
+			return err
 		}
 	}
-	return c, nil
+	return nil
 }
 
 func setDefault[T comparable](field *T, value T) {

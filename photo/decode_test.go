@@ -114,7 +114,7 @@ func TestDecodeReportsWhatIsWrong(t *testing.T) {
 		"JPEG XL":          {[]byte("\xff\x0a\x00\x00"), ErrUnsupported},
 		"no frames":        {animated, ErrTruncated},
 		"planes apart":     {tiffTagged(t, files["tiff"], 284, 2), ErrUnsupported},
-		"JPEG in TIFF":     {tiffTagged(t, files["tiff"], 259, 7), ErrUnsupported},
+		"JPEG in TIFF":     {tiffTagged(t, files["tiff"], 259, 7), ErrTruncated},
 		"nothing":          {nil, ErrNotImage},
 		"text":             {[]byte("Dear detector, this is no picture."), ErrNotImage},
 		"html":             {[]byte("<!doctype html><p>404"), ErrNotImage},
