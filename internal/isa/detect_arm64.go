@@ -1,5 +1,13 @@
 package isa
 
-// detect needs to ask nobody: vectors of four floats and FMA are part of every
+import "golang.org/x/sys/cpu"
+
+// detect need not ask for vectors of four floats and FMA: they are part of every
 // processor of 64 bits that Go supports.
-func detect() []ISA { return []ISA{NEON} }
+func detect() []ISA {
+	list := []ISA{NEON}
+	if cpu.ARM64.HasASIMDDP {
+		list = append(list, DotProd)
+	}
+	return list
+}

@@ -20,9 +20,10 @@ const (
 	AVXVNNI            // AVX2 and FMA3, and VPDPBUSD of 256 bits: AVX-VNNI, or AVX512_VNNI with AVX512VL
 	AVX512             // AVX-512 F, VL, BW and DQ
 	NEON               // arm64: Advanced SIMD, which every such processor has
+	DotProd            // arm64: SDOT, FEAT_DotProd (Cortex-A55 and A76, and later)
 )
 
-var names = [...]string{"generic", "avx2", "avxvnni", "avx512", "neon"}
+var names = [...]string{"generic", "avx2", "avxvnni", "avx512", "neon", "dotprod"}
 
 // String returns the name that RIFFLE_CPU understands.
 func (i ISA) String() string {

@@ -39,3 +39,27 @@ func depthwiseNEON(k, stride, vectors int, a *byte) {
 		panic("kernel: no such micro-kernel")
 	}
 }
+
+// depthwiseInt8 calls the kernel of bytes of a set, a filter size and a stride.
+func depthwiseInt8(set dotSet, k, stride int, a *byte) {
+	switch int(set)<<8 | k<<4 | stride {
+	case int(setSDOT)<<8 | 3<<4 | 1:
+		depthwiseSDOTk3s1(a)
+	case int(setSDOT)<<8 | 3<<4 | 2:
+		depthwiseSDOTk3s2(a)
+	case int(setSDOT)<<8 | 5<<4 | 1:
+		depthwiseSDOTk5s1(a)
+	case int(setSDOT)<<8 | 5<<4 | 2:
+		depthwiseSDOTk5s2(a)
+	case int(setNEON)<<8 | 3<<4 | 1:
+		depthwiseInt8NEONk3s1(a)
+	case int(setNEON)<<8 | 3<<4 | 2:
+		depthwiseInt8NEONk3s2(a)
+	case int(setNEON)<<8 | 5<<4 | 1:
+		depthwiseInt8NEONk5s1(a)
+	case int(setNEON)<<8 | 5<<4 | 2:
+		depthwiseInt8NEONk5s2(a)
+	default:
+		panic("kernel: no such micro-kernel")
+	}
+}

@@ -37,6 +37,8 @@ const (
 	setEVEX                  // int8 by VPDPBUSD of AVX512_VNNI, 256 bits
 	setVNNI512               // int8 by VPDPBUSD of AVX512_VNNI
 	setBF16                  // bfloat16 by VDPBF16PS of AVX512_BF16
+	setNEON                  // int8 by SMULL and SADALP
+	setSDOT                  // int8 by SDOT
 )
 
 // perLane is the number of inputs in a lane of 32 bits.
@@ -45,6 +47,14 @@ func (s dotSet) perLane(bf16 bool) int {
 		return 2
 	}
 	return 4
+}
+
+// shift is what kernels take off bytes of inputs, to multiply them with sign.
+func (s dotSet) shift() int32 {
+	if s == setNEON || s == setSDOT {
+		return 128
+	}
+	return 0
 }
 
 // dotRounding is how inputs that are float32 are rounded.
@@ -130,7 +140,8 @@ func (p *PointwiseDot) cut(cut tiling, groups int) {
 			w += p.steps * size * laneBytes
 		}
 	}
-	p.weights = asBytes(weightFloats(w / laneBytes))
+	const overRead = 8 // floats, of kernels that load whole vectors
+	p.weights = asBytes(weightFloats(w/laneBytes + overRead))
 }
 
 // eachWeight calls f for every weight of output m and an input of its group, with

@@ -25,17 +25,6 @@ type dotArgs struct {
 	resOff int    // outOff of residual planes, if outputs are bytes
 }
 
-// packArgs is what the kernels that lay out inputs read.
-type packArgs struct {
-	in      *Plane
-	to      *float32
-	steps   int
-	inOff   int // byte offset of the first pixel
-	inverse float32
-	zero    int16
-	_       int16
-}
-
 // dotHSwish, afterSize, packInverse and packZero of the generator.
 const (
 	_ = -(unsafe.Offsetof(dotArgs{}.hswish) - 76)
@@ -45,6 +34,9 @@ const (
 	_ = -(unsafe.Offsetof(packArgs{}.inverse) - 32)
 	_ = -(unsafe.Offsetof(packArgs{}.zero) - 36)
 )
+
+// shapeLanes is the number of pixels that the shape of a tile counts.
+const shapeLanes = 8
 
 // int8Set is the fastest set of an instruction set: AVX-512 alone has no VNNI.
 func int8Set(isa ISA) dotSet {
@@ -108,7 +100,7 @@ func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scra
 	}
 	src := in[p.rows[r0].in:][:p.kg]
 	p.layOut(src[:p.floats], t, scratch, false)
-	p.layOut(src[p.floats:], t, scratch[p.lanes(p.floats)*t.shape*lanes:], true)
+	p.layOut(src[p.floats:], t, scratch[p.lanes(p.floats)*t.shape*shapeLanes:], true)
 	a := dotArgs{x: &scratch[0], steps: p.steps, outOff: t.off * floatSize, mask: uint64(t.mask), slope: e.slope, hswish: e.flag()}
 	if p.bytesOut {
 		a.outOff, a.resOff, a.bytes = t.off, a.outOff, math.MaxUint64>>(64-t.n)
@@ -134,32 +126,6 @@ func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scra
 		}
 		r0 += a.tiles
 	}
-}
-
-// layOut lays the inputs of a tile of pixels out, planes of float32 or of bytes.
-// A last step that lacks inputs takes the last plane for them, which meets weights
-// of 0.
-func (p *PointwiseDot) layOut(in []Plane, t *pixelTile, scratch []float32, bytes bool) {
-	if len(in) == 0 {
-		return
-	}
-	a := packArgs{in: &in[0], to: &scratch[0], steps: len(in) / p.perLane, inOff: t.off,
-		inverse: p.inverse, zero: int16(p.zero)}
-	if !bytes {
-		a.inOff *= floatSize
-	}
-	if a.steps > 0 {
-		p.pack(t.shape, &a, bytes)
-	}
-	if a.steps*p.perLane == len(in) {
-		return
-	}
-	var last [4]Plane
-	for i := range last {
-		last[i] = in[min(a.steps*p.perLane+i, len(in)-1)]
-	}
-	a.in, a.to, a.steps = &last[0], &scratch[a.steps*t.shape*lanes], 1
-	p.pack(t.shape, &a, bytes)
 }
 
 func (p *PointwiseDot) pack(shape int, a *packArgs, bytes bool) {

@@ -29,7 +29,7 @@ type Int8Planes struct {
 // float32 inputs are rounded to bytes 0 to 255, those out of range are taken for
 // its ends; weights, times the steps of their inputs, are rounded to -127 to 127
 // with one scale an output, and products are added in 32-bit integers. All
-// instruction sets give the same bits.
+// instruction sets give the same bits, but for values of 2^31 steps and more.
 func NewPointwiseInt8(isa ISA, w, bias []float32, m, k, n, groups int, planes Int8Planes) *PointwiseDot {
 	return newPointwiseInt8(isa, int8Set(isa), w, bias, m, k, n, groups, planes)
 }
@@ -63,7 +63,7 @@ func newPointwiseInt8(isa ISA, set dotSet, w, bias []float32, m, k, n, groups in
 	p.bytesOut = planes.Out != nil
 	group := m / groups
 	p.eachWeight(steps, func(m, lane, input, part int, v float32) {
-		p.after[m].start -= int32(v) * int32(in[m/group*p.kg+input].Zero)
+		p.after[m].start -= int32(v) * (int32(in[m/group*p.kg+input].Zero) - set.shift())
 		if p.perLane == 4 {
 			p.weights[lane+part] = byte(int8(v))
 		} else {

@@ -12,4 +12,5 @@ const (
 	AVXVNNI = isa.AVXVNNI
 	AVX512  = isa.AVX512
 	NEON    = isa.NEON
+	DotProd = isa.DotProd
 )

@@ -24,12 +24,16 @@ func NewQuant(lo, hi float32) Quant {
 func isScale(v float32) bool { return v > 0 && v <= math.MaxFloat32 && 1/v <= math.MaxFloat32 }
 
 // toByte returns the byte of a number that is already in steps: the nearest
-// integer, ties to even, moved by zero and within 0 to 255. Beyond 32 bits the
-// conversion of the processor gives the least integer, which becomes 0.
+// integer, ties to even, moved by zero and within 0 to 255. What no 32-bit integer
+// holds becomes what the processor's conversion makes of it.
 func toByte(steps float32, zero uint8) uint8 {
 	v := math.RoundToEven(float64(steps))
-	if !(v < 1<<31 && v >= -1<<31) {
-		return 0
+	switch {
+	case v < 1<<31 && v >= -1<<31:
+	case !saturates:
+		v = math.MinInt32
+	case v != v:
+		v = 0
 	}
 	return uint8(max(0, min(255, max(math.MinInt16, min(math.MaxInt16, v))+float64(zero))))
 }

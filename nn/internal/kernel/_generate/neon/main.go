@@ -30,7 +30,14 @@ func generate(dir string) error {
 		d.generate(&depthwise)
 	}
 	vectorAll(&vector)
-	for name, s := range map[string]*source{"gemm": &gemm, "depthwise": &depthwise, "vector": &vector} {
+	var int8, depthwiseInt8 source
+	int8All(&int8)
+	for _, d := range depthwiseInt8Kernels() {
+		d.generate(&depthwiseInt8)
+	}
+	for name, s := range map[string]*source{
+		"gemm": &gemm, "depthwise": &depthwise, "vector": &vector, "gemm_int8": &int8, "depthwise_int8": &depthwiseInt8,
+	} {
 		if err := s.write(filepath.Join(dir, name+"_neon_arm64")); err != nil {
 			return err
 		}
@@ -38,7 +45,10 @@ func generate(dir string) error {
 	if err := writeSwitch(filepath.Join(dir, "gemm_switch_arm64.go"), gemmSwitch()); err != nil {
 		return err
 	}
-	return writeSwitch(filepath.Join(dir, "depthwise_switch_arm64.go"), depthwiseSwitch())
+	if err := writeSwitch(filepath.Join(dir, "gemm_dot_switch_arm64.go"), dotSwitch(sdotKernels), dotSwitch(baseKernels), packSwitch("packFloats"), packSwitch("packBytes")); err != nil {
+		return err
+	}
+	return writeSwitch(filepath.Join(dir, "depthwise_switch_arm64.go"), depthwiseSwitch(), depthwiseInt8Switch())
 }
 
 // gemmSwitch calls a GEMM kernel by its shape. A switch keeps the arguments off
@@ -59,6 +69,36 @@ func depthwiseSwitch() string {
 	}
 	return switchText("depthwiseNEON calls the kernel of a filter size, a stride and a number of vectors of columns.",
 		"depthwiseNEON(k, stride, vectors int, a *byte)", "k<<8 | stride<<4 | vectors", cases)
+}
+
+func dotSwitch(t dot) string {
+	var cases []string
+	for _, k := range dotKernels(t) {
+		cases = append(cases, fmt.Sprintf("\tcase %d<<4 | %d:\n\t\t%s(a)\n", k.vectors, k.rows, k.kernel()))
+	}
+	return switchText(fmt.Sprintf("gemm%s calls the kernel of a number of vectors of pixels and of rows.", t.name),
+		fmt.Sprintf("gemm%s(vectors, rows int, a *byte)", t.name), "vectors<<4 | rows", cases)
+}
+
+func packSwitch(name string) string {
+	var cases []string
+	for vectors := 1; vectors <= 6; vectors++ {
+		cases = append(cases, fmt.Sprintf("\tcase %d:\n\t\t%sv%d(a)\n", vectors, name, vectors))
+	}
+	return switchText(name+" calls the kernel that lays inputs out for a number of vectors of pixels.", name+"(vectors int, a *byte)", "vectors", cases)
+}
+
+func depthwiseInt8Switch() string {
+	var cases []string
+	for _, d := range depthwiseInt8Kernels() {
+		set := "setNEON"
+		if d.native {
+			set = "setSDOT"
+		}
+		cases = append(cases, fmt.Sprintf("\tcase int(%s)<<8 | %d<<4 | %d:\n\t\t%s(a)\n", set, d.k, d.stride, d.kernel()))
+	}
+	return switchText("depthwiseInt8 calls the kernel of bytes of a set, a filter size and a stride.",
+		"depthwiseInt8(set dotSet, k, stride int, a *byte)", "int(set)<<8 | k<<4 | stride", cases)
 }
 
 func switchText(doc, head, on string, cases []string) string {
