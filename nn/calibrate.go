@@ -2,8 +2,8 @@ package nn
 
 import "math"
 
-// Calibrator collects what the inputs of a network's 1x1 convolutions hold, to
-// settle which range of them 8 bits shall cover. Its Observe is an
+// Calibrator collects what the inputs of a network's 1x1 and depthwise convolutions
+// hold, to settle which range of them 8 bits shall cover. Its Observe is an
 // [Options.Observe].
 type Calibrator struct{ layers map[string]*histogram }
 

@@ -15,11 +15,12 @@ type Options struct {
 	// ISA forces an instruction set, one of [ISAs]. Empty means what the
 	// environment variable RIFFLE_CPU says, or else the best the processor has.
 	ISA string
-	// Precision is that of the 1x1 convolutions; Int8 needs Ranges.
+	// Precision is that of the 1x1 convolutions, and with Int8, which needs Ranges,
+	// of depthwise ones.
 	Precision Precision
 	Ranges    Ranges
-	// Observe is shown the input of every 1x1 convolution before it runs: a
-	// plane a channel, to be looked at during the call only.
+	// Observe is shown the input of every 1x1 and depthwise convolution before it
+	// runs: a plane a channel, to be looked at during the call only.
 	Observe func(layer string, input [][]float32)
 }
 

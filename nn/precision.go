@@ -8,8 +8,9 @@ import (
 )
 
 // Precision is the kind of number that a plan multiplies in its 1x1
-// convolutions, which do most of a network's work. Whatever it is, planes hold
-// float32, and all other layers work in it.
+// convolutions, which do most of a network's work, and with Int8 in its depthwise
+// convolutions too. All other layers work in float32, and so do inputs and outputs
+// of a plan.
 type Precision uint8
 
 // The precisions. Int8 needs [Options.Ranges]. BFloat16 needs a processor with
@@ -38,11 +39,22 @@ func ParsePrecision(name string) (Precision, error) {
 	return 0, fmt.Errorf("precision %q is unknown, want one of %s", name, strings.Join(Precisions(), ", "))
 }
 
+// Int8Fast tells whether this processor computes faster in Int8 than in Float32,
+// with an instruction set of [ISAs] or, if it is empty, with the one that Compile
+// would choose.
+func Int8Fast(name string) (bool, error) {
+	i, err := chooseISA(name)
+	if err != nil {
+		return false, err
+	}
+	return kernel.Int8Fast(i), nil
+}
+
 // Range is what a layer's input values span; those beyond are taken for Lo or Hi.
 type Range struct{ Lo, Hi float32 }
 
-// Ranges holds the range of a 1x1 convolution's input by the convolution's
-// name. A layer that has none keeps working in float32.
+// Ranges holds the range of the input of a 1x1 or depthwise convolution by the
+// convolution's name. A layer that has none keeps working in float32.
 type Ranges map[string]Range
 
 // byteRanges are the ranges of layers that may work in 8 bits.

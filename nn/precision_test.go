@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -200,5 +201,23 @@ func TestCalibratorRanges(t *testing.T) {
 		if r.Lo < tt.lo[0] || r.Lo > tt.lo[1] || r.Hi < tt.hi[0] || r.Hi > tt.hi[1] {
 			t.Errorf("%s: %+v", tt.name, r)
 		}
+	}
+}
+
+func TestInt8Fast(t *testing.T) {
+	for name, want := range map[string]bool{"generic": false, "neon": false, "avx2": true, "avxvnni": true, "dotprod": true} {
+		if !slices.Contains(ISAs(), name) {
+			continue
+		}
+		if fast, err := Int8Fast(name); err != nil || fast != want {
+			t.Errorf("%s: %v, %v", name, fast, err)
+		}
+	}
+	t.Setenv("RIFFLE_CPU", "generic")
+	if fast, err := Int8Fast(""); err != nil || fast {
+		t.Errorf("RIFFLE_CPU=generic: %v, %v", fast, err)
+	}
+	if _, err := Int8Fast("z80"); err == nil {
+		t.Error("no error for an instruction set that is not there")
 	}
 }

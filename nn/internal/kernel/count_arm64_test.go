@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -17,7 +18,7 @@ func countEnd() { counting = false }
 
 var counting bool
 
-// TestCount runs every kernel once on each ISA, at sizes of ShuffleNet v2 1.0x
+// TestCount runs every kernel once, in pure Go and in assembly, at sizes of ShuffleNet v2 1.0x
 // at 224 pixels and of the detector at 352. It checks nothing: it is there for
 // an emulator to count its instructions, and prints the name and the number of
 // multiply-adds, or of output values where there are none, of each piece of work.
@@ -31,15 +32,22 @@ func TestCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, isa := range allISAs() {
-		for _, w := range countedWork(isa) {
+	count := func(kernels string, list []counted) {
+		for _, w := range list {
 			w.run()
 			countBegin()
 			w.run()
 			countEnd()
-			if _, err := fmt.Fprintf(file, "%s\t%s\t%d\t%s\n", isa, w.name, w.work, w.unit); err != nil {
+			if _, err := fmt.Fprintf(file, "%s\t%s\t%d\t%s\n", kernels, w.name, w.work, w.unit); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+	count("generic", countedWork(Generic))
+	count("neon", countedWork(NEON))
+	for set, name := range map[dotSet]string{setNEON: "int8", setSDOT: "sdot"} {
+		if slices.Contains(int8Sets(), set) {
+			count(name, countedInt8(set))
 		}
 	}
 	if err := file.Close(); err != nil {
@@ -54,6 +62,59 @@ type counted struct {
 	run  func()
 }
 
+// The sizes of convolutions whose work is counted.
+var (
+	countedPointwise = []struct{ m, k, h, groups int }{
+		{58, 24, 56, 1}, {58, 58, 28, 1}, {116, 116, 14, 1}, {232, 232, 7, 1}, {1024, 464, 7, 1},
+		{88, 88, 44, 1}, {176, 176, 22, 1}, {352, 352, 11, 1}, {128, 128, 6, 1},
+		{60, 240, 28, 3}, {240, 60, 28, 3}, {120, 480, 14, 3},
+	}
+	countedDepthwise = []struct{ c, k, stride, h int }{
+		{58, 3, 1, 28}, {116, 3, 1, 14}, {232, 3, 1, 7}, {58, 3, 2, 56}, {116, 3, 2, 28}, {232, 3, 2, 14},
+		{128, 5, 1, 44}, {128, 5, 1, 22}, {128, 5, 1, 11}, {128, 5, 2, 44}, {128, 5, 2, 22},
+	}
+)
+
+func pointwiseName(m, k, h, groups int) string {
+	name := fmt.Sprintf("pointwise %d to %d, %dx%d", k, m, h, h)
+	if groups > 1 {
+		name += fmt.Sprintf(", %d groups", groups)
+	}
+	return name
+}
+
+func depthwiseName(c, k, stride, h int) string {
+	return fmt.Sprintf("depthwise %dx%d stride %d, %d of %dx%d", k, k, stride, c, h, h)
+}
+
+// countedInt8 is the same convolutions between planes of bytes.
+func countedInt8(set dotSet) []counted {
+	s := random(1)
+	leaky := Act{Kind: LeakyReLU, Slope: 0.1}
+	planes := func(c, n int) []Plane {
+		var list []Plane
+		for range c {
+			list = append(list, Plane(&make([]byte, n+2*ByteSlack)[ByteSlack]))
+		}
+		return list
+	}
+	var list []counted
+	for _, c := range countedPointwise {
+		n := c.h * c.h
+		p := newPointwiseInt8(NEON, set, s.slice(c.m*c.k/c.groups), s.slice(c.m), c.m, c.k, n, c.groups, Int8Planes{In: s.quants(c.k), Out: s.quants(c.m)})
+		in, out, scratch := p.Inputs(planes(c.k, n)), planes(c.m, n), Floats(p.ScratchFloats())
+		list = append(list, counted{pointwiseName(c.m, c.k, c.h, c.groups), c.m * c.k * n / c.groups, "MAC",
+			func() { p.Run(out, in, nil, leaky, scratch, 0, p.Units()) }})
+	}
+	for _, c := range countedDepthwise {
+		d := newDepthwiseInt8(set, s.slice(c.c*c.k*c.k), nil, c.c, c.k, c.stride, c.h, c.h, s.quants(c.c), s.quants(c.c))
+		in, out := planes(c.c, c.h*c.h), planes(c.c, d.oh*d.ow)
+		list = append(list, counted{depthwiseName(c.c, c.k, c.stride, c.h), c.c * c.k * c.k * d.oh * d.ow, "MAC",
+			func() { d.Run(out, in, Act{}, 0, c.c) }})
+	}
+	return list
+}
+
 func countedWork(isa ISA) []counted {
 	s := random(1)
 	leaky := Act{Kind: LeakyReLU, Slope: 0.1}
@@ -61,28 +122,17 @@ func countedWork(isa ISA) []counted {
 	macs := func(name string, n int, run func()) { list = append(list, counted{name, n, "MAC", run}) }
 	values := func(name string, n int, run func()) { list = append(list, counted{name, n, "value", run}) }
 
-	for _, c := range []struct{ m, k, h, groups int }{
-		{58, 24, 56, 1}, {58, 58, 28, 1}, {116, 116, 14, 1}, {232, 232, 7, 1}, {1024, 464, 7, 1},
-		{88, 88, 44, 1}, {176, 176, 22, 1}, {352, 352, 11, 1}, {128, 128, 6, 1},
-		{60, 240, 28, 3}, {240, 60, 28, 3}, {120, 480, 14, 3},
-	} {
+	for _, c := range countedPointwise {
 		n := c.h * c.h
 		in, out := newFastArena(c.k, c.h, c.h, s.fill), newFastArena(c.m, c.h, c.h, unset)
 		p := NewPointwise(isa, s.slice(c.m*c.k/c.groups), s.slice(c.m), c.m, c.k, n, c.groups)
-		name := fmt.Sprintf("pointwise %d to %d, %dx%d", c.k, c.m, c.h, c.h)
-		if c.groups > 1 {
-			name += fmt.Sprintf(", %d groups", c.groups)
-		}
-		macs(name, c.m*c.k*n/c.groups, func() { p.Run(out.planes, in.planes, nil, leaky, 0, p.Units()) })
+		macs(pointwiseName(c.m, c.k, c.h, c.groups), c.m*c.k*n/c.groups, func() { p.Run(out.planes, in.planes, nil, leaky, 0, p.Units()) })
 	}
-	for _, c := range []struct{ c, k, stride, h int }{
-		{58, 3, 1, 28}, {116, 3, 1, 14}, {232, 3, 1, 7}, {58, 3, 2, 56}, {116, 3, 2, 28}, {232, 3, 2, 14},
-		{128, 5, 1, 44}, {128, 5, 1, 22}, {128, 5, 1, 11}, {128, 5, 2, 44}, {128, 5, 2, 22},
-	} {
+	for _, c := range countedDepthwise {
 		d := NewDepthwise(isa, s.slice(c.c*c.k*c.k), s.slice(c.c), c.c, c.k, c.stride, c.h, c.h)
 		oh, ow := d.Out()
 		in, out := newFastArena(c.c, c.h, c.h, s.fill), newFastArena(c.c, oh, ow, unset)
-		macs(fmt.Sprintf("depthwise %dx%d stride %d, %d of %dx%d", c.k, c.k, c.stride, c.c, c.h, c.h), c.c*c.k*c.k*oh*ow,
+		macs(depthwiseName(c.c, c.k, c.stride, c.h), c.c*c.k*c.k*oh*ow,
 			func() { d.Run(out.planes, in.planes, leaky, 0, d.Units()) })
 	}
 	{

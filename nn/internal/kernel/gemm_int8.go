@@ -5,6 +5,17 @@ import (
 	"math"
 )
 
+// Int8Fast tells whether int8 is faster than float32 on an instruction set: where
+// there are dot products of bytes, and with AVX2, whose products of words do more
+// at a time than its multiply-adds of floats.
+func Int8Fast(isa ISA) bool {
+	switch int8Set(isa) {
+	case setGo, setNEON:
+		return false
+	}
+	return true
+}
+
 // maxInt8Inputs is how many products of bytes fit a 32-bit sum.
 const maxInt8Inputs = math.MaxInt32 / (255 * 127)
 

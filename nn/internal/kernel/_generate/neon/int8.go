@@ -19,7 +19,7 @@ func (s *source) operands(code uint32, format string, d, n, m int) {
 	s.word(code|uint32(m)<<16|uint32(n)<<5|uint32(d), format, d, n, m)
 }
 
-func (s *source) scvtf(d, n int)  { s.pair(0x4e21d800, "scvtf v%d.4s, v%d.4s", d, n) }
+func (s *source) scvtf(d, n int) { s.pair(0x4e21d800, "scvtf v%d.4s, v%d.4s", d, n) }
 
 // narrow saturates the 32-bit lanes of n to the lower, or upper, 16-bit lanes of d.
 func (s *source) narrow(d, n int, upper bool) {
