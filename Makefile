@@ -52,6 +52,9 @@ bench: ## kernels, then whole networks
 	for arch in shufflenet_v1_x1.0_g3 shufflenet_v2_x0.5 shufflenet_v2_x1.0; do \
 		go run ./cmd/riffle bench --arch $$arch --size 224; done
 
+figures: ## the figures of README, cards and documents, each with where it comes from
+	go run ./bench/figures
+
 bench-peers: ## beside ONNX Runtime, ncnn and XNNPACK, six minutes; writes docs/benchmarks.md
 	$(PYTHON) bench/peers/bench.py
 

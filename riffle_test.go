@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"image"
+	_ "image/jpeg"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -175,5 +176,17 @@ func TestTheReadmesProgramOutside(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if err != nil || !regexp.MustCompile(`(?m)^person 0\.\d\d at `).Match(out) {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// The first section of the changelog is that of this version.
+func TestVersionIsTheChangelogs(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first := regexp.MustCompile(`(?m)^## (\S+)`).FindSubmatch(text); first == nil || string(first[1]) != riffle.Version {
+		t.Errorf("CHANGELOG.md begins with %q, the version is %s", first, riffle.Version)
 	}
 }

@@ -19,6 +19,7 @@ type detectCmd struct {
 
 	JSON          bool    `name:"json" short:"j" help:"Print one JSON object a photo and line."`
 	Out           string  `short:"o" placeholder:"DIR" help:"Also draw the boxes into copies of the photos in this folder."`
+	OutWidth      int     `placeholder:"PIXELS" help:"Make drawn pictures no wider than this."`
 	Threshold     float64 `short:"t" default:"0.3" env:"RIFFLE_THRESHOLD" help:"Lowest score to show, from 0 to 1 (${default})."`
 	Labels        string  `short:"l" placeholder:"NAME,..." help:"Show only these kinds of objects; name:0.5 sets a threshold for one of them."`
 	MaxDetections int     `default:"100" env:"RIFFLE_MAX_DETECTIONS" help:"Most objects to show of a photo, the best ones (${default})."`
@@ -44,6 +45,8 @@ func (c *detectCmd) Validate() error {
 	switch {
 	case !(c.Threshold >= 0 && c.Threshold <= 1):
 		return errThreshold(c.Threshold)
+	case c.OutWidth < 0:
+		return errors.New("--out-width must not be negative")
 	case c.MaxDetections < 1:
 		return errors.New("--max-detections must be positive")
 	}
@@ -211,7 +214,7 @@ func (c *detectCmd) look(ctx context.Context, d *riffle.Detector, in decoded, wa
 			return err
 		}
 		r.Drawn = out.path(in.path, drawnEnding(in.photo))
-		if err := writeDrawn(full, found.Detections, r.Drawn); err != nil {
+		if err := writeDrawn(full, found.Detections, c.OutWidth, r.Drawn); err != nil {
 			return err
 		}
 		r.Timing["draw"] = ms(time.Since(start))

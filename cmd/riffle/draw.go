@@ -7,6 +7,8 @@ import (
 	"image/png"
 	"strings"
 
+	"github.com/nfnt/resize"
+
 	"example.com/riffle/detector"
 	"example.com/riffle/photo"
 )
@@ -22,9 +24,14 @@ func drawnEnding(p *photo.Photo) string {
 	return ".jpg"
 }
 
-// writeDrawn writes a copy of the photo with boxes and labels to path.
-func writeDrawn(p *photo.Photo, found []detector.Detection, path string) error {
-	return writePicture(detector.Draw(p, found), path)
+// writeDrawn writes a copy of the photo with boxes and labels to path, no wider
+// than width pixels unless that is 0.
+func writeDrawn(p *photo.Photo, found []detector.Detection, width int, path string) error {
+	var drawn image.Image = detector.Draw(p, found)
+	if width > 0 && drawn.Bounds().Dx() > width {
+		drawn = resize.Resize(uint(width), 0, drawn, resize.Bilinear)
+	}
+	return writePicture(drawn, path)
 }
 
 // writePicture writes a picture in the format that the path's ending says.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"image"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,7 +62,7 @@ func TestStrangeNames(t *testing.T) {
 	photo, out := filepath.Join(dir, "caf\xe9\x1b[31m,x.jpg"), filepath.Join(dir, "out\xff")
 	copyStreet(t, photo, nil)
 	r := command(t, "detect", photo, "--out", out, "--model", "riffle-v2-1.0x-256")
-	if r.code != 0 || !strings.Contains(r.out, `caf\xe9\x1b[31m,x.jpg: 768x576`) || strings.ContainsAny(r.out, "\x1b\xe9") {
+	if r.code != 0 || !strings.Contains(r.out, `caf\xe9\x1b[31m,x.jpg: 768x576`) || strings.Contains(r.out, "\x1b") || strings.Contains(r.out, "caf\xe9") {
 		t.Errorf("%+v", r)
 	}
 	if _, err := os.Stat(filepath.Join(out, "caf\xe9\x1b[31m,x.jpg")); err != nil {
@@ -92,6 +93,20 @@ func TestDamagedPhotosWarn(t *testing.T) {
 	}
 	if !strings.Contains(r.err, "riffle: warning: "+photo+": picture damaged") {
 		t.Errorf("stderr %q", r.err)
+	}
+}
+
+// Drawn pictures are as wide as is asked for, and keep their shape.
+func TestOutWidth(t *testing.T) {
+	out := t.TempDir()
+	r := command(t, "detect", "../../docs/street.jpg", "--out", out, "--out-width", "384")
+	f, err := os.Open(filepath.Join(out, "street.jpg"))
+	if err != nil {
+		t.Fatalf("%v: %+v", err, r)
+	}
+	defer f.Close()
+	if c, _, err := image.DecodeConfig(f); err != nil || c.Width != 384 || c.Height != 288 {
+		t.Errorf("%d x %d, %v", c.Width, c.Height, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -8,10 +9,12 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"example.com/riffle"
 	"example.com/riffle/nn"
 )
 
-// version can be set by a release build with -ldflags "-X main.version=v1.2.3".
+// version is set by a release build with -ldflags "-X main.version=v1.2.3", which
+// may say more than the source knows, such as v1.2.3-rc1.
 var version string
 
 type versionCmd struct{}
@@ -32,17 +35,8 @@ func (versionFlag) BeforeReset(app *kong.Kong) error { //nolint:unparam // kong 
 	return nil
 }
 
-// shortVersion is the release or the module's version, "(devel)" in a plain
-// checkout.
-func shortVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
-}
+// shortVersion is the release.
+func shortVersion() string { return cmp.Or(version, "v"+riffle.Version) }
 
 // longVersion is the version with what matters in a bug report: commit, Go,
 // platform and the kernels in use.
