@@ -65,6 +65,8 @@ type camera struct {
 	seen          []track.Observation
 	motion        bool
 	at            time.Duration // of the last frame
+	wall          time.Time     // of the last frame
+	lapsed        bool          // since the last frame objects have been ended
 
 	out *output
 }
@@ -81,7 +83,7 @@ type result struct {
 	frame   *frame // nil at the end of all
 	objects []scene.Object
 	events  []scene.Event
-	ended   []int
+	ended   []scene.Ended
 	state   State
 	motion  int // 1 began, -1 ended
 	looked  bool
@@ -144,12 +146,20 @@ func (c *camera) look(ctx context.Context) error {
 	defer close(c.results)
 	for {
 		start := time.Now()
-		f := c.box.take(ctx)
+		f, late := c.box.take(ctx, c.patience())
+		if late {
+			if r := c.lapse(c.at + time.Since(c.wall)); r != nil {
+				c.results <- r
+			}
+			c.lapsed = true
+			continue
+		}
 		if f == nil {
 			c.results <- c.last()
 			return nil
 		}
 		c.stages.add(stageIdle, time.Since(start))
+		c.lapsed = false
 		r, err := c.one(ctx, f)
 		if err != nil {
 			c.frames.put(f)
@@ -164,6 +174,19 @@ func (c *camera) look(ctx context.Context) error {
 	}
 }
 
+// patience is how long to wait for a frame before objects are ended: for ever in
+// files, whose times are their own, and when it has been done.
+func (c *camera) patience() time.Duration {
+	if c.source.Kind == File || c.every || c.lapsed {
+		return 0
+	}
+	wait := c.tracker.Patience()
+	if wait == 0 {
+		return 0
+	}
+	return max(time.Millisecond, wait-time.Since(c.wall)+time.Millisecond)
+}
+
 // one looks at a frame.
 func (c *camera) one(ctx context.Context, f *frame) (*result, error) {
 	view := f.pic.Frame()
@@ -171,7 +194,7 @@ func (c *camera) one(ctx context.Context, f *frame) (*result, error) {
 		return nil, err
 	}
 	c.resized(view.Width, view.Height)
-	c.at = f.at
+	c.at, c.wall = f.at, f.wall
 	r := &result{frame: f}
 	if c.passes(f, r) {
 		r.looked = true
@@ -183,12 +206,10 @@ func (c *camera) one(ctx context.Context, f *frame) (*result, error) {
 	var tracks []track.Track
 	if r.looked {
 		tracks = c.tracker.Update(f.at, c.seen)
-		for _, e := range c.tracker.Ended() {
-			r.ended = append(r.ended, e.ID)
-		}
 	} else {
 		tracks = c.tracker.Still(f.at)
 	}
+	r.ended = endedOf(c.tracker.Ended())
 	for i := range tracks {
 		r.objects = append(r.objects, c.object(&tracks[i]))
 	}
@@ -202,13 +223,34 @@ func (c *camera) one(ctx context.Context, f *frame) (*result, error) {
 
 // last ends all objects.
 func (c *camera) last() *result {
-	r := &result{}
-	for _, t := range c.tracker.Flush() {
-		r.ended = append(r.ended, t.ID)
-	}
+	r := &result{ended: endedOf(c.tracker.Flush())}
 	r.events = slices.Clone(c.watcher.Flush(c.at))
 	r.state = c.state()
 	return r
+}
+
+// lapse ends the objects of a camera that has sent nothing for so long that what
+// comes next is something new; nil if there are none.
+func (c *camera) lapse(at time.Duration) *result {
+	c.tracker.Lapse(at)
+	r := &result{ended: endedOf(c.tracker.Ended())}
+	if len(r.ended) == 0 {
+		return nil
+	}
+	if c.gate != nil {
+		c.gate.reset() // whatever is there when frames come again is to be looked at
+	}
+	r.events = slices.Clone(c.watcher.Update(at, c.width, c.height, nil, r.ended))
+	r.state = c.state()
+	return r
+}
+
+func endedOf(tracks []track.Track) []scene.Ended {
+	var ended []scene.Ended
+	for _, t := range tracks {
+		ended = append(ended, scene.Ended{ID: t.ID, Into: t.Into})
+	}
+	return ended
 }
 
 // passes asks the motion gate and notes when motion begins and ends.
@@ -271,8 +313,8 @@ func (c *camera) detections(ctx context.Context, view photo.Frame) error {
 // new objects: known ones may be carried on by less, where they are expected by
 // much less, as the chance that such a detection is right speaks of any place.
 const (
-	sureShare   = 0.5
-	unsureShare = 0.05
+	highShare = 0.5
+	lowShare  = 0.05
 )
 
 // resized follows a change of resolution.
@@ -291,8 +333,9 @@ func (c *camera) resized(width, height int) {
 func (c *camera) object(t *track.Track) scene.Object {
 	w, h := float64(c.width), float64(c.height)
 	return scene.Object{
-		ID: t.ID, Label: c.labels[t.Class], Score: t.Score, Seen: t.Seen, First: t.First, Last: t.Last,
-		Box: [4]float64{clamp(t.Box.X1, w), clamp(t.Box.Y1, h), clamp(t.Box.X2, w), clamp(t.Box.Y2, h)},
+		ID: t.ID, Label: c.labels[t.Class], Score: t.Score, Best: t.Best, Seen: t.Seen, First: t.First, Last: t.Last,
+		Contested: t.Contested,
+		Box:       [4]float64{clamp(t.Box.X1, w), clamp(t.Box.Y1, h), clamp(t.Box.X2, w), clamp(t.Box.Y2, h)},
 	}
 }
 
@@ -324,4 +367,4 @@ func rectangle(o *scene.Object) image.Rectangle {
 
 // LowestScore is the score of the least sure detections that a camera with a
 // threshold makes use of.
-func LowestScore(threshold float64) float64 { return threshold * unsureShare }
+func LowestScore(threshold float64) float64 { return threshold * lowShare }

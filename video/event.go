@@ -19,12 +19,14 @@ type Event struct {
 	Frame     int        `json:"frame"`    // of the source, from 0
 	ID        int        `json:"id,omitempty"`
 	Label     string     `json:"label,omitempty"`
-	Score     float64    `json:"score,omitempty"`
-	Box       *[4]int    `json:"box,omitempty"` // x_min, y_min, x_max, y_max in pixels
+	Score     float64    `json:"score,omitempty"` // the object's best so far
+	Box       *[4]int    `json:"box,omitempty"`   // x_min, y_min, x_max, y_max in pixels
 	Zone      string     `json:"zone,omitempty"`
 	Line      string     `json:"line,omitempty"`
 	Direction string     `json:"direction,omitempty"` // "in" or "out"
 	Stayed    *float64   `json:"stayed,omitempty"`    // seconds
+	Was       string     `json:"was,omitempty"`       // the label until now
+	Into      int        `json:"into,omitempty"`      // the number that goes on in place of ID
 	Counts    *LineCount `json:"counts,omitempty"`    // of the line, so far
 	Snapshot  string     `json:"snapshot,omitempty"`  // file
 	Text      string     `json:"text"`                // the same for people
@@ -139,7 +141,7 @@ func told(e *scene.Event, f *frame, camera string) *Event {
 	o := &e.Object
 	out := &Event{
 		Event: string(e.Kind), Camera: camera, Time: f.wall, Position: seconds(e.At), Frame: f.number,
-		ID: o.ID, Label: o.Label, Score: round(o.Score, 1e3), Box: &[4]int{}, Text: e.String(),
+		ID: o.ID, Label: o.Label, Score: round(o.Best, 1e3), Box: &[4]int{}, Was: e.Was, Into: e.Into, Text: e.String(),
 	}
 	for i, v := range o.Box {
 		out.Box[i] = int(round(v, 1))

@@ -19,6 +19,9 @@ type gate struct {
 // all the same, since the background is slow.
 const checkEvery = 120 * time.Millisecond
 
+// reset makes the next frame one to look at.
+func (g *gate) reset() { g.begun = false }
+
 // pass tells whether to look at a frame.
 func (g *gate) pass(p Picture, at time.Duration) bool {
 	if !g.begun || at-g.checked >= checkEvery || at < g.checked {

@@ -124,11 +124,14 @@ func TestMailboxKeepsTheNewest(t *testing.T) {
 			t.Fatalf("frame %d gives back %v", i, back)
 		}
 	}
-	if f := m.take(ctx); f == nil || f.number != 4 {
+	if f, _ := m.take(ctx, 0); f == nil || f.number != 4 {
 		t.Errorf("took %v", f)
 	}
+	if f, late := m.take(ctx, time.Nanosecond); f != nil || !late {
+		t.Errorf("took %v, late %v, where nothing comes", f, late)
+	}
 	m.close()
-	if f := m.take(ctx); f != nil {
+	if f, _ := m.take(ctx, 0); f != nil {
 		t.Errorf("took %v after the end", f)
 	}
 	// With every, put waits and takes the frame back if nobody ever comes.

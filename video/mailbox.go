@@ -19,9 +19,14 @@ type frame struct {
 type mailbox struct {
 	slot  chan *frame
 	every bool // wait rather than replace
+	timer *time.Timer
 }
 
-func newMailbox(every bool) *mailbox { return &mailbox{make(chan *frame, 1), every} }
+func newMailbox(every bool) *mailbox {
+	m := &mailbox{slot: make(chan *frame, 1), every: every, timer: time.NewTimer(time.Hour)}
+	m.timer.Stop()
+	return m
+}
 
 // put leaves a frame for take. It returns a frame that nobody has taken and that
 // it replaced, or, with every, f itself if ctx ended first.
@@ -47,18 +52,27 @@ func (m *mailbox) put(ctx context.Context, f *frame) (back *frame) {
 	}
 }
 
-// take waits for a frame; nil is the end.
-func (m *mailbox) take(ctx context.Context) *frame {
+// take waits for a frame, nil at the end. With a limit it waits no longer than
+// that, and says if the frame is late.
+func (m *mailbox) take(ctx context.Context, limit time.Duration) (f *frame, late bool) {
 	select {
 	case <-ctx.Done():
-		return nil
+		return nil, false
 	default:
+	}
+	var timeout <-chan time.Time
+	if limit > 0 {
+		m.timer.Reset(limit)
+		defer m.timer.Stop()
+		timeout = m.timer.C
 	}
 	select {
 	case f := <-m.slot:
-		return f
+		return f, false
+	case <-timeout:
+		return nil, true
 	case <-ctx.Done():
-		return nil
+		return nil, false
 	}
 }
 

@@ -116,7 +116,7 @@ func (r *Runner) camera(spec *Camera) (*camera, error) {
 		log: r.cfg.Log.With().Str("camera", spec.Name).Logger(), metrics: r.metrics, stages: &stages{},
 		timing: timing{r.cfg.Open, r.cfg.Stall, r.cfg.Retry, r.cfg.RetryMax},
 		frames: newFrames(r.cfg.Library.NewPicture), box: newMailbox(spec.EveryFrame), results: make(chan *result, 1),
-		tracker: track.New(track.Options{Sure: sureShare * spec.Threshold, Begin: spec.Threshold}),
+		tracker: track.New(track.Options{HighScore: highShare * spec.Threshold, NewScore: spec.Threshold}),
 		watcher: watcher, classes: map[string]int{},
 	}
 	if len(spec.Labels) > 0 {

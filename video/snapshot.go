@@ -114,8 +114,8 @@ func (s *snapshots) save(id int, label string, when time.Time) (file string, dat
 }
 
 // forget drops objects that ended without an event.
-func (s *snapshots) forget(ids []int) {
-	for _, id := range ids {
-		delete(s.best, id)
+func (s *snapshots) forget(ended []scene.Ended) {
+	for _, e := range ended {
+		delete(s.best, e.ID)
 	}
 }

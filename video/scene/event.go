@@ -15,6 +15,8 @@ const (
 	ZoneEnter Kind = "zone_enter"
 	ZoneLeave Kind = "zone_leave" // Stayed is how long it was in there
 	LineCross Kind = "line_cross"
+	// ObjectLabel: it is something else than was said; Was is the old label.
+	ObjectLabel Kind = "object_label"
 )
 
 // Event is something that happened.
@@ -25,6 +27,8 @@ type Event struct {
 	Place  string        // the zone's or line's name
 	Inward bool          // of a crossing
 	Stayed time.Duration
+	Was    string
+	Into   int // of an end: the number of the object that this one turned out to be, or 0
 }
 
 // String tells the event as a person would: "person 7 left zone porch, stayed 12 s".
@@ -33,7 +37,12 @@ func (e Event) String() string {
 	switch e.Kind {
 	case ObjectNew:
 		return who + " appeared"
+	case ObjectLabel:
+		return fmt.Sprintf("%s %d is a %s", e.Was, e.Object.ID, e.Object.Label)
 	case ObjectEnd:
+		if e.Into > 0 {
+			return fmt.Sprintf("%s is the same as number %d", who, e.Into)
+		}
 		return fmt.Sprintf("%s is gone, was there %s", who, seconds(e.Stayed))
 	case ZoneEnter:
 		return fmt.Sprintf("%s entered zone %s", who, e.Place)

@@ -14,11 +14,22 @@ type Object struct {
 	ID    int
 	Label string
 	Score float64
+	Best  float64    // highest score so far
 	Box   [4]float64 // x_min, y_min, x_max, y_max in pixels
-	Seen  bool       // or else where it should be
+	Seen  bool       // false: Box is where it should be
 	First time.Duration
-	Last  time.Duration // when it was seen last
+	Last  time.Duration // when it was last seen
+	// Contested is true while another label is nearly as likely. Nothing is told
+	// of such an object, for labelWait at most: what it did is told then.
+	Contested bool
 }
+
+// Ended is an object that will not come back. Into is the number of the one that
+// it turned out to be, or 0.
+type Ended struct{ ID, Into int }
+
+// labelWait is how long an object may wait for its label.
+const labelWait = 2 * time.Second
 
 // grace is how long an object may be out of a zone, as far as its box tells,
 // before it has left: boxes tremble, and objects stand on borders.
@@ -37,6 +48,8 @@ type Watcher struct {
 	state  map[int]*state
 	counts []Count // of the lines
 	events []Event
+	width  int // of the last frame
+	height int
 }
 
 // Count is how often a line was crossed.
@@ -44,10 +57,12 @@ type Count struct{ In, Out int }
 
 // state is what is known of an object.
 type state struct {
-	told  bool // its coming
-	last  Object
-	zones []visit
-	lines []side
+	settled bool   // its label has been good enough to tell
+	told    bool   // its coming
+	label   string // as told
+	last    Object
+	zones   []visit
+	lines   []side
 }
 
 // visit is an object's stay in a zone, or what may become one.
@@ -97,11 +112,11 @@ func New(cfg Config) (*Watcher, error) {
 	return w, nil
 }
 
-// Update takes the objects of a frame of width x height pixels and the IDs of
-// those that will not come back. It returns what happened; the slice is valid
-// until the next call.
-func (w *Watcher) Update(at time.Duration, width, height int, objects []Object, ended []int) []Event {
+// Update takes the objects of a frame of width x height pixels and those that have
+// ended. It returns what happened; the slice is valid until the next call.
+func (w *Watcher) Update(at time.Duration, width, height int, objects []Object, ended []Ended) []Event {
 	w.events = w.events[:0]
+	w.width, w.height = width, height
 	for _, o := range objects {
 		s := w.state[o.ID]
 		if s == nil {
@@ -112,28 +127,61 @@ func (w *Watcher) Update(at time.Duration, width, height int, objects []Object, 
 			continue // where it should be is no place to be seen at
 		}
 		s.last = o
-		if !s.told && at-o.First >= w.cfg.After && wanted(w.cfg.Labels, o.Label) {
-			s.told = true
-			w.tell(Event{Kind: ObjectNew, At: at, Object: o})
-		}
-		for i := range w.cfg.Zones {
-			w.zone(i, &s.zones[i], at, width, height, o)
-		}
-		for i := range w.cfg.Lines {
-			w.line(i, &s.lines[i], at, width, height, o)
-		}
+		w.look(s, at, width, height)
 	}
-	for _, id := range ended {
-		w.end(id, at)
+	for _, e := range ended {
+		w.end(e, at, width, height)
 	}
 	return w.events
+}
+
+// look tells what an object does, as soon as its label can be told.
+func (w *Watcher) look(s *state, at time.Duration, width, height int) {
+	o := s.last
+	s.settled = s.settled || !o.Contested || at-o.First >= labelWait
+	if s.settled {
+		w.coming(s, at)
+	}
+	for i := range w.cfg.Zones {
+		w.zone(i, s, at, width, height)
+	}
+	for i := range w.cfg.Lines {
+		w.line(i, s, at, width, height)
+	}
+}
+
+// coming tells that an object is there, and if it is something else than was told.
+func (w *Watcher) coming(s *state, at time.Duration) {
+	o := s.last
+	if s.label != "" && s.label != o.Label {
+		w.relabel(s, at)
+	}
+	s.label = o.Label
+	if !s.told && at-o.First >= w.cfg.After && wanted(w.cfg.Labels, o.Label) {
+		s.told = true
+		w.tell(Event{Kind: ObjectNew, At: at, Object: o})
+	}
+}
+
+// relabel tells that an object is something else, and takes it out of zones that
+// are not for that.
+func (w *Watcher) relabel(s *state, at time.Duration) {
+	for i := range s.zones {
+		if v := &s.zones[i]; v.entered && !wanted(w.cfg.Zones[i].Labels, s.last.Label) {
+			v.left = at
+			w.leave(i, v, at, s.last)
+		}
+	}
+	if s.told {
+		w.tell(Event{Kind: ObjectLabel, At: at, Object: s.last, Was: s.label})
+	}
 }
 
 // Flush ends all objects, as when a video is over.
 func (w *Watcher) Flush(at time.Duration) []Event {
 	w.events = w.events[:0]
 	for _, id := range slices.Sorted(maps.Keys(w.state)) {
-		w.end(id, at)
+		w.end(Ended{ID: id}, at, w.width, w.height)
 	}
 	return w.events
 }
@@ -166,9 +214,10 @@ func (w *Watcher) Present() []Object {
 
 func (w *Watcher) tell(e Event) { w.events = append(w.events, e) }
 
-func (w *Watcher) zone(i int, v *visit, at time.Duration, width, height int, o Object) {
-	z := &w.cfg.Zones[i]
-	if !wanted(z.Labels, o.Label) && !v.entered {
+func (w *Watcher) zone(i int, s *state, at time.Duration, width, height int) {
+	z, v, o := &w.cfg.Zones[i], &s.zones[i], s.last
+	if s.settled && !wanted(z.Labels, o.Label) && !v.entered {
+		v.in = false
 		return
 	}
 	p := z.Anchor.of(o, width, height)
@@ -177,7 +226,7 @@ func (w *Watcher) zone(i int, v *visit, at time.Duration, width, height int, o O
 			v.in, v.since = true, at
 		}
 		v.out = false
-		if !v.entered && at-v.since >= z.After {
+		if s.settled && !v.entered && at-v.since >= z.After {
 			v.entered = true
 			w.tell(Event{Kind: ZoneEnter, At: at, Object: o, Place: z.Name})
 		}
@@ -204,8 +253,8 @@ func (w *Watcher) leave(i int, v *visit, at time.Duration, o Object) {
 
 // line sees a crossing where an object was clear of the line on one side, is
 // clear of it on the other, and came between the line's ends.
-func (w *Watcher) line(i int, s *side, at time.Duration, width, height int, o Object) {
-	l := &w.cfg.Lines[i]
+func (w *Watcher) line(i int, of *state, at time.Duration, width, height int) {
+	l, s, o := &w.cfg.Lines[i], &of.lines[i], of.last
 	p := l.Anchor.of(o, width, height)
 	x, y := float64(width), float64(height)
 	pixels := func(p Point) Point { return Point{p.X * x, p.Y * y} }
@@ -214,6 +263,9 @@ func (w *Watcher) line(i int, s *side, at time.Duration, width, height int, o Ob
 	off := math.Abs(t) / math.Hypot(b.X-a.X, b.Y-a.Y)
 	if off < margin(o, width, height) {
 		return
+	}
+	if s.known && !of.settled {
+		return // if it crosses, that is told when its label is known
 	}
 	if s.known && s.turn*t < 0 && wanted(l.Labels, o.Label) && reach(a, b, pixels(s.at), here) {
 		in := t*w.inward[i] > 0
@@ -228,12 +280,16 @@ func (w *Watcher) line(i int, s *side, at time.Duration, width, height int, o Ob
 }
 
 // end closes what an object has open.
-func (w *Watcher) end(id int, at time.Duration) {
-	s := w.state[id]
+func (w *Watcher) end(e Ended, at time.Duration, width, height int) {
+	s := w.state[e.ID]
 	if s == nil {
 		return
 	}
-	delete(w.state, id)
+	if !s.settled && e.Into == 0 && s.last.ID != 0 { // it had no time for it
+		s.last.Contested = false
+		w.look(s, s.last.Last, width, height)
+	}
+	delete(w.state, e.ID)
 	for i := range s.zones {
 		v := &s.zones[i]
 		if !v.out {
@@ -244,7 +300,7 @@ func (w *Watcher) end(id int, at time.Duration) {
 		}
 	}
 	if s.told {
-		w.tell(Event{Kind: ObjectEnd, At: at, Object: s.last, Stayed: s.last.Last - s.last.First})
+		w.tell(Event{Kind: ObjectEnd, At: at, Object: s.last, Stayed: s.last.Last - s.last.First, Into: e.Into})
 	}
 }
 

@@ -38,7 +38,7 @@ func strollWith(w *Watcher, frames int, label string, foot func(i int) (x, y flo
 		o := Object{ID: 7, Label: label, Score: 0.8, Box: [4]float64{x - 20, y - 90, x + 20, y}, Seen: true, Last: at}
 		add(i, w.Update(at, width, height, []Object{o}, nil))
 	}
-	add(frames, w.Update(time.Duration(frames)*frame, width, height, nil, []int{7}))
+	add(frames, w.Update(time.Duration(frames)*frame, width, height, nil, []Ended{{ID: 7}}))
 	return out
 }
 
@@ -230,7 +230,7 @@ func TestWhoIsInside(t *testing.T) {
 	if in := w.Inside(0); in["person"] != 2 || in["dog"] != 1 {
 		t.Errorf("inside %v", in)
 	}
-	w.Update(frame, width, height, nil, []int{2, 3})
+	w.Update(frame, width, height, nil, []Ended{{ID: 2}, {ID: 3}})
 	if in := w.Inside(0); in["person"] != 1 || in["dog"] != 0 {
 		t.Errorf("inside %v", in)
 	}

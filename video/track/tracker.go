@@ -14,60 +14,55 @@ type Observation struct {
 	Score float64
 }
 
-// Options are how a [Tracker] judges. A zero field takes the value that
-// [DefaultOptions] has.
+// Options set how a [Tracker] decides. A zero field takes its value from
+// [DefaultOptions].
 type Options struct {
-	// Sure is the score from which a detection may carry on any object, Begin
-	// that from which it may be a new one. Below Sure it may carry on only an
-	// object seen in the last frame.
-	Sure, Begin float64
-	// Hits are the detections after which an object is believed and numbered, if
-	// Settle has passed since the first.
-	Hits   int
-	Settle time.Duration
-	// Keep is how long an unseen object is waited for. It is waited for at least
-	// MissedFrames frames, should frames be few.
-	Keep         time.Duration
-	MissedFrames int
+	// HighScore is the score from which a detection may continue any object.
+	// Below it, a detection may continue only an object seen in the last frame.
+	HighScore float64
+	// NewScore is the score from which a detection may start a new object.
+	NewScore float64
+	// MinHits is the number of detections after which an object is confirmed and
+	// numbered, once ConfirmAfter has passed since the first.
+	MinHits      int
+	ConfirmAfter time.Duration
+	// MaxLost is how long an object that is not detected is kept. Where frames are
+	// few it is kept for MinMissed of them.
+	MaxLost   time.Duration
+	MinMissed int
 }
 
 // DefaultOptions suit detectors whose scores are meant to be cut at 0.3 or 0.4.
-var DefaultOptions = Options{Sure: 0.35, Begin: 0.4, Hits: 3, Settle: 300 * time.Millisecond, Keep: 2 * time.Second, MissedFrames: 5}
+var DefaultOptions = Options{
+	HighScore: 0.35, NewScore: 0.4, MinHits: 3, ConfirmAfter: 300 * time.Millisecond, MaxLost: 2 * time.Second, MinMissed: 5,
+}
 
 func (o Options) withDefaults() Options {
-	set := func(v *float64, def float64) {
-		if *v == 0 {
-			*v = def
-		}
-	}
 	d := DefaultOptions
-	set(&o.Sure, d.Sure)
-	set(&o.Begin, d.Begin)
-	if o.Hits == 0 {
-		o.Hits = d.Hits
+	return Options{
+		HighScore: cmp.Or(o.HighScore, d.HighScore), NewScore: cmp.Or(o.NewScore, d.NewScore),
+		MinHits: cmp.Or(o.MinHits, d.MinHits), ConfirmAfter: cmp.Or(o.ConfirmAfter, d.ConfirmAfter),
+		MaxLost: cmp.Or(o.MaxLost, d.MaxLost), MinMissed: cmp.Or(o.MinMissed, d.MinMissed),
 	}
-	if o.Settle == 0 {
-		o.Settle = d.Settle
-	}
-	if o.Keep == 0 {
-		o.Keep = d.Keep
-	}
-	if o.MissedFrames == 0 {
-		o.MissedFrames = d.MissedFrames
-	}
-	return o
 }
 
 // Track is an object that is followed.
 type Track struct {
-	ID    int // from 1, in the order in which objects were believed
-	Class int // what most of its detections said, weighed by score
-	Box   Box // smoothed; foretold where Seen is false
+	ID    int // from 1, in the order in which objects were confirmed
+	Class int // see Contested
+	Box   Box // smoothed; predicted where Seen is false
 	Score float64
-	Seen  bool // in this frame
+	Best  float64 // highest score so far
+	Seen  bool    // in this frame
 	First time.Duration
-	Last  time.Duration // when it was seen last
+	Last  time.Duration // when it was last seen
 	Hits  int           // frames in which it was seen
+	// Contested is true while detections of another class weigh nearly as much as
+	// those of Class. Class follows the votes, which are weighted by score.
+	Contested bool
+	// Into is set on a track that ended because it was the same object as another:
+	// the ID of that one.
+	Into int
 }
 
 // Tracker follows the objects of one camera. It is not safe for concurrent use.
@@ -78,19 +73,27 @@ type Tracker struct {
 	lastID  int
 	now     time.Duration
 	started bool
+	pace    pace
 	assign  assigner
-	free    []int // observations that belong to nobody yet
+	free    []int // indexes of observations that no object has taken yet
+	second  []int // observations of objects that a stronger one shows, too
+	same    []int // for each observation the index of that stronger one, or -1
 	tracks  []Track
 }
 
 type object struct {
 	Track
 	filter *kalman
-	box    Box // foretold for now
+	box    Box // predicted for now
 	votes  map[int]float64
 	missed int
 	at     int // index of its observation in this frame, -1
-	past   bool
+
+	twin       *object // an older one in the same place
+	twinSince  time.Duration
+	twinFrom   Box // of the older one then
+	twinFrames int
+	gone       bool // dropped
 }
 
 // New makes a tracker.
@@ -98,35 +101,43 @@ func New(o Options) *Tracker { return &Tracker{o: o.withDefaults()} }
 
 // How much boxes must overlap.
 const (
-	overlapSure   = 0.25 // with the foretold box
-	overlapUnsure = 0.45 // of a detection below Sure
-	overlapOther  = 0.55 // of another class
-	overlapWide   = 0.15 // of boxes grown by wideBy, for what moves fast or is small
-	wideBy        = 0.4
-	overlapTwin   = 0.7 // a new object is not begun on top of one of another class
-	halfLife      = 700 * time.Millisecond
+	overlapHigh  = 0.25 // with the predicted box
+	overlapLow   = 0.45 // of a detection below HighScore
+	overlapOther = 0.55 // of another class
+	overlapWide  = 0.15 // of boxes grown by wideBy, for what moves fast or is small
+	wideBy       = 0.4
+	overlapNew   = 0.7 // a new object does not start on top of one of another class
+	halfLife     = 700 * time.Millisecond
 )
 
 // Update takes the detections of a frame, at being its time, which grows from
 // call to call and may start anywhere. It returns all numbered objects, seen or
-// waited for, by ID; the slice is valid until the next call.
+// lost, by ID; the slice is valid until the next call.
 func (t *Tracker) Update(at time.Duration, seen []Observation) []Track {
+	t.Lapse(at)
 	t.advance(at)
-	t.free = t.free[:0]
-	for i, o := range seen {
-		if finite(o.Box) && o.Box.Width() > 0 && o.Box.Height() > 0 {
-			t.free = append(t.free, i)
+	t.admit(seen)
+	high := func(o *Observation) bool { return o.Score >= t.o.HighScore }
+	low := func(o *Observation) bool { return o.Score < t.o.HighScore }
+	known := func(o *object) bool { return o.ID > 0 }
+	recent := func(o *object) bool { return o.ID > 0 && o.missed <= 1 }
+	fresh := func(o *object) bool { return o.ID == 0 }
+	t.match(seen, known, high, 0, overlapHigh)
+	t.match(seen, recent, low, 0, overlapLow)
+	t.match(seen, known, high, wideBy, overlapWide)
+	t.match(seen, fresh, high, wideBy, overlapWide)
+	t.match(seen, fresh, low, 0, overlapLow)
+	t.begin(seen)
+	t.free = append(t.free[:0], t.second...)
+	t.match(seen, known, high, 0, overlapTwin)
+	for _, o := range t.objects {
+		if o.Seen {
+			t.vote(o, seen)
+		} else {
+			o.Box = o.box
 		}
 	}
-	sure := func(o *Observation) bool { return o.Score >= t.o.Sure }
-	known := func(o *object) bool { return o.ID > 0 }
-	fresh := func(o *object) bool { return o.ID == 0 }
-	t.match(seen, known, sure, 0, overlapSure)
-	t.match(seen, func(o *object) bool { return known(o) && o.missed <= 1 }, func(o *Observation) bool { return !sure(o) }, 0, overlapUnsure)
-	t.match(seen, known, sure, wideBy, overlapWide)
-	t.match(seen, fresh, sure, wideBy, overlapWide)
-	t.match(seen, fresh, func(o *Observation) bool { return !sure(o) }, 0, overlapUnsure)
-	t.begin(seen)
+	t.merge()
 	t.end()
 	return t.report()
 }
@@ -134,12 +145,13 @@ func (t *Tracker) Update(at time.Duration, seen []Observation) []Track {
 // Still says that nothing has moved since the last frame: all objects are where
 // they were, and those that were seen count as seen.
 func (t *Tracker) Still(at time.Duration) []Track {
+	t.Lapse(at)
 	if !t.started || at < t.now {
 		at = t.now
 	}
 	passed := at - t.now
+	t.pace.add(passed)
 	t.now = at
-	t.ended = t.ended[:0]
 	for _, o := range t.objects {
 		if o.Seen {
 			o.Last = at
@@ -151,18 +163,47 @@ func (t *Tracker) Still(at time.Duration) []Track {
 	return t.report()
 }
 
-// Ended are the numbered objects that the last Update gave up.
+// Lapse ends the objects that were last seen too long before a time, as when a
+// camera sends no frames: whatever comes after an outage is a new object. Update
+// and Still begin with it. See [Tracker.Ended].
+func (t *Tracker) Lapse(at time.Duration) {
+	t.ended = t.ended[:0]
+	limit := t.Patience()
+	t.drop(func(o *object) bool { return limit > 0 && at-o.Last > limit })
+}
+
+// Patience is how long objects outlast the last frame, 0 as long as the pace of
+// frames is not known.
+func (t *Tracker) Patience() time.Duration {
+	usual, ok := t.pace.usual()
+	if !ok {
+		return 0
+	}
+	return max(t.o.MaxLost, time.Duration(t.o.MinMissed)*usual)
+}
+
+// drop removes objects and notes those that were numbered as ended.
+func (t *Tracker) drop(which func(*object) bool) {
+	t.objects = slices.DeleteFunc(t.objects, func(o *object) bool {
+		if !which(o) {
+			return false
+		}
+		o.gone = true
+		if o.ID > 0 {
+			t.ended = append(t.ended, o.Track)
+		}
+		return true
+	})
+}
+
+// Ended are the numbered objects that the last call of Update, Still, Lapse or
+// Flush gave up.
 func (t *Tracker) Ended() []Track { return t.ended }
 
 // Flush gives up all objects and returns those that were numbered.
 func (t *Tracker) Flush() []Track {
 	t.ended = t.ended[:0]
-	for _, o := range t.objects {
-		if o.ID > 0 {
-			t.ended = append(t.ended, o.Track)
-		}
-	}
-	t.objects = t.objects[:0]
+	t.drop(func(*object) bool { return true })
 	return t.ended
 }
 
@@ -180,6 +221,7 @@ func (t *Tracker) advance(at time.Duration) {
 		t.now, t.started = at, true
 	}
 	dt := max(0, at-t.now)
+	t.pace.add(dt)
 	t.now += dt
 	for _, o := range t.objects {
 		if !o.Seen {
@@ -218,7 +260,7 @@ func (t *Tracker) match(seen []Observation, whose func(*object) bool, which func
 	}
 	for r, c := range t.assign.solve(len(rows), len(cols), 1, func(r, c int) float64 { return table[r*len(cols)+c] }) {
 		if c >= 0 {
-			rows[r].take(&seen[cols[c]], t.now, cols[c])
+			t.give(rows[r], seen, cols[c])
 			t.free = slices.DeleteFunc(t.free, func(i int) bool { return i == cols[c] })
 		}
 	}
@@ -237,53 +279,47 @@ func distance(o *object, seen *Observation, grow, least float64) float64 {
 	return d
 }
 
-// take carries an object on with an observation.
-func (o *object) take(seen *Observation, now time.Duration, at int) {
-	o.filter.update(seen.Box)
-	o.Box, o.Score, o.Seen, o.Last, o.at, o.missed = o.filter.box(), seen.Score, true, now, at, 0
+// give continues an object with an observation.
+func (t *Tracker) give(o *object, seen []Observation, at int) {
+	s := &seen[at]
+	o.filter.update(s.Box)
+	o.Box, o.Score, o.Seen, o.Last, o.at, o.missed = o.filter.box(), s.Score, true, t.now, at, 0
+	o.Best = max(o.Best, s.Score)
 	o.Hits++
-	o.votes[seen.Class] += seen.Score
-	if o.votes[seen.Class] > o.votes[o.Class] {
-		o.Class = seen.Class
-	}
+	t.same[at] = -1
 }
 
-// begin makes objects of what belongs to none, the surest first.
+// begin makes objects of what belongs to none, highest score first.
 func (t *Tracker) begin(seen []Observation) {
 	slices.SortStableFunc(t.free, func(a, b int) int { return cmp.Compare(seen[b].Score, seen[a].Score) })
 	for _, i := range t.free {
 		s := &seen[i]
-		if s.Score < t.o.Begin || slices.ContainsFunc(t.objects, func(o *object) bool {
-			return o.at >= 0 && o.Class != s.Class && IoU(o.Box, s.Box) >= overlapTwin
+		if s.Score < t.o.NewScore || slices.ContainsFunc(t.objects, func(o *object) bool {
+			return o.at >= 0 && o.Class != s.Class && IoU(o.Box, s.Box) >= overlapNew
 		}) {
 			continue
 		}
-		o := &object{filter: newKalman(s.Box), votes: map[int]float64{s.Class: s.Score}, at: i}
-		o.Track = Track{Class: s.Class, Box: s.Box, Score: s.Score, Seen: true, First: t.now, Last: t.now, Hits: 1}
+		o := &object{filter: newKalman(s.Box), votes: map[int]float64{}, at: i}
+		o.Track = Track{Class: s.Class, Box: s.Box, Score: s.Score, Best: s.Score, Seen: true, First: t.now, Last: t.now, Hits: 1}
 		t.objects = append(t.objects, o)
 	}
 }
 
-// end numbers objects that are believed now, and drops those waited for too long.
+// end numbers objects that are confirmed now, and drops those lost for too long.
 func (t *Tracker) end() {
-	t.ended = t.ended[:0]
 	for _, o := range t.objects {
-		if !o.Seen {
-			o.Box = o.box
-		}
-		if o.ID == 0 && o.Hits >= t.o.Hits && t.now-o.First >= t.o.Settle {
+		if o.ID == 0 && o.Seen && !t.waits(o) && o.Hits >= t.o.MinHits && t.now-o.First >= t.o.ConfirmAfter {
 			t.lastID++
 			o.ID = t.lastID
 		}
-		wait, frames := t.o.Keep, t.o.MissedFrames
+	}
+	t.drop(func(o *object) bool {
+		wait, frames := t.o.MaxLost, t.o.MinMissed
 		if o.ID == 0 {
 			wait, frames = wait/4, 1
 		}
-		if o.past = o.missed >= frames && t.now-o.Last > wait; o.past && o.ID > 0 {
-			t.ended = append(t.ended, o.Track)
-		}
-	}
-	t.objects = slices.DeleteFunc(t.objects, func(o *object) bool { return o.past })
+		return o.missed >= frames && t.now-o.Last > wait
+	})
 }
 
 func (t *Tracker) report() []Track {
