@@ -30,7 +30,7 @@ type camera struct {
 	cfg     *Camera
 	source  Source
 	every   bool
-	lib     Library
+	backend Backend
 	detect  Detector
 	log     zerolog.Logger
 	metrics *metrics
@@ -47,7 +47,8 @@ type camera struct {
 	// Of the capturing goroutine.
 	lostSince time.Time
 	everUp    bool
-	expected  int // frames of a file
+	expected  time.Duration // of a file
+	stamps    stamps
 	began     time.Time
 	number    int
 	isUp      atomic.Bool
@@ -90,7 +91,7 @@ type result struct {
 }
 
 // deliver gives a captured frame its time and leaves it in the mailbox.
-func (c *camera) deliver(ctx context.Context, f *frame, position int) {
+func (c *camera) deliver(ctx context.Context, f *frame) {
 	c.stages.add(stageCapture, f.took)
 	c.metrics.captured.WithLabelValues(c.name).Inc()
 	f.number = c.number
@@ -99,21 +100,17 @@ func (c *camera) deliver(ctx context.Context, f *frame, position int) {
 		c.began = f.wall
 	}
 	f.at = f.wall.Sub(c.began)
-	if c.source.Kind == File {
-		fps := f.fps
-		if !(fps > 0) {
-			fps = assumedFPS
-		}
-		f.at = time.Duration(float64(position) / fps * float64(time.Second))
-		if !c.every { // played at its own pace, as a camera would send it
-			if early := f.at - time.Since(c.began); early > 0 {
-				select {
-				case <-ctx.Done():
-				case <-time.After(early):
-				}
+	if c.source.Kind == File || c.every {
+		f.at = c.stamps.next(f)
+	}
+	if c.source.Kind == File && !c.every { // played at its own pace, as a camera would send it
+		if early := f.at - time.Since(c.began); early > 0 {
+			select {
+			case <-ctx.Done():
+			case <-time.After(early):
 			}
-			f.wall = time.Now()
 		}
+		f.wall = time.Now()
 	}
 	if back := c.box.put(ctx, f); back != nil {
 		c.frames.put(back)
@@ -124,9 +121,6 @@ func (c *camera) deliver(ctx context.Context, f *frame, position int) {
 		c.metrics.dropped.WithLabelValues(c.name).Inc()
 	}
 }
-
-// assumedFPS is of files that do not say.
-const assumedFPS = 25
 
 func (c *camera) setUp(up bool) {
 	c.isUp.Store(up)

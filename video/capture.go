@@ -9,37 +9,43 @@ import (
 	"time"
 )
 
-// trouble is why a camera has no frames. These are values of a metric's label.
-type trouble string
+// failReason is why a camera has no frames. These are values of a metric's label.
+type failReason string
 
 const (
-	cannotOpen trouble = "open"
-	stalled    trouble = "stall"
-	ended      trouble = "ended"
-	unplugged  trouble = "unplugged"
-	unreadable trouble = "read"
+	cannotOpen failReason = "open"
+	stalled    failReason = "stall"
+	ended      failReason = "ended"
+	unplugged  failReason = "unplugged"
+	unreadable failReason = "read"
+	frozen     failReason = "frozen"
 )
+
+// ErrFrozen is the error of a [Capture] whose frames come and do not change in a
+// single bit. Opened anew it may do better; if not, that is what it shows.
+var ErrFrozen = errors.New("frozen picture")
 
 // failure is the end of a connection.
 type failure struct {
-	trouble trouble
-	err     error
-	frames  int           // read before
-	lasted  time.Duration // from the first frame
+	reason failReason
+	err    error
+	frames int           // read before
+	lasted time.Duration // from the first frame
 }
 
+// Error completes "camera ...".
 func (f *failure) Error() string {
-	switch f.trouble {
+	switch f.reason {
 	case cannotOpen:
-		return fmt.Sprintf("cannot be opened (%v)", f.err)
+		return fmt.Sprintf("cannot be opened: %v", f.err)
 	case stalled:
-		return fmt.Sprintf("sends nothing (%v)", f.err)
+		return fmt.Sprintf("sends nothing: %v", f.err)
 	case ended:
-		return "has ended"
+		return "disconnected: the stream ended"
 	case unplugged:
 		return "is unplugged"
 	}
-	return fmt.Sprintf("cannot be read (%v)", f.err)
+	return fmt.Sprintf("cannot be read: %v", f.err)
 }
 
 // maxStuck is how many readers may hang in the library before no further one is
@@ -52,7 +58,7 @@ func (c *camera) capture(ctx context.Context) error {
 	defer c.box.close()
 	retry := backoff{shortest: c.timing.retry, longest: c.timing.retryMax}
 	for {
-		f := c.connection(ctx)
+		f := c.connect(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -78,17 +84,18 @@ func (c *camera) capture(ctx context.Context) error {
 // fileEnd tells a file's end from its failure.
 func (c *camera) fileEnd(f *failure) error {
 	switch {
-	case f.trouble == cannotOpen:
+	case f.reason == cannotOpen:
 		if _, err := os.Stat(c.source.Target); err != nil {
 			return fmt.Errorf("%s: %w", c.source, plain(err))
 		}
-		return fmt.Errorf("%s: is no video that can be read", c.source)
+		return fmt.Errorf("%s: not a video that can be read (%w)", c.source, f.err)
 	case f.frames == 0:
 		return fmt.Errorf("%s: no frame can be read", c.source)
-	case f.trouble != ended:
+	case f.reason != ended:
 		return fmt.Errorf("%s: after %d frames it %w", c.source, f.frames, f)
-	case c.expected > 0 && f.frames < c.expected*9/10:
-		c.log.Warn().Int("frames", f.frames).Int("expected", c.expected).Msg("the file ends early: it may be damaged")
+	case c.stamps.last+c.stamps.step < c.expected*9/10:
+		c.log.Warn().Int("frames", f.frames).Stringer("duration", c.expected).Stringer("read", (c.stamps.last + c.stamps.step).Round(time.Millisecond)).
+			Msg("the file ends early: it may be damaged")
 	}
 	return nil
 }
@@ -101,17 +108,22 @@ func plain(err error) error {
 	return err
 }
 
-// down says once that a camera is lost, and counts every failure.
+// down says once that a camera is lost, and counts every failure. A picture that is
+// frozen is no loss as long as the next connection has frames.
 func (c *camera) down(f *failure) {
-	c.metrics.failures.WithLabelValues(c.name, string(f.trouble)).Inc()
+	c.metrics.failures.WithLabelValues(c.name, string(f.reason)).Inc()
+	if f.reason == frozen {
+		c.log.Debug().Err(f.err).Msg("opening the camera anew")
+		return
+	}
 	if c.lostSince.IsZero() {
 		c.lostSince = time.Now()
 		c.setUp(false)
-		c.log.Warn().Str("source", c.source.String()).Str("reason", string(f.trouble)).
+		c.log.Warn().Str("source", c.source.String()).Str("reason", string(f.reason)).
 			Msgf("camera %s; trying again until it is back", f.Error())
 		return
 	}
-	c.log.Debug().Str("reason", string(f.trouble)).Msgf("camera still %s", f.Error())
+	c.log.Debug().Str("reason", string(f.reason)).Msgf("camera still %s", f.Error())
 }
 
 // up says once that frames come, or come again.
@@ -124,30 +136,41 @@ func (c *camera) up(fps float64, width, height int) {
 	case c.everUp:
 		return
 	default:
-		e.Str("source", c.source.String()).Msg("camera is read")
+		e.Str("source", c.source.String()).Msg("camera connected")
 	}
 	c.lostSince, c.everUp = time.Time{}, true
 	c.setUp(true)
 }
 
-// link is one connection: a goroutine that may hang in the library for good.
-type link struct {
-	news chan news
-	quit chan struct{} // closed when nobody listens any more
+// connection is one reading of the source, on a goroutine that may hang in the
+// video library for good.
+type connection struct {
+	messages chan captureMsg
+	quit     chan struct{} // closed when nobody listens any more
 }
 
-// news is a frame, or that the source is open, or why there is nothing.
-type news struct {
-	frame  *frame
-	open   bool
-	fps    float64
-	frames int
-	err    error
+// captureMsg is a frame, or that the source is open, or why there is nothing.
+type captureMsg struct {
+	frame    *frame
+	open     bool
+	fps      float64
+	duration time.Duration
+	err      error
 }
 
-// connection opens the source and passes its frames on until something fails.
-func (c *camera) connection(ctx context.Context) *failure {
-	l := &link{make(chan news), make(chan struct{})}
+// send tells whether anybody took the message.
+func (l *connection) send(m captureMsg) bool {
+	select {
+	case l.messages <- m:
+		return true
+	case <-l.quit:
+		return false
+	}
+}
+
+// connect opens the source and passes its frames on until something fails.
+func (c *camera) connect(ctx context.Context) *failure {
+	l := &connection{make(chan captureMsg), make(chan struct{})}
 	defer close(l.quit)
 	c.stuck.Add(1) // until it returns
 	c.readers.Add(1)
@@ -156,7 +179,7 @@ func (c *camera) connection(ctx context.Context) *failure {
 		defer c.stuck.Add(-1)
 		c.read(l)
 	}()
-	f := &failure{trouble: cannotOpen}
+	f := &failure{reason: cannotOpen}
 	var first time.Time
 	limit := time.NewTimer(c.timing.open)
 	defer limit.Stop()
@@ -166,83 +189,79 @@ func (c *camera) connection(ctx context.Context) *failure {
 		case <-ctx.Done():
 			return f
 		case <-limit.C:
-			if f.trouble == cannotOpen {
+			if f.reason == cannotOpen {
 				f.err = fmt.Errorf("no answer within %v", c.timing.open)
 				return f
 			}
-			f.trouble, f.err = stalled, fmt.Errorf("no frame for %v", c.timing.stall)
+			f.reason, f.err = stalled, fmt.Errorf("no frame for %v", c.timing.stall)
 			return f
-		case n := <-l.news:
+		case m := <-l.messages:
 			switch {
-			case n.err != nil:
-				f.err = n.err
-				if f.trouble != cannotOpen {
-					f.trouble = c.why(n.err)
+			case m.err != nil:
+				f.err = m.err
+				if f.reason != cannotOpen {
+					f.reason = c.why(m.err)
 				}
 				return f
-			case n.open:
-				f.trouble, fps, c.expected = unreadable, n.fps, n.frames
+			case m.open:
+				f.reason, fps, c.expected = unreadable, m.fps, m.duration
 			default:
 				if f.frames == 0 {
-					view := n.frame.pic.Frame()
+					view := m.frame.pic.Frame()
 					first = time.Now()
 					c.up(fps, view.Width, view.Height)
 				}
 				f.frames++
 				f.lasted = time.Since(first)
-				n.frame.fps = fps
-				c.deliver(ctx, n.frame, f.frames-1)
+				m.frame.fps = fps
+				c.deliver(ctx, m.frame)
 			}
 		}
 		limit.Reset(c.timing.stall)
 	}
 }
 
-func (c *camera) why(err error) trouble {
+func (c *camera) why(err error) failReason {
 	if c.source.Kind == Device {
 		if _, gone := os.Stat(c.source.Target); gone != nil {
 			return unplugged
 		}
 	}
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		return ended
+	case errors.Is(err, ErrFrozen):
+		return frozen
 	}
 	return unreadable
 }
 
-// read is the link's own goroutine, which holds one frame all the time.
-func (c *camera) read(l *link) {
+// read is the connection's own goroutine, which holds one frame all the time.
+func (c *camera) read(l *connection) {
 	f := c.frames.get()
 	defer func() { c.frames.put(f) }()
 	if f == nil {
 		return
 	}
-	tell := func(n news) bool {
-		select {
-		case l.news <- n:
-			return true
-		case <-l.quit:
-			return false
-		}
-	}
-	src, err := c.lib.Open(c.source)
+	src, err := c.backend.Open(c.source)
 	if err != nil {
-		tell(news{err: err})
+		l.send(captureMsg{err: err})
 		return
 	}
 	defer src.Close()
-	if !tell(news{open: true, fps: src.FPS(), frames: src.Frames()}) {
+	if !l.send(captureMsg{open: true, fps: src.FPS(), duration: src.Duration()}) {
 		return
 	}
 	for {
 		start := time.Now()
 		if err := src.Read(f.pic); err != nil {
-			tell(news{err: err})
+			l.send(captureMsg{err: err})
 			return
 		}
 		f.wall = time.Now()
 		f.took = f.wall.Sub(start)
-		if !tell(news{frame: f}) {
+		f.stamp, f.timed = src.Stamp()
+		if !l.send(captureMsg{frame: f}) {
 			return
 		}
 		if f = c.frames.get(); f == nil {

@@ -6,7 +6,7 @@
 // the detector and follows objects; one draws, writes, and tells what happened.
 // Frames go around between them and are never copied or allocated anew.
 //
-// All that touches a video library stands behind [Library]; package
+// All that touches a video library stands behind [Backend]; package
 // example.com/riffle/video/opencv is one. So this package needs no cgo, and its tests run
 // with cameras that fail on command.
 package video

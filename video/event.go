@@ -1,9 +1,6 @@
 package video
 
 import (
-	"encoding/json"
-	"io"
-	"sync"
 	"time"
 
 	"example.com/riffle/video/scene"
@@ -80,24 +77,8 @@ type FrameObject struct {
 	Seen  bool       `json:"seen"` // or else where it should be
 }
 
-// Tracks is a Sink that writes all objects of every frame as lines of JSON.
-type Tracks struct{ Lines }
-
-// NewTracks makes one.
-func NewTracks(w io.Writer) *Tracks { return &Tracks{Lines{enc: json.NewEncoder(w)}} }
-
-// Event does nothing.
-func (*Tracks) Event(*Event) error { return nil }
-
-// Frame writes a line.
-func (t *Tracks) Frame(f *Frame) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.enc.Encode(f)
-}
-
-// framed is a result as a Frame.
-func framed(r *result, camera string) *Frame {
+// toFrame is a result as a Frame.
+func toFrame(r *result, camera string) *Frame {
 	f := &Frame{Camera: camera, Frame: r.frame.number, Position: seconds(r.frame.at), Time: r.frame.wall, Still: !r.looked, Objects: []FrameObject{}}
 	for i := range r.objects {
 		o := &r.objects[i]
@@ -110,34 +91,8 @@ func framed(r *result, camera string) *Frame {
 	return f
 }
 
-// Lines is a Sink that writes events as lines of JSON.
-type Lines struct {
-	mu  sync.Mutex
-	enc *json.Encoder
-}
-
-// NewLines makes one.
-func NewLines(w io.Writer) *Lines {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return &Lines{enc: enc}
-}
-
-// Event writes a line at once.
-func (l *Lines) Event(e *Event) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.enc.Encode(e)
-}
-
-// State does nothing.
-func (*Lines) State(string, *State) {}
-
-// Snapshot does nothing.
-func (*Lines) Snapshot(string, string, []byte) {}
-
-// told makes an event of what a scene tells.
-func told(e *scene.Event, f *frame, camera string) *Event {
+// toEvent makes an event of what a scene tells.
+func toEvent(e *scene.Event, f *frame, camera string) *Event {
 	o := &e.Object
 	out := &Event{
 		Event: string(e.Kind), Camera: camera, Time: f.wall, Position: seconds(e.At), Frame: f.number,

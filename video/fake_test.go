@@ -23,7 +23,7 @@ import (
 // fakePicture holds a width, a height and the box that the fake detector finds,
 // or none.
 type fakePicture struct {
-	lib  *fakeLibrary
+	lib  *fakeBackend
 	w, h int
 	box  *detector.Box
 	draw *Overlay
@@ -57,29 +57,31 @@ func (p *fakePicture) JPEG(int) ([]byte, error) {
 
 func (p *fakePicture) Close() { p.lib.pictures.Add(-1) }
 
-// fakeLibrary is a video library on command.
-type fakeLibrary struct {
+// fakeBackend is a video library on command.
+type fakeBackend struct {
 	open     func(n int, s Source) (Capture, error) // n counts from 0
 	opened   atomic.Int32
 	pictures atomic.Int32 // that live
 	moved    func() float64
-	writeErr error
+	rate     float64
+	writeErr error // from frame writeOK on
+	writeOK  int
 
 	mu     sync.Mutex
 	drawn  []Overlay
 	writer *fakeWriter
 }
 
-func (l *fakeLibrary) Open(s Source) (Capture, error) { return l.open(int(l.opened.Add(1))-1, s) }
+func (l *fakeBackend) Open(s Source) (Capture, error) { return l.open(int(l.opened.Add(1))-1, s) }
 
-func (l *fakeLibrary) NewPicture() Picture {
+func (l *fakeBackend) NewPicture() Picture {
 	l.pictures.Add(1)
 	return &fakePicture{lib: l}
 }
 
-func (l *fakeLibrary) NewMotion() Motion { return &fakeMotion{l} }
+func (l *fakeBackend) NewMotion() Motion { return &fakeMotion{l} }
 
-func (l *fakeLibrary) NewWriter(path, _ string, fps float64, w, h int) (Writer, error) {
+func (l *fakeBackend) NewWriter(path, _ string, fps float64, w, h int) (Writer, error) {
 	if strings.HasPrefix(path, "/nowhere/") {
 		return nil, errors.New("no such folder")
 	}
@@ -87,13 +89,15 @@ func (l *fakeLibrary) NewWriter(path, _ string, fps float64, w, h int) (Writer, 
 	return l.writer, nil
 }
 
-type fakeMotion struct{ lib *fakeLibrary }
+func (l *fakeBackend) Rate(Source) float64 { return l.rate }
+
+type fakeMotion struct{ lib *fakeBackend }
 
 func (m *fakeMotion) Moved(Picture) float64 { return m.lib.moved() }
 func (m *fakeMotion) Close()                {}
 
 type fakeWriter struct {
-	lib    *fakeLibrary
+	lib    *fakeBackend
 	fps    float64
 	w, h   int
 	frames int
@@ -101,8 +105,11 @@ type fakeWriter struct {
 }
 
 func (w *fakeWriter) Write(Picture) error {
+	if w.lib.writeErr != nil && w.frames >= w.lib.writeOK {
+		return w.lib.writeErr
+	}
 	w.frames++
-	return w.lib.writeErr
+	return nil
 }
 
 func (w *fakeWriter) Close() error {
@@ -115,6 +122,7 @@ type fakeCapture struct {
 	next   func(i int, p *fakePicture) error
 	fps    float64
 	frames int
+	stamp  func(i int) (time.Duration, bool) // the container's time; nil if it has none
 	i      int
 	closed atomic.Bool
 }
@@ -127,8 +135,22 @@ func (c *fakeCapture) Read(into Picture) error {
 }
 
 func (c *fakeCapture) FPS() float64 { return c.fps }
-func (c *fakeCapture) Frames() int  { return c.frames }
-func (c *fakeCapture) Close()       { c.closed.Store(true) }
+
+func (c *fakeCapture) Stamp() (time.Duration, bool) {
+	if c.stamp == nil {
+		return 0, false
+	}
+	return c.stamp(c.i - 1)
+}
+
+func (c *fakeCapture) Duration() time.Duration {
+	if c.fps == 0 {
+		return 0
+	}
+	return time.Duration(float64(c.frames) / c.fps * float64(time.Second))
+}
+
+func (c *fakeCapture) Close() { c.closed.Store(true) }
 
 // frames is a capture of n frames without objects, at 10 a second.
 func frameCapture(n int) *fakeCapture {
@@ -232,7 +254,7 @@ func (l *logText) count(text string) int {
 
 // bench is a runner on fakes.
 type bench struct {
-	lib   *fakeLibrary
+	lib   *fakeBackend
 	det   *fakeDetector
 	heard *heard
 	log   *logText
@@ -240,14 +262,14 @@ type bench struct {
 }
 
 func newBench(open func(n int, s Source) (Capture, error), cameras ...Camera) *bench {
-	b := &bench{lib: &fakeLibrary{open: open, moved: func() float64 { return 1 }}, det: &fakeDetector{}, heard: &heard{}, log: &logText{}}
+	b := &bench{lib: &fakeBackend{open: open, moved: func() float64 { return 1 }}, det: &fakeDetector{}, heard: &heard{}, log: &logText{}}
 	for i := range cameras {
 		if cameras[i].Threshold == 0 {
 			cameras[i].Threshold = 0.4
 		}
 	}
 	b.cfg = Config{
-		Cameras: cameras, Detector: b.det, Library: b.lib, Sinks: []Sink{b.heard}, Log: zerolog.New(b.log),
+		Cameras: cameras, Detector: b.det, Backend: b.lib, Sinks: []Sink{b.heard}, Log: zerolog.New(b.log),
 		Open: time.Second, Stall: time.Second, Retry: 2 * time.Millisecond, RetryMax: 10 * time.Millisecond,
 	}
 	return b

@@ -13,6 +13,8 @@ type frame struct {
 	wall   time.Time     // when it was captured
 	took   time.Duration // to capture
 	fps    float64       // of the source, 0 if it does not say
+	stamp  time.Duration // as the container says
+	timed  bool          // the container says
 }
 
 // mailbox holds at most one frame between who captures and who looks.

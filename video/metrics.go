@@ -20,6 +20,8 @@ type metrics struct {
 	reconnects *prometheus.CounterVec
 	resized    *prometheus.CounterVec
 	events     *prometheus.CounterVec
+	losses     *prometheus.CounterVec
+	damaged    *prometheus.CounterVec
 	detect     *prometheus.HistogramVec
 	wait       *prometheus.HistogramVec
 }
@@ -44,10 +46,12 @@ func newMetrics() *metrics {
 		reconnects: counter("riffle_camera_reconnects_total", "Times that a lost camera came back."),
 		resized:    counter("riffle_camera_resolution_changes_total", "Changes of resolution between frames."),
 		events:     counter("riffle_camera_events_total", "Events told, by kind.", "event"),
+		losses:     counter("riffle_camera_write_failures_total", "Frames, snapshots, events and lines of tracks that could not be written at first try, by what.", "what"),
+		damaged:    counter("riffle_camera_frames_damaged_total", "Frames that came damaged."),
 		detect:     histogram("riffle_camera_detect_seconds", "Time of the detector for one frame."),
 		wait:       histogram("riffle_camera_wait_seconds", "Time that a frame waited for the detector, which cameras share."),
 	}
-	m.registry.MustRegister(m.up, m.captured, m.looked, m.dropped, m.still, m.failures, m.reconnects, m.resized, m.events, m.detect, m.wait,
+	m.registry.MustRegister(m.up, m.captured, m.looked, m.dropped, m.still, m.failures, m.reconnects, m.resized, m.events, m.losses, m.damaged, m.detect, m.wait,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

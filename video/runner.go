@@ -21,7 +21,7 @@ import (
 type Config struct {
 	Cameras  []Camera
 	Detector Detector // shared by all cameras
-	Library  Library
+	Backend  Backend
 	Log      zerolog.Logger
 	Sinks    []Sink
 	// Snapshots is the folder of objects' best frames, "" for none. With
@@ -112,10 +112,10 @@ func (r *Runner) camera(spec *Camera) (*camera, error) {
 		return nil, err
 	}
 	c := &camera{
-		name: spec.Name, cfg: spec, source: source, every: spec.EveryFrame, lib: r.cfg.Library, detect: r.cfg.Detector,
+		name: spec.Name, cfg: spec, source: source, every: spec.EveryFrame, backend: r.cfg.Backend, detect: r.cfg.Detector,
 		log: r.cfg.Log.With().Str("camera", spec.Name).Logger(), metrics: r.metrics, stages: &stages{},
 		timing: timing{r.cfg.Open, r.cfg.Stall, r.cfg.Retry, r.cfg.RetryMax},
-		frames: newFrames(r.cfg.Library.NewPicture), box: newMailbox(spec.EveryFrame), results: make(chan *result, 1),
+		frames: newFrames(r.cfg.Backend.NewPicture), box: newMailbox(spec.EveryFrame), results: make(chan *result, 1),
 		tracker: track.New(track.Options{HighScore: highShare * spec.Threshold, NewScore: spec.Threshold}),
 		watcher: watcher, classes: map[string]int{},
 	}
@@ -129,6 +129,10 @@ func (r *Runner) camera(spec *Camera) (*camera, error) {
 		c.gate = &gate{share: m.Share, hold: m.Hold, refresh: m.Refresh}
 	}
 	c.out = &output{c: c, sinks: append([]Sink{r.recent}, r.cfg.Sinks...)}
+	c.out.losses = &losses{log: c.log, metric: r.metrics.losses, camera: c.name}
+	if spec.Out != "" {
+		c.out.recording = &recording{c: c, losses: c.out.losses}
+	}
 	if r.cfg.HTTP != "" {
 		c.out.hub = newHub()
 	}
@@ -191,11 +195,15 @@ func (r *Runner) Run(ctx context.Context) error {
 			c.stages.report(r.cfg.Benchmark, c.name, took)
 		}
 	}
+	var errs []error
 	var fatal *fatalError
 	if errors.As(context.Cause(ctx), &fatal) {
-		return fatal.error
+		errs = append(errs, fatal.error)
 	}
-	return nil
+	for _, c := range r.cameras {
+		errs = append(errs, c.out.losses.err())
+	}
+	return errors.Join(errs...)
 }
 
 // fatalError ends everything, unlike the end of the caller's context.
@@ -207,7 +215,7 @@ const hangLimit = 2 * time.Second
 // run is one camera from beginning to end.
 func (c *camera) run(ctx context.Context, fail func(error)) {
 	if c.gate != nil {
-		c.gate.motion = c.lib.NewMotion()
+		c.gate.motion = c.backend.NewMotion()
 		defer c.gate.motion.Close()
 	}
 	note := func(err error) {

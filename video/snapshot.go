@@ -64,7 +64,7 @@ func (s *snapshots) look(p Picture, objects []scene.Object) error {
 		if picture == nil {
 			var err error
 			if picture, err = p.JPEG(snapshotQuality); err != nil {
-				return fmt.Errorf("camera %s: snapshot: %w", s.camera, err)
+				return fmt.Errorf("snapshot: %w", err)
 			}
 		}
 		s.best[o.ID] = &best{worth: w, box: o.Box, score: o.Score, picture: picture, at: now}
@@ -93,24 +93,33 @@ func (s *snapshots) save(id int, label string, when time.Time) (file string, dat
 	delete(s.best, id)
 	img, err := jpeg.Decode(bytes.NewReader(b.picture))
 	if err != nil {
-		return "", nil, fmt.Errorf("camera %s: snapshot: %w", s.camera, err)
+		return "", nil, fmt.Errorf("snapshot: %w", err)
 	}
 	drawn := detector.Draw(img, []detector.Detection{{
-		Label: fmt.Sprintf("%s %d", label, id), CategoryID: colourOf(id), Score: float32(b.score),
+		Label: fmt.Sprintf("%s %d", label, id), CategoryID: colorOf(id), Score: float32(b.score),
 		Box: detector.Box{X1: float32(b.box[0]), Y1: float32(b.box[1]), X2: float32(b.box[2]), Y2: float32(b.box[3])},
 	}})
 	var out bytes.Buffer
 	if err := jpeg.Encode(&out, drawn, &jpeg.Options{Quality: snapshotQuality}); err != nil {
-		return "", nil, fmt.Errorf("camera %s: snapshot: %w", s.camera, err)
+		return "", nil, fmt.Errorf("snapshot: %w", err)
 	}
 	if s.dir == "" {
 		return "", out.Bytes(), nil
 	}
 	file = filepath.Join(s.dir, fmt.Sprintf("%s-%s-%d.jpg", when.Format("20060102-150405"), safeName(label), id))
-	if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
-		return "", nil, fmt.Errorf("snapshots: %w", err)
+	if err := writeWhole(file, out.Bytes()); err != nil {
+		return "", out.Bytes(), fmt.Errorf("snapshot %s: %w", file, plain(err))
 	}
 	return file, out.Bytes(), nil
+}
+
+// writeWhole writes a file, or none.
+func writeWhole(file string, data []byte) error {
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		os.Remove(file)
+		return err
+	}
+	return nil
 }
 
 // forget drops objects that ended without an event.

@@ -21,7 +21,7 @@ const (
 	stageDraw
 	stageWrite
 	stageLive
-	stageTell
+	stageEvents
 	stageIdle    // of the looking goroutine: no frame is there
 	stageBlocked // the same: the output is behind
 	stageCount

@@ -35,6 +35,7 @@ type videoCmd struct {
 	MQTT          string `group:"MQTT:" name:"mqtt" env:"RIFFLE_MQTT" placeholder:"URL" help:"Broker that events and states go to, such as tcp://localhost:1883 or ssl://host:8883."`
 	MQTTUsername  string `group:"MQTT:" name:"mqtt-username" env:"RIFFLE_MQTT_USERNAME" placeholder:"NAME" help:"User name for the broker."`
 	MQTTPassword  string `group:"MQTT:" name:"mqtt-password" env:"RIFFLE_MQTT_PASSWORD" placeholder:"PASSWORD" help:"Password for it. Others on this machine can see the command line: rather use the environment or the configuration file."`
+	MQTTCA        string `group:"MQTT:" name:"mqtt-ca" env:"RIFFLE_MQTT_CA" placeholder:"FILE" help:"PEM file of the authority that signed the broker's certificate, if the system does not know it."`
 	MQTTTopic     string `group:"MQTT:" name:"mqtt-topic" default:"riffle" env:"RIFFLE_MQTT_TOPIC" placeholder:"TOPIC" help:"First part of all topics (${default})."`
 	MQTTDiscovery string `group:"MQTT:" name:"mqtt-discovery" default:"homeassistant" env:"RIFFLE_MQTT_DISCOVERY" placeholder:"TOPIC" help:"Where Home Assistant looks for new devices (${default}); empty for no discovery."`
 

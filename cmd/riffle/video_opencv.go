@@ -38,7 +38,7 @@ func (c *videoCmd) Run(std stdio, parsed *kong.Context) (err error) {
 	if err := knownLabels(cameras, d.Info().Classes); err != nil {
 		return usageError{err}
 	}
-	library, err := opencv.New()
+	backend, err := opencv.New()
 	if err != nil {
 		return err
 	}
@@ -47,37 +47,22 @@ func (c *videoCmd) Run(std stdio, parsed *kong.Context) (err error) {
 		log.Warn().Msg(s)
 	}
 	cfg := video.Config{
-		Cameras: cameras, Detector: d, Library: library, Log: log,
+		Cameras: cameras, Detector: d, Backend: backend, Log: log,
 		Snapshots: c.Snapshots, KeepSnapshots: c.MQTT != "", HTTP: c.HTTP, Stall: c.Stall,
 	}
 	if c.Benchmark {
 		cfg.Benchmark = std.err
 	}
-	for _, to := range []struct {
-		flag, path string
-		mode       int
-		sink       func(io.Writer) video.Sink
-	}{
-		{"events", c.Events, os.O_APPEND, func(w io.Writer) video.Sink { return video.NewLines(w) }},
-		{"tracks", c.Tracks, os.O_TRUNC, func(w io.Writer) video.Sink { return video.NewTracks(w) }},
-	} {
-		switch to.path {
-		case "":
-		case "-":
-			cfg.Sinks = append(cfg.Sinks, to.sink(std.out))
-		default:
-			f, openErr := os.OpenFile(to.path, os.O_WRONLY|os.O_CREATE|to.mode, 0o666)
-			if openErr != nil {
-				return fmt.Errorf("--%s %s: %w", to.flag, to.path, fileError(openErr))
-			}
-			defer func() { err = errors.Join(err, f.Close()) }()
-			cfg.Sinks = append(cfg.Sinks, to.sink(f))
-		}
+	sinks, closeSinks, err := c.files(std.out, cameras)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, closeSinks()) }()
+	cfg.Sinks = append(cfg.Sinks, sinks...)
 	if c.MQTT != "" {
 		broker, err := mqtt.New(mqtt.Config{
 			Broker: c.MQTT, Username: c.MQTTUsername, Password: c.MQTTPassword, Topic: c.MQTTTopic, Discovery: c.MQTTDiscovery,
-			Version: shortVersion(), Cameras: cameras, Log: log,
+			CA: c.MQTTCA, Version: shortVersion(), Cameras: cameras, Log: log,
 		})
 		if err != nil {
 			return err
@@ -98,6 +83,87 @@ func (c *videoCmd) Run(std stdio, parsed *kong.Context) (err error) {
 	defer stop()
 	context.AfterFunc(ctx, stop) // the next signal ends the process at once
 	return runner.Run(ctx)
+}
+
+// files opens what --events and --tracks name. What is known of live cameras
+// cannot be had again: it is appended to; tracks of files are written anew.
+func (c *videoCmd) files(stdout io.Writer, cameras []video.Camera) (sinks []video.Sink, closeAll func() error, err error) {
+	var closers []func() error
+	closeAll = func() error {
+		var errs []error
+		for _, f := range closers {
+			errs = append(errs, f())
+		}
+		return errors.Join(errs...)
+	}
+	open := func(flag, path string, mode int) (io.Writer, error) {
+		if path == "-" {
+			return stdout, nil
+		}
+		f, err := appendLines(path, mode)
+		if err != nil {
+			return nil, fmt.Errorf("--%s %s: %w", flag, path, fileError(err))
+		}
+		closers = append(closers, f.Close)
+		return f, nil
+	}
+	add := func(flag, path string, s interface {
+		video.Sink
+		io.Closer
+	}) {
+		sinks = append(sinks, s)
+		closers = slices.Insert(closers, 0, func() error {
+			if err := s.Close(); err != nil {
+				return fmt.Errorf("--%s %s: %w", flag, path, err)
+			}
+			return nil
+		})
+	}
+	if c.Events != "" {
+		w, err := open("events", c.Events, os.O_APPEND)
+		if err != nil {
+			return nil, nil, err
+		}
+		add("events", c.Events, video.NewJSONLSink(w))
+	}
+	if c.Tracks != "" {
+		mode := os.O_TRUNC
+		if slices.ContainsFunc(cameras, isLive) {
+			mode = os.O_APPEND
+		}
+		w, err := open("tracks", c.Tracks, mode)
+		if err != nil {
+			return nil, nil, errors.Join(err, closeAll())
+		}
+		add("tracks", c.Tracks, video.NewTracksSink(w))
+	}
+	return sinks, closeAll, nil
+}
+
+func isLive(c video.Camera) bool {
+	s, err := video.ParseSource(c.Source)
+	return err == nil && s.Kind != video.File
+}
+
+// appendLines opens a file for lines. Where the last of those that are there was
+// torn, as by a full disk, the next begins on a line of its own.
+func appendLines(path string, mode int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|mode, 0o666)
+	if errors.Is(err, os.ErrPermission) { // may be written but not read
+		return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|mode, 0o666)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return f, nil
+	}
+	last := make([]byte, 1)
+	if _, err := f.ReadAt(last, info.Size()-1); err == nil && last[0] != '\n' {
+		_, _ = f.WriteString("\n") // if it cannot be written, neither can lines, which say so
+	}
+	return f, nil
 }
 
 // cameras are those of the configuration file, or else of the command line. One
@@ -230,7 +296,7 @@ func knownLabels(cameras []video.Camera, classes []detector.Class) error {
 	check := func(where string, labels []string) error {
 		for _, l := range labels {
 			if !slices.Contains(names, l) {
-				return fmt.Errorf("camera %s: the model knows no %q%s", where, l, suggest.Hint(l, names))
+				return fmt.Errorf("camera %s: unknown label %q%s", where, l, suggest.Hint(l, names))
 			}
 		}
 		return nil

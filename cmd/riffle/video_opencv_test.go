@@ -110,7 +110,7 @@ func TestVideoMistakes(t *testing.T) {
 		want string
 	}{
 		{[]string{"video", "gone.avi"}, 1, "gone.avi: no such file or directory"},
-		{[]string{"video", "0", "--labels", "persn"}, 2, `the model knows no "persn", did you mean "person"?`},
+		{[]string{"video", "0", "--labels", "persn"}, 2, `unknown label "persn", did you mean "person"?`},
 		{[]string{"video", "gopher://x"}, 2, "gopher:// is not known here"},
 		{[]string{"video", "rtsp://u:p@h/x", "--every-frame"}, 1, "rtsp://h/x does not wait"},
 		{[]string{"video", "--config", file("threshold: 0.5\n")}, 2, "names no cameras"},

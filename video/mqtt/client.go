@@ -2,17 +2,24 @@ package mqtt
 
 import (
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
 	"github.com/rs/zerolog"
 
 	"example.com/riffle/video"
@@ -22,6 +29,7 @@ import (
 type Config struct {
 	Broker             string // tcp://host:1883, ssl://host:8883, ws://, wss://
 	Username, Password string
+	CA                 string // PEM file of the broker's certificate authority, "" for the system's
 	Topic              string // first part of all topics, default "riffle"
 	Discovery          string // Home Assistant's, "" for none
 	Version            string
@@ -39,7 +47,7 @@ type Client struct {
 	wait  sync.WaitGroup
 
 	mu        sync.Mutex
-	lost      bool // said in the log
+	lost      string // why, as said in the log
 	announced []message
 	known     map[string]bool   // announced topics
 	retained  map[string]string // last states by topic, told again to a new connection
@@ -79,6 +87,10 @@ func New(cfg Config) (*Client, error) {
 		cfg.Password, _ = u.User.Password()
 	}
 	u.User = nil
+	trust, err := authorities(cfg.CA)
+	if err != nil {
+		return nil, err
+	}
 	c := &Client{cfg: cfg, queue: make(chan message, queueLimit), done: make(chan struct{}), known: map[string]bool{}, retained: map[string]string{}}
 	id := make([]byte, 6)
 	_, _ = rand.Read(id)
@@ -91,21 +103,41 @@ func New(cfg Config) (*Client, error) {
 		SetAutoReconnect(true).SetMaxReconnectInterval(30 * time.Second).
 		SetConnectTimeout(10 * time.Second).SetWriteTimeout(10 * time.Second).SetPingTimeout(5 * time.Second).SetKeepAlive(20 * time.Second).
 		SetOrderMatters(false).SetCleanSession(true).
+		SetProtocolVersion(4). // no second try with 3.1, which has reasons of its own
+		SetTLSConfig(&tls.Config{RootCAs: trust, MinVersion: tls.VersionTLS12}).
 		SetOnConnectHandler(c.connected).
-		SetConnectionLostHandler(func(_ paho.Client, err error) { c.failing(err) })
+		SetConnectionNotificationHandler(c.notified)
 	c.paho = paho.NewClient(o)
 	c.announce()
-	first := c.paho.Connect()
+	c.paho.Connect()
 	c.wait.Go(c.publish)
-	c.wait.Go(func() {
-		select {
-		case <-first.Done():
-		case <-c.done:
-		case <-time.After(retryEvery):
-			c.failing(errors.New("no connection yet"))
-		}
-	})
 	return c, nil
+}
+
+// authorities reads a PEM file; nil is the system's.
+func authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("MQTT: certificate authority: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, fmt.Errorf("MQTT: certificate authority %s: no certificate in PEM form", file)
+	}
+	return pool, nil
+}
+
+// notified hears why there is no connection.
+func (c *Client) notified(_ paho.Client, n paho.ConnectionNotification) {
+	switch n := n.(type) {
+	case paho.ConnectionNotificationFailed:
+		c.failing(n.Reason)
+	case paho.ConnectionNotificationLost:
+		c.failing(n.Reason)
+	}
 }
 
 const (
@@ -117,31 +149,59 @@ func (c *Client) topic(parts ...string) string {
 	return c.cfg.Topic + "/" + strings.Join(parts, "/")
 }
 
-// failing says once that the broker cannot be reached.
+// failing says once that there is no connection, and why; and again if the reason
+// is another.
 func (c *Client) failing(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.lost {
-		c.lost = true
-		c.cfg.Log.Warn().Err(err).Msg("MQTT broker cannot be reached; trying until it can")
+	reason := why(err)
+	if c.lost == reason {
+		return
 	}
+	c.lost = reason
+	c.cfg.Log.Warn().Str("reason", reason).Msg("MQTT broker cannot be reached; trying until it can")
+}
+
+// why says what a user can do about an error.
+func why(err error) string {
+	var authority x509.UnknownAuthorityError
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case err == nil:
+		return "the connection was closed"
+	case errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword), errors.Is(err, packets.ErrorRefusedNotAuthorised):
+		return "user name or password is wrong, or is needed (" + err.Error() + ")"
+	case errors.As(err, &authority):
+		return "its certificate is signed by an authority that is not known here: see --mqtt-ca (" + err.Error() + ")"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nobody listens there (connection refused)"
+	case errors.Is(err, io.EOF), strings.HasSuffix(err.Error(), "(<nil>)"): // so paho says it
+		return "it hung up: is the scheme right, tcp:// or ssl://?"
+	case errors.As(err, &dns):
+		return "no such host: " + dns.Name
+	case errors.As(err, &op) && op.Timeout():
+		return "no answer (timeout)"
+	}
+	return strings.TrimPrefix(err.Error(), "network Error : ")
 }
 
 // connected tells a new connection everything that is retained.
 func (c *Client) connected(client paho.Client) {
 	c.mu.Lock()
-	say := c.lost
-	c.lost = false
+	again := c.lost != ""
+	c.lost = ""
 	dropped := c.dropped
 	c.dropped = 0
 	c.mu.Unlock()
-	c.cfg.Log.Info().Bool("again", say).Int("events_lost", dropped).Msg("MQTT broker is connected")
+	c.cfg.Log.Info().Bool("again", again).Int("events_lost", dropped).Msg("MQTT broker connected")
 	if c.cfg.Discovery != "" {
 		client.Subscribe(c.cfg.Discovery+"/status", qos, func(_ paho.Client, m paho.Message) {
 			if string(m.Payload()) == online { // Home Assistant has started
 				c.tellAll()
 			}
 		})
+		c.sweep(client)
 	}
 	c.tellAll()
 }

@@ -1,9 +1,12 @@
 package mqtt
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"example.com/riffle/video"
 	"example.com/riffle/video/scene"
@@ -22,10 +25,11 @@ func (c *Client) announce() {
 			"device_class": "connectivity", "entity_category": "diagnostic", "availability_mode": "any",
 		})
 		c.entity(cam, "event", "events", entity{
-			"name": "Events", "state_topic": c.topic(cam.Name, "events"), "event_types": eventTypes(cam),
+			"name": "Events", "availability_mode": "any", // or camera_down could not be seen
+			"state_topic": c.topic(cam.Name, "events"), "event_types": eventTypes(cam),
 			"value_template": "{{ dict(event_type=value_json.event, text=value_json.text, label=value_json.label | default(none), " +
 				"id=value_json.id | default(none), zone=value_json.zone | default(none), line=value_json.line | default(none), " +
-				"direction=value_json.direction | default(none), stayed=value_json.stayed | default(none)) | to_json }}",
+				"direction=value_json.direction | default(none), was=value_json.was | default(none), stayed=value_json.stayed | default(none)) | to_json }}",
 		})
 		if cam.Motion.On {
 			c.entity(cam, "binary_sensor", "motion", entity{"name": "Motion", "state_topic": c.topic(cam.Name, "motion"), "device_class": "motion"})
@@ -51,7 +55,7 @@ func (c *Client) announce() {
 }
 
 func eventTypes(cam *video.Camera) []string {
-	types := []string{"camera_up", "camera_down", string(scene.ObjectNew), string(scene.ObjectEnd)}
+	types := []string{"camera_up", "camera_down", string(scene.ObjectNew), string(scene.ObjectEnd), string(scene.ObjectLabel)}
 	if cam.Motion.On {
 		types = append(types, "motion_start", "motion_end")
 	}
@@ -90,6 +94,69 @@ func (c *Client) labels(camera string) []string {
 	return out
 }
 
+// node is a camera's part of discovery topics.
+func (c *Client) node(cam *video.Camera) string {
+	return part(strings.ReplaceAll(c.cfg.Topic, "/", "_")) + "_" + cam.Name
+}
+
+// sweep takes away what an earlier run announced of a camera and this one does not,
+// as of a zone that has another name now. Kinds of objects that a camera has seen
+// before are announced again, unless it is told to look for others only.
+func (c *Client) sweep(client paho.Client) {
+	for i := range c.cfg.Cameras {
+		cam := &c.cfg.Cameras[i]
+		client.Subscribe(fmt.Sprintf("%s/+/%s/+/config", c.cfg.Discovery, c.node(cam)), qos, func(_ paho.Client, m paho.Message) {
+			if m.Retained() && len(m.Payload()) > 0 {
+				c.found(cam, m.Topic(), m.Payload())
+			}
+		})
+	}
+}
+
+// found is told of each message of discovery that the broker has kept.
+func (c *Client) found(cam *video.Camera, topic string, payload []byte) {
+	c.mu.Lock()
+	ours := slices.ContainsFunc(c.announced, func(m message) bool { return m.topic == topic })
+	c.mu.Unlock()
+	if ours {
+		return
+	}
+	parts := strings.Split(topic, "/")
+	thing := parts[len(parts)-2]
+	for _, kind := range []string{"objects_", "snapshot_"} {
+		if l, ok := strings.CutPrefix(thing, kind); ok && l != "" && len(cam.Labels) == 0 {
+			c.label(cam, strings.ReplaceAll(l, "_", " "))
+			c.initially(c.topic(cam.Name, "objects", l), "0")
+			return
+		}
+	}
+	c.send(message{topic, nil, true})
+	var e struct {
+		State      string `json:"state_topic"`
+		Attributes string `json:"json_attributes_topic"`
+		Image      string `json:"image_topic"`
+	}
+	_ = json.Unmarshal(payload, &e) // what is not JSON has no topics
+	for _, t := range []string{e.State, e.Attributes, e.Image} {
+		c.mu.Lock()
+		_, used := c.retained[t]
+		c.mu.Unlock()
+		if !used && strings.HasPrefix(t, c.topic(cam.Name)+"/") {
+			c.send(message{t, nil, true})
+		}
+	}
+}
+
+// initially keeps a state unless there is one.
+func (c *Client) initially(topic, value string) {
+	c.mu.Lock()
+	_, known := c.retained[topic]
+	c.mu.Unlock()
+	if !known {
+		c.keep(topic, value)
+	}
+}
+
 // entity completes a message and sends it, or leaves it for the connection that
 // comes. What was announced is not announced again.
 func (c *Client) entity(cam *video.Camera, component, thing string, e entity) {
@@ -97,13 +164,14 @@ func (c *Client) entity(cam *video.Camera, component, thing string, e entity) {
 		return
 	}
 	key := cam.Name + "/" + thing
-	node := part(strings.ReplaceAll(c.cfg.Topic, "/", "_")) + "_" + cam.Name
+	node := c.node(cam)
+	e["origin"] = entity{"name": "riffle", "sw_version": c.cfg.Version}
 	e["unique_id"] = node + "_" + thing
 	e["device"] = entity{
 		"identifiers": []string{node}, "name": cam.Name, "manufacturer": "riffle", "model": "camera", "sw_version": c.cfg.Version,
 	}
 	available := []entity{{"topic": c.topic("status")}}
-	if e["availability_mode"] == nil { // all but the connection itself
+	if e["availability_mode"] == nil { // all but what is of use while the camera is away
 		available = append(available, entity{"topic": c.topic(cam.Name, "status")})
 		e["availability_mode"] = "all"
 	}

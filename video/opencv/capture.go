@@ -3,13 +3,13 @@
 package opencv
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"runtime"
 	"strings"
+	"time"
 
 	"gocv.io/x/gocv"
 
@@ -26,11 +26,11 @@ var environment = [][2]string{
 	{"OPENCV_FFMPEG_LOGLEVEL", "-8"},
 }
 
-// Library is OpenCV.
-type Library struct{ frozen frozenLimits }
+// Backend is OpenCV.
+type Backend struct{ frozen frozenLimits }
 
 // New prepares OpenCV, unless the environment says how.
-func New() (*Library, error) {
+func New() (*Backend, error) {
 	for _, e := range environment {
 		if os.Getenv(e[0]) != "" {
 			continue
@@ -39,19 +39,20 @@ func New() (*Library, error) {
 			return nil, err
 		}
 	}
-	return &Library{}, nil
+	return &Backend{}, nil
 }
 
 // capture is an open source.
 type capture struct {
 	vc     *gocv.VideoCapture
 	source video.Source
+	read   int          // pictures
 	watch  *freezeWatch // of streams
 }
 
 // Open opens a camera of this machine by its number and MJPEG over HTTP by
 // itself; all else goes through FFmpeg.
-func (l *Library) Open(s video.Source) (video.Capture, error) {
+func (l *Backend) Open(s video.Source) (video.Capture, error) {
 	var vc *gocv.VideoCapture
 	var err error
 	switch {
@@ -69,14 +70,11 @@ func (l *Library) Open(s video.Source) (video.Capture, error) {
 	case strings.Contains(s.Target, "%"): // numbered pictures
 		vc, err = gocv.VideoCaptureFile(s.Target)
 	default:
-		if _, err := os.Stat(s.Target); err != nil {
-			return nil, err
-		}
 		vc, err = gocv.VideoCaptureFileWithAPI(s.Target, gocv.VideoCaptureFFmpeg)
 	}
 	if err != nil || !vc.IsOpened() {
 		vc.Close() // gocv makes one even where it fails
-		return nil, errors.New("OpenCV cannot open it")
+		return nil, whyNot(s)
 	}
 	c := &capture{vc: vc, source: s}
 	switch s.Kind {
@@ -93,6 +91,7 @@ func (c *capture) Read(into video.Picture) error {
 	if !c.vc.Read(&p.mat) || p.mat.Empty() {
 		return io.EOF // OpenCV does not say more
 	}
+	c.read++
 	if err := usable(p); err != nil {
 		return err
 	}
@@ -118,12 +117,68 @@ func (c *capture) FPS() float64 {
 	return fps
 }
 
-func (c *capture) Frames() int {
+// Stamp is the time of the picture as FFmpeg has it. It says 0 where it has none,
+// as of the last pictures of a file.
+func (c *capture) Stamp() (time.Duration, bool) {
+	ms := c.vc.Get(gocv.VideoCapturePosMsec)
+	if c.source.Kind == video.Device || !(ms > 0 || c.read == 1 && ms == 0) || ms > maxStamp {
+		return 0, false
+	}
+	return time.Duration(ms * float64(time.Millisecond)), true
+}
+
+const maxStamp = 1e12 // milliseconds: 30 years, as from a broken file
+
+// Duration is a file's number of frames by its rate: FFmpeg makes one of the other
+// where the file has only one of them.
+func (c *capture) Duration() time.Duration {
 	n := c.vc.Get(gocv.VideoCaptureFrameCount)
-	if c.source.Kind != video.File || !(n > 0 && n < math.MaxInt32) {
+	fps := c.FPS()
+	if c.source.Kind != video.File || !(n > 0 && n < math.MaxInt32) || fps == 0 {
 		return 0
 	}
-	return int(n)
+	return time.Duration(n / fps * float64(time.Second))
+}
+
+// rated are the pictures of a file that its rate is judged by.
+const rated = 30
+
+// Rate reads the beginning of a file once more.
+func (l *Backend) Rate(s video.Source) float64 {
+	info, err := os.Stat(s.Target)
+	if err != nil || s.Kind != video.File || !info.Mode().IsRegular() {
+		return 0
+	}
+	opened, err := l.Open(s)
+	if err != nil {
+		return 0
+	}
+	defer opened.Close()
+	c, ok := opened.(*capture)
+	if !ok {
+		return 0
+	}
+	var shortest, last time.Duration
+	for c.read < rated {
+		c.vc.Grab(1)
+		c.read++
+		at, ok := c.Stamp()
+		if !ok {
+			break
+		}
+		if gap := at - last; c.read > 1 && gap >= time.Millisecond && (shortest == 0 || gap < shortest) {
+			shortest = gap
+		}
+		last = at
+	}
+	if shortest == 0 {
+		return 0
+	}
+	// Stamps are often rounded to milliseconds: what is near the file's own rate is it.
+	if rate := 1 / shortest.Seconds(); rate > 1.25*c.FPS() {
+		return math.Round(rate*100) / 100
+	}
+	return 0
 }
 
 func (c *capture) Close() { c.vc.Close() }

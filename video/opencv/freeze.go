@@ -48,7 +48,7 @@ func (w *freezeWatch) check(p video.Picture) error {
 	}
 	w.same++
 	if frozen := now.Sub(w.since); w.same >= frozenFrames && w.limits.reached(w.source, frozen) {
-		return fmt.Errorf("the picture has been frozen for %v", frozen.Round(time.Second))
+		return fmt.Errorf("%w for %v", video.ErrFrozen, frozen.Round(time.Second))
 	}
 	return nil
 }

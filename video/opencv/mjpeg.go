@@ -148,8 +148,11 @@ func plainEnd(err error) error {
 // FPS is not told by MJPEG.
 func (*mjpeg) FPS() float64 { return 0 }
 
-// Frames are without end.
-func (*mjpeg) Frames() int { return 0 }
+// Stamp is not told by MJPEG.
+func (*mjpeg) Stamp() (time.Duration, bool) { return 0, false }
+
+// Duration is not known: it has no end.
+func (*mjpeg) Duration() time.Duration { return 0 }
 
 // Close hangs up.
 func (m *mjpeg) Close() {

@@ -10,10 +10,10 @@ import (
 	"example.com/riffle/video"
 )
 
-// motion is OpenCV's mixture of Gaussians (Zivkovic, 2004) on a small grey copy.
+// motion is OpenCV's mixture of Gaussians (Zivkovic, 2004) on a small gray copy.
 type motion struct {
 	model                   gocv.BackgroundSubtractorMOG2
-	small, grey, mask, core gocv.Mat
+	small, gray, mask, core gocv.Mat
 	kernel                  gocv.Mat
 	size                    image.Point // of the picture last seen
 }
@@ -25,10 +25,10 @@ const (
 )
 
 // NewMotion begins without a background: the first picture is all motion.
-func (*Library) NewMotion() video.Motion {
+func (*Backend) NewMotion() video.Motion {
 	return &motion{
 		model: gocv.NewBackgroundSubtractorMOG2WithParams(motionHistory, motionSpread, false),
-		small: gocv.NewMat(), grey: gocv.NewMat(), mask: gocv.NewMat(), core: gocv.NewMat(),
+		small: gocv.NewMat(), gray: gocv.NewMat(), mask: gocv.NewMat(), core: gocv.NewMat(),
 		kernel: gocv.GetStructuringElement(gocv.MorphRect, image.Pt(3, 3)),
 	}
 }
@@ -50,8 +50,8 @@ func (m *motion) Moved(p video.Picture) float64 {
 	w := min(motionWidth, size.X)
 	h := max(1, size.Y*w/size.X)
 	gocv.Resize(*mat, &m.small, image.Pt(w, h), 0, 0, gocv.InterpolationArea)
-	gocv.CvtColor(m.small, &m.grey, gocv.ColorBGRToGray)
-	m.model.Apply(m.grey, &m.mask)
+	gocv.CvtColor(m.small, &m.gray, gocv.ColorBGRToGray)
+	m.model.Apply(m.gray, &m.mask)
 	gocv.Erode(m.mask, &m.core, m.kernel)
 	// Erosion takes the rim of what moves away: count it again around the rest.
 	gocv.Dilate(m.core, &m.mask, m.kernel)
@@ -60,7 +60,7 @@ func (m *motion) Moved(p video.Picture) float64 {
 
 func (m *motion) Close() {
 	m.model.Close()
-	for _, mat := range []*gocv.Mat{&m.small, &m.grey, &m.mask, &m.core, &m.kernel} {
+	for _, mat := range []*gocv.Mat{&m.small, &m.gray, &m.mask, &m.core, &m.kernel} {
 		mat.Close()
 	}
 }

@@ -42,7 +42,7 @@ func trained(tb testing.TB) *detector.Detector {
 
 const threshold = 0.4
 
-func library(tb testing.TB) *Library {
+func library(tb testing.TB) *Backend {
 	tb.Helper()
 	lib, err := New()
 	if err != nil {
@@ -121,7 +121,7 @@ func painter(t testing.TB) (paint func(i int, into *gocv.Mat), box func(i int) i
 	t.Cleanup(func() { man.Close() })
 	at := func(i int) image.Point { return image.Pt(20+5*i, 120) }
 	paint = func(i int, into *gocv.Mat) {
-		into.SetTo(gocv.NewScalar(168, 170, 172, 0)) // the street's grey
+		into.SetTo(gocv.NewScalar(168, 170, 172, 0)) // the street's gray
 		p := at(i)
 		place := into.Region(image.Rectangle{Min: p, Max: p.Add(image.Pt(88, 184))})
 		man.CopyTo(&place)
@@ -207,7 +207,7 @@ func TestGeneratedPasser(t *testing.T) {
 			Zones: []scene.Zone{{Name: "right", Points: []scene.Point{{X: 0.5}, {X: 1}, {X: 1, Y: 1}, {X: 0.5, Y: 1}}}},
 			Lines: []scene.Line{{Name: "middle", From: scene.Point{X: 0.5}, To: scene.Point{X: 0.5, Y: 1}}},
 		}},
-		Detector: trained(t), Library: library(t), Sinks: []video.Sink{g}, Log: zerolog.Nop(), Snapshots: filepath.Join(t.TempDir(), "seen"),
+		Detector: trained(t), Backend: library(t), Sinks: []video.Sink{g}, Log: zerolog.Nop(), Snapshots: filepath.Join(t.TempDir(), "seen"),
 	}, nil)
 	if len(g.frames) != 100 {
 		t.Fatalf("%d frames", len(g.frames))
@@ -338,8 +338,8 @@ func TestDrawing(t *testing.T) {
 	defer p.Close()
 	red, green := color.RGBA{255, 0, 0, 255}, color.RGBA{0, 255, 0, 255}
 	p.Draw(&video.Overlay{
-		Marks:   []video.Mark{{Box: image.Rect(100, 100, 200, 200), Text: "person 1", Colour: red}, {Box: image.Rect(-20, -20, 400, 5), Text: "at the edge", Colour: red}},
-		Shapes:  []video.Shape{{Points: []image.Point{{10, 230}, {310, 230}, {310, 210}}, Text: "zone", Colour: green, Closed: true}, {Points: []image.Point{{5, 5}}}},
+		Marks:   []video.Mark{{Box: image.Rect(100, 100, 200, 200), Text: "person 1", Color: red}, {Box: image.Rect(-20, -20, 400, 5), Text: "at the edge", Color: red}},
+		Shapes:  []video.Shape{{Points: []image.Point{{10, 230}, {310, 230}, {310, 210}}, Text: "zone", Color: green, Closed: true}, {Points: []image.Point{{5, 5}}}},
 		Caption: "camera",
 	})
 	at := func(x, y int) [3]byte { f := p.Frame(); i := y*f.Stride + 3*x; return [3]byte(f.Pix[i : i+3]) }
@@ -386,12 +386,12 @@ func TestWriters(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Error(err)
 		}
-		plays(t, path, 12, 160, 120)
+		plays(t, path, 12, 162, 122)
 	}
 	for want, path := range map[string]string{
-		"no such file or directory": filepath.Join(dir, "gone", "a.mp4"),
-		`no video file ends in ""`:  filepath.Join(dir, "a"),
-		"is a directory":            dir + "/./.mp4/../x.mp4/",
+		"no such file or directory":       filepath.Join(dir, "gone", "a.mp4"),
+		`unknown video file extension ""`: filepath.Join(dir, "a"),
+		"is a directory":                  dir + "/./.mp4/../x.mp4/",
 	} {
 		if w, err := lib.NewWriter(path, "", 10, 160, 120); err == nil {
 			w.Close()

@@ -21,7 +21,7 @@ type picture struct {
 }
 
 // NewPicture makes one without pixels; reading gives it some.
-func (*Library) NewPicture() video.Picture { return &picture{mat: gocv.NewMat()} }
+func (*Backend) NewPicture() video.Picture { return &picture{mat: gocv.NewMat()} }
 
 func (p *picture) Close() { p.mat.Close() }
 
@@ -85,11 +85,11 @@ func (p *picture) Draw(o *video.Overlay) {
 		if m.Faint {
 			line = 1
 		}
-		gocv.Rectangle(&p.mat, m.Box, m.Colour, line)
+		gocv.Rectangle(&p.mat, m.Box, m.Color, line)
 	}
 	for i := range o.Marks {
 		if m := &o.Marks[i]; !m.Faint {
-			p.label(m.Text, m.Box.Min, m.Colour)
+			p.label(m.Text, m.Box.Min, m.Color)
 		}
 	}
 	if o.Caption != "" {
@@ -102,17 +102,17 @@ func (p *picture) shape(s *video.Shape) {
 		return
 	}
 	for i := 1; i < len(s.Points); i++ {
-		gocv.Line(&p.mat, s.Points[i-1], s.Points[i], s.Colour, p.pen.line)
+		gocv.Line(&p.mat, s.Points[i-1], s.Points[i], s.Color, p.pen.line)
 	}
 	if s.Closed {
-		gocv.Line(&p.mat, s.Points[len(s.Points)-1], s.Points[0], s.Colour, p.pen.line)
+		gocv.Line(&p.mat, s.Points[len(s.Points)-1], s.Points[0], s.Color, p.pen.line)
 	}
 	if s.Text != "" {
-		p.label(s.Text, s.Points[0], s.Colour)
+		p.label(s.Text, s.Points[0], s.Color)
 	}
 }
 
-// label writes on a ground of the given colour with its lower left corner at a
+// label writes on a ground of the given color with its lower left corner at a
 // point, below it if there is no room above.
 func (p *picture) label(text string, at image.Point, ground color.RGBA) {
 	size := gocv.GetTextSize(text, font, p.pen.letters, 1)

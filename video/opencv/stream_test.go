@@ -94,7 +94,7 @@ func TestHTTPCamera(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out.avi")
 	run(t, video.Config{
 		Cameras:  []video.Camera{{Name: "http", Source: "http://" + listener.Addr().String() + "/live", Threshold: threshold, Out: out}},
-		Detector: blind{}, Library: library(t), Sinks: []video.Sink{g}, Log: zerolog.New(&log),
+		Detector: blind{}, Backend: library(t), Sinks: []video.Sink{g}, Log: zerolog.New(&log),
 		Open: 20 * time.Second, Stall: 1500 * time.Millisecond, Retry: 50 * time.Millisecond, RetryMax: 200 * time.Millisecond,
 	}, func() bool {
 		if g.count("camera_up") < 3 {
@@ -157,7 +157,7 @@ func TestRTSPCamera(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out.mp4")
 	run(t, video.Config{
 		Cameras:  []video.Camera{{Name: "rtsp", Source: "rtsp://" + addr + "/camera", Threshold: threshold, Out: out}},
-		Detector: blind{}, Library: library(t), Sinks: []video.Sink{g}, Log: zerolog.New(&log),
+		Detector: blind{}, Backend: library(t), Sinks: []video.Sink{g}, Log: zerolog.New(&log),
 		Open: 20 * time.Second, Stall: 3 * time.Second, Retry: 200 * time.Millisecond, RetryMax: time.Second,
 	}, func() bool {
 		switch n := g.seen(); {

@@ -70,7 +70,7 @@ func TestVtest(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out.mp4")
 	run(t, video.Config{
 		Cameras:  []video.Camera{{Name: "vtest", Source: path, Threshold: threshold, EveryFrame: true, Out: out}},
-		Detector: trained(t), Library: library(t), Sinks: []video.Sink{g}, Log: zerolog.Nop(),
+		Detector: trained(t), Backend: library(t), Sinks: []video.Sink{g}, Log: zerolog.Nop(),
 	}, nil)
 	if len(g.frames) != 795 {
 		t.Fatalf("%d frames", len(g.frames))

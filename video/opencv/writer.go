@@ -27,51 +27,63 @@ var codecs = map[string]string{
 // writer is a file of pictures of one size.
 type writer struct {
 	vw     *gocv.VideoWriter
+	room   *reserve
 	size   image.Point
 	fitted gocv.Mat // a picture of another size, made to fit
 	inner  gocv.Mat
 }
 
-// NewWriter makes the file. Sides are cut to even numbers, which codecs want.
-func (*Library) NewWriter(path, codec string, fps float64, width, height int) (video.Writer, error) {
+// NewWriter makes the file. Codecs want even sides: an odd one grows by a pixel.
+func (*Backend) NewWriter(path, codec string, fps float64, width, height int) (video.Writer, error) {
 	if codec == "" {
-		ending := strings.ToLower(filepath.Ext(path))
-		if codec = codecs[ending]; codec == "" {
-			return nil, fmt.Errorf("no video file ends in %q, want one of %s", ending, strings.Join(slices.Sorted(maps.Keys(codecs)), " "))
+		ext := strings.ToLower(filepath.Ext(path))
+		if codec = codecs[ext]; codec == "" {
+			return nil, fmt.Errorf("unknown video file extension %q, want one of %s", ext, strings.Join(slices.Sorted(maps.Keys(codecs)), " "))
 		}
 	}
-	size := image.Pt(width&^1, height&^1)
-	if size.X < 2 || size.Y < 2 {
+	size := image.Pt((width+1)&^1, (height+1)&^1)
+	if width < 2 || height < 2 {
 		return nil, fmt.Errorf("%d x %d pixels are too few for a video", width, height)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666) // OpenCV would not say why it cannot
 	if err != nil {
-		var p *os.PathError
-		if errors.As(err, &p) {
-			err = p.Err
-		}
-		return nil, err
+		return nil, plainReason(err)
 	}
-	f.Close()
 	vw, err := gocv.VideoWriterFile(path, codec, fps, size.X, size.Y, true)
+	if err == nil && !vw.IsOpened() {
+		err = fmt.Errorf("OpenCV cannot write it with the codec %s", codec)
+		vw.Close()
+	}
 	if err != nil {
+		f.Close()
 		return nil, err
 	}
-	if !vw.IsOpened() {
+	room, err := newReserve(f)
+	if err != nil {
 		vw.Close()
-		return nil, fmt.Errorf("OpenCV cannot write it with the codec %s", codec)
+		f.Close()
+		return nil, err
 	}
-	return &writer{vw: vw, size: size, fitted: gocv.NewMat(), inner: gocv.NewMat()}, nil
+	return &writer{vw: vw, room: room, size: size, fitted: gocv.NewMat(), inner: gocv.NewMat()}, nil
 }
 
 // Write adds a picture; one of another size is shrunk or grown to fit and has
-// black bars beside it.
+// black bars beside it. The odd row or column of one that is as large as the file
+// is repeated.
 func (w *writer) Write(p video.Picture) error {
 	mat := p.(*picture).mat
 	if mat.Empty() {
 		return errors.New("a frame without pixels")
 	}
-	if size := image.Pt(mat.Cols(), mat.Rows()); size != w.size {
+	if err := w.room.ensure(); err != nil {
+		return err
+	}
+	switch size := image.Pt(mat.Cols(), mat.Rows()); size {
+	case w.size:
+	case w.size.Sub(image.Pt(size.X&1, size.Y&1)):
+		gocv.CopyMakeBorder(mat, &w.fitted, 0, size.Y&1, 0, size.X&1, gocv.BorderReplicate, color.RGBA{})
+		mat = w.fitted
+	default:
 		w.fit(mat, size)
 		mat = w.fitted
 	}
@@ -90,5 +102,5 @@ func (w *writer) fit(mat gocv.Mat, size image.Point) {
 func (w *writer) Close() error {
 	w.fitted.Close()
 	w.inner.Close()
-	return w.vw.Close()
+	return errors.Join(w.vw.Close(), w.room.close())
 }

@@ -193,8 +193,8 @@ func TestFastCrossing(t *testing.T) {
 	}
 }
 
-// What is only foretold enters and crosses nothing.
-func TestForetoldPlacesDoNotCount(t *testing.T) {
+// What is only predicted enters and crosses nothing.
+func TestPredictedPlacesDoNotCount(t *testing.T) {
 	w, err := New(Config{Zones: []Zone{porch}, Lines: []Line{gate}})
 	if err != nil {
 		t.Fatal(err)

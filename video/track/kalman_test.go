@@ -46,7 +46,7 @@ func TestFilterLearnsSpeedAndSmooths(t *testing.T) {
 }
 
 // Two steps foretell what one step of both times does.
-func TestForetellingIsOneForAllStepSizes(t *testing.T) {
+func TestPredictionIsOneForAllStepSizes(t *testing.T) {
 	a, b := newKalman(boxAt(50, 60, 30, 80)), newKalman(boxAt(50, 60, 30, 80))
 	for _, k := range []*kalman{a, b} {
 		for i := range 5 {

@@ -3,19 +3,23 @@ package video
 import (
 	"image"
 	"image/color"
+	"time"
 
 	"example.com/riffle/photo"
 )
 
-// Library captures, writes and draws.
-type Library interface {
+// Backend captures, writes and draws.
+type Backend interface {
 	// Open begins to read a source. It may block for long, and is given up if so.
 	Open(s Source) (Capture, error)
 	NewPicture() Picture
 	NewMotion() Motion
 	// NewWriter makes a video file; codec is a FOURCC or "" for what suits the
-	// file's ending.
+	// file's extension.
 	NewWriter(path, codec string, fps float64, width, height int) (Writer, error)
+	// Rate is how many frames a second a file has where it has most, judging by its
+	// first ones; 0 if that cannot be told.
+	Rate(s Source) float64
 }
 
 // Capture is an open source.
@@ -24,7 +28,10 @@ type Capture interface {
 	// does not say why there is none.
 	Read(into Picture) error
 	FPS() float64 // as the source says; 0 if it does not
-	Frames() int  // of a file, if known, else 0
+	// Stamp is the time of the frame last read as its container has it; false if it
+	// does not say.
+	Stamp() (time.Duration, bool)
+	Duration() time.Duration // of a file, if known, else 0
 	Close()
 }
 
@@ -47,6 +54,8 @@ type Motion interface {
 
 // Writer is a video file. Pictures of another size than the file's are fitted in.
 type Writer interface {
+	// Write adds a picture. After an error the file can only be closed, and plays
+	// up to there.
 	Write(p Picture) error
 	Close() error
 }
@@ -60,16 +69,16 @@ type Overlay struct {
 
 // Mark is a box with a label.
 type Mark struct {
-	Box    image.Rectangle
-	Text   string
-	Colour color.RGBA
-	Faint  bool // foretold, not seen
+	Box   image.Rectangle
+	Text  string
+	Color color.RGBA
+	Faint bool // predicted, not seen
 }
 
 // Shape is a zone, closed, or a line.
 type Shape struct {
 	Points []image.Point
 	Text   string
-	Colour color.RGBA
+	Color  color.RGBA
 	Closed bool
 }
