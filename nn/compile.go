@@ -129,6 +129,15 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 			return func(t, from, to int) { k.Run(y, x, s.act, scratch[t], from, to) }
 		}
 	default:
+		if k := kernel.NewConvDeep(p.isa, s.weight, s.bias, convShape(v, channels, in), p.threads); k != nil {
+			c.units = k.Units()
+			c.bind = func(plan *Plan) task {
+				x, y := plan.planes(s.in[0]), plan.planes(s.out)
+				scratch := perThread(p.threads, k.NewScratch)
+				return func(t, from, to int) { k.Run(y, x, s.act, scratch[t], from, to) }
+			}
+			return
+		}
 		k := kernel.NewConv(p.isa, s.weight, s.bias, convShape(v, channels, in))
 		c.units = k.Units()
 		c.bind = func(plan *Plan) task {

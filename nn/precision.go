@@ -94,7 +94,23 @@ func (p *program) compilePointwise(s *step, c *compiled, in size) {
 		return
 	}
 	c.kind = "pointwise"
-	v := s.conv
+	v, area := s.conv, in.area()
+	if v.Groups == 1 {
+		if k := kernel.NewPointwiseDeep(p.isa, s.weight, s.bias, v.Out, len(p.layout.planes[s.in[0]]), area); k != nil {
+			c.units = k.Units()
+			c.bind = func(plan *Plan) task {
+				x, y, res := plan.planes(s.in[0]), plan.planes(s.out), plan.planes(s.res)
+				return plan.observed(s, func(_, from, to int) {
+					n := area
+					if plan.first > 0 {
+						n = plan.first
+					}
+					k.Run(y, x, res, s.act, n, from, to)
+				})
+			}
+			return
+		}
+	}
 	k := kernel.NewPointwise(p.isa, s.weight, s.bias, v.Out, len(p.layout.planes[s.in[0]]), in.area(), v.Groups)
 	c.units, c.cost, c.first = k.Units(), k.Cost, k.First
 	c.bind = func(plan *Plan) task {

@@ -17,11 +17,13 @@ import (
 	"example.com/riffle/detector"
 	"example.com/riffle/internal/suggest"
 	"example.com/riffle/models"
+	"example.com/riffle/models/importer"
+	"example.com/riffle/models/modelfile"
 	"example.com/riffle/nn"
 )
 
 type benchCmd struct {
-	Arch      string `required:"" placeholder:"NAME" help:"Architecture or embedded model (riffle models lists both)."`
+	Arch      string `required:"" placeholder:"NAME" help:"Architecture or embedded model (riffle models lists both), or a detector's architecture that riffle models import knows."`
 	Size      *int   `placeholder:"PIXELS" help:"Side of the square input; 224, or what the model was trained for."`
 	Proposals int    `placeholder:"N" help:"Regions of a model's second stage; what it was trained for if not given."`
 	Threads   int    `default:"1" env:"RIFFLE_THREADS" help:"Threads that share one run."`
@@ -39,6 +41,7 @@ func (*benchCmd) Help() string {
 
     riffle bench --arch shufflenet_v2_x1.0 --size 224
     riffle bench --arch shufflenet_v1_x1.0_g3 --threads 2 --cpu avx2 --layers
+    riffle bench --arch fasterrcnn_mobilenet_v3_large_320_fpn --layers
     riffle bench --arch ` + models.Default + ` --json
     riffle bench --arch ` + models.Default + ` --precision int8
     riffle bench --arch ` + models.Default + ` --photo FILE.jpg`
@@ -136,7 +139,10 @@ func (c *benchCmd) network() (*timed, error) {
 	}
 	arch, err := backbone.Lookup(c.Arch)
 	if err != nil {
-		return nil, usagef("unknown architecture %q%s", c.Arch, suggest.Hint(c.Arch, append(models.List(), backbone.Names()...)))
+		if weights, err := importer.RandomDetector(c.Arch); err == nil && weights != nil {
+			return c.random(weights)
+		}
+		return nil, usagef("unknown architecture %q%s", c.Arch, suggest.Hint(c.Arch, append(models.List(), importer.Architectures()...)))
 	}
 	size := c.size()
 	if size == 0 {
@@ -185,13 +191,42 @@ func fillInput(plan *nn.Plan) {
 	}
 }
 
-// model prepares a trained detector. What is timed is all of a detection but
-// decoding the photo and sampling it into the network's input.
+// random prepares a detector with random weights. What its layers' values span,
+// int8 learns from a run in float32.
+func (c *benchCmd) random(weights []byte) (*timed, error) {
+	o := modelfile.Options{Threads: c.Threads, Workers: 1, Size: c.size(), Proposals: c.Proposals, ISA: c.CPU, Precision: c.precision()}
+	if o.Precision == nn.Int8 {
+		seen := nn.NewCalibrator()
+		d, err := detector.New(weights, modelfile.Options{Workers: 1, Size: o.Size, Observe: seen.Observe})
+		if err == nil {
+			_, err = c.detector(d)
+		}
+		if err == nil {
+			o.Calibration, err = modelfile.NewCalibration(weights, seen.Ranges(), 1)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	d, err := detector.New(weights, o)
+	if err != nil {
+		return nil, err
+	}
+	return c.detector(d)
+}
+
+// model prepares a trained detector.
 func (c *benchCmd) model() (*timed, error) {
 	d, err := riffle.Open(c.Arch, riffle.Options{Threads: c.Threads, Workers: 1, Size: c.size(), Proposals: c.Proposals, ISA: c.CPU, Precision: c.precision()})
 	if err != nil {
 		return nil, err
 	}
+	return c.detector(d.Detector)
+}
+
+// detector looks at a test card once. What is timed is all of a detection but
+// decoding the photo and sampling it into the network's input.
+func (c *benchCmd) detector(d *detector.Detector) (*timed, error) {
 	info := d.Info()
 	photo := testCard(info.Width, info.Height)
 	run := func() time.Duration {

@@ -97,11 +97,11 @@ func finite(tensors map[string]nn.Tensor) error {
 	return nil
 }
 
-// Random makes a model of an architecture that Import knows with random weights, of
-// which only the speed can be measured.
-func Random(arch string) ([]byte, error) {
+// RandomDetector makes a model with random weights of an architecture of detectors
+// that Import knows, of which only the speed can be measured. nil is no such one.
+func RandomDetector(arch string) ([]byte, error) {
 	list, err := recipesFor(arch, nil, nil)
-	if err != nil {
+	if err != nil || modelfile.TaskOf(list[0].base.Kind) != modelfile.Detect {
 		return nil, err
 	}
 	r := list[0]

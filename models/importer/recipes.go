@@ -62,11 +62,11 @@ func recipesFor(arch string, have shapes, classes []string) ([]recipe, error) {
 	if part := fasterRCNNName.FindStringSubmatch(arch); part != nil {
 		return fasterRCNNRecipes(part[2], part[1], have, classes)
 	}
-	return nil, fmt.Errorf("--arch: unknown architecture %q%s", arch, suggest.Hint(arch, importable()))
+	return nil, fmt.Errorf("--arch: unknown architecture %q%s", arch, suggest.Hint(arch, Architectures()))
 }
 
-// importable lists what --arch knows.
-func importable() []string {
+// Architectures lists what --arch knows.
+func Architectures() []string {
 	var names []string
 	for _, n := range backbone.Names() {
 		names = append(names, n, "ssdlite320_"+n, "fasterrcnn_"+n+"_fpn", "fasterrcnn_"+n+"_320_fpn")
@@ -124,7 +124,7 @@ func best(list []recipe, have shapes) (recipe, *checkpoint.Mismatch) {
 // matching lists the architectures that the whole checkpoint matches.
 func matching(have shapes, classes []string) []string {
 	var names []string
-	for _, arch := range importable() {
+	for _, arch := range Architectures() {
 		list, err := recipesFor(arch, have, classes)
 		if err != nil {
 			continue

@@ -56,11 +56,16 @@ func newGEMM(isa ISA, w, bias []float32, m, k, n, groups int) *gemm {
 	if groups < 1 || m%groups != 0 || k%groups != 0 || m < 1 || k < 1 || n < 1 {
 		panic(fmt.Sprintf("kernel: GEMM of %d outputs, %d inputs, %d pixels in %d groups", m, k, n, groups))
 	}
+	return newGEMMOf(isa, w, bias, m, k, groups, chooseTiles(isa, m/groups, k/groups, n))
+}
+
+// newGEMMOf is newGEMM with the tiles of a group chosen already.
+func newGEMMOf(isa ISA, w, bias []float32, m, k, groups int, tiles tiling) *gemm {
 	p := &gemm{isa: isa, m: m, k: k, kg: k / groups}
 	if len(w) != m*p.kg || (bias != nil && len(bias) != m) {
 		panic(fmt.Sprintf("kernel: %d weights and %d biases for %d outputs of %d inputs", len(w), len(bias), m, p.kg))
 	}
-	p.cut(chooseTiles(isa, m/groups, p.kg, n), groups)
+	p.cut(tiles, groups)
 	p.pack(w)
 	p.bias = make([]float32, m+genericRows)
 	copy(p.bias, bias)
