@@ -37,7 +37,10 @@ func newFasterRCNNGraphs(h *Header) (*fasterRCNNGraphs, error) {
 func fasterRCNNOn(network backbone.Network, h *Header) (*fasterRCNNGraphs, error) {
 	f := &h.FasterRCNN
 	b := nn.NewBuilder()
-	options := backbone.Options{Prefix: "backbone.", Epsilon: fasterRCNNEpsilon}
+	options := backbone.Options{Prefix: "backbone.", Epsilon: fasterRCNNEpsilon, NoBatchNorm: f.Folded}
+	if f.Slope > 0 {
+		options.Act = nn.LeakyReLU(float32(f.Slope))
+	}
 	if f.FPN > 0 {
 		options.Prefix = "backbone.body."
 	}

@@ -21,6 +21,10 @@ type FasterRCNNHeader struct {
 	// FPN is the width of a feature pyramid over these maps, which adds one more
 	// level for proposals. 0 is none; there is one level then.
 	FPN int `json:"fpn,omitempty"`
+	// Slope is that of the backbone's LeakyReLUs, 0 where it has ReLUs as its paper
+	// does. Folded says that its batch norms have become biases of its convolutions.
+	Slope  float64 `json:"slope,omitempty"`
+	Folded bool    `json:"folded,omitempty"`
 	// AnchorSizes are for each level, fine to coarse, the sides of squares of the
 	// anchors' areas in pixels of the input; AnchorRatios are their height by width.
 	AnchorSizes  [][]float32 `json:"anchor_sizes"`
@@ -105,7 +109,7 @@ func (f *FasterRCNNHeader) check(classes []Class) error {
 	}
 	err = inRange(
 		fraction{"faster_rcnn.rpn_nms_thresh", f.ProposalNMS}, fraction{"faster_rcnn.rpn_score_thresh", f.Objectness},
-		fraction{"faster_rcnn.box_score_thresh", f.MinScore},
+		fraction{"faster_rcnn.box_score_thresh", f.MinScore}, fraction{"faster_rcnn.slope", f.Slope},
 	)
 	if err != nil {
 		return err
