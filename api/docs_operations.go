@@ -110,7 +110,7 @@ func operations() []operation {
 				"curl -F image=@a.jpg -F image=@b.jpg localhost:8080/detect",
 		},
 		{
-			method: http.MethodPost, path: "/classify", tag: tagRiffle, summary: "Tell what a picture shows as a whole",
+			method: http.MethodPost, path: "/classify", tag: tagRiffle, summary: "Classify a picture",
 			about: "The picture comes as to /detect; several are answered as a ClassificationBatch. The service must offer a classifier: riffle serve --model FILE, FILE being one that riffle models import made of a checkpoint. The picture is prepared as torchvision does it for ImageNet.",
 			query: queryClassify,
 			bodies: []content{
@@ -124,8 +124,8 @@ func operations() []operation {
 				"curl --data-binary @street.jpg 'localhost:8080/classify?top=3'",
 		},
 		{
-			method: http.MethodPost, path: "/segment", tag: tagRiffle, summary: "Tell for every pixel of a picture what it shows",
-			about: "The picture comes as to /detect, one to a request. The JSON answer tells how much of the picture each class takes. With Accept: image/png the answer is the class map: a PNG with a palette, of the picture's size, whose pixels are the numbers of classes; with Accept: image/jpeg the picture under the classes' colours. The service must offer a segmenter: riffle serve --model FILE, FILE being one that riffle models import made of a checkpoint.",
+			method: http.MethodPost, path: "/segment", tag: tagRiffle, summary: "Segment a picture: the class of every pixel",
+			about: "The picture comes as to /detect, one to a request. The JSON answer tells how much of the picture each class takes. With Accept: image/png the answer is the class map: a PNG with a palette, of the picture's size, whose pixels are the numbers of classes; with Accept: image/jpeg the picture under the classes' colors. The service must offer a segmenter: riffle serve --model FILE, FILE being one that riffle models import made of a checkpoint.",
 			query: querySegment,
 			bodies: []content{
 				{media: "multipart/form-data", form: append([]parameter{{"image", "the picture", aPicture}, {"file", "the same by another name", aPicture}}, querySegment...)},
@@ -150,8 +150,8 @@ func operations() []operation {
 func otherOperations() []operation {
 	return []operation{
 		{method: http.MethodGet, path: "/models", tag: tagRiffle, summary: "List the models on offer, with their labels", answers: []content{jsonOf[ModelList]()}, problems: []*problemKind{kindModelBroken}, example: "curl localhost:8080/models"},
-		{method: http.MethodGet, path: "/healthz", tag: tagWatch, open: true, summary: "Tell that the process answers", answers: []content{jsonOf[Health]()}, example: "curl localhost:8080/healthz"},
-		{method: http.MethodGet, path: "/readyz", tag: tagWatch, open: true, summary: "Tell that the service takes work", about: "Fails while the default model cannot be loaded and after the service was told to stop.", answers: []content{jsonOf[Health]()}, problems: []*problemKind{kindModelBroken, kindStopping}, example: "curl localhost:8080/readyz"},
+		{method: http.MethodGet, path: "/healthz", tag: tagWatch, open: true, summary: "Whether the process answers", answers: []content{jsonOf[Health]()}, example: "curl localhost:8080/healthz"},
+		{method: http.MethodGet, path: "/readyz", tag: tagWatch, open: true, summary: "Whether the service takes work", about: "Fails while the default model cannot be loaded and after the service was told to stop.", answers: []content{jsonOf[Health]()}, problems: []*problemKind{kindModelBroken, kindStopping}, example: "curl localhost:8080/readyz"},
 		{method: http.MethodGet, path: "/metrics", tag: tagWatch, summary: "Metrics for Prometheus", answers: []content{bare("text/plain")}, example: "curl localhost:8080/metrics"},
 		{method: http.MethodGet, path: "/", tag: tagPages, open: true, summary: "Try it in a browser", answers: []content{bare("text/html")}},
 		{method: http.MethodGet, path: "/page/{file}", tag: tagPages, open: true, summary: "Scripts and styles of the pages", answers: []content{bare("text/javascript"), bare("text/css"), bare("image/svg+xml"), bare("image/jpeg")}},
@@ -186,9 +186,9 @@ func deepStackOperations() []operation {
 	}
 	for _, prefix := range []string{"/v1/status", "/v1/server/status"} {
 		ops = append(ops,
-			operation{method: http.MethodGet, path: prefix + "/ping", open: true, summary: "Tell that the service answers", answers: []content{jsonOf[CodeProjectStatus]()}},
-			operation{method: http.MethodGet, path: prefix + "/version", open: true, summary: "Tell the version", answers: []content{jsonOf[CodeProjectStatus]()}},
-			operation{method: http.MethodGet, path: prefix + "/updateavailable", open: true, summary: "Tell that no update is known of", answers: []content{jsonOf[CodeProjectStatus]()}},
+			operation{method: http.MethodGet, path: prefix + "/ping", open: true, summary: "Whether the service answers", answers: []content{jsonOf[CodeProjectStatus]()}},
+			operation{method: http.MethodGet, path: prefix + "/version", open: true, summary: "The version", answers: []content{jsonOf[CodeProjectStatus]()}},
+			operation{method: http.MethodGet, path: prefix + "/updateavailable", open: true, summary: "Whether there is an update: none is known of", answers: []content{jsonOf[CodeProjectStatus]()}},
 			operation{method: http.MethodGet, path: prefix + "/analysis/list", open: true, summary: "List what is running: riffle", answers: []content{jsonOf[CodeProjectServices]()}},
 		)
 	}
@@ -198,7 +198,7 @@ func deepStackOperations() []operation {
 func doodsOperations() []operation {
 	socket := []content{{status: http.StatusSwitchingProtocols}}
 	ops := []operation{
-		{method: http.MethodGet, path: "/doods/version", open: true, summary: "Tell the version", answers: []content{jsonOf[DoodsVersion]()}},
+		{method: http.MethodGet, path: "/doods/version", open: true, summary: "The version", answers: []content{jsonOf[DoodsVersion]()}},
 		{method: http.MethodGet, path: "/doods/detectors", summary: "List the detectors", answers: []content{jsonOf[DoodsDetectors]()}, problems: []*problemKind{kindModelBroken}, example: "curl localhost:8080/doods/detectors"},
 		{
 			method: http.MethodPost, path: "/doods/detect", summary: "Find objects in a picture",
@@ -220,7 +220,7 @@ func doodsOperations() []operation {
 func kserveOperations() []operation {
 	ops := []operation{
 		{method: http.MethodGet, path: "/v2", open: true, summary: "Describe the server", answers: []content{jsonOf[KServeServer]()}},
-		{method: http.MethodGet, path: "/v2/health/live", open: true, summary: "Tell that the process answers", answers: []content{jsonOf[KServeLive]()}},
+		{method: http.MethodGet, path: "/v2/health/live", open: true, summary: "Whether the process answers", answers: []content{jsonOf[KServeLive]()}},
 		{method: http.MethodGet, path: "/v2/models/stats", summary: "Count the pictures of all models", answers: []content{jsonOf[KServeStatistics]()}},
 		{
 			method: http.MethodPost, path: "/v2/repository/index", summary: "List the models",
@@ -228,12 +228,12 @@ func kserveOperations() []operation {
 			problems: []*problemKind{kindBadJSON, kindSlow, kindBodyTooLarge, kindWrongContent, kindBusy},
 		},
 		{method: http.MethodPost, path: "/v2/repository/models/{model}/load", summary: "Load a model that is on offer", answers: []content{{status: http.StatusOK, media: "application/json"}}, problems: []*problemKind{kindUnknownModel, kindModelBroken}},
-		{method: http.MethodGet, path: "/v2/health/ready", open: true, summary: "Tell that the service takes work", answers: []content{jsonOf[KServeReady]()}, problems: []*problemKind{kindModelBroken, kindStopping}},
+		{method: http.MethodGet, path: "/v2/health/ready", open: true, summary: "Whether the service takes work", answers: []content{jsonOf[KServeReady]()}, problems: []*problemKind{kindModelBroken, kindStopping}},
 	}
 	for _, prefix := range []string{"/v2/models/{model}", "/v2/models/{model}/versions/{version}"} {
 		ops = append(ops,
 			operation{method: http.MethodGet, path: prefix, summary: "Describe a model", answers: []content{jsonOf[KServeModel]()}, problems: []*problemKind{kindUnknownModel, kindModelBroken}},
-			operation{method: http.MethodGet, path: prefix + "/ready", open: true, summary: "Tell that a model can be used", answers: []content{jsonOf[KServeReady]()}, problems: []*problemKind{kindUnknownModel, kindModelBroken}},
+			operation{method: http.MethodGet, path: prefix + "/ready", open: true, summary: "Whether a model can be used", answers: []content{jsonOf[KServeReady]()}, problems: []*problemKind{kindUnknownModel, kindModelBroken}},
 			operation{method: http.MethodGet, path: prefix + "/config", summary: "Describe a model as Triton does", answers: []content{jsonOf[KServeConfig]()}, problems: []*problemKind{kindUnknownModel, kindModelBroken}},
 			operation{method: http.MethodGet, path: prefix + "/stats", summary: "Count a model's pictures", answers: []content{jsonOf[KServeStatistics]()}, problems: []*problemKind{kindUnknownModel, kindModelBroken}},
 			operation{

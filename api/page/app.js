@@ -21,7 +21,7 @@ const state = {
 
 const current = () => state.shots[state.at];
 
-// colorOf is the colour of a label's boxes: the service's, or for labels that it
+// colorOf is the color of a label's boxes: the service's, or for labels that it
 // gave none one that no other label of this page has.
 function colorOf(label) {
   if (!state.colors.has(label)) {
@@ -31,7 +31,7 @@ function colorOf(label) {
   return state.colors.get(label);
 }
 
-// inkOn is black or white, whichever is easier to read on a colour #rrggbb.
+// inkOn is black or white, whichever is easier to read on a color #rrggbb.
 function inkOn(color) {
   if (!color.startsWith("#")) return "#fff";
   const [r, g, b] = [1, 3, 5].map((i) => (parseInt(color.slice(i, i + 2), 16) / 255) ** 2.2);

@@ -82,6 +82,8 @@ def pydoods():
     client = PyDOODS(BASE + "/doods", "")
     detector = client.get_detectors()["detectors"][0]
     assert detector["name"] == "default" and detector["width"] and detector["height"], detector
+    loose = client.detect(IMAGE, dconfig={"*": "50"}, detector_name="default")
+    assert len(loose["detections"]) == len(above(0.5)), loose
     answer = client.detect(IMAGE, dconfig={"*": 50}, detector_name="default")
     assert "error" not in answer, answer
     want = above(0.5)
@@ -105,6 +107,15 @@ def tritonclient():
     assert client.get_model_metadata(model)["inputs"][0]["name"] == "image"
     picture = InferInput("image", [2], "BYTES")
     picture.set_data_from_numpy(np.array([IMAGE, IMAGE], dtype=np.object_))
+    config = client.get_model_config(model)
+    assert config["input"][0]["data_type"] == "TYPE_STRING" and len(config["output"]) == 6, config
+    assert [m["name"] for m in client.get_model_repository_index()] == [model]
+    client.load_model(model)
+    packed = client.infer(model, [picture], parameters={"threshold": 0.5}, request_compression_algorithm="gzip", response_compression_algorithm="gzip")
+    packed = client.infer(model, [picture], parameters={"threshold": 0.5}, request_compression_algorithm="deflate")
+    assert packed.as_numpy("counts").tolist() == [len(above(0.5))] * 2
+    statistics = client.get_inference_statistics(model)["model_stats"][0]
+    assert statistics["inference_count"] >= 4 and statistics["inference_stats"]["success"]["ns"] > 0, statistics
     wanted = above(0.5)
     for outputs in (None, [InferRequestedOutput(n, binary_data=b) for n, b in (("boxes", True), ("labels", False), ("counts", True), ("scores", True))]):
         got = client.infer(model, [picture], outputs=outputs, parameters={"threshold": 0.5})

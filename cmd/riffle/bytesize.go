@@ -31,7 +31,7 @@ func (b *byteSize) UnmarshalText(text []byte) error {
 	}
 	v, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || v < 0 || v > (1<<62)/unit {
-		return fmt.Errorf("%q is no number of bytes such as 33554432, 32MiB or 10MB", s)
+		return fmt.Errorf("%q is not a number of bytes such as 33554432, 32MiB or 10MB", s)
 	}
 	*b = byteSize(v * unit)
 	return nil

@@ -39,7 +39,7 @@ func TestWrongUsage(t *testing.T) {
 		{"serve --queue=-2", "--queue must be at least -1, not -2"},
 		{"serve --timeout 0s", "--timeout must be positive"},
 		{"serve --timeout 60s", "--write-timeout (1m30s) must be more than --read-timeout and --timeout together (1m30s)"},
-		{"serve --max-body much", `"much" is no number of bytes`},
+		{"serve --max-body much", `"much" is not a number of bytes`},
 		{"serve --tls-cert a.pem", "--tls-cert and --tls-key go together"},
 		{"serve --log-level loud", `--log-level must be one of`},
 		{"serve extra", "unexpected argument extra"},

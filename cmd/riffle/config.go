@@ -174,7 +174,7 @@ func readConfig(path string, node *kong.Node, sections ...string) (configValues,
 			return nil, fmt.Errorf("%s:%d: unknown key %q%s", path, key.Line, key.Value, suggest.Hint(key.Value, names))
 		}
 		if met[key.Value] {
-			return nil, fmt.Errorf("%s:%d: key %q stands here a second time", path, key.Line, key.Value)
+			return nil, fmt.Errorf("%s:%d: duplicate key %q", path, key.Line, key.Value)
 		}
 		met[key.Value] = true
 		if flag == nil {

@@ -33,11 +33,11 @@ func (v *modelValue[T]) UnmarshalText(text []byte) error {
 	switch into := any(&v.value).(type) {
 	case *int:
 		if *into, err = strconv.Atoi(value); err != nil {
-			return fmt.Errorf("%q is no whole number", value)
+			return fmt.Errorf("%q is not an integer", value)
 		}
 	case *time.Duration:
 		if *into, err = time.ParseDuration(value); err != nil {
-			return fmt.Errorf("%q is no time such as 250ms or 2s", value)
+			return fmt.Errorf("%q is not a time such as 250ms or 2s", value)
 		}
 	}
 	return nil
