@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,14 +11,14 @@ import (
 
 func TestOneLargePictureAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		freed := 0
-		l := NewLarge(100, 2, func() { freed++ })
-		at, refused := 0, 0
+		var freed, refused atomic.Int64
+		l := NewLarge(100, 2, func() { freed.Add(1) })
+		at := 0 // guarded by the gate
 		for range 4 {
 			go func() {
 				leave, err := l.Enter(context.Background())
 				if errors.Is(err, ErrFull) {
-					refused++
+					refused.Add(1)
 					return
 				}
 				if at++; at > 1 {
@@ -33,8 +34,8 @@ func TestOneLargePictureAtATime(t *testing.T) {
 			t.Error("pictures of 100 bytes are the smallest large ones")
 		}
 		time.Sleep(10 * time.Second)
-		if refused != 1 || freed != 3 {
-			t.Errorf("%d refused, memory given back %d times; want 1 and 3", refused, freed)
+		if refused.Load() != 1 || freed.Load() != 3 {
+			t.Errorf("%d refused, memory given back %d times; want 1 and 3", refused.Load(), freed.Load())
 		}
 	})
 }
@@ -96,24 +97,24 @@ func TestBudgetHoldsOneOfTheLargest(t *testing.T) {
 
 func TestReclaimerGivesBackOnceForMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		freed := 0
-		r := NewReclaimer(100, func() { freed++ })
+		var freed atomic.Int64
+		r := NewReclaimer(100, func() { freed.Add(1) })
 		r.LetGo(99)
 		time.Sleep(time.Minute)
-		if freed != 0 {
+		if freed.Load() != 0 {
 			t.Error("for little")
 		}
 		for range 50 {
 			r.LetGo(10)
 		}
 		time.Sleep(2 * reclaimPause)
-		if freed != 1 {
-			t.Errorf("%d times for one burst", freed)
+		if freed.Load() != 1 {
+			t.Errorf("%d times for one burst", freed.Load())
 		}
 		r.LetGo(100)
 		time.Sleep(2 * reclaimPause)
-		if freed != 2 {
-			t.Errorf("%d times for two", freed)
+		if freed.Load() != 2 {
+			t.Errorf("%d times for two", freed.Load())
 		}
 	})
 	NewReclaimer(1, nil).LetGo(2)
