@@ -31,6 +31,7 @@ type Capture interface {
 	// Stamp is the time of the frame last read as its container has it; false if it
 	// does not say.
 	Stamp() (time.Duration, bool)
+	Damaged() bool           // the frame last read, which is shown as far as it goes
 	Duration() time.Duration // of a file, if known, else 0
 	Close()
 }

@@ -49,6 +49,7 @@ type camera struct {
 	everUp    bool
 	expected  time.Duration // of a file
 	stamps    stamps
+	saidBad   bool // that frames are damaged
 	began     time.Time
 	number    int
 	isUp      atomic.Bool
@@ -96,6 +97,13 @@ func (c *camera) deliver(ctx context.Context, f *frame) {
 	c.metrics.captured.WithLabelValues(c.name).Inc()
 	f.number = c.number
 	c.number++
+	if f.bad {
+		c.metrics.damaged.WithLabelValues(c.name).Inc()
+		if !c.saidBad {
+			c.saidBad = true
+			c.log.Warn().Int("frame", f.number).Msg("a frame is damaged and shown as far as it goes; further ones are counted")
+		}
+	}
 	if c.began.IsZero() {
 		c.began = f.wall
 	}

@@ -261,6 +261,7 @@ func (c *camera) read(l *connection) {
 		f.wall = time.Now()
 		f.took = f.wall.Sub(start)
 		f.stamp, f.timed = src.Stamp()
+		f.bad = src.Damaged()
 		if !l.send(captureMsg{frame: f}) {
 			return
 		}

@@ -112,7 +112,7 @@ func Cameras(section *yaml.Node, base Camera, choose func(*Camera, Asked)) ([]Ca
 			return nil, fmt.Errorf("%d: camera %q: names are letters, digits, - and _", key.Line, key.Value)
 		}
 		if slices.ContainsFunc(out, func(c Camera) bool { return c.Name == key.Value }) {
-			return nil, fmt.Errorf("%d: camera %q stands here a second time", key.Line, key.Value)
+			return nil, fmt.Errorf("%d: duplicate camera %q", key.Line, key.Value)
 		}
 		var f cameraFile
 		if err := strict(value, &f); err != nil {

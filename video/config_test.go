@@ -95,19 +95,30 @@ func TestMistakesInTheFile(t *testing.T) {
 	for text, want := range map[string]string{
 		"cameras:\n  a:\n    sorce: '0'\n":                                            `3: unknown key "sorce", did you mean "source"?`,
 		"cameras:\n  a:\n    zones:\n      z: {pointz: []}\n":                         `4: unknown key "pointz", did you mean "points"?`,
-		"cameras:\n  a:\n    source: '0'\n    source: '1'\n":                          `4: key "source" stands here a second time`,
-		"cameras:\n  a: {source: '0'}\n  a: {source: '1'}\n":                          `3: camera "a" stands here a second time`,
+		"cameras:\n  a:\n    source: '0'\n    source: '1'\n":                          `4: duplicate key "source"`,
+		"cameras:\n  a: {source: '0'}\n  a: {source: '1'}\n":                          `3: duplicate camera "a"`,
 		"cameras:\n  a b: {source: '0'}\n":                                            `2: camera "a b": names are letters, digits, - and _`,
 		"cameras:\n  a:\n    source:\n":                                               `3: source: has no value`,
-		"cameras:\n  a:\n    threshold: high\n":                                       `3: cannot unmarshal`,
-		"cameras:\n  a:\n    after: 5\n    zones: {z: {points: 3}}\n":                 `cannot unmarshal`,
+		"cameras:\n  a:\n    threshold: high\n":                                       `3: threshold: want a number, not "high"`,
+		"cameras:\n  a:\n    after: 5\n    zones: {z: {points: 3}}\n":                 `3: after: want a time with its unit, such as 2s or 500ms, not "5"`,
 		"cameras:\n  a:\n    zones:\n      z: {points: [[0, 0], [1, 0], [1]]}\n":      `4: a point is two numbers`,
 		"cameras:\n  a:\n    zones:\n      z: {points: [[0, 0], [1, 0], [100, 9]]}\n": `2: camera a: zone z: point [100, 9]: parts of width and height are from 0 to 1`,
 		"cameras:\n  a:\n    lines: {l: {from: [0, 0], to: [1, 0], in: north}}\n":     `2: camera a: line l: in is "north"`,
+		"cameras:\n  a:\n    every-frame: 3\n":                                        `3: every-frame: want true or false, not "3"`,
+		"cameras:\n  a:\n    labels: person\n":                                        `3: labels: want a list such as [person, car], not "person"`,
+		"cameras:\n  a:\n    source: [a, b]\n":                                        `3: source: want text`,
+		"cameras:\n  a:\n    zones: [a]\n":                                            `3: zones: want names, each with what it has`,
+		"cameras:\n  a:\n    zones: {z: {points: 3}}\n":                               `3: points: want a list of points such as [[0, 0], [1, 0], [1, 1]], not "3"`,
+		"cameras:\n  a:\n    lines: {l: {from: 1, to: [1, 0]}}\n":                     `3: a point is two numbers`,
 		"cameras: [a]\n":  `1: cameras: want names`,
 		"cameras: {}\n":   `1: cameras: want names`,
 		"cameras: {a: 3}": `1: want "name: value" lines`,
 	} {
+		for _, word := range []string{"unmarshal", "!!", "float64", "yaml:"} {
+			if _, err := Cameras(section(t, text), base, nil); err != nil && strings.Contains(err.Error(), word) {
+				t.Errorf("%s%v speaks of %s", text, err, word)
+			}
+		}
 		if got, err := Cameras(section(t, text), base, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s%v, %v\nwant %s", text, got, err, want)
 		}

@@ -119,12 +119,13 @@ func (w *fakeWriter) Close() error {
 
 // fakeCapture gives what next says; nil is a frame.
 type fakeCapture struct {
-	next   func(i int, p *fakePicture) error
-	fps    float64
-	frames int
-	stamp  func(i int) (time.Duration, bool) // the container's time; nil if it has none
-	i      int
-	closed atomic.Bool
+	next    func(i int, p *fakePicture) error
+	fps     float64
+	frames  int
+	stamp   func(i int) (time.Duration, bool) // the container's time; nil if it has none
+	damaged func(i int) bool
+	i       int
+	closed  atomic.Bool
 }
 
 func (c *fakeCapture) Read(into Picture) error {
@@ -142,6 +143,8 @@ func (c *fakeCapture) Stamp() (time.Duration, bool) {
 	}
 	return c.stamp(c.i - 1)
 }
+
+func (c *fakeCapture) Damaged() bool { return c.damaged != nil && c.damaged(c.i-1) }
 
 func (c *fakeCapture) Duration() time.Duration {
 	if c.fps == 0 {

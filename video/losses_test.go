@@ -138,3 +138,17 @@ func TestARestartKeepsTheRecording(t *testing.T) {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 }
+
+// Damaged frames are said once and counted.
+func TestDamagedFramesAreCounted(t *testing.T) {
+	c := frameCapture(20)
+	c.damaged = func(i int) bool { return i%5 == 0 }
+	b := newBench(constantly(func() Capture { return c }), Camera{Name: "c", Source: "a.avi", EveryFrame: true})
+	r, err := b.run(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testutil.ToFloat64(r.metrics.damaged.WithLabelValues("c")); n != 4 || b.log.count("damaged") != 1 {
+		t.Errorf("%v damaged frames, want 4; log %s", n, b.log.b.String())
+	}
+}

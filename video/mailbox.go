@@ -15,6 +15,7 @@ type frame struct {
 	fps    float64       // of the source, 0 if it does not say
 	stamp  time.Duration // as the container says
 	timed  bool          // the container says
+	bad    bool          // it came damaged
 }
 
 // mailbox holds at most one frame between who captures and who looks.

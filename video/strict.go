@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -64,6 +65,9 @@ func known(n *yaml.Node, t reflect.Type) error {
 		if value.Kind == yaml.ScalarNode && value.Tag == "!!null" {
 			return fmt.Errorf("%d: %s: has no value", key.Line, key.Value)
 		}
+		if want := misfit(value, field); want != "" {
+			return fmt.Errorf("%d: %s: want %s", value.Line, key.Value, want)
+		}
 		if err := known(value, field); err != nil {
 			return err
 		}
@@ -71,11 +75,55 @@ func known(n *yaml.Node, t reflect.Type) error {
 	return twice(n)
 }
 
+// misfit says what a value should be, "" if it is that. yaml would say it in Go's
+// types.
+func misfit(n *yaml.Node, t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	not := fmt.Sprintf(", not %q", n.Value)
+	if n.Kind != yaml.ScalarNode {
+		not = ""
+	}
+	fits := func(into any) bool { return n.Kind == yaml.ScalarNode && n.Decode(into) == nil }
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		if !fits(new(time.Duration)) {
+			return "a time with its unit, such as 2s or 500ms" + not
+		}
+	case t.Kind() == reflect.Float64:
+		if !fits(new(float64)) {
+			return "a number" + not
+		}
+	case t.Kind() == reflect.Bool:
+		if !fits(new(bool)) {
+			return "true or false" + not
+		}
+	case t.Kind() == reflect.String:
+		if n.Kind != yaml.ScalarNode {
+			return "text"
+		}
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String:
+		if n.Decode(new([]string)) != nil || n.Kind != yaml.SequenceNode {
+			return "a list such as [person, car]" + not
+		}
+	case t.Kind() == reflect.Slice:
+		if n.Kind != yaml.SequenceNode {
+			return "a list of points such as [[0, 0], [1, 0], [1, 1]]" + not
+		}
+	case t.Kind() == reflect.Map:
+		if n.Kind != yaml.MappingNode {
+			return "names, each with what it has" + not
+		}
+	}
+	return ""
+}
+
 func twice(n *yaml.Node) error {
 	seen := map[string]bool{}
 	for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
 		if k := n.Content[i]; seen[k.Value] {
-			return fmt.Errorf("%d: key %q stands here a second time", k.Line, k.Value)
+			return fmt.Errorf("%d: duplicate key %q", k.Line, k.Value)
 		}
 		seen[n.Content[i].Value] = true
 	}

@@ -19,10 +19,11 @@ import (
 // What OpenCV reads from the environment when it first opens a source, and what
 // it gets unless somebody has set it: RTSP over TCP, as lost packets smear
 // pictures; a limit in microseconds to what FFmpeg waits for, so that a reader
-// given up by the loop ends by itself; and no messages of FFmpeg's own, since the
+// given up by the loop ends by itself; no measuring of the frame rate, which holds the
+// first second back and then gives it all at once; and no messages of FFmpeg's own, since the
 // loop says what matters, once.
 var environment = [][2]string{
-	{"OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|timeout;15000000"},
+	{"OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|timeout;15000000|fpsprobesize;0"},
 	{"OPENCV_FFMPEG_LOGLEVEL", "-8"},
 }
 
@@ -128,6 +129,9 @@ func (c *capture) Stamp() (time.Duration, bool) {
 }
 
 const maxStamp = 1e12 // milliseconds: 30 years, as from a broken file
+
+// Damaged is false: FFmpeg conceals what it cannot decode.
+func (*capture) Damaged() bool { return false }
 
 // Duration is a file's number of frames by its rate: FFmpeg makes one of the other
 // where the file has only one of them.

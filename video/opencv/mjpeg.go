@@ -3,6 +3,7 @@
 package opencv
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"gocv.io/x/gocv"
 
+	"example.com/riffle/photo"
 	"example.com/riffle/video"
 )
 
@@ -28,6 +30,8 @@ type mjpeg struct {
 	cancel context.CancelFunc
 	data   []byte
 	source video.Source
+
+	damaged bool // the picture last read
 }
 
 const (
@@ -96,7 +100,7 @@ func (c patientConn) Read(p []byte) (int, error) {
 // Read takes the next part that is a picture.
 func (m *mjpeg) Read(into video.Picture) error {
 	p := into.(*picture)
-	for damaged := 0; ; damaged++ {
+	for bad := 0; ; bad++ {
 		part, err := m.parts.NextRawPart()
 		if err != nil {
 			return plainEnd(err)
@@ -104,20 +108,41 @@ func (m *mjpeg) Read(into video.Picture) error {
 		if m.data, err = readAll(m.data[:0], part); err != nil {
 			return plainEnd(err)
 		}
-		if len(m.data) > 0 {
-			mat, err := gocv.IMDecode(m.data, gocv.IMReadColor)
-			if err == nil && !mat.Empty() {
-				p.mat.Close()
-				p.mat = mat
-				return usable(p)
-			}
-			mat.Close()
+		if m.decode(p) {
+			return usable(p)
 		}
-		if damaged >= 50 {
+		if bad >= 50 {
 			return errors.New("its parts are no pictures")
 		}
 	}
 }
+
+// decode makes a picture of the part at hand, by OpenCV, or by what riffle reads
+// photos with, which reads some that OpenCV refuses.
+func (m *mjpeg) decode(p *picture) bool {
+	if len(m.data) == 0 {
+		return false
+	}
+	mat, err := gocv.IMDecode(m.data, gocv.IMReadColor)
+	m.damaged = !bytes.HasSuffix(bytes.TrimRight(m.data, "\x00\r\n"), []byte{0xff, 0xd9}) && bytes.HasPrefix(m.data, []byte{0xff, 0xd8})
+	if err != nil || mat.Empty() {
+		mat.Close()
+		still, err := photo.Decode(m.data, photo.Options{})
+		if err != nil {
+			return false
+		}
+		if mat, err = gocv.ImageToMatRGB(still); err != nil {
+			return false
+		}
+		m.damaged = len(still.Warnings) > 0
+	}
+	p.mat.Close()
+	p.mat = mat
+	return true
+}
+
+// Damaged tells of a JPEG that has no end.
+func (m *mjpeg) Damaged() bool { return m.damaged }
 
 // readAll is io.ReadAll into memory that is there, up to maxJPEG.
 func readAll(dst []byte, r io.Reader) ([]byte, error) {

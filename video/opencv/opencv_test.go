@@ -364,6 +364,25 @@ func TestDrawing(t *testing.T) {
 	}
 }
 
+// The caption hides no box, and letters of a large picture have strokes of more
+// than a pixel.
+func TestDrawingOfLargePictures(t *testing.T) {
+	t.Cleanup(func() { leaks(t) })
+	p := &picture{mat: gocv.NewMatWithSizeFromScalar(gocv.NewScalar(90, 90, 90, 0), 2160, 3840, gocv.MatTypeCV8UC3)}
+	defer p.Close()
+	p.Draw(&video.Overlay{
+		Marks:   []video.Mark{{Box: image.Rect(20, 20, 400, 300), Color: color.RGBA{255, 0, 0, 255}, Text: "I", Faint: true}},
+		Caption: "a camera with a long name  2026-11-30 07:00:00",
+	})
+	f := p.Frame()
+	if v := f.Pix[20*f.Stride+3*200+2]; v < 200 {
+		t.Errorf("the caption hides the box: red is %d", v)
+	}
+	if p.pen.stroke < 2 {
+		t.Errorf("letters have strokes of %d pixels", p.pen.stroke)
+	}
+}
+
 func TestWriters(t *testing.T) {
 	t.Cleanup(func() { leaks(t) })
 	lib := library(t)

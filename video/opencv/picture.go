@@ -58,6 +58,7 @@ type pen struct {
 	side    int
 	line    int
 	letters float64 // scale of OpenCV's font
+	stroke  int     // of letters
 }
 
 const font = gocv.FontHersheySimplex
@@ -67,15 +68,20 @@ func (p *pen) fit(width, height int) {
 		return
 	}
 	side := math.Sqrt(float64(width) * float64(height))
-	*p = pen{width + height, max(1, int(math.Round(side/330))), max(0.4, side/1450)}
+	letters := max(0.4, side/1450)
+	*p = pen{width + height, max(1, int(math.Round(side/330))), letters, max(1, int(math.Round(1.5*letters)))}
 }
 
-// Draw draws zones and lines, then boxes, then labels, so that labels can be read.
+// Draw draws the caption, then zones and lines, then boxes, then labels: labels can
+// be read, and the caption hides no box.
 func (p *picture) Draw(o *video.Overlay) {
 	if p.mat.Empty() {
 		return
 	}
 	p.pen.fit(p.mat.Cols(), p.mat.Rows())
+	if o.Caption != "" {
+		p.label(o.Caption, image.Pt(0, 0), color.RGBA{0, 0, 0, 255})
+	}
 	for i := range o.Shapes {
 		p.shape(&o.Shapes[i])
 	}
@@ -83,7 +89,7 @@ func (p *picture) Draw(o *video.Overlay) {
 		m := &o.Marks[i]
 		line := p.pen.line
 		if m.Faint {
-			line = 1
+			line = max(1, line/2)
 		}
 		gocv.Rectangle(&p.mat, m.Box, m.Color, line)
 	}
@@ -91,9 +97,6 @@ func (p *picture) Draw(o *video.Overlay) {
 		if m := &o.Marks[i]; !m.Faint {
 			p.label(m.Text, m.Box.Min, m.Color)
 		}
-	}
-	if o.Caption != "" {
-		p.label(o.Caption, image.Pt(0, 0), color.RGBA{0, 0, 0, 255})
 	}
 }
 
@@ -115,7 +118,7 @@ func (p *picture) shape(s *video.Shape) {
 // label writes on a ground of the given color with its lower left corner at a
 // point, below it if there is no room above.
 func (p *picture) label(text string, at image.Point, ground color.RGBA) {
-	size := gocv.GetTextSize(text, font, p.pen.letters, 1)
+	size := gocv.GetTextSize(text, font, p.pen.letters, p.pen.stroke)
 	pad := max(2, size.Y/4)
 	r := image.Rect(0, 0, size.X+2*pad, size.Y+2*pad+1).Add(image.Pt(at.X, at.Y-size.Y-2*pad-1))
 	r = r.Add(image.Pt(min(0, p.mat.Cols()-r.Max.X), 0))
@@ -125,5 +128,5 @@ func (p *picture) label(text string, at image.Point, ground color.RGBA) {
 	if 3*int(ground.R)+6*int(ground.G)+int(ground.B) > 1300 {
 		ink = color.RGBA{0, 0, 0, 255}
 	}
-	gocv.PutText(&p.mat, text, image.Pt(r.Min.X+pad, r.Max.Y-pad-1), font, p.pen.letters, ink, 1)
+	gocv.PutText(&p.mat, text, image.Pt(r.Min.X+pad, r.Max.Y-pad-1), font, p.pen.letters, ink, p.pen.stroke)
 }

@@ -62,6 +62,9 @@ func TestHTTPCamera(t *testing.T) {
 		frames := map[int32]int{1: 40, 3: 20}[n]
 		for i := 0; frames == 0 || i < frames; i++ {
 			data := jpegOf(320, 240, i%200)
+			if n == 1 && i == 5 { // cut off
+				data = data[:len(data)-20]
+			}
 			if n == 1 && i >= 20 {
 				data = jpegOf(640, 480, i%200)
 			}
@@ -107,7 +110,7 @@ func TestHTTPCamera(t *testing.T) {
 		}
 		return g.seen() > 60
 	})
-	for text, least := range map[string]int{"resolution changed from 320 x 240": 1, `"reason":"ended"`: 1, `"reason":"stall"`: 1, "camera is back": 2} {
+	for text, least := range map[string]int{"resolution changed from 320 x 240": 1, `"reason":"ended"`: 1, "a frame is damaged": 1, `"reason":"stall"`: 1, "camera is back": 2} {
 		if n := strings.Count(log.text(), text); n < least {
 			t.Errorf("the log says %q %d times:\n%s", text, n, log.text())
 		}
@@ -180,6 +183,51 @@ func TestRTSPCamera(t *testing.T) {
 		t.Errorf("log:\n%s", log.text())
 	}
 	plays(t, out, 0, sceneWidth, sceneHeight)
+}
+
+// The first frames of an RTSP camera come as they are sent, not a second of them at
+// once.
+func TestRTSPFirstFrames(t *testing.T) {
+	program := os.Getenv("RIFFLE_RTSP_SERVER")
+	if program == "" {
+		t.Skip("RIFFLE_RTSP_SERVER is not set: see .ci/camera")
+	}
+	dir := t.TempDir()
+	frames(t, dir)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := listener.Addr().String()
+	listener.Close()
+	server := exec.Command(program, "-addr", addr, "-fps", "15", dir)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
+	var c video.Capture
+	for range 50 { // until it listens
+		if c, err = library(t).Open(video.Source{Kind: video.Stream, Target: "rtsp://" + addr + "/camera"}); err == nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	p := library(t).NewPicture()
+	defer p.Close()
+	start := time.Now()
+	for range 15 {
+		if err := c.Read(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sent, _ := c.Stamp()
+	if took := time.Since(start); sent-took > 400*time.Millisecond {
+		t.Errorf("frames sent in %v were there after %v", sent, took)
+	}
 }
 
 // frames writes JPEGs for the RTSP server: of vtest.avi if it is here, else of the
