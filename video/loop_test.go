@@ -3,6 +3,7 @@ package video
 import (
 	"context"
 	"errors"
+	"image"
 	"os"
 	"path/filepath"
 	"slices"
@@ -376,15 +377,29 @@ func TestCamerasShareFairly(t *testing.T) {
 		return &fakeCapture{next: func(int, *fakePicture) error { time.Sleep(200 * time.Microsecond); return nil }}
 	}), cams...)
 	b.cfg.Detector = pool
+	// One may start late: frames count from when all have had one.
+	var before []int64
 	looked := func(r *Runner) (least, most int64) {
 		least = 1 << 62
-		for _, c := range r.cameras {
+		for i, c := range r.cameras {
 			n := c.stages.looked.Load()
+			if before != nil {
+				n -= before[i]
+			}
 			least, most = min(least, n), max(most, n)
 		}
 		return least, most
 	}
-	r, err := b.run(t, func(r *Runner) bool { _, most := looked(r); return most >= 120 }) // one may start a few frames late
+	r, err := b.run(t, func(r *Runner) bool {
+		least, most := looked(r)
+		if before == nil && least > 0 {
+			for _, c := range r.cameras {
+				before = append(before, c.stages.looked.Load())
+			}
+			return false
+		}
+		return before != nil && most >= 120
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -526,6 +541,19 @@ func TestSnapshots(t *testing.T) {
 	}
 	if len(b.heard.snapshots["c/person"]) != len(data) {
 		t.Error("sinks do not get what is written")
+	}
+}
+
+// Wide pictures are scaled down, and the box with them.
+func TestNarrowSnapshots(t *testing.T) {
+	b := newBench(constantly(func() Capture { return walking() }), Camera{Name: "c", Source: "a.avi", EveryFrame: true})
+	b.cfg.Snapshots, b.cfg.SnapshotWidth = t.TempDir(), 32
+	if _, err := b.run(t, nil); err != nil {
+		t.Fatal(err)
+	}
+	p, err := photo.Decode(b.heard.snapshots["c/person"], photo.Options{})
+	if err != nil || p.Bounds() != image.Rect(0, 0, 32, 24) {
+		t.Errorf("%v, %v", p, err)
 	}
 }
 

@@ -28,6 +28,8 @@ type Config struct {
 	// KeepSnapshots sinks get them even without a folder.
 	Snapshots     string
 	KeepSnapshots bool
+	// SnapshotWidth is the width of wider snapshots, 0 to leave them as they are.
+	SnapshotWidth uint
 	// HTTP is the address of the live page, "" for none.
 	HTTP string
 	// Benchmark takes a report of where time went when Run ends.
@@ -137,7 +139,7 @@ func (r *Runner) camera(spec *Camera) (*camera, error) {
 		c.out.hub = newHub()
 	}
 	if r.cfg.Snapshots != "" || r.cfg.KeepSnapshots {
-		if c.out.snapshots, err = newSnapshots(r.cfg.Snapshots, spec.Name); err != nil {
+		if c.out.snapshots, err = newSnapshots(r.cfg.Snapshots, spec.Name, r.cfg.SnapshotWidth); err != nil {
 			return nil, err
 		}
 	}

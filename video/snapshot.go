@@ -3,11 +3,14 @@ package video
 import (
 	"bytes"
 	"fmt"
+	"image"
 	"image/jpeg"
 	"math"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/nfnt/resize"
 
 	"example.com/riffle/detector"
 	"example.com/riffle/video/scene"
@@ -18,6 +21,7 @@ import (
 type snapshots struct {
 	dir    string // "" for none: only sinks get them
 	camera string
+	width  uint // pictures are no wider, 0 for any width
 	best   map[int]*best
 }
 
@@ -36,14 +40,14 @@ const (
 	notSooner       = 250 * time.Millisecond
 )
 
-func newSnapshots(dir, camera string) (*snapshots, error) {
+func newSnapshots(dir, camera string, width uint) (*snapshots, error) {
 	if dir != "" {
 		dir = filepath.Join(dir, camera)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("snapshots: %w", err)
 		}
 	}
-	return &snapshots{dir: dir, camera: camera, best: map[int]*best{}}, nil
+	return &snapshots{dir: dir, camera: camera, width: width, best: map[int]*best{}}, nil
 }
 
 // look keeps a clean frame for those objects that it shows better than any before.
@@ -95,6 +99,10 @@ func (s *snapshots) save(id int, label string, when time.Time) (file string, dat
 	if err != nil {
 		return "", nil, fmt.Errorf("snapshot: %w", err)
 	}
+	img, scale := s.narrow(img)
+	for i := range b.box {
+		b.box[i] *= scale
+	}
 	drawn := detector.Draw(img, []detector.Detection{{
 		Label: fmt.Sprintf("%s %d", label, id), CategoryID: colorOf(id), Score: float32(b.score),
 		Box: detector.Box{X1: float32(b.box[0]), Y1: float32(b.box[1]), X2: float32(b.box[2]), Y2: float32(b.box[3])},
@@ -111,6 +119,15 @@ func (s *snapshots) save(id int, label string, when time.Time) (file string, dat
 		return "", out.Bytes(), fmt.Errorf("snapshot %s: %w", file, plain(err))
 	}
 	return file, out.Bytes(), nil
+}
+
+// narrow scales a picture that is too wide down, and says by how much.
+func (s *snapshots) narrow(img image.Image) (image.Image, float64) {
+	full := img.Bounds().Dx()
+	if s.width == 0 || full <= int(s.width) {
+		return img, 1
+	}
+	return resize.Resize(s.width, 0, img, resize.Bilinear), float64(s.width) / float64(full)
 }
 
 // writeWhole writes a file, or none.

@@ -16,6 +16,7 @@ type videoCmd struct {
 	Tracks    string `placeholder:"FILE" help:"Write all objects of every frame to this file as lines of JSON; - for standard output."`
 	HTTP      string `name:"http" env:"RIFFLE_VIDEO_HTTP" placeholder:"HOST:PORT" help:"Live pictures, events and metrics for browsers at this address. Everyone who reaches it may watch."`
 	Snapshots string `placeholder:"DIR" help:"Write the best picture of every object that has gone into this folder."`
+	Width     uint   `name:"snapshot-width" default:"0" placeholder:"PIXELS" help:"Scale wider snapshots down to this width, as for messages on a phone; 0 to leave them as they are."`
 
 	EveryFrame *bool         `group:"Frames:" negatable:"" help:"Look at every frame, however long that takes. The default for files; --no-every-frame plays a file at its own pace and leaves out what comes too fast."`
 	Motion     *bool         `group:"Frames:" negatable:"" help:"Look only while something moves. The default for cameras, not for files."`

@@ -48,7 +48,7 @@ func (c *videoCmd) Run(std stdio, parsed *kong.Context) (err error) {
 	}
 	cfg := video.Config{
 		Cameras: cameras, Detector: d, Backend: backend, Log: log,
-		Snapshots: c.Snapshots, KeepSnapshots: c.MQTT != "", HTTP: c.HTTP, Stall: c.Stall,
+		Snapshots: c.Snapshots, KeepSnapshots: c.MQTT != "", SnapshotWidth: c.Width, HTTP: c.HTTP, Stall: c.Stall,
 	}
 	if c.Benchmark {
 		cfg.Benchmark = std.err
