@@ -23,7 +23,7 @@ type Camera struct {
 	// frame is looked at, and a file is played at its own pace.
 	EveryFrame bool
 	Motion     MotionGate
-	After      time.Duration // an object must be followed so long before it is told
+	After      time.Duration // an object must be followed for so long before events mention it
 	Zones      []scene.Zone
 	Lines      []scene.Line
 }

@@ -6,7 +6,7 @@ import (
 	"example.com/riffle/video/scene"
 )
 
-// Event is what is told of a camera: one JSON object a line. These names are a
+// Event is something that happened at a camera: one JSON object a line. These names are a
 // contract.
 type Event struct {
 	Event     string     `json:"event"` // a scene.Kind, or "camera_up", "camera_down", "motion_start", "motion_end"
@@ -43,7 +43,7 @@ type State struct {
 	Lines   []LineCount
 }
 
-// Sink takes what is told. Calls come from several goroutines, one for each
+// Sink takes events and states. Calls come from several goroutines, one for each
 // camera, and should not block for long.
 type Sink interface {
 	Event(e *Event) error
@@ -91,7 +91,7 @@ func toFrame(r *result, camera string) *Frame {
 	return f
 }
 
-// toEvent makes an event of what a scene tells.
+// toEvent converts an event of a scene.
 func toEvent(e *scene.Event, f *frame, camera string) *Event {
 	o := &e.Object
 	out := &Event{

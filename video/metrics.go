@@ -45,7 +45,7 @@ func newMetrics() *metrics {
 		failures:   counter("riffle_camera_failures_total", "Times that no frames could be had, by reason.", "reason"),
 		reconnects: counter("riffle_camera_reconnects_total", "Times that a lost camera came back."),
 		resized:    counter("riffle_camera_resolution_changes_total", "Changes of resolution between frames."),
-		events:     counter("riffle_camera_events_total", "Events told, by kind.", "event"),
+		events:     counter("riffle_camera_events_total", "Events, by kind.", "event"),
 		losses:     counter("riffle_camera_write_failures_total", "Frames, snapshots, events and lines of tracks that could not be written at first try, by what.", "what"),
 		damaged:    counter("riffle_camera_frames_damaged_total", "Frames that came damaged."),
 		detect:     histogram("riffle_camera_detect_seconds", "Time of the detector for one frame."),

@@ -54,7 +54,7 @@ func ParseSource(s string) (Source, error) {
 	case "rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt":
 		u, err := url.Parse(s)
 		if err != nil || u.Host == "" {
-			return Source{}, fmt.Errorf("source %s is no address", redact(s))
+			return Source{}, fmt.Errorf("source %s is not an address", redact(s))
 		}
 		return Source{Kind: Stream, Target: s}, nil
 	}

@@ -38,7 +38,7 @@ type Config struct {
 }
 
 // Client is a [video.Sink]. It never blocks a camera: while the broker cannot be
-// reached events are lost, and states are told when it is back.
+// reached events are lost, and states are sent when it is back.
 type Client struct {
 	cfg   Config
 	paho  paho.Client
@@ -50,7 +50,7 @@ type Client struct {
 	lost      string // why, as said in the log
 	announced []message
 	known     map[string]bool   // announced topics
-	retained  map[string]string // last states by topic, told again to a new connection
+	retained  map[string]string // last states by topic, sent again to a new connection
 	order     []string
 	dropped   int
 }
@@ -186,7 +186,7 @@ func why(err error) string {
 	return strings.TrimPrefix(err.Error(), "network Error : ")
 }
 
-// connected tells a new connection everything that is retained.
+// connected sends a new connection everything that is retained.
 func (c *Client) connected(client paho.Client) {
 	c.mu.Lock()
 	again := c.lost != ""
@@ -198,16 +198,16 @@ func (c *Client) connected(client paho.Client) {
 	if c.cfg.Discovery != "" {
 		client.Subscribe(c.cfg.Discovery+"/status", qos, func(_ paho.Client, m paho.Message) {
 			if string(m.Payload()) == online { // Home Assistant has started
-				c.tellAll()
+				c.sendAll()
 			}
 		})
 		c.sweep(client)
 	}
-	c.tellAll()
+	c.sendAll()
 }
 
-// tellAll publishes discovery, states and that riffle is there.
-func (c *Client) tellAll() {
+// sendAll publishes discovery, states and that riffle is there.
+func (c *Client) sendAll() {
 	c.mu.Lock()
 	all := slices.Clone(c.announced)
 	for _, t := range c.order {
@@ -300,7 +300,7 @@ func (c *Client) State(camera string, s *video.State) {
 	}
 }
 
-// Snapshot publishes a picture. It is not told again: it may be large.
+// Snapshot publishes a picture. It is not sent again: it may be large.
 func (c *Client) Snapshot(camera, label string, jpeg []byte) {
 	if cam := c.camera(camera); cam != nil {
 		c.label(cam, label)

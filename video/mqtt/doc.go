@@ -1,4 +1,4 @@
-// Package mqtt tells a broker what cameras see, and Home Assistant what there is
+// Package mqtt publishes what cameras see, and tells Home Assistant what there is
 // to listen to, by its discovery messages.
 //
 // Topics, below a first part of the user's choice:

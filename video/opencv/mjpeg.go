@@ -170,10 +170,10 @@ func plainEnd(err error) error {
 	return err
 }
 
-// FPS is not told by MJPEG.
+// FPS is not known of MJPEG.
 func (*mjpeg) FPS() float64 { return 0 }
 
-// Stamp is not told by MJPEG.
+// Stamp is not known of MJPEG.
 func (*mjpeg) Stamp() (time.Duration, bool) { return 0, false }
 
 // Duration is not known: it has no end.

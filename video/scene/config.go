@@ -50,9 +50,9 @@ type Line struct {
 type Config struct {
 	Zones []Zone
 	Lines []Line
-	// Labels of the objects whose coming and going is told; none for all.
+	// Labels of the objects whose coming and going is reported; none for all.
 	Labels []string
-	// After is how long an object must be followed before its coming is told.
+	// After is how long an object must be followed before its coming is reported.
 	After time.Duration
 }
 

@@ -58,7 +58,7 @@ type Count struct{ In, Out int }
 // state is what is known of an object.
 type state struct {
 	settled bool   // its label has been good enough to tell
-	told    bool   // its coming
+	told    bool   // its coming was reported
 	label   string // as told
 	last    Object
 	zones   []visit
