@@ -76,7 +76,7 @@ const minDetection = 1e-2
 // detections adds every pair of a proposal and a class whose probability is above
 // the threshold, as torchvision's RoIHeads.postprocess_detections; its box is moved
 // by the class's deltas and clipped to a picture of width x height pixels. A softmax
-// is worked out only where a class can be above the threshold: a probability is at
+// is computed only where a class can be above the threshold: a probability is at
 // most exp(its logit - the highest logit).
 func (r *boxHead) detections(pairs *candidates, proposals []Box, width, height, threshold float32, wanted []bool) {
 	// The margin keeps rounding from hiding what lies just above the threshold.

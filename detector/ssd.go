@@ -159,7 +159,7 @@ func byScore(a, b hit) int {
 	return int(a.anchor - b.anchor)
 }
 
-// scan looks at one anchor of all cells of a map. A softmax is worked out only
+// scan looks at one anchor of all cells of a map. A softmax is computed only
 // where a wanted class is near enough to the highest output: a probability is at
 // most exp(its logit - the highest logit).
 func (s *ssdHead) scan(m, slot int, threshold float32, wanted []bool) {

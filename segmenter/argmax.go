@@ -34,7 +34,7 @@ func newAxis(pixels, cells int) axis {
 // pixels to dst, row by row; of equal ones the first.
 //
 // Between two cells of a row every score is a straight line. A class that is
-// best at both ends is best all the way, so the scores in between are worked out
+// best at both ends is best all the way, so the scores in between are computed
 // only where the ends differ.
 func (s *scores) classes(dst []uint8, width, height int) {
 	ys, xs := newAxis(height, s.rows), newAxis(width, s.cols)

@@ -19,12 +19,12 @@ import (
 
 // cli is the command line. Kong reads it out of the struct tags.
 type cli struct {
-	Detect   detectCmd   `cmd:"" help:"Find objects in photos."`
-	Classify classifyCmd `cmd:"" help:"Tell what photos show as a whole."`
-	Segment  segmentCmd  `cmd:"" help:"Tell for every pixel of photos what it shows."`
-	Serve    serveCmd    `cmd:"" help:"Answer HTTP requests with the objects in their photos."`
-	Video    videoCmd    `cmd:"" help:"Follow objects before cameras and in video files."`
-	Health   healthCmd   `cmd:"" help:"Ask a running service whether it takes requests."`
+	Detect   detectCmd   `cmd:"" help:"Detect objects in photos."`
+	Classify classifyCmd `cmd:"" help:"Classify photos: what each shows as a whole."`
+	Segment  segmentCmd  `cmd:"" help:"Segment photos: a class for every pixel."`
+	Serve    serveCmd    `cmd:"" help:"Serve detections over HTTP."`
+	Video    videoCmd    `cmd:"" help:"Track objects in camera streams and files."`
+	Health   healthCmd   `cmd:"" help:"Check that a running service accepts requests."`
 	Eval     evalCmd     `cmd:"" help:"Score a model on labeled photos: COCO's twelve numbers."`
 	Bench    benchCmd    `cmd:"" help:"Time a network on this machine."`
 	Models   modelsCmd   `cmd:"" help:"List the models in this binary, or import one from PyTorch."`
@@ -98,7 +98,7 @@ func isBreak(r rune) bool { return r == '\n' || r == '\r' }
 func newParser(c *cli, std stdio) (*kong.Kong, error) {
 	return kong.New(c,
 		kong.Name("riffle"),
-		kong.Description("Find objects in photos: a small detector that needs nothing but this program and a processor."),
+		kong.Description("Detect objects in photos and video. One program, no GPU, nothing else to install."),
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),

@@ -334,7 +334,7 @@ func TestDetectLabels(t *testing.T) {
 	if !slices.Equal(some, want) || len(want) == 0 {
 		t.Errorf("got %v\nwant %v", some, want)
 	}
-	command(t, "detect", street, "--labels", "persn").wantError(t, 2, `--labels: the model knows no "persn", did you mean "person"?`)
+	command(t, "detect", street, "--labels", "persn").wantError(t, 2, `--labels: unknown label "persn", did you mean "person"?`)
 	command(t, "detect", street, "--labels", "person:2").wantError(t, 2, `--labels: threshold of "person" must be from 0 to 1, not "2"`)
 }
 

@@ -130,7 +130,7 @@ func skippedFiles(unreadable, special []string) string {
 	for _, p := range []struct {
 		names []string
 		why   string
-	}{{unreadable, "of a kind that cannot be read"}, {special, "that are no ordinary files"}} {
+	}{{unreadable, "of a kind that cannot be read"}, {special, "that are not regular files"}} {
 		if n := len(p.names); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s (first: %s)", n, p.why, slices.Min(p.names)))
 		}

@@ -32,7 +32,7 @@ func parseLabels(list string, classes []detector.Class) (labelFilter, error) {
 		label = strings.TrimSpace(label)
 		name, ok := known[foldLabel(label)]
 		if !ok {
-			return nil, fmt.Errorf("--labels: the model knows no %q%s", label, suggest.Hint(label, names))
+			return nil, fmt.Errorf("--labels: unknown label %q%s", label, suggest.Hint(label, names))
 		}
 		f[name] = -1
 		if has {

@@ -18,7 +18,7 @@ type segmentCmd struct {
 	Photos []string `arg:"" name:"photo" help:"Photos (JPEG, PNG, GIF, WebP, BMP, TIFF), folders of photos, patterns such as '*.jpg', or - for standard input."`
 
 	Model string `short:"m" aliases:"weights" required:"" env:"RIFFLE_SEGMENTER" placeholder:"FILE" help:"Segmenter, a safetensors file that riffle models import made."`
-	Out   string `short:"o" placeholder:"DIR" help:"Write two pictures of each photo into this folder: PHOTO-classes.png, whose pixels are the numbers of classes, and PHOTO-overlay, the photo under their colours."`
+	Out   string `short:"o" placeholder:"DIR" help:"Write two pictures of each photo into this folder: PHOTO-classes.png, whose pixels are the numbers of classes, and PHOTO-overlay, the photo under their colors."`
 	JSON  bool   `name:"json" short:"j" help:"Print one JSON object a photo and line."`
 	photoFlags
 	precisionFlag

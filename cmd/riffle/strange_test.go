@@ -50,7 +50,7 @@ func TestFoldersOfAllSorts(t *testing.T) {
 	if r.code != 0 || strings.Count(r.out, "\n") != 1 || !strings.Contains(r.out, `a.jpg"`) {
 		t.Errorf("%+v", r)
 	}
-	if !strings.Contains(r.err, "left out: 2 of a kind that cannot be read (first: b.heic), 1 that are no ordinary files (first: pipe.jpg)") {
+	if !strings.Contains(r.err, "left out: 2 of a kind that cannot be read (first: b.heic), 1 that are not regular files (first: pipe.jpg)") {
 		t.Errorf("stderr %q", r.err)
 	}
 }

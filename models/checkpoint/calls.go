@@ -50,7 +50,7 @@ func (m *machine) lookUp(op byte) error {
 		a, okA := parts[0].(string)
 		b, okB := parts[1].(string)
 		if !okA || !okB {
-			return errors.New("pickle looks up what is no name")
+			return errors.New("pickle looks up something that is not a name")
 		}
 		module, name = a, b
 	}
@@ -110,7 +110,7 @@ func (m *machine) build(op byte) error {
 	f, ok := args[0].(global)
 	given, isTuple := args[1].(tuple)
 	if !ok || !isTuple {
-		return errors.New("pickle calls what is no function")
+		return errors.New("pickle calls something that is not a function")
 	}
 	v, err := call(f, given)
 	if err != nil {

@@ -6,6 +6,6 @@
 // lets it call anything. The reader here knows the few calls that a state_dict
 // consists of, turns them into a table of tensors, and refuses the file by the
 // name of whatever else it wants to call. Nothing in a file is executed, and no
-// tensor's memory is allocated before its size was held against the bytes that
+// tensor's memory is allocated before its size was compared with the bytes that
 // are there.
 package checkpoint
