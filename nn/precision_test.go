@@ -205,7 +205,7 @@ func TestCalibratorRanges(t *testing.T) {
 }
 
 func TestInt8Fast(t *testing.T) {
-	for name, want := range map[string]bool{"generic": false, "neon": false, "avx2": true, "avxvnni": true, "dotprod": true} {
+	for name, want := range map[string]bool{"generic": false, "neon": false, "avx2": true, "avxvnni": true, "dotprod": true, "i8mm": true} {
 		if !slices.Contains(ISAs(), name) {
 			continue
 		}

@@ -28,7 +28,7 @@ type benchCmd struct {
 	Proposals int    `placeholder:"N" help:"Regions of a model's second stage; what it was trained for if not given."`
 	Threads   int    `default:"1" env:"RIFFLE_THREADS" help:"Threads that share one run."`
 	Runs      int    `default:"50" help:"Runs to time, after a warm-up."`
-	CPU       string `name:"cpu" placeholder:"SET" env:"RIFFLE_CPU" help:"Instruction set of the kernels: generic, avx2, avxvnni, avx512, neon or dotprod; the best of this processor by default."`
+	CPU       string `name:"cpu" placeholder:"SET" env:"RIFFLE_CPU" help:"Instruction set of the kernels: generic, avx2, avxvnni, avx512, neon, dotprod or i8mm; the best of this processor by default."`
 	precisionFlag
 	Photo  []string `type:"path" sep:"none" placeholder:"FILE" help:"Time a model on this photo instead, stage by stage from the file's bytes to the JSON; may be given several times."`
 	Layers bool     `help:"Also show every layer's time on one thread, multiply-adds, speed and share of what the core can do in float32."`

@@ -8,6 +8,9 @@ func detect() []ISA {
 	list := []ISA{NEON}
 	if cpu.ARM64.HasASIMDDP {
 		list = append(list, DotProd)
+		if cpu.ARM64.HasI8MM {
+			list = append(list, I8MM)
+		}
 	}
 	return list
 }

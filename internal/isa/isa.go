@@ -21,9 +21,10 @@ const (
 	AVX512             // AVX-512 F, VL, BW and DQ
 	NEON               // arm64: Advanced SIMD, which every such processor has
 	DotProd            // arm64: SDOT, FEAT_DotProd (Cortex-A55 and A76, and later)
+	I8MM               // arm64: SMMLA too, FEAT_I8MM (Cortex-A510 and A710, Neoverse V1, and later)
 )
 
-var names = [...]string{"generic", "avx2", "avxvnni", "avx512", "neon", "dotprod"}
+var names = [...]string{"generic", "avx2", "avxvnni", "avx512", "neon", "dotprod", "i8mm"}
 
 // String returns the name that RIFFLE_CPU understands.
 func (i ISA) String() string {

@@ -48,7 +48,7 @@ func TestNotSupported(t *testing.T) {
 func TestString(t *testing.T) {
 	t.Parallel()
 	for want, got := range map[string]string{
-		"generic": Generic.String(), "avx2": AVX2.String(), "avxvnni": AVXVNNI.String(), "avx512": AVX512.String(), "neon": NEON.String(), "dotprod": DotProd.String(), "isa(99)": ISA(99).String(),
+		"generic": Generic.String(), "avx2": AVX2.String(), "avxvnni": AVXVNNI.String(), "avx512": AVX512.String(), "neon": NEON.String(), "dotprod": DotProd.String(), "i8mm": I8MM.String(), "isa(99)": ISA(99).String(),
 	} {
 		if got != want {
 			t.Errorf("String() = %q, want %q", got, want)

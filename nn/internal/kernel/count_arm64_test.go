@@ -45,7 +45,7 @@ func TestCount(t *testing.T) {
 	}
 	count("generic", countedWork(Generic))
 	count("neon", countedWork(NEON))
-	for set, name := range map[dotSet]string{setNEON: "int8", setSDOT: "sdot"} {
+	for set, name := range map[dotSet]string{setNEON: "int8", setSDOT: "sdot", setSMMLA: "smmla"} {
 		if slices.Contains(int8Sets(), set) {
 			count(name, countedInt8(set))
 		}

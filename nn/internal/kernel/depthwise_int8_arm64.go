@@ -1,4 +1,4 @@
 package kernel
 
-// kernels is the set of kernels that is used.
-func (d *DepthwiseInt8) kernels() dotSet { return d.set }
+// kernels is the set of kernels that is used: SMMLA is for matrices only.
+func (d *DepthwiseInt8) kernels() dotSet { return min(d.set, setSDOT) }

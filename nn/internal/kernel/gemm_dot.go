@@ -39,19 +39,41 @@ const (
 	setBF16                  // bfloat16 by VDPBF16PS of AVX512_BF16
 	setNEON                  // int8 by SMULL and SADALP
 	setSDOT                  // int8 by SDOT
+	setSMMLA                 // int8 by SMMLA
 )
 
-// perLane is the number of inputs in a lane of 32 bits.
+// perLane is the number of inputs that are multiplied together: in a lane of 32
+// bits, or with SMMLA of 64.
 func (s dotSet) perLane(bf16 bool) int {
-	if bf16 || s == setMadd {
+	switch {
+	case bf16 || s == setMadd:
 		return 2
+	case s == setSMMLA:
+		return 8
 	}
 	return 4
 }
 
+// laneBytes is the size of a lane.
+func (s dotSet) laneBytes() int {
+	if s == setSMMLA {
+		return 2 * laneBytes
+	}
+	return laneBytes
+}
+
+// storedRows is how many rows' weights a tile of so many rows stores: SMMLA takes
+// two at a time.
+func (s dotSet) storedRows(rows int) int {
+	if s == setSMMLA {
+		return (rows + 1) / 2 * 2
+	}
+	return rows
+}
+
 // shift is what kernels take off bytes of inputs, to multiply them with sign.
 func (s dotSet) shift() int32 {
-	if s == setNEON || s == setSDOT {
+	if s == setNEON || s == setSDOT || s == setSMMLA {
 		return 128
 	}
 	return 0
@@ -137,7 +159,7 @@ func (p *PointwiseDot) cut(cut tiling, groups int) {
 			}
 			p.rows = append(p.rows, rowTile{m0: m0, size: size, in: g * p.kg, w: w, alike: alike})
 			m0 += size
-			w += p.steps * size * laneBytes
+			w += p.steps * p.set.storedRows(size) * p.set.laneBytes()
 		}
 	}
 	const overRead = 8 // floats, of kernels that load whole vectors
@@ -153,7 +175,7 @@ func (p *PointwiseDot) eachWeight(w []float32, f func(m, lane, input, part int, 
 			m := r.m0 + i
 			for at, k := range p.order {
 				step, part := p.place(at)
-				f(m, r.w+(step*r.size+i)*laneBytes, k, part, w[m*p.kg+k])
+				f(m, r.w+(step*p.set.storedRows(r.size)+i)*p.set.laneBytes(), k, part, w[m*p.kg+k])
 			}
 		}
 	}
@@ -182,7 +204,7 @@ func (p *PointwiseDot) ScratchFloats() int {
 	for _, t := range p.pixels {
 		widest = max(widest, t.n)
 	}
-	return p.steps * ((widest + vector - 1) / vector * vector)
+	return p.steps * ((widest + vector - 1) / vector * vector) * p.set.laneBytes() / floatSize
 }
 
 // Run computes units u0 to u1-1 as [Pointwise.Run] does. Inputs come in the order

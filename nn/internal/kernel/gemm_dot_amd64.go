@@ -100,7 +100,7 @@ func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scra
 	}
 	src := in[p.rows[r0].in:][:p.kg]
 	p.layOut(src[:p.floats], t, scratch, false)
-	p.layOut(src[p.floats:], t, scratch[p.lanes(p.floats)*t.shape*shapeLanes:], true)
+	p.layOut(src[p.floats:], t, scratch[p.laidOut(t, p.lanes(p.floats)):], true)
 	a := dotArgs{x: &scratch[0], steps: p.steps, outOff: t.off * floatSize, mask: uint64(t.mask), slope: e.slope, hswish: e.flag()}
 	if p.bytesOut {
 		a.outOff, a.resOff, a.bytes = t.off, a.outOff, math.MaxUint64>>(64-t.n)

@@ -43,6 +43,8 @@ func int8Set(isa ISA) dotSet {
 		return setGo
 	case DotProd:
 		return setSDOT
+	case I8MM:
+		return setSMMLA
 	}
 	return setNEON
 }
@@ -59,6 +61,8 @@ func chooseDotTiles(set dotSet, m, steps, n int) tiling {
 		return genericTiles(m, n)
 	case setNEON: // some registers are for products
 		shapes = [][2]int{{8, 3}, {5, 4}, {3, 6}}
+	case setSMMLA: // inputs take twice as many registers
+		shapes = [][2]int{{8, 2}, {6, 3}, {4, 4}}
 	}
 	var best tiling
 	least := math.Inf(1)
@@ -85,7 +89,7 @@ func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scra
 	}
 	src := in[p.rows[r0].in:][:p.kg]
 	p.layOut(src[:p.floats], t, scratch, false)
-	p.layOut(src[p.floats:], t, scratch[p.lanes(p.floats)*t.shape*shapeLanes:], true)
+	p.layOut(src[p.floats:], t, scratch[p.laidOut(t, p.lanes(p.floats)):], true)
 	a := dotArgs{x: &scratch[0], steps: p.steps, outOff: t.off * floatSize, last: int(t.mask), slope: e.slope, hswish: e.flag()}
 	if p.bytesOut {
 		a.outOff, a.resOff, a.bytes = t.off, a.outOff, 1
@@ -97,19 +101,27 @@ func (p *PointwiseDot) tile(out, in, res []Plane, t *pixelTile, e epilogue, scra
 		if res != nil {
 			a.res = &res[r.m0]
 		}
-		if p.set == setSDOT {
-			gemmSDOT(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
-		} else {
-			gemmInt8NEON(t.shape, r.size, (*byte)(unsafe.Pointer(&a)))
+		switch args := (*byte)(unsafe.Pointer(&a)); p.set {
+		case setSMMLA:
+			gemmSMMLA(t.shape, r.size, args)
+		case setSDOT:
+			gemmSDOT(t.shape, r.size, args)
+		default:
+			gemmInt8NEON(t.shape, r.size, args)
 		}
 		r0 += a.tiles
 	}
 }
 
 func (p *PointwiseDot) pack(shape int, a *packArgs, bytes bool) {
-	if bytes {
-		packBytes(shape, (*byte)(unsafe.Pointer(a)))
-	} else {
-		packFloats(shape, (*byte)(unsafe.Pointer(a)))
+	switch args := (*byte)(unsafe.Pointer(a)); {
+	case bytes && p.set == setSMMLA:
+		packBytesPairs(shape, args)
+	case bytes:
+		packBytes(shape, args)
+	case p.set == setSMMLA:
+		packFloatsPairs(shape, args)
+	default:
+		packFloats(shape, args)
 	}
 }

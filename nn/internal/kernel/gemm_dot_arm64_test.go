@@ -9,5 +9,8 @@ func int8Sets() []dotSet {
 	if cpu.ARM64.HasASIMDDP {
 		sets = append(sets, setSDOT)
 	}
+	if cpu.ARM64.HasI8MM {
+		sets = append(sets, setSMMLA)
+	}
 	return sets
 }

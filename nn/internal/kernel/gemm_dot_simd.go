@@ -13,6 +13,11 @@ type packArgs struct {
 	_       int16
 }
 
+// laidOut is the number of floats that a number of steps of inputs takes.
+func (p *PointwiseDot) laidOut(t *pixelTile, steps int) int {
+	return steps * t.shape * shapeLanes * p.set.laneBytes() / floatSize
+}
+
 // layOut lays the inputs of a tile of pixels out, planes of float32 or of bytes.
 // A last step that lacks inputs takes the last plane for them, which meets weights
 // of 0.
@@ -31,10 +36,10 @@ func (p *PointwiseDot) layOut(in []Plane, t *pixelTile, scratch []float32, bytes
 	if a.steps*p.perLane == len(in) {
 		return
 	}
-	var last [4]Plane
+	var last [8]Plane
 	for i := range last {
 		last[i] = in[min(a.steps*p.perLane+i, len(in)-1)]
 	}
-	a.in, a.to, a.steps = &last[0], &scratch[a.steps*t.shape*shapeLanes], 1
+	a.in, a.to, a.steps = &last[0], &scratch[p.laidOut(t, a.steps)], 1
 	p.pack(t.shape, &a, bytes)
 }

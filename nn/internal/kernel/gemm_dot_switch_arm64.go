@@ -2,6 +2,74 @@
 
 package kernel
 
+// gemmSMMLA calls the kernel of a number of vectors of pixels and of rows.
+func gemmSMMLA(vectors, rows int, a *byte) {
+	switch vectors<<4 | rows {
+	case 1<<4 | 1:
+		gemmSMMLAr1v1(a)
+	case 2<<4 | 1:
+		gemmSMMLAr1v2(a)
+	case 3<<4 | 1:
+		gemmSMMLAr1v3(a)
+	case 4<<4 | 1:
+		gemmSMMLAr1v4(a)
+	case 5<<4 | 1:
+		gemmSMMLAr1v5(a)
+	case 6<<4 | 1:
+		gemmSMMLAr1v6(a)
+	case 1<<4 | 2:
+		gemmSMMLAr2v1(a)
+	case 2<<4 | 2:
+		gemmSMMLAr2v2(a)
+	case 3<<4 | 2:
+		gemmSMMLAr2v3(a)
+	case 4<<4 | 2:
+		gemmSMMLAr2v4(a)
+	case 5<<4 | 2:
+		gemmSMMLAr2v5(a)
+	case 6<<4 | 2:
+		gemmSMMLAr2v6(a)
+	case 1<<4 | 3:
+		gemmSMMLAr3v1(a)
+	case 2<<4 | 3:
+		gemmSMMLAr3v2(a)
+	case 3<<4 | 3:
+		gemmSMMLAr3v3(a)
+	case 4<<4 | 3:
+		gemmSMMLAr3v4(a)
+	case 1<<4 | 4:
+		gemmSMMLAr4v1(a)
+	case 2<<4 | 4:
+		gemmSMMLAr4v2(a)
+	case 3<<4 | 4:
+		gemmSMMLAr4v3(a)
+	case 4<<4 | 4:
+		gemmSMMLAr4v4(a)
+	case 1<<4 | 5:
+		gemmSMMLAr5v1(a)
+	case 2<<4 | 5:
+		gemmSMMLAr5v2(a)
+	case 3<<4 | 5:
+		gemmSMMLAr5v3(a)
+	case 1<<4 | 6:
+		gemmSMMLAr6v1(a)
+	case 2<<4 | 6:
+		gemmSMMLAr6v2(a)
+	case 3<<4 | 6:
+		gemmSMMLAr6v3(a)
+	case 1<<4 | 7:
+		gemmSMMLAr7v1(a)
+	case 2<<4 | 7:
+		gemmSMMLAr7v2(a)
+	case 1<<4 | 8:
+		gemmSMMLAr8v1(a)
+	case 2<<4 | 8:
+		gemmSMMLAr8v2(a)
+	default:
+		panic("kernel: no such micro-kernel")
+	}
+}
+
 // gemmSDOT calls the kernel of a number of vectors of pixels and of rows.
 func gemmSDOT(vectors, rows int, a *byte) {
 	switch vectors<<4 | rows {
@@ -201,6 +269,46 @@ func packBytes(vectors int, a *byte) {
 		packBytesv5(a)
 	case 6:
 		packBytesv6(a)
+	default:
+		panic("kernel: no such micro-kernel")
+	}
+}
+
+// packFloatsPairs calls the kernel that lays inputs out for a number of vectors of pixels.
+func packFloatsPairs(vectors int, a *byte) {
+	switch vectors {
+	case 1:
+		packFloatsPairsv1(a)
+	case 2:
+		packFloatsPairsv2(a)
+	case 3:
+		packFloatsPairsv3(a)
+	case 4:
+		packFloatsPairsv4(a)
+	case 5:
+		packFloatsPairsv5(a)
+	case 6:
+		packFloatsPairsv6(a)
+	default:
+		panic("kernel: no such micro-kernel")
+	}
+}
+
+// packBytesPairs calls the kernel that lays inputs out for a number of vectors of pixels.
+func packBytesPairs(vectors int, a *byte) {
+	switch vectors {
+	case 1:
+		packBytesPairsv1(a)
+	case 2:
+		packBytesPairsv2(a)
+	case 3:
+		packBytesPairsv3(a)
+	case 4:
+		packBytesPairsv4(a)
+	case 5:
+		packBytesPairsv5(a)
+	case 6:
+		packBytesPairsv6(a)
 	default:
 		panic("kernel: no such micro-kernel")
 	}

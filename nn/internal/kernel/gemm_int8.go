@@ -75,7 +75,7 @@ func newPointwiseInt8(isa ISA, set dotSet, w, bias []float32, m, k, n, groups in
 	group := m / groups
 	p.eachWeight(steps, func(m, lane, input, part int, v float32) {
 		p.after[m].start -= int32(v) * (int32(in[m/group*p.kg+input].Zero) - set.shift())
-		if p.perLane == 4 {
+		if p.perLane >= laneBytes {
 			p.weights[lane+part] = byte(int8(v))
 		} else {
 			setWord(p.weights[lane+2*part:], uint16(int16(v)))

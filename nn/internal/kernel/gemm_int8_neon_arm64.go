@@ -2,65 +2,275 @@
 
 package kernel
 
-// packFloatsv1 rounds quads of planes of float32 and lays them out for 1 vectors of pixels.
+// packFloatsv1 rounds planes of float32 and lays them out for 1 vectors of pixels.
 //
 //go:noescape
 func packFloatsv1(a *byte)
 
-// packBytesv1 lays quads of planes of bytes out for 1 vectors of pixels.
+// packBytesv1 lays planes of bytes out for 1 vectors of pixels.
 //
 //go:noescape
 func packBytesv1(a *byte)
 
-// packFloatsv2 rounds quads of planes of float32 and lays them out for 2 vectors of pixels.
+// packFloatsPairsv1 rounds planes of float32 and lays them out for 1 vectors of pixels. Of eight planes, for SMMLA.
+//
+//go:noescape
+func packFloatsPairsv1(a *byte)
+
+// packBytesPairsv1 lays planes of bytes out for 1 vectors of pixels. Of eight planes, for SMMLA.
+//
+//go:noescape
+func packBytesPairsv1(a *byte)
+
+// packFloatsv2 rounds planes of float32 and lays them out for 2 vectors of pixels.
 //
 //go:noescape
 func packFloatsv2(a *byte)
 
-// packBytesv2 lays quads of planes of bytes out for 2 vectors of pixels.
+// packBytesv2 lays planes of bytes out for 2 vectors of pixels.
 //
 //go:noescape
 func packBytesv2(a *byte)
 
-// packFloatsv3 rounds quads of planes of float32 and lays them out for 3 vectors of pixels.
+// packFloatsPairsv2 rounds planes of float32 and lays them out for 2 vectors of pixels. Of eight planes, for SMMLA.
+//
+//go:noescape
+func packFloatsPairsv2(a *byte)
+
+// packBytesPairsv2 lays planes of bytes out for 2 vectors of pixels. Of eight planes, for SMMLA.
+//
+//go:noescape
+func packBytesPairsv2(a *byte)
+
+// packFloatsv3 rounds planes of float32 and lays them out for 3 vectors of pixels.
 //
 //go:noescape
 func packFloatsv3(a *byte)
 
-// packBytesv3 lays quads of planes of bytes out for 3 vectors of pixels.
+// packBytesv3 lays planes of bytes out for 3 vectors of pixels.
 //
 //go:noescape
 func packBytesv3(a *byte)
 
-// packFloatsv4 rounds quads of planes of float32 and lays them out for 4 vectors of pixels.
+// packFloatsPairsv3 rounds planes of float32 and lays them out for 3 vectors of pixels. Of eight planes, for SMMLA.
+//
+//go:noescape
+func packFloatsPairsv3(a *byte)
+
+// packBytesPairsv3 lays planes of bytes out for 3 vectors of pixels. Of eight planes, for SMMLA.
+//
+//go:noescape
+func packBytesPairsv3(a *byte)
+
+// packFloatsv4 rounds planes of float32 and lays them out for 4 vectors of pixels.
 //
 //go:noescape
 func packFloatsv4(a *byte)
 
-// packBytesv4 lays quads of planes of bytes out for 4 vectors of pixels.
+// packBytesv4 lays planes of bytes out for 4 vectors of pixels.
 //
 //go:noescape
 func packBytesv4(a *byte)
 
-// packFloatsv5 rounds quads of planes of float32 and lays them out for 5 vectors of pixels.
+// packFloatsPairsv4 rounds planes of float32 and lays them out for 4 vectors of pixels. Of eight planes, for SMMLA.
+//
+//go:noescape
+func packFloatsPairsv4(a *byte)
+
+// packBytesPairsv4 lays planes of bytes out for 4 vectors of pixels. Of eight planes, for SMMLA.
+//
+//go:noescape
+func packBytesPairsv4(a *byte)
+
+// packFloatsv5 rounds planes of float32 and lays them out for 5 vectors of pixels.
 //
 //go:noescape
 func packFloatsv5(a *byte)
 
-// packBytesv5 lays quads of planes of bytes out for 5 vectors of pixels.
+// packBytesv5 lays planes of bytes out for 5 vectors of pixels.
 //
 //go:noescape
 func packBytesv5(a *byte)
 
-// packFloatsv6 rounds quads of planes of float32 and lays them out for 6 vectors of pixels.
+// packFloatsPairsv5 rounds planes of float32 and lays them out for 5 vectors of pixels. Of eight planes, for SMMLA.
+//
+//go:noescape
+func packFloatsPairsv5(a *byte)
+
+// packBytesPairsv5 lays planes of bytes out for 5 vectors of pixels. Of eight planes, for SMMLA.
+//
+//go:noescape
+func packBytesPairsv5(a *byte)
+
+// packFloatsv6 rounds planes of float32 and lays them out for 6 vectors of pixels.
 //
 //go:noescape
 func packFloatsv6(a *byte)
 
-// packBytesv6 lays quads of planes of bytes out for 6 vectors of pixels.
+// packBytesv6 lays planes of bytes out for 6 vectors of pixels.
 //
 //go:noescape
 func packBytesv6(a *byte)
+
+// packFloatsPairsv6 rounds planes of float32 and lays them out for 6 vectors of pixels. Of eight planes, for SMMLA.
+//
+//go:noescape
+func packFloatsPairsv6(a *byte)
+
+// packBytesPairsv6 lays planes of bytes out for 6 vectors of pixels. Of eight planes, for SMMLA.
+//
+//go:noescape
+func packBytesPairsv6(a *byte)
+
+// gemmSMMLAr1v1 does row tiles of 1 outputs for 1 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr1v1(a *byte)
+
+// gemmSMMLAr1v2 does row tiles of 1 outputs for 2 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr1v2(a *byte)
+
+// gemmSMMLAr1v3 does row tiles of 1 outputs for 3 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr1v3(a *byte)
+
+// gemmSMMLAr1v4 does row tiles of 1 outputs for 4 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr1v4(a *byte)
+
+// gemmSMMLAr1v5 does row tiles of 1 outputs for 5 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr1v5(a *byte)
+
+// gemmSMMLAr1v6 does row tiles of 1 outputs for 6 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr1v6(a *byte)
+
+// gemmSMMLAr2v1 does row tiles of 2 outputs for 1 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr2v1(a *byte)
+
+// gemmSMMLAr2v2 does row tiles of 2 outputs for 2 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr2v2(a *byte)
+
+// gemmSMMLAr2v3 does row tiles of 2 outputs for 3 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr2v3(a *byte)
+
+// gemmSMMLAr2v4 does row tiles of 2 outputs for 4 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr2v4(a *byte)
+
+// gemmSMMLAr2v5 does row tiles of 2 outputs for 5 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr2v5(a *byte)
+
+// gemmSMMLAr2v6 does row tiles of 2 outputs for 6 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr2v6(a *byte)
+
+// gemmSMMLAr3v1 does row tiles of 3 outputs for 1 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr3v1(a *byte)
+
+// gemmSMMLAr3v2 does row tiles of 3 outputs for 2 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr3v2(a *byte)
+
+// gemmSMMLAr3v3 does row tiles of 3 outputs for 3 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr3v3(a *byte)
+
+// gemmSMMLAr3v4 does row tiles of 3 outputs for 4 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr3v4(a *byte)
+
+// gemmSMMLAr4v1 does row tiles of 4 outputs for 1 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr4v1(a *byte)
+
+// gemmSMMLAr4v2 does row tiles of 4 outputs for 2 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr4v2(a *byte)
+
+// gemmSMMLAr4v3 does row tiles of 4 outputs for 3 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr4v3(a *byte)
+
+// gemmSMMLAr4v4 does row tiles of 4 outputs for 4 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr4v4(a *byte)
+
+// gemmSMMLAr5v1 does row tiles of 5 outputs for 1 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr5v1(a *byte)
+
+// gemmSMMLAr5v2 does row tiles of 5 outputs for 2 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr5v2(a *byte)
+
+// gemmSMMLAr5v3 does row tiles of 5 outputs for 3 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr5v3(a *byte)
+
+// gemmSMMLAr6v1 does row tiles of 6 outputs for 1 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr6v1(a *byte)
+
+// gemmSMMLAr6v2 does row tiles of 6 outputs for 2 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr6v2(a *byte)
+
+// gemmSMMLAr6v3 does row tiles of 6 outputs for 3 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr6v3(a *byte)
+
+// gemmSMMLAr7v1 does row tiles of 7 outputs for 1 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr7v1(a *byte)
+
+// gemmSMMLAr7v2 does row tiles of 7 outputs for 2 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr7v2(a *byte)
+
+// gemmSMMLAr8v1 does row tiles of 8 outputs for 1 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr8v1(a *byte)
+
+// gemmSMMLAr8v2 does row tiles of 8 outputs for 2 vectors of pixels.
+//
+//go:noescape
+func gemmSMMLAr8v2(a *byte)
 
 // gemmSDOTr1v1 does row tiles of 1 outputs for 1 vectors of pixels.
 //

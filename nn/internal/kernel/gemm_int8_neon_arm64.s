@@ -27,9 +27,9 @@ TEXT ·packFloatsv1(SB), NOSPLIT, $0-8
 	MOVD $quads<>(SB), R5
 	VLD1 (R5), [V28.B16]
 
-quad:
-	LDP.P 16(R1), (R6, R7)
-	LDP.P 16(R1), (R8, R9)
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
 	ADD R4, R6, R6
 	ADD R4, R7, R7
 	ADD R4, R8, R8
@@ -55,11 +55,12 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 0(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 0(R2)
+	ADD $32, R1, R1
 	ADD $16, R2, R2
 	SUBS $1, R3, R3
-	BNE quad
+	BNE step
 	RET
 
 // func packBytesv1(a *byte)
@@ -77,9 +78,9 @@ TEXT ·packBytesv1(SB), NOSPLIT, $0-8
 	MOVD $quads<>(SB), R5
 	VLD1 (R5), [V28.B16]
 
-quad:
-	LDP.P 16(R1), (R6, R7)
-	LDP.P 16(R1), (R8, R9)
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
 	ADD R4, R6, R6
 	ADD R4, R7, R7
 	ADD R4, R8, R8
@@ -98,13 +99,14 @@ quad:
 	VZIP2 V3.B16, V2.B16, V7.B16
 	VZIP1 V5.H8, V4.H8, V16.H8
 	FMOVQ F16, 0(R2)
+	ADD $32, R1, R1
 	ADD $16, R2, R2
 	SUBS $1, R3, R3
-	BNE quad
+	BNE step
 	RET
 
-// func packFloatsv2(a *byte)
-TEXT ·packFloatsv2(SB), NOSPLIT, $0-8
+// func packFloatsPairsv1(a *byte)
+TEXT ·packFloatsPairsv1(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
@@ -118,9 +120,9 @@ TEXT ·packFloatsv2(SB), NOSPLIT, $0-8
 	MOVD $quads<>(SB), R5
 	VLD1 (R5), [V28.B16]
 
-quad:
-	LDP.P 16(R1), (R6, R7)
-	LDP.P 16(R1), (R8, R9)
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
 	ADD R4, R6, R6
 	ADD R4, R7, R7
 	ADD R4, R8, R8
@@ -146,8 +148,158 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 0(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 0(R2)
+	ADD $64, R1, R1
+	ADD $32, R2, R2
+	SUBS $1, R3, R3
+	BNE step
+	RET
+
+// func packBytesPairsv1(a *byte)
+TEXT ·packBytesPairsv1(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	VMOVI $128, V31.B16
+	ADD $32, R0, R5
+	VLD1R (R5), [V30.S4]
+	ADD $36, R0, R5
+	VLD1R (R5), [V29.H8]
+	MOVD $quads<>(SB), R5
+	VLD1 (R5), [V28.B16]
+
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V16.H8
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V20.H8
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 0(R2)
+	ADD $64, R1, R1
+	ADD $32, R2, R2
+	SUBS $1, R3, R3
+	BNE step
+	RET
+
+// func packFloatsv2(a *byte)
+TEXT ·packFloatsv2(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	VMOVI $128, V31.B16
+	ADD $32, R0, R5
+	VLD1R (R5), [V30.S4]
+	ADD $36, R0, R5
+	VLD1R (R5), [V29.H8]
+	MOVD $quads<>(SB), R5
+	VLD1 (R5), [V28.B16]
+
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 0(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 16(R6), F0
 	FMOVQ 16(R7), F1
 	FMOVQ 16(R8), F2
@@ -169,11 +321,12 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 16(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 16(R2)
+	ADD $32, R1, R1
 	ADD $32, R2, R2
 	SUBS $1, R3, R3
-	BNE quad
+	BNE step
 	RET
 
 // func packBytesv2(a *byte)
@@ -191,9 +344,9 @@ TEXT ·packBytesv2(SB), NOSPLIT, $0-8
 	MOVD $quads<>(SB), R5
 	VLD1 (R5), [V28.B16]
 
-quad:
-	LDP.P 16(R1), (R6, R7)
-	LDP.P 16(R1), (R8, R9)
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
 	ADD R4, R6, R6
 	ADD R4, R7, R7
 	ADD R4, R8, R8
@@ -213,13 +366,14 @@ quad:
 	VZIP1 V5.H8, V4.H8, V16.H8
 	VZIP2 V5.H8, V4.H8, V17.H8
 	FSTPQ (F16, F17), 0(R2)
+	ADD $32, R1, R1
 	ADD $32, R2, R2
 	SUBS $1, R3, R3
-	BNE quad
+	BNE step
 	RET
 
-// func packFloatsv3(a *byte)
-TEXT ·packFloatsv3(SB), NOSPLIT, $0-8
+// func packFloatsPairsv2(a *byte)
+TEXT ·packFloatsPairsv2(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
@@ -233,9 +387,9 @@ TEXT ·packFloatsv3(SB), NOSPLIT, $0-8
 	MOVD $quads<>(SB), R5
 	VLD1 (R5), [V28.B16]
 
-quad:
-	LDP.P 16(R1), (R6, R7)
-	LDP.P 16(R1), (R8, R9)
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
 	ADD R4, R6, R6
 	ADD R4, R7, R7
 	ADD R4, R8, R8
@@ -261,8 +415,44 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 0(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 0(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 16(R6), F0
 	FMOVQ 16(R7), F1
 	FMOVQ 16(R8), F2
@@ -284,8 +474,192 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 16(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 32(R2)
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	SUBS $1, R3, R3
+	BNE step
+	RET
+
+// func packBytesPairsv2(a *byte)
+TEXT ·packBytesPairsv2(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	VMOVI $128, V31.B16
+	ADD $32, R0, R5
+	VLD1R (R5), [V30.S4]
+	ADD $36, R0, R5
+	VLD1R (R5), [V29.H8]
+	MOVD $quads<>(SB), R5
+	VLD1 (R5), [V28.B16]
+
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V16.H8
+	VZIP2 V5.H8, V4.H8, V17.H8
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V20.H8
+	VZIP2 V5.H8, V4.H8, V21.H8
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 0(R2)
+	VZIP1 V21.S4, V17.S4, V24.S4
+	VZIP2 V21.S4, V17.S4, V25.S4
+	FSTPQ (F24, F25), 32(R2)
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	SUBS $1, R3, R3
+	BNE step
+	RET
+
+// func packFloatsv3(a *byte)
+TEXT ·packFloatsv3(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	VMOVI $128, V31.B16
+	ADD $32, R0, R5
+	VLD1R (R5), [V30.S4]
+	ADD $36, R0, R5
+	VLD1R (R5), [V29.H8]
+	MOVD $quads<>(SB), R5
+	VLD1 (R5), [V28.B16]
+
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 0(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 16(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 32(R6), F0
 	FMOVQ 32(R7), F1
 	FMOVQ 32(R8), F2
@@ -307,11 +681,12 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 32(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 32(R2)
+	ADD $32, R1, R1
 	ADD $48, R2, R2
 	SUBS $1, R3, R3
-	BNE quad
+	BNE step
 	RET
 
 // func packBytesv3(a *byte)
@@ -329,9 +704,9 @@ TEXT ·packBytesv3(SB), NOSPLIT, $0-8
 	MOVD $quads<>(SB), R5
 	VLD1 (R5), [V28.B16]
 
-quad:
-	LDP.P 16(R1), (R6, R7)
-	LDP.P 16(R1), (R8, R9)
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
 	ADD R4, R6, R6
 	ADD R4, R7, R7
 	ADD R4, R8, R8
@@ -353,9 +728,282 @@ quad:
 	VZIP1 V7.H8, V6.H8, V18.H8
 	FSTPQ (F16, F17), 0(R2)
 	FMOVQ F18, 32(R2)
+	ADD $32, R1, R1
 	ADD $48, R2, R2
 	SUBS $1, R3, R3
-	BNE quad
+	BNE step
+	RET
+
+// func packFloatsPairsv3(a *byte)
+TEXT ·packFloatsPairsv3(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	VMOVI $128, V31.B16
+	ADD $32, R0, R5
+	VLD1R (R5), [V30.S4]
+	ADD $36, R0, R5
+	VLD1R (R5), [V29.H8]
+	MOVD $quads<>(SB), R5
+	VLD1 (R5), [V28.B16]
+
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 0(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 32(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 32(R6), F0
+	FMOVQ 32(R7), F1
+	FMOVQ 32(R8), F2
+	FMOVQ 32(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 32(R6), F0
+	FMOVQ 32(R7), F1
+	FMOVQ 32(R8), F2
+	FMOVQ 32(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 64(R2)
+	ADD $64, R1, R1
+	ADD $96, R2, R2
+	SUBS $1, R3, R3
+	BNE step
+	RET
+
+// func packBytesPairsv3(a *byte)
+TEXT ·packBytesPairsv3(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	VMOVI $128, V31.B16
+	ADD $32, R0, R5
+	VLD1R (R5), [V30.S4]
+	ADD $36, R0, R5
+	VLD1R (R5), [V29.H8]
+	MOVD $quads<>(SB), R5
+	VLD1 (R5), [V28.B16]
+
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V16.H8
+	VZIP2 V5.H8, V4.H8, V17.H8
+	VZIP1 V7.H8, V6.H8, V18.H8
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V20.H8
+	VZIP2 V5.H8, V4.H8, V21.H8
+	VZIP1 V7.H8, V6.H8, V22.H8
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 0(R2)
+	VZIP1 V21.S4, V17.S4, V24.S4
+	VZIP2 V21.S4, V17.S4, V25.S4
+	FSTPQ (F24, F25), 32(R2)
+	VZIP1 V22.S4, V18.S4, V24.S4
+	VZIP2 V22.S4, V18.S4, V25.S4
+	FSTPQ (F24, F25), 64(R2)
+	ADD $64, R1, R1
+	ADD $96, R2, R2
+	SUBS $1, R3, R3
+	BNE step
 	RET
 
 // func packFloatsv4(a *byte)
@@ -373,9 +1021,9 @@ TEXT ·packFloatsv4(SB), NOSPLIT, $0-8
 	MOVD $quads<>(SB), R5
 	VLD1 (R5), [V28.B16]
 
-quad:
-	LDP.P 16(R1), (R6, R7)
-	LDP.P 16(R1), (R8, R9)
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
 	ADD R4, R6, R6
 	ADD R4, R7, R7
 	ADD R4, R8, R8
@@ -401,8 +1049,14 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 0(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 0(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 16(R6), F0
 	FMOVQ 16(R7), F1
 	FMOVQ 16(R8), F2
@@ -424,8 +1078,14 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 16(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 16(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 32(R6), F0
 	FMOVQ 32(R7), F1
 	FMOVQ 32(R8), F2
@@ -447,8 +1107,14 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 32(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 32(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 48(R6), F0
 	FMOVQ 48(R7), F1
 	FMOVQ 48(R8), F2
@@ -470,11 +1136,12 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 48(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 48(R2)
+	ADD $32, R1, R1
 	ADD $64, R2, R2
 	SUBS $1, R3, R3
-	BNE quad
+	BNE step
 	RET
 
 // func packBytesv4(a *byte)
@@ -492,9 +1159,9 @@ TEXT ·packBytesv4(SB), NOSPLIT, $0-8
 	MOVD $quads<>(SB), R5
 	VLD1 (R5), [V28.B16]
 
-quad:
-	LDP.P 16(R1), (R6, R7)
-	LDP.P 16(R1), (R8, R9)
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
 	ADD R4, R6, R6
 	ADD R4, R7, R7
 	ADD R4, R8, R8
@@ -517,9 +1184,346 @@ quad:
 	VZIP2 V7.H8, V6.H8, V19.H8
 	FSTPQ (F16, F17), 0(R2)
 	FSTPQ (F18, F19), 32(R2)
+	ADD $32, R1, R1
 	ADD $64, R2, R2
 	SUBS $1, R3, R3
-	BNE quad
+	BNE step
+	RET
+
+// func packFloatsPairsv4(a *byte)
+TEXT ·packFloatsPairsv4(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	VMOVI $128, V31.B16
+	ADD $32, R0, R5
+	VLD1R (R5), [V30.S4]
+	ADD $36, R0, R5
+	VLD1R (R5), [V29.H8]
+	MOVD $quads<>(SB), R5
+	VLD1 (R5), [V28.B16]
+
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 0(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 32(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 32(R6), F0
+	FMOVQ 32(R7), F1
+	FMOVQ 32(R8), F2
+	FMOVQ 32(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 32(R6), F0
+	FMOVQ 32(R7), F1
+	FMOVQ 32(R8), F2
+	FMOVQ 32(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 64(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 48(R6), F0
+	FMOVQ 48(R7), F1
+	FMOVQ 48(R8), F2
+	FMOVQ 48(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 48(R6), F0
+	FMOVQ 48(R7), F1
+	FMOVQ 48(R8), F2
+	FMOVQ 48(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 96(R2)
+	ADD $64, R1, R1
+	ADD $128, R2, R2
+	SUBS $1, R3, R3
+	BNE step
+	RET
+
+// func packBytesPairsv4(a *byte)
+TEXT ·packBytesPairsv4(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	VMOVI $128, V31.B16
+	ADD $32, R0, R5
+	VLD1R (R5), [V30.S4]
+	ADD $36, R0, R5
+	VLD1R (R5), [V29.H8]
+	MOVD $quads<>(SB), R5
+	VLD1 (R5), [V28.B16]
+
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V16.H8
+	VZIP2 V5.H8, V4.H8, V17.H8
+	VZIP1 V7.H8, V6.H8, V18.H8
+	VZIP2 V7.H8, V6.H8, V19.H8
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V20.H8
+	VZIP2 V5.H8, V4.H8, V21.H8
+	VZIP1 V7.H8, V6.H8, V22.H8
+	VZIP2 V7.H8, V6.H8, V23.H8
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 0(R2)
+	VZIP1 V21.S4, V17.S4, V24.S4
+	VZIP2 V21.S4, V17.S4, V25.S4
+	FSTPQ (F24, F25), 32(R2)
+	VZIP1 V22.S4, V18.S4, V24.S4
+	VZIP2 V22.S4, V18.S4, V25.S4
+	FSTPQ (F24, F25), 64(R2)
+	VZIP1 V23.S4, V19.S4, V24.S4
+	VZIP2 V23.S4, V19.S4, V25.S4
+	FSTPQ (F24, F25), 96(R2)
+	ADD $64, R1, R1
+	ADD $128, R2, R2
+	SUBS $1, R3, R3
+	BNE step
 	RET
 
 // func packFloatsv5(a *byte)
@@ -537,9 +1541,9 @@ TEXT ·packFloatsv5(SB), NOSPLIT, $0-8
 	MOVD $quads<>(SB), R5
 	VLD1 (R5), [V28.B16]
 
-quad:
-	LDP.P 16(R1), (R6, R7)
-	LDP.P 16(R1), (R8, R9)
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
 	ADD R4, R6, R6
 	ADD R4, R7, R7
 	ADD R4, R8, R8
@@ -565,8 +1569,14 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 0(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 0(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 16(R6), F0
 	FMOVQ 16(R7), F1
 	FMOVQ 16(R8), F2
@@ -588,8 +1598,14 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 16(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 16(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 32(R6), F0
 	FMOVQ 32(R7), F1
 	FMOVQ 32(R8), F2
@@ -611,8 +1627,14 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 32(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 32(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 48(R6), F0
 	FMOVQ 48(R7), F1
 	FMOVQ 48(R8), F2
@@ -634,8 +1656,14 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 48(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 48(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 64(R6), F0
 	FMOVQ 64(R7), F1
 	FMOVQ 64(R8), F2
@@ -657,11 +1685,12 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 64(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 64(R2)
+	ADD $32, R1, R1
 	ADD $80, R2, R2
 	SUBS $1, R3, R3
-	BNE quad
+	BNE step
 	RET
 
 // func packBytesv5(a *byte)
@@ -679,9 +1708,9 @@ TEXT ·packBytesv5(SB), NOSPLIT, $0-8
 	MOVD $quads<>(SB), R5
 	VLD1 (R5), [V28.B16]
 
-quad:
-	LDP.P 16(R1), (R6, R7)
-	LDP.P 16(R1), (R8, R9)
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
 	ADD R4, R6, R6
 	ADD R4, R7, R7
 	ADD R4, R8, R8
@@ -704,6 +1733,12 @@ quad:
 	VZIP2 V7.H8, V6.H8, V19.H8
 	FSTPQ (F16, F17), 0(R2)
 	FSTPQ (F18, F19), 32(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 16(R6), F0
 	FMOVQ 16(R7), F1
 	FMOVQ 16(R8), F2
@@ -718,13 +1753,14 @@ quad:
 	VZIP2 V3.B16, V2.B16, V7.B16
 	VZIP1 V5.H8, V4.H8, V16.H8
 	FMOVQ F16, 64(R2)
+	ADD $32, R1, R1
 	ADD $80, R2, R2
 	SUBS $1, R3, R3
-	BNE quad
+	BNE step
 	RET
 
-// func packFloatsv6(a *byte)
-TEXT ·packFloatsv6(SB), NOSPLIT, $0-8
+// func packFloatsPairsv5(a *byte)
+TEXT ·packFloatsPairsv5(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
@@ -738,9 +1774,9 @@ TEXT ·packFloatsv6(SB), NOSPLIT, $0-8
 	MOVD $quads<>(SB), R5
 	VLD1 (R5), [V28.B16]
 
-quad:
-	LDP.P 16(R1), (R6, R7)
-	LDP.P 16(R1), (R8, R9)
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
 	ADD R4, R6, R6
 	ADD R4, R7, R7
 	ADD R4, R8, R8
@@ -766,8 +1802,44 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 0(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 0(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 16(R6), F0
 	FMOVQ 16(R7), F1
 	FMOVQ 16(R8), F2
@@ -789,8 +1861,44 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 16(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 32(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 32(R6), F0
 	FMOVQ 32(R7), F1
 	FMOVQ 32(R8), F2
@@ -812,8 +1920,44 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 32(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 32(R6), F0
+	FMOVQ 32(R7), F1
+	FMOVQ 32(R8), F2
+	FMOVQ 32(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 64(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 48(R6), F0
 	FMOVQ 48(R7), F1
 	FMOVQ 48(R8), F2
@@ -835,8 +1979,44 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 48(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 48(R6), F0
+	FMOVQ 48(R7), F1
+	FMOVQ 48(R8), F2
+	FMOVQ 48(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 96(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 64(R6), F0
 	FMOVQ 64(R7), F1
 	FMOVQ 64(R8), F2
@@ -858,8 +2038,330 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 64(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 64(R6), F0
+	FMOVQ 64(R7), F1
+	FMOVQ 64(R8), F2
+	FMOVQ 64(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 128(R2)
+	ADD $64, R1, R1
+	ADD $160, R2, R2
+	SUBS $1, R3, R3
+	BNE step
+	RET
+
+// func packBytesPairsv5(a *byte)
+TEXT ·packBytesPairsv5(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	VMOVI $128, V31.B16
+	ADD $32, R0, R5
+	VLD1R (R5), [V30.S4]
+	ADD $36, R0, R5
+	VLD1R (R5), [V29.H8]
+	MOVD $quads<>(SB), R5
+	VLD1 (R5), [V28.B16]
+
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V16.H8
+	VZIP2 V5.H8, V4.H8, V17.H8
+	VZIP1 V7.H8, V6.H8, V18.H8
+	VZIP2 V7.H8, V6.H8, V19.H8
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V20.H8
+	VZIP2 V5.H8, V4.H8, V21.H8
+	VZIP1 V7.H8, V6.H8, V22.H8
+	VZIP2 V7.H8, V6.H8, V23.H8
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 0(R2)
+	VZIP1 V21.S4, V17.S4, V24.S4
+	VZIP2 V21.S4, V17.S4, V25.S4
+	FSTPQ (F24, F25), 32(R2)
+	VZIP1 V22.S4, V18.S4, V24.S4
+	VZIP2 V22.S4, V18.S4, V25.S4
+	FSTPQ (F24, F25), 64(R2)
+	VZIP1 V23.S4, V19.S4, V24.S4
+	VZIP2 V23.S4, V19.S4, V25.S4
+	FSTPQ (F24, F25), 96(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V16.H8
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V20.H8
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 128(R2)
+	ADD $64, R1, R1
+	ADD $160, R2, R2
+	SUBS $1, R3, R3
+	BNE step
+	RET
+
+// func packFloatsv6(a *byte)
+TEXT ·packFloatsv6(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	VMOVI $128, V31.B16
+	ADD $32, R0, R5
+	VLD1R (R5), [V30.S4]
+	ADD $36, R0, R5
+	VLD1R (R5), [V29.H8]
+	MOVD $quads<>(SB), R5
+	VLD1 (R5), [V28.B16]
+
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 0(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 16(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 32(R6), F0
+	FMOVQ 32(R7), F1
+	FMOVQ 32(R8), F2
+	FMOVQ 32(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 32(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 48(R6), F0
+	FMOVQ 48(R7), F1
+	FMOVQ 48(R8), F2
+	FMOVQ 48(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 48(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 64(R6), F0
+	FMOVQ 64(R7), F1
+	FMOVQ 64(R8), F2
+	FMOVQ 64(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 64(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 80(R6), F0
 	FMOVQ 80(R7), F1
 	FMOVQ 80(R8), F2
@@ -881,11 +2383,12 @@ quad:
 	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
 	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
 	VEOR V31.B16, V6.B16, V6.B16
-	VTBL V28.B16, [V6.B16], V6.B16
-	FMOVQ F6, 80(R2)
+	VTBL V28.B16, [V6.B16], V16.B16
+	FMOVQ F16, 80(R2)
+	ADD $32, R1, R1
 	ADD $96, R2, R2
 	SUBS $1, R3, R3
-	BNE quad
+	BNE step
 	RET
 
 // func packBytesv6(a *byte)
@@ -903,9 +2406,9 @@ TEXT ·packBytesv6(SB), NOSPLIT, $0-8
 	MOVD $quads<>(SB), R5
 	VLD1 (R5), [V28.B16]
 
-quad:
-	LDP.P 16(R1), (R6, R7)
-	LDP.P 16(R1), (R8, R9)
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
 	ADD R4, R6, R6
 	ADD R4, R7, R7
 	ADD R4, R8, R8
@@ -928,6 +2431,12 @@ quad:
 	VZIP2 V7.H8, V6.H8, V19.H8
 	FSTPQ (F16, F17), 0(R2)
 	FSTPQ (F18, F19), 32(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
 	FMOVQ 16(R6), F0
 	FMOVQ 16(R7), F1
 	FMOVQ 16(R8), F2
@@ -943,9 +2452,13706 @@ quad:
 	VZIP1 V5.H8, V4.H8, V16.H8
 	VZIP2 V5.H8, V4.H8, V17.H8
 	FSTPQ (F16, F17), 64(R2)
+	ADD $32, R1, R1
 	ADD $96, R2, R2
 	SUBS $1, R3, R3
-	BNE quad
+	BNE step
+	RET
+
+// func packFloatsPairsv6(a *byte)
+TEXT ·packFloatsPairsv6(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	VMOVI $128, V31.B16
+	ADD $32, R0, R5
+	VLD1R (R5), [V30.S4]
+	ADD $36, R0, R5
+	VLD1R (R5), [V29.H8]
+	MOVD $quads<>(SB), R5
+	VLD1 (R5), [V28.B16]
+
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 0(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 32(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 32(R6), F0
+	FMOVQ 32(R7), F1
+	FMOVQ 32(R8), F2
+	FMOVQ 32(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 32(R6), F0
+	FMOVQ 32(R7), F1
+	FMOVQ 32(R8), F2
+	FMOVQ 32(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 64(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 48(R6), F0
+	FMOVQ 48(R7), F1
+	FMOVQ 48(R8), F2
+	FMOVQ 48(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 48(R6), F0
+	FMOVQ 48(R7), F1
+	FMOVQ 48(R8), F2
+	FMOVQ 48(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 96(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 64(R6), F0
+	FMOVQ 64(R7), F1
+	FMOVQ 64(R8), F2
+	FMOVQ 64(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 64(R6), F0
+	FMOVQ 64(R7), F1
+	FMOVQ 64(R8), F2
+	FMOVQ 64(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 128(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 80(R6), F0
+	FMOVQ 80(R7), F1
+	FMOVQ 80(R8), F2
+	FMOVQ 80(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V16.B16
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 80(R6), F0
+	FMOVQ 80(R7), F1
+	FMOVQ 80(R8), F2
+	FMOVQ 80(R9), F3
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614845 // sqxtn v5.4h, v2.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x2e212886 // sqxtun v6.8b, v4.8h
+	WORD $0x6e2128a6 // sqxtun2 v6.16b, v5.8h
+	VEOR V31.B16, V6.B16, V6.B16
+	VTBL V28.B16, [V6.B16], V20.B16
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 160(R2)
+	ADD $64, R1, R1
+	ADD $192, R2, R2
+	SUBS $1, R3, R3
+	BNE step
+	RET
+
+// func packBytesPairsv6(a *byte)
+TEXT ·packBytesPairsv6(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	VMOVI $128, V31.B16
+	ADD $32, R0, R5
+	VLD1R (R5), [V30.S4]
+	ADD $36, R0, R5
+	VLD1R (R5), [V29.H8]
+	MOVD $quads<>(SB), R5
+	VLD1 (R5), [V28.B16]
+
+step:
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V16.H8
+	VZIP2 V5.H8, V4.H8, V17.H8
+	VZIP1 V7.H8, V6.H8, V18.H8
+	VZIP2 V7.H8, V6.H8, V19.H8
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 0(R6), F0
+	FMOVQ 0(R7), F1
+	FMOVQ 0(R8), F2
+	FMOVQ 0(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V20.H8
+	VZIP2 V5.H8, V4.H8, V21.H8
+	VZIP1 V7.H8, V6.H8, V22.H8
+	VZIP2 V7.H8, V6.H8, V23.H8
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 0(R2)
+	VZIP1 V21.S4, V17.S4, V24.S4
+	VZIP2 V21.S4, V17.S4, V25.S4
+	FSTPQ (F24, F25), 32(R2)
+	VZIP1 V22.S4, V18.S4, V24.S4
+	VZIP2 V22.S4, V18.S4, V25.S4
+	FSTPQ (F24, F25), 64(R2)
+	VZIP1 V23.S4, V19.S4, V24.S4
+	VZIP2 V23.S4, V19.S4, V25.S4
+	FSTPQ (F24, F25), 96(R2)
+	LDP 0(R1), (R6, R7)
+	LDP 16(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V16.H8
+	VZIP2 V5.H8, V4.H8, V17.H8
+	LDP 32(R1), (R6, R7)
+	LDP 48(R1), (R8, R9)
+	ADD R4, R6, R6
+	ADD R4, R7, R7
+	ADD R4, R8, R8
+	ADD R4, R9, R9
+	FMOVQ 16(R6), F0
+	FMOVQ 16(R7), F1
+	FMOVQ 16(R8), F2
+	FMOVQ 16(R9), F3
+	VEOR V31.B16, V0.B16, V0.B16
+	VEOR V31.B16, V1.B16, V1.B16
+	VEOR V31.B16, V2.B16, V2.B16
+	VEOR V31.B16, V3.B16, V3.B16
+	VZIP1 V1.B16, V0.B16, V4.B16
+	VZIP1 V3.B16, V2.B16, V5.B16
+	VZIP2 V1.B16, V0.B16, V6.B16
+	VZIP2 V3.B16, V2.B16, V7.B16
+	VZIP1 V5.H8, V4.H8, V20.H8
+	VZIP2 V5.H8, V4.H8, V21.H8
+	VZIP1 V20.S4, V16.S4, V24.S4
+	VZIP2 V20.S4, V16.S4, V25.S4
+	FSTPQ (F24, F25), 128(R2)
+	VZIP1 V21.S4, V17.S4, V24.S4
+	VZIP2 V21.S4, V17.S4, V25.S4
+	FSTPQ (F24, F25), 160(R2)
+	ADD $64, R1, R1
+	ADD $192, R2, R2
+	SUBS $1, R3, R3
+	BNE step
+	RET
+
+// func gemmSMMLAr1v1(a *byte)
+TEXT ·gemmSMMLAr1v1(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F2
+	VDUP V2.S[0], V0.S4
+	VDUP V2.S[0], V1.S4
+	VZIP1 V1.D2, V0.D2, V2.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V2.B16, V0.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F2, F3)
+	FMOVQ 0(R4), F4
+	ADD $32, R13, R13
+	ADD $16, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e82a480 // smmla v0.4s, v4.16b, v2.16b
+	WORD $0x4e83a481 // smmla v1.4s, v4.16b, v3.16b
+	BNE step
+	VZIP1 V1.D2, V0.D2, V2.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V2.B16, V0.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F2
+	VDUP V2.S[1], V3.S4
+	VDUP V2.S[2], V4.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F2
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V2.S4]
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	WORD $0x4e23c400 // fmaxnm v0.4s, v0.4s, v3.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc02 // fmul v2.4s, v0.4s, v28.4s
+	WORD $0x4e3dd442 // fadd v2.4s, v2.4s, v29.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebff442 // fmin v2.4s, v2.4s, v31.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row0_one
+	FMOVD F0, 0(R15)
+	TBZ $0, R9, row0
+	ADD $8, R15, R16
+	VST1 V0.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F0, 0(R15)
+
+row0:
+
+stored:
+	ADD $20, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F2
+	VDUP V2.S[1], V3.S4
+	VDUP V2.S[2], V4.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V4.B16, V5.B16
+	WORD $0x4e23cc05 // fmla v5.4s, v0.4s, v3.4s
+	VMOV V5.B16, V0.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V3.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F2
+	WORD $0x4e23cc40 // fmla v0.4s, v2.4s, v3.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V2.S4]
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	WORD $0x4e23c400 // fmaxnm v0.4s, v0.4s, v3.4s
+
+round:
+	FMOVQ 0(R5), F2
+	VDUP V2.S[3], V4.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x0e614805 // sqxtn v5.4h, v0.4s
+	WORD $0x4e640ca5 // sqadd v5.8h, v5.8h, v4.8h
+	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
+	FMOVS F5, 0(R15)
+	ADD $20, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr1v2(a *byte)
+TEXT ·gemmSMMLAr1v2(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F4
+	VDUP V4.S[0], V0.S4
+	VDUP V4.S[0], V1.S4
+	VDUP V4.S[0], V2.S4
+	VDUP V4.S[0], V3.S4
+	VZIP1 V2.D2, V0.D2, V4.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V4.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V4.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V4.B16, V1.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F4, F5)
+	FLDPQ 32(R13), (F6, F7)
+	FMOVQ 0(R4), F8
+	ADD $64, R13, R13
+	ADD $16, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e84a500 // smmla v0.4s, v8.16b, v4.16b
+	WORD $0x4e85a502 // smmla v2.4s, v8.16b, v5.16b
+	WORD $0x4e86a501 // smmla v1.4s, v8.16b, v6.16b
+	WORD $0x4e87a503 // smmla v3.4s, v8.16b, v7.16b
+	BNE step
+	VZIP1 V2.D2, V0.D2, V4.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V4.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V4.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V4.B16, V1.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ 16(R15), F4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V4.S4]
+	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
+	WORD $0x4e26c421 // fmaxnm v1.4s, v1.4s, v6.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc04 // fmul v4.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc25 // fmul v5.4s, v1.4s, v28.4s
+	WORD $0x4e3dd484 // fadd v4.4s, v4.4s, v29.4s
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4e3ef4a5 // fmax v5.4s, v5.4s, v30.4s
+	WORD $0x4ebff484 // fmin v4.4s, v4.4s, v31.4s
+	WORD $0x4ebff4a5 // fmin v5.4s, v5.4s, v31.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F1, 16(R15)
+	TBZ $0, R9, row0
+	ADD $24, R15, R16
+	VST1 V1.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F1, 16(R15)
+
+row0:
+
+stored:
+	ADD $20, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V6.B16, V7.B16
+	WORD $0x4e25cc07 // fmla v7.4s, v0.4s, v5.4s
+	VMOV V7.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V6.B16, V7.B16
+	WORD $0x4e25cc27 // fmla v7.4s, v1.4s, v5.4s
+	VMOV V7.B16, V1.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V5.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
+	FMOVQ 16(R15), F4
+	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V4.S4]
+	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
+	WORD $0x4e26c421 // fmaxnm v1.4s, v1.4s, v6.4s
+
+round:
+	FMOVQ 0(R5), F4
+	VDUP V4.S[3], V6.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e614807 // sqxtn v7.4h, v0.4s
+	WORD $0x4e614827 // sqxtn2 v7.8h, v1.4s
+	WORD $0x4e660ce7 // sqadd v7.8h, v7.8h, v6.8h
+	WORD $0x2e2128e7 // sqxtun v7.8b, v7.8h
+	FMOVD F7, 0(R15)
+	ADD $20, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr1v3(a *byte)
+TEXT ·gemmSMMLAr1v3(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F6
+	VDUP V6.S[0], V0.S4
+	VDUP V6.S[0], V1.S4
+	VDUP V6.S[0], V2.S4
+	VDUP V6.S[0], V3.S4
+	VDUP V6.S[0], V4.S4
+	VDUP V6.S[0], V5.S4
+	VZIP1 V3.D2, V0.D2, V6.D2
+	VZIP2 V3.D2, V0.D2, V3.D2
+	VMOV V6.B16, V0.B16
+	VZIP1 V4.D2, V1.D2, V6.D2
+	VZIP2 V4.D2, V1.D2, V4.D2
+	VMOV V6.B16, V1.B16
+	VZIP1 V5.D2, V2.D2, V6.D2
+	VZIP2 V5.D2, V2.D2, V5.D2
+	VMOV V6.B16, V2.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F6, F7)
+	FLDPQ 32(R13), (F8, F9)
+	FLDPQ 64(R13), (F10, F11)
+	FMOVQ 0(R4), F12
+	ADD $96, R13, R13
+	ADD $16, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e86a580 // smmla v0.4s, v12.16b, v6.16b
+	WORD $0x4e87a583 // smmla v3.4s, v12.16b, v7.16b
+	WORD $0x4e88a581 // smmla v1.4s, v12.16b, v8.16b
+	WORD $0x4e89a584 // smmla v4.4s, v12.16b, v9.16b
+	WORD $0x4e8aa582 // smmla v2.4s, v12.16b, v10.16b
+	WORD $0x4e8ba585 // smmla v5.4s, v12.16b, v11.16b
+	BNE step
+	VZIP1 V3.D2, V0.D2, V6.D2
+	VZIP2 V3.D2, V0.D2, V3.D2
+	VMOV V6.B16, V0.B16
+	VZIP1 V4.D2, V1.D2, V6.D2
+	VZIP2 V4.D2, V1.D2, V4.D2
+	VMOV V6.B16, V1.B16
+	VZIP1 V5.D2, V2.D2, V6.D2
+	VZIP2 V5.D2, V2.D2, V5.D2
+	VMOV V6.B16, V2.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	FMOVQ 16(R15), F6
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	FMOVQ 32(R15), F6
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V6.S4]
+	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	WORD $0x6e26dc49 // fmul v9.4s, v2.4s, v6.4s
+	WORD $0x4e27c400 // fmaxnm v0.4s, v0.4s, v7.4s
+	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FMOVQ F2, 32(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc06 // fmul v6.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc27 // fmul v7.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F2, 32(R15)
+	TBZ $0, R9, row0
+	ADD $40, R15, R16
+	VST1 V2.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F2, 32(R15)
+
+row0:
+
+stored:
+	ADD $20, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc09 // fmla v9.4s, v0.4s, v7.4s
+	VMOV V9.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc29 // fmla v9.4s, v1.4s, v7.4s
+	VMOV V9.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc49 // fmla v9.4s, v2.4s, v7.4s
+	VMOV V9.B16, V2.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc0 // fmla v0.4s, v6.4s, v7.4s
+	FMOVQ 16(R15), F6
+	WORD $0x4e27ccc1 // fmla v1.4s, v6.4s, v7.4s
+	FMOVQ 32(R15), F6
+	WORD $0x4e27ccc2 // fmla v2.4s, v6.4s, v7.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V6.S4]
+	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	WORD $0x6e26dc49 // fmul v9.4s, v2.4s, v6.4s
+	WORD $0x4e27c400 // fmaxnm v0.4s, v0.4s, v7.4s
+	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
+
+round:
+	FMOVQ 0(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614829 // sqxtn2 v9.8h, v1.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVD F9, 0(R15)
+	WORD $0x0e614849 // sqxtn v9.4h, v2.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 8(R15)
+	ADD $20, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr1v4(a *byte)
+TEXT ·gemmSMMLAr1v4(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[0], V0.S4
+	VDUP V8.S[0], V1.S4
+	VDUP V8.S[0], V2.S4
+	VDUP V8.S[0], V3.S4
+	VDUP V8.S[0], V4.S4
+	VDUP V8.S[0], V5.S4
+	VDUP V8.S[0], V6.S4
+	VDUP V8.S[0], V7.S4
+	VZIP1 V4.D2, V0.D2, V8.D2
+	VZIP2 V4.D2, V0.D2, V4.D2
+	VMOV V8.B16, V0.B16
+	VZIP1 V5.D2, V1.D2, V8.D2
+	VZIP2 V5.D2, V1.D2, V5.D2
+	VMOV V8.B16, V1.B16
+	VZIP1 V6.D2, V2.D2, V8.D2
+	VZIP2 V6.D2, V2.D2, V6.D2
+	VMOV V8.B16, V2.B16
+	VZIP1 V7.D2, V3.D2, V8.D2
+	VZIP2 V7.D2, V3.D2, V7.D2
+	VMOV V8.B16, V3.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F8, F9)
+	FLDPQ 32(R13), (F10, F11)
+	FLDPQ 64(R13), (F12, F13)
+	FLDPQ 96(R13), (F14, F15)
+	FMOVQ 0(R4), F16
+	ADD $128, R13, R13
+	ADD $16, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e88a600 // smmla v0.4s, v16.16b, v8.16b
+	WORD $0x4e89a604 // smmla v4.4s, v16.16b, v9.16b
+	WORD $0x4e8aa601 // smmla v1.4s, v16.16b, v10.16b
+	WORD $0x4e8ba605 // smmla v5.4s, v16.16b, v11.16b
+	WORD $0x4e8ca602 // smmla v2.4s, v16.16b, v12.16b
+	WORD $0x4e8da606 // smmla v6.4s, v16.16b, v13.16b
+	WORD $0x4e8ea603 // smmla v3.4s, v16.16b, v14.16b
+	WORD $0x4e8fa607 // smmla v7.4s, v16.16b, v15.16b
+	BNE step
+	VZIP1 V4.D2, V0.D2, V8.D2
+	VZIP2 V4.D2, V0.D2, V4.D2
+	VMOV V8.B16, V0.B16
+	VZIP1 V5.D2, V1.D2, V8.D2
+	VZIP2 V5.D2, V1.D2, V5.D2
+	VMOV V8.B16, V1.B16
+	VZIP1 V6.D2, V2.D2, V8.D2
+	VZIP2 V6.D2, V2.D2, V6.D2
+	VMOV V8.B16, V2.B16
+	VZIP1 V7.D2, V3.D2, V8.D2
+	VZIP2 V7.D2, V3.D2, V7.D2
+	VMOV V8.B16, V3.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	FMOVQ 32(R15), F8
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	FMOVQ 48(R15), F8
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V8.S4]
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
+	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
+	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FSTPQ (F2, F3), 32(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc29 // fmul v9.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4a // fmul v10.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6b // fmul v11.4s, v3.4s, v28.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FMOVQ F2, 32(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F3, 48(R15)
+	TBZ $0, R9, row0
+	ADD $56, R15, R16
+	VST1 V3.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F3, 48(R15)
+
+row0:
+
+stored:
+	ADD $20, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc0b // fmla v11.4s, v0.4s, v9.4s
+	VMOV V11.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc2b // fmla v11.4s, v1.4s, v9.4s
+	VMOV V11.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc4b // fmla v11.4s, v2.4s, v9.4s
+	VMOV V11.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc6b // fmla v11.4s, v3.4s, v9.4s
+	VMOV V11.B16, V3.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd00 // fmla v0.4s, v8.4s, v9.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e29cd01 // fmla v1.4s, v8.4s, v9.4s
+	FMOVQ 32(R15), F8
+	WORD $0x4e29cd02 // fmla v2.4s, v8.4s, v9.4s
+	FMOVQ 48(R15), F8
+	WORD $0x4e29cd03 // fmla v3.4s, v8.4s, v9.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V8.S4]
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
+	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
+	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
+
+round:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e61480b // sqxtn v11.4h, v0.4s
+	WORD $0x4e61482b // sqxtn2 v11.8h, v1.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVD F11, 0(R15)
+	WORD $0x0e61484b // sqxtn v11.4h, v2.4s
+	WORD $0x4e61486b // sqxtn2 v11.8h, v3.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVD F11, 8(R15)
+	ADD $20, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr1v5(a *byte)
+TEXT ·gemmSMMLAr1v5(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F10
+	VDUP V10.S[0], V0.S4
+	VDUP V10.S[0], V1.S4
+	VDUP V10.S[0], V2.S4
+	VDUP V10.S[0], V3.S4
+	VDUP V10.S[0], V4.S4
+	VDUP V10.S[0], V5.S4
+	VDUP V10.S[0], V6.S4
+	VDUP V10.S[0], V7.S4
+	VDUP V10.S[0], V8.S4
+	VDUP V10.S[0], V9.S4
+	VZIP1 V5.D2, V0.D2, V10.D2
+	VZIP2 V5.D2, V0.D2, V5.D2
+	VMOV V10.B16, V0.B16
+	VZIP1 V6.D2, V1.D2, V10.D2
+	VZIP2 V6.D2, V1.D2, V6.D2
+	VMOV V10.B16, V1.B16
+	VZIP1 V7.D2, V2.D2, V10.D2
+	VZIP2 V7.D2, V2.D2, V7.D2
+	VMOV V10.B16, V2.B16
+	VZIP1 V8.D2, V3.D2, V10.D2
+	VZIP2 V8.D2, V3.D2, V8.D2
+	VMOV V10.B16, V3.B16
+	VZIP1 V9.D2, V4.D2, V10.D2
+	VZIP2 V9.D2, V4.D2, V9.D2
+	VMOV V10.B16, V4.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F10, F11)
+	FLDPQ 32(R13), (F12, F13)
+	FLDPQ 64(R13), (F14, F15)
+	FLDPQ 96(R13), (F16, F17)
+	FLDPQ 128(R13), (F18, F19)
+	FMOVQ 0(R4), F20
+	ADD $160, R13, R13
+	ADD $16, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e8aa680 // smmla v0.4s, v20.16b, v10.16b
+	WORD $0x4e8ba685 // smmla v5.4s, v20.16b, v11.16b
+	WORD $0x4e8ca681 // smmla v1.4s, v20.16b, v12.16b
+	WORD $0x4e8da686 // smmla v6.4s, v20.16b, v13.16b
+	WORD $0x4e8ea682 // smmla v2.4s, v20.16b, v14.16b
+	WORD $0x4e8fa687 // smmla v7.4s, v20.16b, v15.16b
+	WORD $0x4e90a683 // smmla v3.4s, v20.16b, v16.16b
+	WORD $0x4e91a688 // smmla v8.4s, v20.16b, v17.16b
+	WORD $0x4e92a684 // smmla v4.4s, v20.16b, v18.16b
+	WORD $0x4e93a689 // smmla v9.4s, v20.16b, v19.16b
+	BNE step
+	VZIP1 V5.D2, V0.D2, V10.D2
+	VZIP2 V5.D2, V0.D2, V5.D2
+	VMOV V10.B16, V0.B16
+	VZIP1 V6.D2, V1.D2, V10.D2
+	VZIP2 V6.D2, V1.D2, V6.D2
+	VMOV V10.B16, V1.B16
+	VZIP1 V7.D2, V2.D2, V10.D2
+	VZIP2 V7.D2, V2.D2, V7.D2
+	VMOV V10.B16, V2.B16
+	VZIP1 V8.D2, V3.D2, V10.D2
+	VZIP2 V8.D2, V3.D2, V8.D2
+	VMOV V10.B16, V3.B16
+	VZIP1 V9.D2, V4.D2, V10.D2
+	VZIP2 V9.D2, V4.D2, V9.D2
+	VMOV V10.B16, V4.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F10
+	VDUP V10.S[1], V11.S4
+	VDUP V10.S[2], V12.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F10
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	FMOVQ 16(R15), F10
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	FMOVQ 32(R15), F10
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	FMOVQ 48(R15), F10
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
+	FMOVQ 64(R15), F10
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V10.S4]
+	WORD $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
+	WORD $0x6e2adc2c // fmul v12.4s, v1.4s, v10.4s
+	WORD $0x6e2adc4d // fmul v13.4s, v2.4s, v10.4s
+	WORD $0x6e2adc6e // fmul v14.4s, v3.4s, v10.4s
+	WORD $0x6e2adc8f // fmul v15.4s, v4.4s, v10.4s
+	WORD $0x4e2bc400 // fmaxnm v0.4s, v0.4s, v11.4s
+	WORD $0x4e2cc421 // fmaxnm v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
+	WORD $0x4e2ec463 // fmaxnm v3.4s, v3.4s, v14.4s
+	WORD $0x4e2fc484 // fmaxnm v4.4s, v4.4s, v15.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FSTPQ (F2, F3), 32(R15)
+	FMOVQ F4, 64(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc0a // fmul v10.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2b // fmul v11.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4c // fmul v12.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6d // fmul v13.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8e // fmul v14.4s, v4.4s, v28.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FSTPQ (F2, F3), 32(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F4, 64(R15)
+	TBZ $0, R9, row0
+	ADD $72, R15, R16
+	VST1 V4.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F4, 64(R15)
+
+row0:
+
+stored:
+	ADD $20, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F10
+	VDUP V10.S[1], V11.S4
+	VDUP V10.S[2], V12.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcc0d // fmla v13.4s, v0.4s, v11.4s
+	VMOV V13.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcc2d // fmla v13.4s, v1.4s, v11.4s
+	VMOV V13.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcc4d // fmla v13.4s, v2.4s, v11.4s
+	VMOV V13.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcc6d // fmla v13.4s, v3.4s, v11.4s
+	VMOV V13.B16, V3.B16
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcc8d // fmla v13.4s, v4.4s, v11.4s
+	VMOV V13.B16, V4.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V11.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F10
+	WORD $0x4e2bcd40 // fmla v0.4s, v10.4s, v11.4s
+	FMOVQ 16(R15), F10
+	WORD $0x4e2bcd41 // fmla v1.4s, v10.4s, v11.4s
+	FMOVQ 32(R15), F10
+	WORD $0x4e2bcd42 // fmla v2.4s, v10.4s, v11.4s
+	FMOVQ 48(R15), F10
+	WORD $0x4e2bcd43 // fmla v3.4s, v10.4s, v11.4s
+	FMOVQ 64(R15), F10
+	WORD $0x4e2bcd44 // fmla v4.4s, v10.4s, v11.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V10.S4]
+	WORD $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
+	WORD $0x6e2adc2c // fmul v12.4s, v1.4s, v10.4s
+	WORD $0x6e2adc4d // fmul v13.4s, v2.4s, v10.4s
+	WORD $0x6e2adc6e // fmul v14.4s, v3.4s, v10.4s
+	WORD $0x6e2adc8f // fmul v15.4s, v4.4s, v10.4s
+	WORD $0x4e2bc400 // fmaxnm v0.4s, v0.4s, v11.4s
+	WORD $0x4e2cc421 // fmaxnm v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
+	WORD $0x4e2ec463 // fmaxnm v3.4s, v3.4s, v14.4s
+	WORD $0x4e2fc484 // fmaxnm v4.4s, v4.4s, v15.4s
+
+round:
+	FMOVQ 0(R5), F10
+	VDUP V10.S[3], V12.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x0e61480d // sqxtn v13.4h, v0.4s
+	WORD $0x4e61482d // sqxtn2 v13.8h, v1.4s
+	WORD $0x4e6c0dad // sqadd v13.8h, v13.8h, v12.8h
+	WORD $0x2e2129ad // sqxtun v13.8b, v13.8h
+	FMOVD F13, 0(R15)
+	WORD $0x0e61484d // sqxtn v13.4h, v2.4s
+	WORD $0x4e61486d // sqxtn2 v13.8h, v3.4s
+	WORD $0x4e6c0dad // sqadd v13.8h, v13.8h, v12.8h
+	WORD $0x2e2129ad // sqxtun v13.8b, v13.8h
+	FMOVD F13, 8(R15)
+	WORD $0x0e61488d // sqxtn v13.4h, v4.4s
+	WORD $0x4e6c0dad // sqadd v13.8h, v13.8h, v12.8h
+	WORD $0x2e2129ad // sqxtun v13.8b, v13.8h
+	FMOVS F13, 16(R15)
+	ADD $20, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr1v6(a *byte)
+TEXT ·gemmSMMLAr1v6(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[0], V0.S4
+	VDUP V12.S[0], V1.S4
+	VDUP V12.S[0], V2.S4
+	VDUP V12.S[0], V3.S4
+	VDUP V12.S[0], V4.S4
+	VDUP V12.S[0], V5.S4
+	VDUP V12.S[0], V6.S4
+	VDUP V12.S[0], V7.S4
+	VDUP V12.S[0], V8.S4
+	VDUP V12.S[0], V9.S4
+	VDUP V12.S[0], V10.S4
+	VDUP V12.S[0], V11.S4
+	VZIP1 V6.D2, V0.D2, V12.D2
+	VZIP2 V6.D2, V0.D2, V6.D2
+	VMOV V12.B16, V0.B16
+	VZIP1 V7.D2, V1.D2, V12.D2
+	VZIP2 V7.D2, V1.D2, V7.D2
+	VMOV V12.B16, V1.B16
+	VZIP1 V8.D2, V2.D2, V12.D2
+	VZIP2 V8.D2, V2.D2, V8.D2
+	VMOV V12.B16, V2.B16
+	VZIP1 V9.D2, V3.D2, V12.D2
+	VZIP2 V9.D2, V3.D2, V9.D2
+	VMOV V12.B16, V3.B16
+	VZIP1 V10.D2, V4.D2, V12.D2
+	VZIP2 V10.D2, V4.D2, V10.D2
+	VMOV V12.B16, V4.B16
+	VZIP1 V11.D2, V5.D2, V12.D2
+	VZIP2 V11.D2, V5.D2, V11.D2
+	VMOV V12.B16, V5.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F12, F13)
+	FLDPQ 32(R13), (F14, F15)
+	FLDPQ 64(R13), (F16, F17)
+	FLDPQ 96(R13), (F18, F19)
+	FLDPQ 128(R13), (F20, F21)
+	FLDPQ 160(R13), (F22, F23)
+	FMOVQ 0(R4), F24
+	ADD $192, R13, R13
+	ADD $16, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e8ca700 // smmla v0.4s, v24.16b, v12.16b
+	WORD $0x4e8da706 // smmla v6.4s, v24.16b, v13.16b
+	WORD $0x4e8ea701 // smmla v1.4s, v24.16b, v14.16b
+	WORD $0x4e8fa707 // smmla v7.4s, v24.16b, v15.16b
+	WORD $0x4e90a702 // smmla v2.4s, v24.16b, v16.16b
+	WORD $0x4e91a708 // smmla v8.4s, v24.16b, v17.16b
+	WORD $0x4e92a703 // smmla v3.4s, v24.16b, v18.16b
+	WORD $0x4e93a709 // smmla v9.4s, v24.16b, v19.16b
+	WORD $0x4e94a704 // smmla v4.4s, v24.16b, v20.16b
+	WORD $0x4e95a70a // smmla v10.4s, v24.16b, v21.16b
+	WORD $0x4e96a705 // smmla v5.4s, v24.16b, v22.16b
+	WORD $0x4e97a70b // smmla v11.4s, v24.16b, v23.16b
+	BNE step
+	VZIP1 V6.D2, V0.D2, V12.D2
+	VZIP2 V6.D2, V0.D2, V6.D2
+	VMOV V12.B16, V0.B16
+	VZIP1 V7.D2, V1.D2, V12.D2
+	VZIP2 V7.D2, V1.D2, V7.D2
+	VMOV V12.B16, V1.B16
+	VZIP1 V8.D2, V2.D2, V12.D2
+	VZIP2 V8.D2, V2.D2, V8.D2
+	VMOV V12.B16, V2.B16
+	VZIP1 V9.D2, V3.D2, V12.D2
+	VZIP2 V9.D2, V3.D2, V9.D2
+	VMOV V12.B16, V3.B16
+	VZIP1 V10.D2, V4.D2, V12.D2
+	VZIP2 V10.D2, V4.D2, V10.D2
+	VMOV V12.B16, V4.B16
+	VZIP1 V11.D2, V5.D2, V12.D2
+	VZIP2 V11.D2, V5.D2, V11.D2
+	VMOV V12.B16, V5.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x6e2ddc84 // fmul v4.4s, v4.4s, v13.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	FMOVQ 48(R15), F12
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	FMOVQ 64(R15), F12
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	FMOVQ 80(R15), F12
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V12.S4]
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcb2 // fmul v18.4s, v5.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FSTPQ (F2, F3), 32(R15)
+	FSTPQ (F4, F5), 64(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc0c // fmul v12.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2d // fmul v13.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4e // fmul v14.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6f // fmul v15.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc90 // fmul v16.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb1 // fmul v17.4s, v5.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FSTPQ (F2, F3), 32(R15)
+	FMOVQ F4, 64(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F5, 80(R15)
+	TBZ $0, R9, row0
+	ADD $88, R15, R16
+	VST1 V5.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F5, 80(R15)
+
+row0:
+
+stored:
+	ADD $20, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc0f // fmla v15.4s, v0.4s, v13.4s
+	VMOV V15.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc2f // fmla v15.4s, v1.4s, v13.4s
+	VMOV V15.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc4f // fmla v15.4s, v2.4s, v13.4s
+	VMOV V15.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc6f // fmla v15.4s, v3.4s, v13.4s
+	VMOV V15.B16, V3.B16
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc8f // fmla v15.4s, v4.4s, v13.4s
+	VMOV V15.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dccaf // fmla v15.4s, v5.4s, v13.4s
+	VMOV V15.B16, V5.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd80 // fmla v0.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd81 // fmla v1.4s, v12.4s, v13.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2dcd82 // fmla v2.4s, v12.4s, v13.4s
+	FMOVQ 48(R15), F12
+	WORD $0x4e2dcd83 // fmla v3.4s, v12.4s, v13.4s
+	FMOVQ 64(R15), F12
+	WORD $0x4e2dcd84 // fmla v4.4s, v12.4s, v13.4s
+	FMOVQ 80(R15), F12
+	WORD $0x4e2dcd85 // fmla v5.4s, v12.4s, v13.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V12.S4]
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcb2 // fmul v18.4s, v5.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+
+round:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e61480f // sqxtn v15.4h, v0.4s
+	WORD $0x4e61482f // sqxtn2 v15.8h, v1.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	WORD $0x0e61484f // sqxtn v15.4h, v2.4s
+	WORD $0x4e61486f // sqxtn2 v15.8h, v3.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 8(R15)
+	WORD $0x0e61488f // sqxtn v15.4h, v4.4s
+	WORD $0x4e6148af // sqxtn2 v15.8h, v5.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 16(R15)
+	ADD $20, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr2v1(a *byte)
+TEXT ·gemmSMMLAr2v1(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F2
+	VDUP V2.S[0], V0.S4
+	FMOVQ 20(R5), F2
+	VDUP V2.S[0], V1.S4
+	VZIP1 V1.D2, V0.D2, V2.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V2.B16, V0.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F2, F3)
+	FMOVQ 0(R4), F4
+	ADD $32, R13, R13
+	ADD $16, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e82a480 // smmla v0.4s, v4.16b, v2.16b
+	WORD $0x4e83a481 // smmla v1.4s, v4.16b, v3.16b
+	BNE step
+	VZIP1 V1.D2, V0.D2, V2.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V2.B16, V0.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F2
+	VDUP V2.S[1], V3.S4
+	VDUP V2.S[2], V4.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ 20(R5), F2
+	VDUP V2.S[1], V3.S4
+	VDUP V2.S[2], V4.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F2
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V2.S4]
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	WORD $0x6e22dc24 // fmul v4.4s, v1.4s, v2.4s
+	WORD $0x4e23c400 // fmaxnm v0.4s, v0.4s, v3.4s
+	WORD $0x4e24c421 // fmaxnm v1.4s, v1.4s, v4.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F1, 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc02 // fmul v2.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc23 // fmul v3.4s, v1.4s, v28.4s
+	WORD $0x4e3dd442 // fadd v2.4s, v2.4s, v29.4s
+	WORD $0x4e3dd463 // fadd v3.4s, v3.4s, v29.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebff442 // fmin v2.4s, v2.4s, v31.4s
+	WORD $0x4ebff463 // fmin v3.4s, v3.4s, v31.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row0_one
+	FMOVD F0, 0(R15)
+	TBZ $0, R9, row0
+	ADD $8, R15, R16
+	VST1 V0.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F0, 0(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row1_one
+	FMOVD F1, 0(R15)
+	TBZ $0, R9, row1
+	ADD $8, R15, R16
+	VST1 V1.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F1, 0(R15)
+
+row1:
+
+stored:
+	ADD $40, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F2
+	VDUP V2.S[1], V3.S4
+	VDUP V2.S[2], V4.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V4.B16, V5.B16
+	WORD $0x4e23cc05 // fmla v5.4s, v0.4s, v3.4s
+	VMOV V5.B16, V0.B16
+	FMOVQ 20(R5), F2
+	VDUP V2.S[1], V3.S4
+	VDUP V2.S[2], V4.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V4.B16, V5.B16
+	WORD $0x4e23cc25 // fmla v5.4s, v1.4s, v3.4s
+	VMOV V5.B16, V1.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V3.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F2
+	WORD $0x4e23cc40 // fmla v0.4s, v2.4s, v3.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V3.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F2
+	WORD $0x4e23cc41 // fmla v1.4s, v2.4s, v3.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V2.S4]
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	WORD $0x6e22dc24 // fmul v4.4s, v1.4s, v2.4s
+	WORD $0x4e23c400 // fmaxnm v0.4s, v0.4s, v3.4s
+	WORD $0x4e24c421 // fmaxnm v1.4s, v1.4s, v4.4s
+
+round:
+	FMOVQ 0(R5), F2
+	VDUP V2.S[3], V4.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x0e614805 // sqxtn v5.4h, v0.4s
+	WORD $0x4e640ca5 // sqadd v5.8h, v5.8h, v4.8h
+	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
+	FMOVS F5, 0(R15)
+	FMOVQ 20(R5), F2
+	VDUP V2.S[3], V4.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e614825 // sqxtn v5.4h, v1.4s
+	WORD $0x4e640ca5 // sqadd v5.8h, v5.8h, v4.8h
+	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
+	FMOVS F5, 0(R15)
+	ADD $40, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr2v2(a *byte)
+TEXT ·gemmSMMLAr2v2(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F4
+	VDUP V4.S[0], V0.S4
+	VDUP V4.S[0], V1.S4
+	FMOVQ 20(R5), F4
+	VDUP V4.S[0], V2.S4
+	VDUP V4.S[0], V3.S4
+	VZIP1 V2.D2, V0.D2, V4.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V4.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V4.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V4.B16, V1.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F4, F5)
+	FLDPQ 32(R13), (F6, F7)
+	FMOVQ 0(R4), F8
+	ADD $64, R13, R13
+	ADD $16, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e84a500 // smmla v0.4s, v8.16b, v4.16b
+	WORD $0x4e85a502 // smmla v2.4s, v8.16b, v5.16b
+	WORD $0x4e86a501 // smmla v1.4s, v8.16b, v6.16b
+	WORD $0x4e87a503 // smmla v3.4s, v8.16b, v7.16b
+	BNE step
+	VZIP1 V2.D2, V0.D2, V4.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V4.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V4.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V4.B16, V1.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	FMOVQ 20(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ 16(R15), F4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	FMOVQ 16(R15), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V4.S4]
+	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	WORD $0x6e24dc47 // fmul v7.4s, v2.4s, v4.4s
+	WORD $0x6e24dc68 // fmul v8.4s, v3.4s, v4.4s
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
+	WORD $0x4e26c421 // fmaxnm v1.4s, v1.4s, v6.4s
+	WORD $0x4e27c442 // fmaxnm v2.4s, v2.4s, v7.4s
+	WORD $0x4e28c463 // fmaxnm v3.4s, v3.4s, v8.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F2, F3), 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc04 // fmul v4.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc25 // fmul v5.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc46 // fmul v6.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc67 // fmul v7.4s, v3.4s, v28.4s
+	WORD $0x4e3dd484 // fadd v4.4s, v4.4s, v29.4s
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4e3ef4a5 // fmax v5.4s, v5.4s, v30.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4ebff484 // fmin v4.4s, v4.4s, v31.4s
+	WORD $0x4ebff4a5 // fmin v5.4s, v5.4s, v31.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F1, 16(R15)
+	TBZ $0, R9, row0
+	ADD $24, R15, R16
+	VST1 V1.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F1, 16(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F2, 0(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F3, 16(R15)
+	TBZ $0, R9, row1
+	ADD $24, R15, R16
+	VST1 V3.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F3, 16(R15)
+
+row1:
+
+stored:
+	ADD $40, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V6.B16, V7.B16
+	WORD $0x4e25cc07 // fmla v7.4s, v0.4s, v5.4s
+	VMOV V7.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V6.B16, V7.B16
+	WORD $0x4e25cc27 // fmla v7.4s, v1.4s, v5.4s
+	VMOV V7.B16, V1.B16
+	FMOVQ 20(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V6.B16, V7.B16
+	WORD $0x4e25cc47 // fmla v7.4s, v2.4s, v5.4s
+	VMOV V7.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V6.B16, V7.B16
+	WORD $0x4e25cc67 // fmla v7.4s, v3.4s, v5.4s
+	VMOV V7.B16, V3.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V5.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
+	FMOVQ 16(R15), F4
+	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V5.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
+	FMOVQ 16(R15), F4
+	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V4.S4]
+	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	WORD $0x6e24dc47 // fmul v7.4s, v2.4s, v4.4s
+	WORD $0x6e24dc68 // fmul v8.4s, v3.4s, v4.4s
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
+	WORD $0x4e26c421 // fmaxnm v1.4s, v1.4s, v6.4s
+	WORD $0x4e27c442 // fmaxnm v2.4s, v2.4s, v7.4s
+	WORD $0x4e28c463 // fmaxnm v3.4s, v3.4s, v8.4s
+
+round:
+	FMOVQ 0(R5), F4
+	VDUP V4.S[3], V6.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e614807 // sqxtn v7.4h, v0.4s
+	WORD $0x4e614827 // sqxtn2 v7.8h, v1.4s
+	WORD $0x4e660ce7 // sqadd v7.8h, v7.8h, v6.8h
+	WORD $0x2e2128e7 // sqxtun v7.8b, v7.8h
+	FMOVD F7, 0(R15)
+	FMOVQ 20(R5), F4
+	VDUP V4.S[3], V6.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614847 // sqxtn v7.4h, v2.4s
+	WORD $0x4e614867 // sqxtn2 v7.8h, v3.4s
+	WORD $0x4e660ce7 // sqadd v7.8h, v7.8h, v6.8h
+	WORD $0x2e2128e7 // sqxtun v7.8b, v7.8h
+	FMOVD F7, 0(R15)
+	ADD $40, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr2v3(a *byte)
+TEXT ·gemmSMMLAr2v3(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F6
+	VDUP V6.S[0], V0.S4
+	VDUP V6.S[0], V1.S4
+	VDUP V6.S[0], V2.S4
+	FMOVQ 20(R5), F6
+	VDUP V6.S[0], V3.S4
+	VDUP V6.S[0], V4.S4
+	VDUP V6.S[0], V5.S4
+	VZIP1 V3.D2, V0.D2, V6.D2
+	VZIP2 V3.D2, V0.D2, V3.D2
+	VMOV V6.B16, V0.B16
+	VZIP1 V4.D2, V1.D2, V6.D2
+	VZIP2 V4.D2, V1.D2, V4.D2
+	VMOV V6.B16, V1.B16
+	VZIP1 V5.D2, V2.D2, V6.D2
+	VZIP2 V5.D2, V2.D2, V5.D2
+	VMOV V6.B16, V2.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F6, F7)
+	FLDPQ 32(R13), (F8, F9)
+	FLDPQ 64(R13), (F10, F11)
+	FMOVQ 0(R4), F12
+	ADD $96, R13, R13
+	ADD $16, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e86a580 // smmla v0.4s, v12.16b, v6.16b
+	WORD $0x4e87a583 // smmla v3.4s, v12.16b, v7.16b
+	WORD $0x4e88a581 // smmla v1.4s, v12.16b, v8.16b
+	WORD $0x4e89a584 // smmla v4.4s, v12.16b, v9.16b
+	WORD $0x4e8aa582 // smmla v2.4s, v12.16b, v10.16b
+	WORD $0x4e8ba585 // smmla v5.4s, v12.16b, v11.16b
+	BNE step
+	VZIP1 V3.D2, V0.D2, V6.D2
+	VZIP2 V3.D2, V0.D2, V3.D2
+	VMOV V6.B16, V0.B16
+	VZIP1 V4.D2, V1.D2, V6.D2
+	VZIP2 V4.D2, V1.D2, V4.D2
+	VMOV V6.B16, V1.B16
+	VZIP1 V5.D2, V2.D2, V6.D2
+	VZIP2 V5.D2, V2.D2, V5.D2
+	VMOV V6.B16, V2.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	FMOVQ 20(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	FMOVQ 16(R15), F6
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	FMOVQ 32(R15), F6
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	FMOVQ 16(R15), F6
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	FMOVQ 32(R15), F6
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V6.S4]
+	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	WORD $0x6e26dc49 // fmul v9.4s, v2.4s, v6.4s
+	WORD $0x6e26dc6a // fmul v10.4s, v3.4s, v6.4s
+	WORD $0x6e26dc8b // fmul v11.4s, v4.4s, v6.4s
+	WORD $0x6e26dcac // fmul v12.4s, v5.4s, v6.4s
+	WORD $0x4e27c400 // fmaxnm v0.4s, v0.4s, v7.4s
+	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
+	WORD $0x4e2ac463 // fmaxnm v3.4s, v3.4s, v10.4s
+	WORD $0x4e2bc484 // fmaxnm v4.4s, v4.4s, v11.4s
+	WORD $0x4e2cc4a5 // fmaxnm v5.4s, v5.4s, v12.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FMOVQ F2, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F3, F4), 0(R15)
+	FMOVQ F5, 32(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc06 // fmul v6.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc27 // fmul v7.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc69 // fmul v9.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8a // fmul v10.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcab // fmul v11.4s, v5.4s, v28.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F2, 32(R15)
+	TBZ $0, R9, row0
+	ADD $40, R15, R16
+	VST1 V2.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F2, 32(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F3, F4), 0(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F5, 32(R15)
+	TBZ $0, R9, row1
+	ADD $40, R15, R16
+	VST1 V5.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F5, 32(R15)
+
+row1:
+
+stored:
+	ADD $40, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc09 // fmla v9.4s, v0.4s, v7.4s
+	VMOV V9.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc29 // fmla v9.4s, v1.4s, v7.4s
+	VMOV V9.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc49 // fmla v9.4s, v2.4s, v7.4s
+	VMOV V9.B16, V2.B16
+	FMOVQ 20(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc69 // fmla v9.4s, v3.4s, v7.4s
+	VMOV V9.B16, V3.B16
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc89 // fmla v9.4s, v4.4s, v7.4s
+	VMOV V9.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cca9 // fmla v9.4s, v5.4s, v7.4s
+	VMOV V9.B16, V5.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc0 // fmla v0.4s, v6.4s, v7.4s
+	FMOVQ 16(R15), F6
+	WORD $0x4e27ccc1 // fmla v1.4s, v6.4s, v7.4s
+	FMOVQ 32(R15), F6
+	WORD $0x4e27ccc2 // fmla v2.4s, v6.4s, v7.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc3 // fmla v3.4s, v6.4s, v7.4s
+	FMOVQ 16(R15), F6
+	WORD $0x4e27ccc4 // fmla v4.4s, v6.4s, v7.4s
+	FMOVQ 32(R15), F6
+	WORD $0x4e27ccc5 // fmla v5.4s, v6.4s, v7.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V6.S4]
+	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	WORD $0x6e26dc49 // fmul v9.4s, v2.4s, v6.4s
+	WORD $0x6e26dc6a // fmul v10.4s, v3.4s, v6.4s
+	WORD $0x6e26dc8b // fmul v11.4s, v4.4s, v6.4s
+	WORD $0x6e26dcac // fmul v12.4s, v5.4s, v6.4s
+	WORD $0x4e27c400 // fmaxnm v0.4s, v0.4s, v7.4s
+	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
+	WORD $0x4e2ac463 // fmaxnm v3.4s, v3.4s, v10.4s
+	WORD $0x4e2bc484 // fmaxnm v4.4s, v4.4s, v11.4s
+	WORD $0x4e2cc4a5 // fmaxnm v5.4s, v5.4s, v12.4s
+
+round:
+	FMOVQ 0(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e614829 // sqxtn2 v9.8h, v1.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVD F9, 0(R15)
+	WORD $0x0e614849 // sqxtn v9.4h, v2.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 8(R15)
+	FMOVQ 20(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e614869 // sqxtn v9.4h, v3.4s
+	WORD $0x4e614889 // sqxtn2 v9.8h, v4.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVD F9, 0(R15)
+	WORD $0x0e6148a9 // sqxtn v9.4h, v5.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 8(R15)
+	ADD $40, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr2v4(a *byte)
+TEXT ·gemmSMMLAr2v4(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[0], V0.S4
+	VDUP V8.S[0], V1.S4
+	VDUP V8.S[0], V2.S4
+	VDUP V8.S[0], V3.S4
+	FMOVQ 20(R5), F8
+	VDUP V8.S[0], V4.S4
+	VDUP V8.S[0], V5.S4
+	VDUP V8.S[0], V6.S4
+	VDUP V8.S[0], V7.S4
+	VZIP1 V4.D2, V0.D2, V8.D2
+	VZIP2 V4.D2, V0.D2, V4.D2
+	VMOV V8.B16, V0.B16
+	VZIP1 V5.D2, V1.D2, V8.D2
+	VZIP2 V5.D2, V1.D2, V5.D2
+	VMOV V8.B16, V1.B16
+	VZIP1 V6.D2, V2.D2, V8.D2
+	VZIP2 V6.D2, V2.D2, V6.D2
+	VMOV V8.B16, V2.B16
+	VZIP1 V7.D2, V3.D2, V8.D2
+	VZIP2 V7.D2, V3.D2, V7.D2
+	VMOV V8.B16, V3.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F8, F9)
+	FLDPQ 32(R13), (F10, F11)
+	FLDPQ 64(R13), (F12, F13)
+	FLDPQ 96(R13), (F14, F15)
+	FMOVQ 0(R4), F16
+	ADD $128, R13, R13
+	ADD $16, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e88a600 // smmla v0.4s, v16.16b, v8.16b
+	WORD $0x4e89a604 // smmla v4.4s, v16.16b, v9.16b
+	WORD $0x4e8aa601 // smmla v1.4s, v16.16b, v10.16b
+	WORD $0x4e8ba605 // smmla v5.4s, v16.16b, v11.16b
+	WORD $0x4e8ca602 // smmla v2.4s, v16.16b, v12.16b
+	WORD $0x4e8da606 // smmla v6.4s, v16.16b, v13.16b
+	WORD $0x4e8ea603 // smmla v3.4s, v16.16b, v14.16b
+	WORD $0x4e8fa607 // smmla v7.4s, v16.16b, v15.16b
+	BNE step
+	VZIP1 V4.D2, V0.D2, V8.D2
+	VZIP2 V4.D2, V0.D2, V4.D2
+	VMOV V8.B16, V0.B16
+	VZIP1 V5.D2, V1.D2, V8.D2
+	VZIP2 V5.D2, V1.D2, V5.D2
+	VMOV V8.B16, V1.B16
+	VZIP1 V6.D2, V2.D2, V8.D2
+	VZIP2 V6.D2, V2.D2, V6.D2
+	VMOV V8.B16, V2.B16
+	VZIP1 V7.D2, V3.D2, V8.D2
+	VZIP2 V7.D2, V3.D2, V7.D2
+	VMOV V8.B16, V3.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
+	FMOVQ 20(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	FMOVQ 32(R15), F8
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	FMOVQ 48(R15), F8
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	FMOVQ 32(R15), F8
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	FMOVQ 48(R15), F8
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V8.S4]
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
+	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x6e28dc8d // fmul v13.4s, v4.4s, v8.4s
+	WORD $0x6e28dcae // fmul v14.4s, v5.4s, v8.4s
+	WORD $0x6e28dccf // fmul v15.4s, v6.4s, v8.4s
+	WORD $0x6e28dcf0 // fmul v16.4s, v7.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
+	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+	WORD $0x4e2fc4c6 // fmaxnm v6.4s, v6.4s, v15.4s
+	WORD $0x4e30c4e7 // fmaxnm v7.4s, v7.4s, v16.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FSTPQ (F2, F3), 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F4, F5), 0(R15)
+	FSTPQ (F6, F7), 32(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc29 // fmul v9.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4a // fmul v10.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6b // fmul v11.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8c // fmul v12.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcad // fmul v13.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcce // fmul v14.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcef // fmul v15.4s, v7.4s, v28.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x6e2edcc6 // fmul v6.4s, v6.4s, v14.4s
+	WORD $0x6e2fdce7 // fmul v7.4s, v7.4s, v15.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FMOVQ F2, 32(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F3, 48(R15)
+	TBZ $0, R9, row0
+	ADD $56, R15, R16
+	VST1 V3.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F3, 48(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F4, F5), 0(R15)
+	FMOVQ F6, 32(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F7, 48(R15)
+	TBZ $0, R9, row1
+	ADD $56, R15, R16
+	VST1 V7.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F7, 48(R15)
+
+row1:
+
+stored:
+	ADD $40, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc0b // fmla v11.4s, v0.4s, v9.4s
+	VMOV V11.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc2b // fmla v11.4s, v1.4s, v9.4s
+	VMOV V11.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc4b // fmla v11.4s, v2.4s, v9.4s
+	VMOV V11.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc6b // fmla v11.4s, v3.4s, v9.4s
+	VMOV V11.B16, V3.B16
+	FMOVQ 20(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc8b // fmla v11.4s, v4.4s, v9.4s
+	VMOV V11.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29ccab // fmla v11.4s, v5.4s, v9.4s
+	VMOV V11.B16, V5.B16
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cccb // fmla v11.4s, v6.4s, v9.4s
+	VMOV V11.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cceb // fmla v11.4s, v7.4s, v9.4s
+	VMOV V11.B16, V7.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd00 // fmla v0.4s, v8.4s, v9.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e29cd01 // fmla v1.4s, v8.4s, v9.4s
+	FMOVQ 32(R15), F8
+	WORD $0x4e29cd02 // fmla v2.4s, v8.4s, v9.4s
+	FMOVQ 48(R15), F8
+	WORD $0x4e29cd03 // fmla v3.4s, v8.4s, v9.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd04 // fmla v4.4s, v8.4s, v9.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e29cd05 // fmla v5.4s, v8.4s, v9.4s
+	FMOVQ 32(R15), F8
+	WORD $0x4e29cd06 // fmla v6.4s, v8.4s, v9.4s
+	FMOVQ 48(R15), F8
+	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V8.S4]
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
+	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x6e28dc8d // fmul v13.4s, v4.4s, v8.4s
+	WORD $0x6e28dcae // fmul v14.4s, v5.4s, v8.4s
+	WORD $0x6e28dccf // fmul v15.4s, v6.4s, v8.4s
+	WORD $0x6e28dcf0 // fmul v16.4s, v7.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
+	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+	WORD $0x4e2fc4c6 // fmaxnm v6.4s, v6.4s, v15.4s
+	WORD $0x4e30c4e7 // fmaxnm v7.4s, v7.4s, v16.4s
+
+round:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e61480b // sqxtn v11.4h, v0.4s
+	WORD $0x4e61482b // sqxtn2 v11.8h, v1.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVD F11, 0(R15)
+	WORD $0x0e61484b // sqxtn v11.4h, v2.4s
+	WORD $0x4e61486b // sqxtn2 v11.8h, v3.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVD F11, 8(R15)
+	FMOVQ 20(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x0e61488b // sqxtn v11.4h, v4.4s
+	WORD $0x4e6148ab // sqxtn2 v11.8h, v5.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVD F11, 0(R15)
+	WORD $0x0e6148cb // sqxtn v11.4h, v6.4s
+	WORD $0x4e6148eb // sqxtn2 v11.8h, v7.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVD F11, 8(R15)
+	ADD $40, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr2v5(a *byte)
+TEXT ·gemmSMMLAr2v5(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F10
+	VDUP V10.S[0], V0.S4
+	VDUP V10.S[0], V1.S4
+	VDUP V10.S[0], V2.S4
+	VDUP V10.S[0], V3.S4
+	VDUP V10.S[0], V4.S4
+	FMOVQ 20(R5), F10
+	VDUP V10.S[0], V5.S4
+	VDUP V10.S[0], V6.S4
+	VDUP V10.S[0], V7.S4
+	VDUP V10.S[0], V8.S4
+	VDUP V10.S[0], V9.S4
+	VZIP1 V5.D2, V0.D2, V10.D2
+	VZIP2 V5.D2, V0.D2, V5.D2
+	VMOV V10.B16, V0.B16
+	VZIP1 V6.D2, V1.D2, V10.D2
+	VZIP2 V6.D2, V1.D2, V6.D2
+	VMOV V10.B16, V1.B16
+	VZIP1 V7.D2, V2.D2, V10.D2
+	VZIP2 V7.D2, V2.D2, V7.D2
+	VMOV V10.B16, V2.B16
+	VZIP1 V8.D2, V3.D2, V10.D2
+	VZIP2 V8.D2, V3.D2, V8.D2
+	VMOV V10.B16, V3.B16
+	VZIP1 V9.D2, V4.D2, V10.D2
+	VZIP2 V9.D2, V4.D2, V9.D2
+	VMOV V10.B16, V4.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F10, F11)
+	FLDPQ 32(R13), (F12, F13)
+	FLDPQ 64(R13), (F14, F15)
+	FLDPQ 96(R13), (F16, F17)
+	FLDPQ 128(R13), (F18, F19)
+	FMOVQ 0(R4), F20
+	ADD $160, R13, R13
+	ADD $16, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e8aa680 // smmla v0.4s, v20.16b, v10.16b
+	WORD $0x4e8ba685 // smmla v5.4s, v20.16b, v11.16b
+	WORD $0x4e8ca681 // smmla v1.4s, v20.16b, v12.16b
+	WORD $0x4e8da686 // smmla v6.4s, v20.16b, v13.16b
+	WORD $0x4e8ea682 // smmla v2.4s, v20.16b, v14.16b
+	WORD $0x4e8fa687 // smmla v7.4s, v20.16b, v15.16b
+	WORD $0x4e90a683 // smmla v3.4s, v20.16b, v16.16b
+	WORD $0x4e91a688 // smmla v8.4s, v20.16b, v17.16b
+	WORD $0x4e92a684 // smmla v4.4s, v20.16b, v18.16b
+	WORD $0x4e93a689 // smmla v9.4s, v20.16b, v19.16b
+	BNE step
+	VZIP1 V5.D2, V0.D2, V10.D2
+	VZIP2 V5.D2, V0.D2, V5.D2
+	VMOV V10.B16, V0.B16
+	VZIP1 V6.D2, V1.D2, V10.D2
+	VZIP2 V6.D2, V1.D2, V6.D2
+	VMOV V10.B16, V1.B16
+	VZIP1 V7.D2, V2.D2, V10.D2
+	VZIP2 V7.D2, V2.D2, V7.D2
+	VMOV V10.B16, V2.B16
+	VZIP1 V8.D2, V3.D2, V10.D2
+	VZIP2 V8.D2, V3.D2, V8.D2
+	VMOV V10.B16, V3.B16
+	VZIP1 V9.D2, V4.D2, V10.D2
+	VZIP2 V9.D2, V4.D2, V9.D2
+	VMOV V10.B16, V4.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F10
+	VDUP V10.S[1], V11.S4
+	VDUP V10.S[2], V12.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	FMOVQ 20(R5), F10
+	VDUP V10.S[1], V11.S4
+	VDUP V10.S[2], V12.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x6e2bdce7 // fmul v7.4s, v7.4s, v11.4s
+	WORD $0x6e2bdd08 // fmul v8.4s, v8.4s, v11.4s
+	WORD $0x6e2bdd29 // fmul v9.4s, v9.4s, v11.4s
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x4e2cd529 // fadd v9.4s, v9.4s, v12.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F10
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	FMOVQ 16(R15), F10
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	FMOVQ 32(R15), F10
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	FMOVQ 48(R15), F10
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
+	FMOVQ 64(R15), F10
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F10
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	FMOVQ 16(R15), F10
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	FMOVQ 32(R15), F10
+	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
+	FMOVQ 48(R15), F10
+	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
+	FMOVQ 64(R15), F10
+	WORD $0x4e2ad529 // fadd v9.4s, v9.4s, v10.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V10.S4]
+	WORD $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
+	WORD $0x6e2adc2c // fmul v12.4s, v1.4s, v10.4s
+	WORD $0x6e2adc4d // fmul v13.4s, v2.4s, v10.4s
+	WORD $0x6e2adc6e // fmul v14.4s, v3.4s, v10.4s
+	WORD $0x6e2adc8f // fmul v15.4s, v4.4s, v10.4s
+	WORD $0x6e2adcb0 // fmul v16.4s, v5.4s, v10.4s
+	WORD $0x6e2adcd1 // fmul v17.4s, v6.4s, v10.4s
+	WORD $0x6e2adcf2 // fmul v18.4s, v7.4s, v10.4s
+	WORD $0x6e2add13 // fmul v19.4s, v8.4s, v10.4s
+	WORD $0x6e2add34 // fmul v20.4s, v9.4s, v10.4s
+	WORD $0x4e2bc400 // fmaxnm v0.4s, v0.4s, v11.4s
+	WORD $0x4e2cc421 // fmaxnm v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
+	WORD $0x4e2ec463 // fmaxnm v3.4s, v3.4s, v14.4s
+	WORD $0x4e2fc484 // fmaxnm v4.4s, v4.4s, v15.4s
+	WORD $0x4e30c4a5 // fmaxnm v5.4s, v5.4s, v16.4s
+	WORD $0x4e31c4c6 // fmaxnm v6.4s, v6.4s, v17.4s
+	WORD $0x4e32c4e7 // fmaxnm v7.4s, v7.4s, v18.4s
+	WORD $0x4e33c508 // fmaxnm v8.4s, v8.4s, v19.4s
+	WORD $0x4e34c529 // fmaxnm v9.4s, v9.4s, v20.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FSTPQ (F2, F3), 32(R15)
+	FMOVQ F4, 64(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F5, F6), 0(R15)
+	FSTPQ (F7, F8), 32(R15)
+	FMOVQ F9, 64(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc0a // fmul v10.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2b // fmul v11.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4c // fmul v12.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6d // fmul v13.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8e // fmul v14.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcaf // fmul v15.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd0 // fmul v16.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf1 // fmul v17.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd12 // fmul v18.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd33 // fmul v19.4s, v9.4s, v28.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
+	WORD $0x6e2fdca5 // fmul v5.4s, v5.4s, v15.4s
+	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
+	WORD $0x6e31dce7 // fmul v7.4s, v7.4s, v17.4s
+	WORD $0x6e32dd08 // fmul v8.4s, v8.4s, v18.4s
+	WORD $0x6e33dd29 // fmul v9.4s, v9.4s, v19.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FSTPQ (F2, F3), 32(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F4, 64(R15)
+	TBZ $0, R9, row0
+	ADD $72, R15, R16
+	VST1 V4.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F4, 64(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F5, F6), 0(R15)
+	FSTPQ (F7, F8), 32(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F9, 64(R15)
+	TBZ $0, R9, row1
+	ADD $72, R15, R16
+	VST1 V9.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F9, 64(R15)
+
+row1:
+
+stored:
+	ADD $40, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F10
+	VDUP V10.S[1], V11.S4
+	VDUP V10.S[2], V12.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcc0d // fmla v13.4s, v0.4s, v11.4s
+	VMOV V13.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcc2d // fmla v13.4s, v1.4s, v11.4s
+	VMOV V13.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcc4d // fmla v13.4s, v2.4s, v11.4s
+	VMOV V13.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcc6d // fmla v13.4s, v3.4s, v11.4s
+	VMOV V13.B16, V3.B16
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcc8d // fmla v13.4s, v4.4s, v11.4s
+	VMOV V13.B16, V4.B16
+	FMOVQ 20(R5), F10
+	VDUP V10.S[1], V11.S4
+	VDUP V10.S[2], V12.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bccad // fmla v13.4s, v5.4s, v11.4s
+	VMOV V13.B16, V5.B16
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcccd // fmla v13.4s, v6.4s, v11.4s
+	VMOV V13.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcced // fmla v13.4s, v7.4s, v11.4s
+	VMOV V13.B16, V7.B16
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcd0d // fmla v13.4s, v8.4s, v11.4s
+	VMOV V13.B16, V8.B16
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	VMOV V12.B16, V13.B16
+	WORD $0x4e2bcd2d // fmla v13.4s, v9.4s, v11.4s
+	VMOV V13.B16, V9.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V11.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F10
+	WORD $0x4e2bcd40 // fmla v0.4s, v10.4s, v11.4s
+	FMOVQ 16(R15), F10
+	WORD $0x4e2bcd41 // fmla v1.4s, v10.4s, v11.4s
+	FMOVQ 32(R15), F10
+	WORD $0x4e2bcd42 // fmla v2.4s, v10.4s, v11.4s
+	FMOVQ 48(R15), F10
+	WORD $0x4e2bcd43 // fmla v3.4s, v10.4s, v11.4s
+	FMOVQ 64(R15), F10
+	WORD $0x4e2bcd44 // fmla v4.4s, v10.4s, v11.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V11.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F10
+	WORD $0x4e2bcd45 // fmla v5.4s, v10.4s, v11.4s
+	FMOVQ 16(R15), F10
+	WORD $0x4e2bcd46 // fmla v6.4s, v10.4s, v11.4s
+	FMOVQ 32(R15), F10
+	WORD $0x4e2bcd47 // fmla v7.4s, v10.4s, v11.4s
+	FMOVQ 48(R15), F10
+	WORD $0x4e2bcd48 // fmla v8.4s, v10.4s, v11.4s
+	FMOVQ 64(R15), F10
+	WORD $0x4e2bcd49 // fmla v9.4s, v10.4s, v11.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V10.S4]
+	WORD $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
+	WORD $0x6e2adc2c // fmul v12.4s, v1.4s, v10.4s
+	WORD $0x6e2adc4d // fmul v13.4s, v2.4s, v10.4s
+	WORD $0x6e2adc6e // fmul v14.4s, v3.4s, v10.4s
+	WORD $0x6e2adc8f // fmul v15.4s, v4.4s, v10.4s
+	WORD $0x6e2adcb0 // fmul v16.4s, v5.4s, v10.4s
+	WORD $0x6e2adcd1 // fmul v17.4s, v6.4s, v10.4s
+	WORD $0x6e2adcf2 // fmul v18.4s, v7.4s, v10.4s
+	WORD $0x6e2add13 // fmul v19.4s, v8.4s, v10.4s
+	WORD $0x6e2add34 // fmul v20.4s, v9.4s, v10.4s
+	WORD $0x4e2bc400 // fmaxnm v0.4s, v0.4s, v11.4s
+	WORD $0x4e2cc421 // fmaxnm v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dc442 // fmaxnm v2.4s, v2.4s, v13.4s
+	WORD $0x4e2ec463 // fmaxnm v3.4s, v3.4s, v14.4s
+	WORD $0x4e2fc484 // fmaxnm v4.4s, v4.4s, v15.4s
+	WORD $0x4e30c4a5 // fmaxnm v5.4s, v5.4s, v16.4s
+	WORD $0x4e31c4c6 // fmaxnm v6.4s, v6.4s, v17.4s
+	WORD $0x4e32c4e7 // fmaxnm v7.4s, v7.4s, v18.4s
+	WORD $0x4e33c508 // fmaxnm v8.4s, v8.4s, v19.4s
+	WORD $0x4e34c529 // fmaxnm v9.4s, v9.4s, v20.4s
+
+round:
+	FMOVQ 0(R5), F10
+	VDUP V10.S[3], V12.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x0e61480d // sqxtn v13.4h, v0.4s
+	WORD $0x4e61482d // sqxtn2 v13.8h, v1.4s
+	WORD $0x4e6c0dad // sqadd v13.8h, v13.8h, v12.8h
+	WORD $0x2e2129ad // sqxtun v13.8b, v13.8h
+	FMOVD F13, 0(R15)
+	WORD $0x0e61484d // sqxtn v13.4h, v2.4s
+	WORD $0x4e61486d // sqxtn2 v13.8h, v3.4s
+	WORD $0x4e6c0dad // sqadd v13.8h, v13.8h, v12.8h
+	WORD $0x2e2129ad // sqxtun v13.8b, v13.8h
+	FMOVD F13, 8(R15)
+	WORD $0x0e61488d // sqxtn v13.4h, v4.4s
+	WORD $0x4e6c0dad // sqadd v13.8h, v13.8h, v12.8h
+	WORD $0x2e2129ad // sqxtun v13.8b, v13.8h
+	FMOVS F13, 16(R15)
+	FMOVQ 20(R5), F10
+	VDUP V10.S[3], V12.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x0e6148ad // sqxtn v13.4h, v5.4s
+	WORD $0x4e6148cd // sqxtn2 v13.8h, v6.4s
+	WORD $0x4e6c0dad // sqadd v13.8h, v13.8h, v12.8h
+	WORD $0x2e2129ad // sqxtun v13.8b, v13.8h
+	FMOVD F13, 0(R15)
+	WORD $0x0e6148ed // sqxtn v13.4h, v7.4s
+	WORD $0x4e61490d // sqxtn2 v13.8h, v8.4s
+	WORD $0x4e6c0dad // sqadd v13.8h, v13.8h, v12.8h
+	WORD $0x2e2129ad // sqxtun v13.8b, v13.8h
+	FMOVD F13, 8(R15)
+	WORD $0x0e61492d // sqxtn v13.4h, v9.4s
+	WORD $0x4e6c0dad // sqadd v13.8h, v13.8h, v12.8h
+	WORD $0x2e2129ad // sqxtun v13.8b, v13.8h
+	FMOVS F13, 16(R15)
+	ADD $40, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr2v6(a *byte)
+TEXT ·gemmSMMLAr2v6(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[0], V0.S4
+	VDUP V12.S[0], V1.S4
+	VDUP V12.S[0], V2.S4
+	VDUP V12.S[0], V3.S4
+	VDUP V12.S[0], V4.S4
+	VDUP V12.S[0], V5.S4
+	FMOVQ 20(R5), F12
+	VDUP V12.S[0], V6.S4
+	VDUP V12.S[0], V7.S4
+	VDUP V12.S[0], V8.S4
+	VDUP V12.S[0], V9.S4
+	VDUP V12.S[0], V10.S4
+	VDUP V12.S[0], V11.S4
+	VZIP1 V6.D2, V0.D2, V12.D2
+	VZIP2 V6.D2, V0.D2, V6.D2
+	VMOV V12.B16, V0.B16
+	VZIP1 V7.D2, V1.D2, V12.D2
+	VZIP2 V7.D2, V1.D2, V7.D2
+	VMOV V12.B16, V1.B16
+	VZIP1 V8.D2, V2.D2, V12.D2
+	VZIP2 V8.D2, V2.D2, V8.D2
+	VMOV V12.B16, V2.B16
+	VZIP1 V9.D2, V3.D2, V12.D2
+	VZIP2 V9.D2, V3.D2, V9.D2
+	VMOV V12.B16, V3.B16
+	VZIP1 V10.D2, V4.D2, V12.D2
+	VZIP2 V10.D2, V4.D2, V10.D2
+	VMOV V12.B16, V4.B16
+	VZIP1 V11.D2, V5.D2, V12.D2
+	VZIP2 V11.D2, V5.D2, V11.D2
+	VMOV V12.B16, V5.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F12, F13)
+	FLDPQ 32(R13), (F14, F15)
+	FLDPQ 64(R13), (F16, F17)
+	FLDPQ 96(R13), (F18, F19)
+	FLDPQ 128(R13), (F20, F21)
+	FLDPQ 160(R13), (F22, F23)
+	FMOVQ 0(R4), F24
+	ADD $192, R13, R13
+	ADD $16, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e8ca700 // smmla v0.4s, v24.16b, v12.16b
+	WORD $0x4e8da706 // smmla v6.4s, v24.16b, v13.16b
+	WORD $0x4e8ea701 // smmla v1.4s, v24.16b, v14.16b
+	WORD $0x4e8fa707 // smmla v7.4s, v24.16b, v15.16b
+	WORD $0x4e90a702 // smmla v2.4s, v24.16b, v16.16b
+	WORD $0x4e91a708 // smmla v8.4s, v24.16b, v17.16b
+	WORD $0x4e92a703 // smmla v3.4s, v24.16b, v18.16b
+	WORD $0x4e93a709 // smmla v9.4s, v24.16b, v19.16b
+	WORD $0x4e94a704 // smmla v4.4s, v24.16b, v20.16b
+	WORD $0x4e95a70a // smmla v10.4s, v24.16b, v21.16b
+	WORD $0x4e96a705 // smmla v5.4s, v24.16b, v22.16b
+	WORD $0x4e97a70b // smmla v11.4s, v24.16b, v23.16b
+	BNE step
+	VZIP1 V6.D2, V0.D2, V12.D2
+	VZIP2 V6.D2, V0.D2, V6.D2
+	VMOV V12.B16, V0.B16
+	VZIP1 V7.D2, V1.D2, V12.D2
+	VZIP2 V7.D2, V1.D2, V7.D2
+	VMOV V12.B16, V1.B16
+	VZIP1 V8.D2, V2.D2, V12.D2
+	VZIP2 V8.D2, V2.D2, V8.D2
+	VMOV V12.B16, V2.B16
+	VZIP1 V9.D2, V3.D2, V12.D2
+	VZIP2 V9.D2, V3.D2, V9.D2
+	VMOV V12.B16, V3.B16
+	VZIP1 V10.D2, V4.D2, V12.D2
+	VZIP2 V10.D2, V4.D2, V10.D2
+	VMOV V12.B16, V4.B16
+	VZIP1 V11.D2, V5.D2, V12.D2
+	VZIP2 V11.D2, V5.D2, V11.D2
+	VMOV V12.B16, V5.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x6e2ddc84 // fmul v4.4s, v4.4s, v13.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
+	FMOVQ 20(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e2ddcc6 // fmul v6.4s, v6.4s, v13.4s
+	WORD $0x6e2ddce7 // fmul v7.4s, v7.4s, v13.4s
+	WORD $0x6e2ddd08 // fmul v8.4s, v8.4s, v13.4s
+	WORD $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD $0x6e2ddd4a // fmul v10.4s, v10.4s, v13.4s
+	WORD $0x6e2ddd6b // fmul v11.4s, v11.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2ed4e7 // fadd v7.4s, v7.4s, v14.4s
+	WORD $0x4e2ed508 // fadd v8.4s, v8.4s, v14.4s
+	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	FMOVQ 48(R15), F12
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	FMOVQ 64(R15), F12
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	FMOVQ 80(R15), F12
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	FMOVQ 48(R15), F12
+	WORD $0x4e2cd529 // fadd v9.4s, v9.4s, v12.4s
+	FMOVQ 64(R15), F12
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	FMOVQ 80(R15), F12
+	WORD $0x4e2cd56b // fadd v11.4s, v11.4s, v12.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V12.S4]
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcb2 // fmul v18.4s, v5.4s, v12.4s
+	WORD $0x6e2cdcd3 // fmul v19.4s, v6.4s, v12.4s
+	WORD $0x6e2cdcf4 // fmul v20.4s, v7.4s, v12.4s
+	WORD $0x6e2cdd15 // fmul v21.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd36 // fmul v22.4s, v9.4s, v12.4s
+	WORD $0x6e2cdd57 // fmul v23.4s, v10.4s, v12.4s
+	WORD $0x6e2cdd78 // fmul v24.4s, v11.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+	WORD $0x4e33c4c6 // fmaxnm v6.4s, v6.4s, v19.4s
+	WORD $0x4e34c4e7 // fmaxnm v7.4s, v7.4s, v20.4s
+	WORD $0x4e35c508 // fmaxnm v8.4s, v8.4s, v21.4s
+	WORD $0x4e36c529 // fmaxnm v9.4s, v9.4s, v22.4s
+	WORD $0x4e37c54a // fmaxnm v10.4s, v10.4s, v23.4s
+	WORD $0x4e38c56b // fmaxnm v11.4s, v11.4s, v24.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FSTPQ (F2, F3), 32(R15)
+	FSTPQ (F4, F5), 64(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	FSTPQ (F8, F9), 32(R15)
+	FSTPQ (F10, F11), 64(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc0c // fmul v12.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2d // fmul v13.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4e // fmul v14.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6f // fmul v15.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc90 // fmul v16.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb1 // fmul v17.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd2 // fmul v18.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf3 // fmul v19.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd14 // fmul v20.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd35 // fmul v21.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd56 // fmul v22.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd77 // fmul v23.4s, v11.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
+	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
+	WORD $0x6e37dd6b // fmul v11.4s, v11.4s, v23.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FSTPQ (F2, F3), 32(R15)
+	FMOVQ F4, 64(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F5, 80(R15)
+	TBZ $0, R9, row0
+	ADD $88, R15, R16
+	VST1 V5.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F5, 80(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	FSTPQ (F8, F9), 32(R15)
+	FMOVQ F10, 64(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F11, 80(R15)
+	TBZ $0, R9, row1
+	ADD $88, R15, R16
+	VST1 V11.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F11, 80(R15)
+
+row1:
+
+stored:
+	ADD $40, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc0f // fmla v15.4s, v0.4s, v13.4s
+	VMOV V15.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc2f // fmla v15.4s, v1.4s, v13.4s
+	VMOV V15.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc4f // fmla v15.4s, v2.4s, v13.4s
+	VMOV V15.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc6f // fmla v15.4s, v3.4s, v13.4s
+	VMOV V15.B16, V3.B16
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc8f // fmla v15.4s, v4.4s, v13.4s
+	VMOV V15.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dccaf // fmla v15.4s, v5.4s, v13.4s
+	VMOV V15.B16, V5.B16
+	FMOVQ 20(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcccf // fmla v15.4s, v6.4s, v13.4s
+	VMOV V15.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dccef // fmla v15.4s, v7.4s, v13.4s
+	VMOV V15.B16, V7.B16
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd0f // fmla v15.4s, v8.4s, v13.4s
+	VMOV V15.B16, V8.B16
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd2f // fmla v15.4s, v9.4s, v13.4s
+	VMOV V15.B16, V9.B16
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd4f // fmla v15.4s, v10.4s, v13.4s
+	VMOV V15.B16, V10.B16
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd6f // fmla v15.4s, v11.4s, v13.4s
+	VMOV V15.B16, V11.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd80 // fmla v0.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd81 // fmla v1.4s, v12.4s, v13.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2dcd82 // fmla v2.4s, v12.4s, v13.4s
+	FMOVQ 48(R15), F12
+	WORD $0x4e2dcd83 // fmla v3.4s, v12.4s, v13.4s
+	FMOVQ 64(R15), F12
+	WORD $0x4e2dcd84 // fmla v4.4s, v12.4s, v13.4s
+	FMOVQ 80(R15), F12
+	WORD $0x4e2dcd85 // fmla v5.4s, v12.4s, v13.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd86 // fmla v6.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd87 // fmla v7.4s, v12.4s, v13.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2dcd88 // fmla v8.4s, v12.4s, v13.4s
+	FMOVQ 48(R15), F12
+	WORD $0x4e2dcd89 // fmla v9.4s, v12.4s, v13.4s
+	FMOVQ 64(R15), F12
+	WORD $0x4e2dcd8a // fmla v10.4s, v12.4s, v13.4s
+	FMOVQ 80(R15), F12
+	WORD $0x4e2dcd8b // fmla v11.4s, v12.4s, v13.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V12.S4]
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcb2 // fmul v18.4s, v5.4s, v12.4s
+	WORD $0x6e2cdcd3 // fmul v19.4s, v6.4s, v12.4s
+	WORD $0x6e2cdcf4 // fmul v20.4s, v7.4s, v12.4s
+	WORD $0x6e2cdd15 // fmul v21.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd36 // fmul v22.4s, v9.4s, v12.4s
+	WORD $0x6e2cdd57 // fmul v23.4s, v10.4s, v12.4s
+	WORD $0x6e2cdd78 // fmul v24.4s, v11.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+	WORD $0x4e33c4c6 // fmaxnm v6.4s, v6.4s, v19.4s
+	WORD $0x4e34c4e7 // fmaxnm v7.4s, v7.4s, v20.4s
+	WORD $0x4e35c508 // fmaxnm v8.4s, v8.4s, v21.4s
+	WORD $0x4e36c529 // fmaxnm v9.4s, v9.4s, v22.4s
+	WORD $0x4e37c54a // fmaxnm v10.4s, v10.4s, v23.4s
+	WORD $0x4e38c56b // fmaxnm v11.4s, v11.4s, v24.4s
+
+round:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e61480f // sqxtn v15.4h, v0.4s
+	WORD $0x4e61482f // sqxtn2 v15.8h, v1.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	WORD $0x0e61484f // sqxtn v15.4h, v2.4s
+	WORD $0x4e61486f // sqxtn2 v15.8h, v3.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 8(R15)
+	WORD $0x0e61488f // sqxtn v15.4h, v4.4s
+	WORD $0x4e6148af // sqxtn2 v15.8h, v5.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 16(R15)
+	FMOVQ 20(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD $0x0e6148cf // sqxtn v15.4h, v6.4s
+	WORD $0x4e6148ef // sqxtn2 v15.8h, v7.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	WORD $0x0e61490f // sqxtn v15.4h, v8.4s
+	WORD $0x4e61492f // sqxtn2 v15.8h, v9.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 8(R15)
+	WORD $0x0e61494f // sqxtn v15.4h, v10.4s
+	WORD $0x4e61496f // sqxtn2 v15.8h, v11.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 16(R15)
+	ADD $40, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr3v1(a *byte)
+TEXT ·gemmSMMLAr3v1(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F4
+	VDUP V4.S[0], V0.S4
+	FMOVQ 20(R5), F4
+	VDUP V4.S[0], V1.S4
+	FMOVQ 40(R5), F4
+	VDUP V4.S[0], V2.S4
+	VDUP V4.S[0], V3.S4
+	VZIP1 V1.D2, V0.D2, V4.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V4.B16, V0.B16
+	VZIP1 V3.D2, V2.D2, V4.D2
+	VZIP2 V3.D2, V2.D2, V3.D2
+	VMOV V4.B16, V2.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F4, F5)
+	FLDPQ 0(R4), (F6, F7)
+	ADD $32, R13, R13
+	ADD $32, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e84a4c0 // smmla v0.4s, v6.16b, v4.16b
+	WORD $0x4e85a4c1 // smmla v1.4s, v6.16b, v5.16b
+	WORD $0x4e84a4e2 // smmla v2.4s, v7.16b, v4.16b
+	WORD $0x4e85a4e3 // smmla v3.4s, v7.16b, v5.16b
+	BNE step
+	VZIP1 V1.D2, V0.D2, V4.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V4.B16, V0.B16
+	VZIP1 V3.D2, V2.D2, V4.D2
+	VZIP2 V3.D2, V2.D2, V3.D2
+	VMOV V4.B16, V2.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	FMOVQ 20(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	FMOVQ 40(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V4.S4]
+	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	WORD $0x6e24dc47 // fmul v7.4s, v2.4s, v4.4s
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
+	WORD $0x4e26c421 // fmaxnm v1.4s, v1.4s, v6.4s
+	WORD $0x4e27c442 // fmaxnm v2.4s, v2.4s, v7.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F1, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F2, 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc04 // fmul v4.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc25 // fmul v5.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc46 // fmul v6.4s, v2.4s, v28.4s
+	WORD $0x4e3dd484 // fadd v4.4s, v4.4s, v29.4s
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4e3ef4a5 // fmax v5.4s, v5.4s, v30.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4ebff484 // fmin v4.4s, v4.4s, v31.4s
+	WORD $0x4ebff4a5 // fmin v5.4s, v5.4s, v31.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row0_one
+	FMOVD F0, 0(R15)
+	TBZ $0, R9, row0
+	ADD $8, R15, R16
+	VST1 V0.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F0, 0(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row1_one
+	FMOVD F1, 0(R15)
+	TBZ $0, R9, row1
+	ADD $8, R15, R16
+	VST1 V1.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F1, 0(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row2_one
+	FMOVD F2, 0(R15)
+	TBZ $0, R9, row2
+	ADD $8, R15, R16
+	VST1 V2.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F2, 0(R15)
+
+row2:
+
+stored:
+	ADD $60, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V6.B16, V7.B16
+	WORD $0x4e25cc07 // fmla v7.4s, v0.4s, v5.4s
+	VMOV V7.B16, V0.B16
+	FMOVQ 20(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V6.B16, V7.B16
+	WORD $0x4e25cc27 // fmla v7.4s, v1.4s, v5.4s
+	VMOV V7.B16, V1.B16
+	FMOVQ 40(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V6.B16, V7.B16
+	WORD $0x4e25cc47 // fmla v7.4s, v2.4s, v5.4s
+	VMOV V7.B16, V2.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V5.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V5.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V5.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V4.S4]
+	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	WORD $0x6e24dc47 // fmul v7.4s, v2.4s, v4.4s
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
+	WORD $0x4e26c421 // fmaxnm v1.4s, v1.4s, v6.4s
+	WORD $0x4e27c442 // fmaxnm v2.4s, v2.4s, v7.4s
+
+round:
+	FMOVQ 0(R5), F4
+	VDUP V4.S[3], V6.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x0e614807 // sqxtn v7.4h, v0.4s
+	WORD $0x4e660ce7 // sqadd v7.8h, v7.8h, v6.8h
+	WORD $0x2e2128e7 // sqxtun v7.8b, v7.8h
+	FMOVS F7, 0(R15)
+	FMOVQ 20(R5), F4
+	VDUP V4.S[3], V6.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e614827 // sqxtn v7.4h, v1.4s
+	WORD $0x4e660ce7 // sqadd v7.8h, v7.8h, v6.8h
+	WORD $0x2e2128e7 // sqxtun v7.8b, v7.8h
+	FMOVS F7, 0(R15)
+	FMOVQ 40(R5), F4
+	VDUP V4.S[3], V6.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x0e614847 // sqxtn v7.4h, v2.4s
+	WORD $0x4e660ce7 // sqadd v7.8h, v7.8h, v6.8h
+	WORD $0x2e2128e7 // sqxtun v7.8b, v7.8h
+	FMOVS F7, 0(R15)
+	ADD $60, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr3v2(a *byte)
+TEXT ·gemmSMMLAr3v2(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[0], V0.S4
+	VDUP V8.S[0], V1.S4
+	FMOVQ 20(R5), F8
+	VDUP V8.S[0], V2.S4
+	VDUP V8.S[0], V3.S4
+	FMOVQ 40(R5), F8
+	VDUP V8.S[0], V4.S4
+	VDUP V8.S[0], V5.S4
+	VDUP V8.S[0], V6.S4
+	VDUP V8.S[0], V7.S4
+	VZIP1 V2.D2, V0.D2, V8.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V8.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V8.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V8.B16, V1.B16
+	VZIP1 V6.D2, V4.D2, V8.D2
+	VZIP2 V6.D2, V4.D2, V6.D2
+	VMOV V8.B16, V4.B16
+	VZIP1 V7.D2, V5.D2, V8.D2
+	VZIP2 V7.D2, V5.D2, V7.D2
+	VMOV V8.B16, V5.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F8, F9)
+	FLDPQ 32(R13), (F10, F11)
+	FLDPQ 0(R4), (F12, F13)
+	ADD $64, R13, R13
+	ADD $32, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e88a580 // smmla v0.4s, v12.16b, v8.16b
+	WORD $0x4e89a582 // smmla v2.4s, v12.16b, v9.16b
+	WORD $0x4e88a5a4 // smmla v4.4s, v13.16b, v8.16b
+	WORD $0x4e89a5a6 // smmla v6.4s, v13.16b, v9.16b
+	WORD $0x4e8aa581 // smmla v1.4s, v12.16b, v10.16b
+	WORD $0x4e8ba583 // smmla v3.4s, v12.16b, v11.16b
+	WORD $0x4e8aa5a5 // smmla v5.4s, v13.16b, v10.16b
+	WORD $0x4e8ba5a7 // smmla v7.4s, v13.16b, v11.16b
+	BNE step
+	VZIP1 V2.D2, V0.D2, V8.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V8.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V8.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V8.B16, V1.B16
+	VZIP1 V6.D2, V4.D2, V8.D2
+	VZIP2 V6.D2, V4.D2, V6.D2
+	VMOV V8.B16, V4.B16
+	VZIP1 V7.D2, V5.D2, V8.D2
+	VZIP2 V7.D2, V5.D2, V7.D2
+	VMOV V8.B16, V5.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	FMOVQ 20(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
+	FMOVQ 40(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V8.S4]
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
+	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x6e28dc8d // fmul v13.4s, v4.4s, v8.4s
+	WORD $0x6e28dcae // fmul v14.4s, v5.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
+	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F2, F3), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F4, F5), 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc29 // fmul v9.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4a // fmul v10.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6b // fmul v11.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8c // fmul v12.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcad // fmul v13.4s, v5.4s, v28.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F1, 16(R15)
+	TBZ $0, R9, row0
+	ADD $24, R15, R16
+	VST1 V1.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F1, 16(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F2, 0(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F3, 16(R15)
+	TBZ $0, R9, row1
+	ADD $24, R15, R16
+	VST1 V3.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F3, 16(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F4, 0(R15)
+	TBZ $1, R9, row2_one
+	FMOVD F5, 16(R15)
+	TBZ $0, R9, row2
+	ADD $24, R15, R16
+	VST1 V5.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F5, 16(R15)
+
+row2:
+
+stored:
+	ADD $60, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc0b // fmla v11.4s, v0.4s, v9.4s
+	VMOV V11.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc2b // fmla v11.4s, v1.4s, v9.4s
+	VMOV V11.B16, V1.B16
+	FMOVQ 20(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc4b // fmla v11.4s, v2.4s, v9.4s
+	VMOV V11.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc6b // fmla v11.4s, v3.4s, v9.4s
+	VMOV V11.B16, V3.B16
+	FMOVQ 40(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc8b // fmla v11.4s, v4.4s, v9.4s
+	VMOV V11.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29ccab // fmla v11.4s, v5.4s, v9.4s
+	VMOV V11.B16, V5.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd00 // fmla v0.4s, v8.4s, v9.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e29cd01 // fmla v1.4s, v8.4s, v9.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd02 // fmla v2.4s, v8.4s, v9.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e29cd03 // fmla v3.4s, v8.4s, v9.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd04 // fmla v4.4s, v8.4s, v9.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e29cd05 // fmla v5.4s, v8.4s, v9.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V8.S4]
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
+	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x6e28dc8d // fmul v13.4s, v4.4s, v8.4s
+	WORD $0x6e28dcae // fmul v14.4s, v5.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
+	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+
+round:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e61480b // sqxtn v11.4h, v0.4s
+	WORD $0x4e61482b // sqxtn2 v11.8h, v1.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVD F11, 0(R15)
+	FMOVQ 20(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e61484b // sqxtn v11.4h, v2.4s
+	WORD $0x4e61486b // sqxtn2 v11.8h, v3.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVD F11, 0(R15)
+	FMOVQ 40(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e61488b // sqxtn v11.4h, v4.4s
+	WORD $0x4e6148ab // sqxtn2 v11.8h, v5.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVD F11, 0(R15)
+	ADD $60, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr3v3(a *byte)
+TEXT ·gemmSMMLAr3v3(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[0], V0.S4
+	VDUP V12.S[0], V1.S4
+	VDUP V12.S[0], V2.S4
+	FMOVQ 20(R5), F12
+	VDUP V12.S[0], V3.S4
+	VDUP V12.S[0], V4.S4
+	VDUP V12.S[0], V5.S4
+	FMOVQ 40(R5), F12
+	VDUP V12.S[0], V6.S4
+	VDUP V12.S[0], V7.S4
+	VDUP V12.S[0], V8.S4
+	VDUP V12.S[0], V9.S4
+	VDUP V12.S[0], V10.S4
+	VDUP V12.S[0], V11.S4
+	VZIP1 V3.D2, V0.D2, V12.D2
+	VZIP2 V3.D2, V0.D2, V3.D2
+	VMOV V12.B16, V0.B16
+	VZIP1 V4.D2, V1.D2, V12.D2
+	VZIP2 V4.D2, V1.D2, V4.D2
+	VMOV V12.B16, V1.B16
+	VZIP1 V5.D2, V2.D2, V12.D2
+	VZIP2 V5.D2, V2.D2, V5.D2
+	VMOV V12.B16, V2.B16
+	VZIP1 V9.D2, V6.D2, V12.D2
+	VZIP2 V9.D2, V6.D2, V9.D2
+	VMOV V12.B16, V6.B16
+	VZIP1 V10.D2, V7.D2, V12.D2
+	VZIP2 V10.D2, V7.D2, V10.D2
+	VMOV V12.B16, V7.B16
+	VZIP1 V11.D2, V8.D2, V12.D2
+	VZIP2 V11.D2, V8.D2, V11.D2
+	VMOV V12.B16, V8.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F12, F13)
+	FLDPQ 32(R13), (F14, F15)
+	FLDPQ 64(R13), (F16, F17)
+	FLDPQ 0(R4), (F18, F19)
+	ADD $96, R13, R13
+	ADD $32, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e8ca640 // smmla v0.4s, v18.16b, v12.16b
+	WORD $0x4e8da643 // smmla v3.4s, v18.16b, v13.16b
+	WORD $0x4e8ca666 // smmla v6.4s, v19.16b, v12.16b
+	WORD $0x4e8da669 // smmla v9.4s, v19.16b, v13.16b
+	WORD $0x4e8ea641 // smmla v1.4s, v18.16b, v14.16b
+	WORD $0x4e8fa644 // smmla v4.4s, v18.16b, v15.16b
+	WORD $0x4e8ea667 // smmla v7.4s, v19.16b, v14.16b
+	WORD $0x4e8fa66a // smmla v10.4s, v19.16b, v15.16b
+	WORD $0x4e90a642 // smmla v2.4s, v18.16b, v16.16b
+	WORD $0x4e91a645 // smmla v5.4s, v18.16b, v17.16b
+	WORD $0x4e90a668 // smmla v8.4s, v19.16b, v16.16b
+	WORD $0x4e91a66b // smmla v11.4s, v19.16b, v17.16b
+	BNE step
+	VZIP1 V3.D2, V0.D2, V12.D2
+	VZIP2 V3.D2, V0.D2, V3.D2
+	VMOV V12.B16, V0.B16
+	VZIP1 V4.D2, V1.D2, V12.D2
+	VZIP2 V4.D2, V1.D2, V4.D2
+	VMOV V12.B16, V1.B16
+	VZIP1 V5.D2, V2.D2, V12.D2
+	VZIP2 V5.D2, V2.D2, V5.D2
+	VMOV V12.B16, V2.B16
+	VZIP1 V9.D2, V6.D2, V12.D2
+	VZIP2 V9.D2, V6.D2, V9.D2
+	VMOV V12.B16, V6.B16
+	VZIP1 V10.D2, V7.D2, V12.D2
+	VZIP2 V10.D2, V7.D2, V10.D2
+	VMOV V12.B16, V7.B16
+	VZIP1 V11.D2, V8.D2, V12.D2
+	VZIP2 V11.D2, V8.D2, V11.D2
+	VMOV V12.B16, V8.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	FMOVQ 20(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x6e2ddc84 // fmul v4.4s, v4.4s, v13.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
+	FMOVQ 40(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e2ddcc6 // fmul v6.4s, v6.4s, v13.4s
+	WORD $0x6e2ddce7 // fmul v7.4s, v7.4s, v13.4s
+	WORD $0x6e2ddd08 // fmul v8.4s, v8.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2ed4e7 // fadd v7.4s, v7.4s, v14.4s
+	WORD $0x4e2ed508 // fadd v8.4s, v8.4s, v14.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V12.S4]
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcb2 // fmul v18.4s, v5.4s, v12.4s
+	WORD $0x6e2cdcd3 // fmul v19.4s, v6.4s, v12.4s
+	WORD $0x6e2cdcf4 // fmul v20.4s, v7.4s, v12.4s
+	WORD $0x6e2cdd15 // fmul v21.4s, v8.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+	WORD $0x4e33c4c6 // fmaxnm v6.4s, v6.4s, v19.4s
+	WORD $0x4e34c4e7 // fmaxnm v7.4s, v7.4s, v20.4s
+	WORD $0x4e35c508 // fmaxnm v8.4s, v8.4s, v21.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FMOVQ F2, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F3, F4), 0(R15)
+	FMOVQ F5, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	FMOVQ F8, 32(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc0c // fmul v12.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2d // fmul v13.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4e // fmul v14.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6f // fmul v15.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc90 // fmul v16.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb1 // fmul v17.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd2 // fmul v18.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf3 // fmul v19.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd14 // fmul v20.4s, v8.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
+	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F2, 32(R15)
+	TBZ $0, R9, row0
+	ADD $40, R15, R16
+	VST1 V2.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F2, 32(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F3, F4), 0(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F5, 32(R15)
+	TBZ $0, R9, row1
+	ADD $40, R15, R16
+	VST1 V5.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F5, 32(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	TBZ $1, R9, row2_one
+	FMOVD F8, 32(R15)
+	TBZ $0, R9, row2
+	ADD $40, R15, R16
+	VST1 V8.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F8, 32(R15)
+
+row2:
+
+stored:
+	ADD $60, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc0f // fmla v15.4s, v0.4s, v13.4s
+	VMOV V15.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc2f // fmla v15.4s, v1.4s, v13.4s
+	VMOV V15.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc4f // fmla v15.4s, v2.4s, v13.4s
+	VMOV V15.B16, V2.B16
+	FMOVQ 20(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc6f // fmla v15.4s, v3.4s, v13.4s
+	VMOV V15.B16, V3.B16
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc8f // fmla v15.4s, v4.4s, v13.4s
+	VMOV V15.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dccaf // fmla v15.4s, v5.4s, v13.4s
+	VMOV V15.B16, V5.B16
+	FMOVQ 40(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcccf // fmla v15.4s, v6.4s, v13.4s
+	VMOV V15.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dccef // fmla v15.4s, v7.4s, v13.4s
+	VMOV V15.B16, V7.B16
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd0f // fmla v15.4s, v8.4s, v13.4s
+	VMOV V15.B16, V8.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd80 // fmla v0.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd81 // fmla v1.4s, v12.4s, v13.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2dcd82 // fmla v2.4s, v12.4s, v13.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd83 // fmla v3.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd84 // fmla v4.4s, v12.4s, v13.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2dcd85 // fmla v5.4s, v12.4s, v13.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd86 // fmla v6.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd87 // fmla v7.4s, v12.4s, v13.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2dcd88 // fmla v8.4s, v12.4s, v13.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V12.S4]
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcb2 // fmul v18.4s, v5.4s, v12.4s
+	WORD $0x6e2cdcd3 // fmul v19.4s, v6.4s, v12.4s
+	WORD $0x6e2cdcf4 // fmul v20.4s, v7.4s, v12.4s
+	WORD $0x6e2cdd15 // fmul v21.4s, v8.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+	WORD $0x4e33c4c6 // fmaxnm v6.4s, v6.4s, v19.4s
+	WORD $0x4e34c4e7 // fmaxnm v7.4s, v7.4s, v20.4s
+	WORD $0x4e35c508 // fmaxnm v8.4s, v8.4s, v21.4s
+
+round:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x0e61480f // sqxtn v15.4h, v0.4s
+	WORD $0x4e61482f // sqxtn2 v15.8h, v1.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	WORD $0x0e61484f // sqxtn v15.4h, v2.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVS F15, 8(R15)
+	FMOVQ 20(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e61486f // sqxtn v15.4h, v3.4s
+	WORD $0x4e61488f // sqxtn2 v15.8h, v4.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	WORD $0x0e6148af // sqxtn v15.4h, v5.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVS F15, 8(R15)
+	FMOVQ 40(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x0e6148cf // sqxtn v15.4h, v6.4s
+	WORD $0x4e6148ef // sqxtn2 v15.8h, v7.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	WORD $0x0e61490f // sqxtn v15.4h, v8.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVS F15, 8(R15)
+	ADD $60, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr3v4(a *byte)
+TEXT ·gemmSMMLAr3v4(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F16
+	VDUP V16.S[0], V0.S4
+	VDUP V16.S[0], V1.S4
+	VDUP V16.S[0], V2.S4
+	VDUP V16.S[0], V3.S4
+	FMOVQ 20(R5), F16
+	VDUP V16.S[0], V4.S4
+	VDUP V16.S[0], V5.S4
+	VDUP V16.S[0], V6.S4
+	VDUP V16.S[0], V7.S4
+	FMOVQ 40(R5), F16
+	VDUP V16.S[0], V8.S4
+	VDUP V16.S[0], V9.S4
+	VDUP V16.S[0], V10.S4
+	VDUP V16.S[0], V11.S4
+	VDUP V16.S[0], V12.S4
+	VDUP V16.S[0], V13.S4
+	VDUP V16.S[0], V14.S4
+	VDUP V16.S[0], V15.S4
+	VZIP1 V4.D2, V0.D2, V16.D2
+	VZIP2 V4.D2, V0.D2, V4.D2
+	VMOV V16.B16, V0.B16
+	VZIP1 V5.D2, V1.D2, V16.D2
+	VZIP2 V5.D2, V1.D2, V5.D2
+	VMOV V16.B16, V1.B16
+	VZIP1 V6.D2, V2.D2, V16.D2
+	VZIP2 V6.D2, V2.D2, V6.D2
+	VMOV V16.B16, V2.B16
+	VZIP1 V7.D2, V3.D2, V16.D2
+	VZIP2 V7.D2, V3.D2, V7.D2
+	VMOV V16.B16, V3.B16
+	VZIP1 V12.D2, V8.D2, V16.D2
+	VZIP2 V12.D2, V8.D2, V12.D2
+	VMOV V16.B16, V8.B16
+	VZIP1 V13.D2, V9.D2, V16.D2
+	VZIP2 V13.D2, V9.D2, V13.D2
+	VMOV V16.B16, V9.B16
+	VZIP1 V14.D2, V10.D2, V16.D2
+	VZIP2 V14.D2, V10.D2, V14.D2
+	VMOV V16.B16, V10.B16
+	VZIP1 V15.D2, V11.D2, V16.D2
+	VZIP2 V15.D2, V11.D2, V15.D2
+	VMOV V16.B16, V11.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F16, F17)
+	FLDPQ 32(R13), (F18, F19)
+	FLDPQ 64(R13), (F20, F21)
+	FLDPQ 96(R13), (F22, F23)
+	FLDPQ 0(R4), (F24, F25)
+	ADD $128, R13, R13
+	ADD $32, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e90a700 // smmla v0.4s, v24.16b, v16.16b
+	WORD $0x4e91a704 // smmla v4.4s, v24.16b, v17.16b
+	WORD $0x4e90a728 // smmla v8.4s, v25.16b, v16.16b
+	WORD $0x4e91a72c // smmla v12.4s, v25.16b, v17.16b
+	WORD $0x4e92a701 // smmla v1.4s, v24.16b, v18.16b
+	WORD $0x4e93a705 // smmla v5.4s, v24.16b, v19.16b
+	WORD $0x4e92a729 // smmla v9.4s, v25.16b, v18.16b
+	WORD $0x4e93a72d // smmla v13.4s, v25.16b, v19.16b
+	WORD $0x4e94a702 // smmla v2.4s, v24.16b, v20.16b
+	WORD $0x4e95a706 // smmla v6.4s, v24.16b, v21.16b
+	WORD $0x4e94a72a // smmla v10.4s, v25.16b, v20.16b
+	WORD $0x4e95a72e // smmla v14.4s, v25.16b, v21.16b
+	WORD $0x4e96a703 // smmla v3.4s, v24.16b, v22.16b
+	WORD $0x4e97a707 // smmla v7.4s, v24.16b, v23.16b
+	WORD $0x4e96a72b // smmla v11.4s, v25.16b, v22.16b
+	WORD $0x4e97a72f // smmla v15.4s, v25.16b, v23.16b
+	BNE step
+	VZIP1 V4.D2, V0.D2, V16.D2
+	VZIP2 V4.D2, V0.D2, V4.D2
+	VMOV V16.B16, V0.B16
+	VZIP1 V5.D2, V1.D2, V16.D2
+	VZIP2 V5.D2, V1.D2, V5.D2
+	VMOV V16.B16, V1.B16
+	VZIP1 V6.D2, V2.D2, V16.D2
+	VZIP2 V6.D2, V2.D2, V6.D2
+	VMOV V16.B16, V2.B16
+	VZIP1 V7.D2, V3.D2, V16.D2
+	VZIP2 V7.D2, V3.D2, V7.D2
+	VMOV V16.B16, V3.B16
+	VZIP1 V12.D2, V8.D2, V16.D2
+	VZIP2 V12.D2, V8.D2, V12.D2
+	VMOV V16.B16, V8.B16
+	VZIP1 V13.D2, V9.D2, V16.D2
+	VZIP2 V13.D2, V9.D2, V13.D2
+	VMOV V16.B16, V9.B16
+	VZIP1 V14.D2, V10.D2, V16.D2
+	VZIP2 V14.D2, V10.D2, V14.D2
+	VMOV V16.B16, V10.B16
+	VZIP1 V15.D2, V11.D2, V16.D2
+	VZIP2 V15.D2, V11.D2, V15.D2
+	VMOV V16.B16, V11.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
+	WORD $0x6e31dc63 // fmul v3.4s, v3.4s, v17.4s
+	WORD $0x4e32d400 // fadd v0.4s, v0.4s, v18.4s
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
+	WORD $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
+	WORD $0x4e32d463 // fadd v3.4s, v3.4s, v18.4s
+	FMOVQ 20(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e31dc84 // fmul v4.4s, v4.4s, v17.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x6e31dcc6 // fmul v6.4s, v6.4s, v17.4s
+	WORD $0x6e31dce7 // fmul v7.4s, v7.4s, v17.4s
+	WORD $0x4e32d484 // fadd v4.4s, v4.4s, v18.4s
+	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	WORD $0x4e32d4e7 // fadd v7.4s, v7.4s, v18.4s
+	FMOVQ 40(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e31dd08 // fmul v8.4s, v8.4s, v17.4s
+	WORD $0x6e31dd29 // fmul v9.4s, v9.4s, v17.4s
+	WORD $0x6e31dd4a // fmul v10.4s, v10.4s, v17.4s
+	WORD $0x6e31dd6b // fmul v11.4s, v11.4s, v17.4s
+	WORD $0x4e32d508 // fadd v8.4s, v8.4s, v18.4s
+	WORD $0x4e32d529 // fadd v9.4s, v9.4s, v18.4s
+	WORD $0x4e32d54a // fadd v10.4s, v10.4s, v18.4s
+	WORD $0x4e32d56b // fadd v11.4s, v11.4s, v18.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d529 // fadd v9.4s, v9.4s, v16.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e30d56b // fadd v11.4s, v11.4s, v16.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V16.S4]
+	WORD $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
+	WORD $0x6e30dc53 // fmul v19.4s, v2.4s, v16.4s
+	WORD $0x6e30dc74 // fmul v20.4s, v3.4s, v16.4s
+	WORD $0x6e30dc95 // fmul v21.4s, v4.4s, v16.4s
+	WORD $0x6e30dcb6 // fmul v22.4s, v5.4s, v16.4s
+	WORD $0x6e30dcd7 // fmul v23.4s, v6.4s, v16.4s
+	WORD $0x6e30dcf8 // fmul v24.4s, v7.4s, v16.4s
+	WORD $0x6e30dd19 // fmul v25.4s, v8.4s, v16.4s
+	WORD $0x6e30dd3a // fmul v26.4s, v9.4s, v16.4s
+	WORD $0x6e30dd5b // fmul v27.4s, v10.4s, v16.4s
+	WORD $0x6e30dd7c // fmul v28.4s, v11.4s, v16.4s
+	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
+	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
+	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
+	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
+	WORD $0x4e35c484 // fmaxnm v4.4s, v4.4s, v21.4s
+	WORD $0x4e36c4a5 // fmaxnm v5.4s, v5.4s, v22.4s
+	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
+	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
+	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
+	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
+	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
+	WORD $0x4e3cc56b // fmaxnm v11.4s, v11.4s, v28.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FSTPQ (F2, F3), 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F4, F5), 0(R15)
+	FSTPQ (F6, F7), 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F8, F9), 0(R15)
+	FSTPQ (F10, F11), 32(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc10 // fmul v16.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc31 // fmul v17.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc52 // fmul v18.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc73 // fmul v19.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc94 // fmul v20.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb5 // fmul v21.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd6 // fmul v22.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf7 // fmul v23.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd18 // fmul v24.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd39 // fmul v25.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd5a // fmul v26.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc84 // fmul v4.4s, v4.4s, v20.4s
+	WORD $0x6e35dca5 // fmul v5.4s, v5.4s, v21.4s
+	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x6e39dd29 // fmul v9.4s, v9.4s, v25.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FMOVQ F2, 32(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F3, 48(R15)
+	TBZ $0, R9, row0
+	ADD $56, R15, R16
+	VST1 V3.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F3, 48(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F4, F5), 0(R15)
+	FMOVQ F6, 32(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F7, 48(R15)
+	TBZ $0, R9, row1
+	ADD $56, R15, R16
+	VST1 V7.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F7, 48(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F8, F9), 0(R15)
+	FMOVQ F10, 32(R15)
+	TBZ $1, R9, row2_one
+	FMOVD F11, 48(R15)
+	TBZ $0, R9, row2
+	ADD $56, R15, R16
+	VST1 V11.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F11, 48(R15)
+
+row2:
+
+stored:
+	ADD $60, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc13 // fmla v19.4s, v0.4s, v17.4s
+	VMOV V19.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc33 // fmla v19.4s, v1.4s, v17.4s
+	VMOV V19.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc53 // fmla v19.4s, v2.4s, v17.4s
+	VMOV V19.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc73 // fmla v19.4s, v3.4s, v17.4s
+	VMOV V19.B16, V3.B16
+	FMOVQ 20(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc93 // fmla v19.4s, v4.4s, v17.4s
+	VMOV V19.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31ccb3 // fmla v19.4s, v5.4s, v17.4s
+	VMOV V19.B16, V5.B16
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31ccd3 // fmla v19.4s, v6.4s, v17.4s
+	VMOV V19.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31ccf3 // fmla v19.4s, v7.4s, v17.4s
+	VMOV V19.B16, V7.B16
+	FMOVQ 40(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd13 // fmla v19.4s, v8.4s, v17.4s
+	VMOV V19.B16, V8.B16
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd33 // fmla v19.4s, v9.4s, v17.4s
+	VMOV V19.B16, V9.B16
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd53 // fmla v19.4s, v10.4s, v17.4s
+	VMOV V19.B16, V10.B16
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd73 // fmla v19.4s, v11.4s, v17.4s
+	VMOV V19.B16, V11.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce00 // fmla v0.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce01 // fmla v1.4s, v16.4s, v17.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e31ce02 // fmla v2.4s, v16.4s, v17.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e31ce03 // fmla v3.4s, v16.4s, v17.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce04 // fmla v4.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce05 // fmla v5.4s, v16.4s, v17.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e31ce06 // fmla v6.4s, v16.4s, v17.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e31ce07 // fmla v7.4s, v16.4s, v17.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce08 // fmla v8.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce09 // fmla v9.4s, v16.4s, v17.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e31ce0a // fmla v10.4s, v16.4s, v17.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e31ce0b // fmla v11.4s, v16.4s, v17.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V16.S4]
+	WORD $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
+	WORD $0x6e30dc53 // fmul v19.4s, v2.4s, v16.4s
+	WORD $0x6e30dc74 // fmul v20.4s, v3.4s, v16.4s
+	WORD $0x6e30dc95 // fmul v21.4s, v4.4s, v16.4s
+	WORD $0x6e30dcb6 // fmul v22.4s, v5.4s, v16.4s
+	WORD $0x6e30dcd7 // fmul v23.4s, v6.4s, v16.4s
+	WORD $0x6e30dcf8 // fmul v24.4s, v7.4s, v16.4s
+	WORD $0x6e30dd19 // fmul v25.4s, v8.4s, v16.4s
+	WORD $0x6e30dd3a // fmul v26.4s, v9.4s, v16.4s
+	WORD $0x6e30dd5b // fmul v27.4s, v10.4s, v16.4s
+	WORD $0x6e30dd7c // fmul v28.4s, v11.4s, v16.4s
+	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
+	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
+	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
+	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
+	WORD $0x4e35c484 // fmaxnm v4.4s, v4.4s, v21.4s
+	WORD $0x4e36c4a5 // fmaxnm v5.4s, v5.4s, v22.4s
+	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
+	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
+	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
+	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
+	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
+	WORD $0x4e3cc56b // fmaxnm v11.4s, v11.4s, v28.4s
+
+round:
+	FMOVQ 0(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614813 // sqxtn v19.4h, v0.4s
+	WORD $0x4e614833 // sqxtn2 v19.8h, v1.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	WORD $0x0e614853 // sqxtn v19.4h, v2.4s
+	WORD $0x4e614873 // sqxtn2 v19.8h, v3.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 8(R15)
+	FMOVQ 20(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x0e614893 // sqxtn v19.4h, v4.4s
+	WORD $0x4e6148b3 // sqxtn2 v19.8h, v5.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	WORD $0x0e6148d3 // sqxtn v19.4h, v6.4s
+	WORD $0x4e6148f3 // sqxtn2 v19.8h, v7.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 8(R15)
+	FMOVQ 40(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD $0x0e614913 // sqxtn v19.4h, v8.4s
+	WORD $0x4e614933 // sqxtn2 v19.8h, v9.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	WORD $0x0e614953 // sqxtn v19.4h, v10.4s
+	WORD $0x4e614973 // sqxtn2 v19.8h, v11.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 8(R15)
+	ADD $60, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr4v1(a *byte)
+TEXT ·gemmSMMLAr4v1(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F4
+	VDUP V4.S[0], V0.S4
+	FMOVQ 20(R5), F4
+	VDUP V4.S[0], V1.S4
+	FMOVQ 40(R5), F4
+	VDUP V4.S[0], V2.S4
+	FMOVQ 60(R5), F4
+	VDUP V4.S[0], V3.S4
+	VZIP1 V1.D2, V0.D2, V4.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V4.B16, V0.B16
+	VZIP1 V3.D2, V2.D2, V4.D2
+	VZIP2 V3.D2, V2.D2, V3.D2
+	VMOV V4.B16, V2.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F4, F5)
+	FLDPQ 0(R4), (F6, F7)
+	ADD $32, R13, R13
+	ADD $32, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e84a4c0 // smmla v0.4s, v6.16b, v4.16b
+	WORD $0x4e85a4c1 // smmla v1.4s, v6.16b, v5.16b
+	WORD $0x4e84a4e2 // smmla v2.4s, v7.16b, v4.16b
+	WORD $0x4e85a4e3 // smmla v3.4s, v7.16b, v5.16b
+	BNE step
+	VZIP1 V1.D2, V0.D2, V4.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V4.B16, V0.B16
+	VZIP1 V3.D2, V2.D2, V4.D2
+	VZIP2 V3.D2, V2.D2, V3.D2
+	VMOV V4.B16, V2.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	FMOVQ 20(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	FMOVQ 40(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	FMOVQ 60(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V4.S4]
+	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	WORD $0x6e24dc47 // fmul v7.4s, v2.4s, v4.4s
+	WORD $0x6e24dc68 // fmul v8.4s, v3.4s, v4.4s
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
+	WORD $0x4e26c421 // fmaxnm v1.4s, v1.4s, v6.4s
+	WORD $0x4e27c442 // fmaxnm v2.4s, v2.4s, v7.4s
+	WORD $0x4e28c463 // fmaxnm v3.4s, v3.4s, v8.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F1, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F2, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F3, 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc04 // fmul v4.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc25 // fmul v5.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc46 // fmul v6.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc67 // fmul v7.4s, v3.4s, v28.4s
+	WORD $0x4e3dd484 // fadd v4.4s, v4.4s, v29.4s
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4e3ef4a5 // fmax v5.4s, v5.4s, v30.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4ebff484 // fmin v4.4s, v4.4s, v31.4s
+	WORD $0x4ebff4a5 // fmin v5.4s, v5.4s, v31.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row0_one
+	FMOVD F0, 0(R15)
+	TBZ $0, R9, row0
+	ADD $8, R15, R16
+	VST1 V0.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F0, 0(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row1_one
+	FMOVD F1, 0(R15)
+	TBZ $0, R9, row1
+	ADD $8, R15, R16
+	VST1 V1.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F1, 0(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row2_one
+	FMOVD F2, 0(R15)
+	TBZ $0, R9, row2
+	ADD $8, R15, R16
+	VST1 V2.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F2, 0(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row3_one
+	FMOVD F3, 0(R15)
+	TBZ $0, R9, row3
+	ADD $8, R15, R16
+	VST1 V3.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F3, 0(R15)
+
+row3:
+
+stored:
+	ADD $80, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V6.B16, V7.B16
+	WORD $0x4e25cc07 // fmla v7.4s, v0.4s, v5.4s
+	VMOV V7.B16, V0.B16
+	FMOVQ 20(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V6.B16, V7.B16
+	WORD $0x4e25cc27 // fmla v7.4s, v1.4s, v5.4s
+	VMOV V7.B16, V1.B16
+	FMOVQ 40(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V6.B16, V7.B16
+	WORD $0x4e25cc47 // fmla v7.4s, v2.4s, v5.4s
+	VMOV V7.B16, V2.B16
+	FMOVQ 60(R5), F4
+	VDUP V4.S[1], V5.S4
+	VDUP V4.S[2], V6.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V6.B16, V7.B16
+	WORD $0x4e25cc67 // fmla v7.4s, v3.4s, v5.4s
+	VMOV V7.B16, V3.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V5.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V5.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V5.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V5.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F4
+	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V4.S4]
+	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	WORD $0x6e24dc47 // fmul v7.4s, v2.4s, v4.4s
+	WORD $0x6e24dc68 // fmul v8.4s, v3.4s, v4.4s
+	WORD $0x4e25c400 // fmaxnm v0.4s, v0.4s, v5.4s
+	WORD $0x4e26c421 // fmaxnm v1.4s, v1.4s, v6.4s
+	WORD $0x4e27c442 // fmaxnm v2.4s, v2.4s, v7.4s
+	WORD $0x4e28c463 // fmaxnm v3.4s, v3.4s, v8.4s
+
+round:
+	FMOVQ 0(R5), F4
+	VDUP V4.S[3], V6.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x0e614807 // sqxtn v7.4h, v0.4s
+	WORD $0x4e660ce7 // sqadd v7.8h, v7.8h, v6.8h
+	WORD $0x2e2128e7 // sqxtun v7.8b, v7.8h
+	FMOVS F7, 0(R15)
+	FMOVQ 20(R5), F4
+	VDUP V4.S[3], V6.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e614827 // sqxtn v7.4h, v1.4s
+	WORD $0x4e660ce7 // sqadd v7.8h, v7.8h, v6.8h
+	WORD $0x2e2128e7 // sqxtun v7.8b, v7.8h
+	FMOVS F7, 0(R15)
+	FMOVQ 40(R5), F4
+	VDUP V4.S[3], V6.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x0e614847 // sqxtn v7.4h, v2.4s
+	WORD $0x4e660ce7 // sqadd v7.8h, v7.8h, v6.8h
+	WORD $0x2e2128e7 // sqxtun v7.8b, v7.8h
+	FMOVS F7, 0(R15)
+	FMOVQ 60(R5), F4
+	VDUP V4.S[3], V6.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614867 // sqxtn v7.4h, v3.4s
+	WORD $0x4e660ce7 // sqadd v7.8h, v7.8h, v6.8h
+	WORD $0x2e2128e7 // sqxtun v7.8b, v7.8h
+	FMOVS F7, 0(R15)
+	ADD $80, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr4v2(a *byte)
+TEXT ·gemmSMMLAr4v2(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[0], V0.S4
+	VDUP V8.S[0], V1.S4
+	FMOVQ 20(R5), F8
+	VDUP V8.S[0], V2.S4
+	VDUP V8.S[0], V3.S4
+	FMOVQ 40(R5), F8
+	VDUP V8.S[0], V4.S4
+	VDUP V8.S[0], V5.S4
+	FMOVQ 60(R5), F8
+	VDUP V8.S[0], V6.S4
+	VDUP V8.S[0], V7.S4
+	VZIP1 V2.D2, V0.D2, V8.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V8.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V8.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V8.B16, V1.B16
+	VZIP1 V6.D2, V4.D2, V8.D2
+	VZIP2 V6.D2, V4.D2, V6.D2
+	VMOV V8.B16, V4.B16
+	VZIP1 V7.D2, V5.D2, V8.D2
+	VZIP2 V7.D2, V5.D2, V7.D2
+	VMOV V8.B16, V5.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F8, F9)
+	FLDPQ 32(R13), (F10, F11)
+	FLDPQ 0(R4), (F12, F13)
+	ADD $64, R13, R13
+	ADD $32, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e88a580 // smmla v0.4s, v12.16b, v8.16b
+	WORD $0x4e89a582 // smmla v2.4s, v12.16b, v9.16b
+	WORD $0x4e88a5a4 // smmla v4.4s, v13.16b, v8.16b
+	WORD $0x4e89a5a6 // smmla v6.4s, v13.16b, v9.16b
+	WORD $0x4e8aa581 // smmla v1.4s, v12.16b, v10.16b
+	WORD $0x4e8ba583 // smmla v3.4s, v12.16b, v11.16b
+	WORD $0x4e8aa5a5 // smmla v5.4s, v13.16b, v10.16b
+	WORD $0x4e8ba5a7 // smmla v7.4s, v13.16b, v11.16b
+	BNE step
+	VZIP1 V2.D2, V0.D2, V8.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V8.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V8.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V8.B16, V1.B16
+	VZIP1 V6.D2, V4.D2, V8.D2
+	VZIP2 V6.D2, V4.D2, V6.D2
+	VMOV V8.B16, V4.B16
+	VZIP1 V7.D2, V5.D2, V8.D2
+	VZIP2 V7.D2, V5.D2, V7.D2
+	VMOV V8.B16, V5.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	FMOVQ 20(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
+	FMOVQ 40(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	FMOVQ 60(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V8.S4]
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
+	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x6e28dc8d // fmul v13.4s, v4.4s, v8.4s
+	WORD $0x6e28dcae // fmul v14.4s, v5.4s, v8.4s
+	WORD $0x6e28dccf // fmul v15.4s, v6.4s, v8.4s
+	WORD $0x6e28dcf0 // fmul v16.4s, v7.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
+	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+	WORD $0x4e2fc4c6 // fmaxnm v6.4s, v6.4s, v15.4s
+	WORD $0x4e30c4e7 // fmaxnm v7.4s, v7.4s, v16.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F2, F3), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F4, F5), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc29 // fmul v9.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4a // fmul v10.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6b // fmul v11.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8c // fmul v12.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcad // fmul v13.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcce // fmul v14.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcef // fmul v15.4s, v7.4s, v28.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x6e2edcc6 // fmul v6.4s, v6.4s, v14.4s
+	WORD $0x6e2fdce7 // fmul v7.4s, v7.4s, v15.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F1, 16(R15)
+	TBZ $0, R9, row0
+	ADD $24, R15, R16
+	VST1 V1.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F1, 16(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F2, 0(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F3, 16(R15)
+	TBZ $0, R9, row1
+	ADD $24, R15, R16
+	VST1 V3.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F3, 16(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F4, 0(R15)
+	TBZ $1, R9, row2_one
+	FMOVD F5, 16(R15)
+	TBZ $0, R9, row2
+	ADD $24, R15, R16
+	VST1 V5.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F5, 16(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F6, 0(R15)
+	TBZ $1, R9, row3_one
+	FMOVD F7, 16(R15)
+	TBZ $0, R9, row3
+	ADD $24, R15, R16
+	VST1 V7.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F7, 16(R15)
+
+row3:
+
+stored:
+	ADD $80, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc0b // fmla v11.4s, v0.4s, v9.4s
+	VMOV V11.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc2b // fmla v11.4s, v1.4s, v9.4s
+	VMOV V11.B16, V1.B16
+	FMOVQ 20(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc4b // fmla v11.4s, v2.4s, v9.4s
+	VMOV V11.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc6b // fmla v11.4s, v3.4s, v9.4s
+	VMOV V11.B16, V3.B16
+	FMOVQ 40(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc8b // fmla v11.4s, v4.4s, v9.4s
+	VMOV V11.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29ccab // fmla v11.4s, v5.4s, v9.4s
+	VMOV V11.B16, V5.B16
+	FMOVQ 60(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cccb // fmla v11.4s, v6.4s, v9.4s
+	VMOV V11.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cceb // fmla v11.4s, v7.4s, v9.4s
+	VMOV V11.B16, V7.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd00 // fmla v0.4s, v8.4s, v9.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e29cd01 // fmla v1.4s, v8.4s, v9.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd02 // fmla v2.4s, v8.4s, v9.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e29cd03 // fmla v3.4s, v8.4s, v9.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd04 // fmla v4.4s, v8.4s, v9.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e29cd05 // fmla v5.4s, v8.4s, v9.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd06 // fmla v6.4s, v8.4s, v9.4s
+	FMOVQ 16(R15), F8
+	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V8.S4]
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
+	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x6e28dc8d // fmul v13.4s, v4.4s, v8.4s
+	WORD $0x6e28dcae // fmul v14.4s, v5.4s, v8.4s
+	WORD $0x6e28dccf // fmul v15.4s, v6.4s, v8.4s
+	WORD $0x6e28dcf0 // fmul v16.4s, v7.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
+	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+	WORD $0x4e2fc4c6 // fmaxnm v6.4s, v6.4s, v15.4s
+	WORD $0x4e30c4e7 // fmaxnm v7.4s, v7.4s, v16.4s
+
+round:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e61480b // sqxtn v11.4h, v0.4s
+	WORD $0x4e61482b // sqxtn2 v11.8h, v1.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVD F11, 0(R15)
+	FMOVQ 20(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e61484b // sqxtn v11.4h, v2.4s
+	WORD $0x4e61486b // sqxtn2 v11.8h, v3.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVD F11, 0(R15)
+	FMOVQ 40(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e61488b // sqxtn v11.4h, v4.4s
+	WORD $0x4e6148ab // sqxtn2 v11.8h, v5.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVD F11, 0(R15)
+	FMOVQ 60(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x0e6148cb // sqxtn v11.4h, v6.4s
+	WORD $0x4e6148eb // sqxtn2 v11.8h, v7.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVD F11, 0(R15)
+	ADD $80, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr4v3(a *byte)
+TEXT ·gemmSMMLAr4v3(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[0], V0.S4
+	VDUP V12.S[0], V1.S4
+	VDUP V12.S[0], V2.S4
+	FMOVQ 20(R5), F12
+	VDUP V12.S[0], V3.S4
+	VDUP V12.S[0], V4.S4
+	VDUP V12.S[0], V5.S4
+	FMOVQ 40(R5), F12
+	VDUP V12.S[0], V6.S4
+	VDUP V12.S[0], V7.S4
+	VDUP V12.S[0], V8.S4
+	FMOVQ 60(R5), F12
+	VDUP V12.S[0], V9.S4
+	VDUP V12.S[0], V10.S4
+	VDUP V12.S[0], V11.S4
+	VZIP1 V3.D2, V0.D2, V12.D2
+	VZIP2 V3.D2, V0.D2, V3.D2
+	VMOV V12.B16, V0.B16
+	VZIP1 V4.D2, V1.D2, V12.D2
+	VZIP2 V4.D2, V1.D2, V4.D2
+	VMOV V12.B16, V1.B16
+	VZIP1 V5.D2, V2.D2, V12.D2
+	VZIP2 V5.D2, V2.D2, V5.D2
+	VMOV V12.B16, V2.B16
+	VZIP1 V9.D2, V6.D2, V12.D2
+	VZIP2 V9.D2, V6.D2, V9.D2
+	VMOV V12.B16, V6.B16
+	VZIP1 V10.D2, V7.D2, V12.D2
+	VZIP2 V10.D2, V7.D2, V10.D2
+	VMOV V12.B16, V7.B16
+	VZIP1 V11.D2, V8.D2, V12.D2
+	VZIP2 V11.D2, V8.D2, V11.D2
+	VMOV V12.B16, V8.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F12, F13)
+	FLDPQ 32(R13), (F14, F15)
+	FLDPQ 64(R13), (F16, F17)
+	FLDPQ 0(R4), (F18, F19)
+	ADD $96, R13, R13
+	ADD $32, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e8ca640 // smmla v0.4s, v18.16b, v12.16b
+	WORD $0x4e8da643 // smmla v3.4s, v18.16b, v13.16b
+	WORD $0x4e8ca666 // smmla v6.4s, v19.16b, v12.16b
+	WORD $0x4e8da669 // smmla v9.4s, v19.16b, v13.16b
+	WORD $0x4e8ea641 // smmla v1.4s, v18.16b, v14.16b
+	WORD $0x4e8fa644 // smmla v4.4s, v18.16b, v15.16b
+	WORD $0x4e8ea667 // smmla v7.4s, v19.16b, v14.16b
+	WORD $0x4e8fa66a // smmla v10.4s, v19.16b, v15.16b
+	WORD $0x4e90a642 // smmla v2.4s, v18.16b, v16.16b
+	WORD $0x4e91a645 // smmla v5.4s, v18.16b, v17.16b
+	WORD $0x4e90a668 // smmla v8.4s, v19.16b, v16.16b
+	WORD $0x4e91a66b // smmla v11.4s, v19.16b, v17.16b
+	BNE step
+	VZIP1 V3.D2, V0.D2, V12.D2
+	VZIP2 V3.D2, V0.D2, V3.D2
+	VMOV V12.B16, V0.B16
+	VZIP1 V4.D2, V1.D2, V12.D2
+	VZIP2 V4.D2, V1.D2, V4.D2
+	VMOV V12.B16, V1.B16
+	VZIP1 V5.D2, V2.D2, V12.D2
+	VZIP2 V5.D2, V2.D2, V5.D2
+	VMOV V12.B16, V2.B16
+	VZIP1 V9.D2, V6.D2, V12.D2
+	VZIP2 V9.D2, V6.D2, V9.D2
+	VMOV V12.B16, V6.B16
+	VZIP1 V10.D2, V7.D2, V12.D2
+	VZIP2 V10.D2, V7.D2, V10.D2
+	VMOV V12.B16, V7.B16
+	VZIP1 V11.D2, V8.D2, V12.D2
+	VZIP2 V11.D2, V8.D2, V11.D2
+	VMOV V12.B16, V8.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	FMOVQ 20(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x6e2ddc84 // fmul v4.4s, v4.4s, v13.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
+	FMOVQ 40(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e2ddcc6 // fmul v6.4s, v6.4s, v13.4s
+	WORD $0x6e2ddce7 // fmul v7.4s, v7.4s, v13.4s
+	WORD $0x6e2ddd08 // fmul v8.4s, v8.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2ed4e7 // fadd v7.4s, v7.4s, v14.4s
+	WORD $0x4e2ed508 // fadd v8.4s, v8.4s, v14.4s
+	FMOVQ 60(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD $0x6e2ddd4a // fmul v10.4s, v10.4s, v13.4s
+	WORD $0x6e2ddd6b // fmul v11.4s, v11.4s, v13.4s
+	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd529 // fadd v9.4s, v9.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2cd56b // fadd v11.4s, v11.4s, v12.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V12.S4]
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcb2 // fmul v18.4s, v5.4s, v12.4s
+	WORD $0x6e2cdcd3 // fmul v19.4s, v6.4s, v12.4s
+	WORD $0x6e2cdcf4 // fmul v20.4s, v7.4s, v12.4s
+	WORD $0x6e2cdd15 // fmul v21.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd36 // fmul v22.4s, v9.4s, v12.4s
+	WORD $0x6e2cdd57 // fmul v23.4s, v10.4s, v12.4s
+	WORD $0x6e2cdd78 // fmul v24.4s, v11.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+	WORD $0x4e33c4c6 // fmaxnm v6.4s, v6.4s, v19.4s
+	WORD $0x4e34c4e7 // fmaxnm v7.4s, v7.4s, v20.4s
+	WORD $0x4e35c508 // fmaxnm v8.4s, v8.4s, v21.4s
+	WORD $0x4e36c529 // fmaxnm v9.4s, v9.4s, v22.4s
+	WORD $0x4e37c54a // fmaxnm v10.4s, v10.4s, v23.4s
+	WORD $0x4e38c56b // fmaxnm v11.4s, v11.4s, v24.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FMOVQ F2, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F3, F4), 0(R15)
+	FMOVQ F5, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	FMOVQ F8, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F9, F10), 0(R15)
+	FMOVQ F11, 32(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc0c // fmul v12.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2d // fmul v13.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4e // fmul v14.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6f // fmul v15.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc90 // fmul v16.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb1 // fmul v17.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd2 // fmul v18.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf3 // fmul v19.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd14 // fmul v20.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd35 // fmul v21.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd56 // fmul v22.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd77 // fmul v23.4s, v11.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
+	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
+	WORD $0x6e37dd6b // fmul v11.4s, v11.4s, v23.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F2, 32(R15)
+	TBZ $0, R9, row0
+	ADD $40, R15, R16
+	VST1 V2.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F2, 32(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F3, F4), 0(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F5, 32(R15)
+	TBZ $0, R9, row1
+	ADD $40, R15, R16
+	VST1 V5.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F5, 32(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	TBZ $1, R9, row2_one
+	FMOVD F8, 32(R15)
+	TBZ $0, R9, row2
+	ADD $40, R15, R16
+	VST1 V8.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F8, 32(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F9, F10), 0(R15)
+	TBZ $1, R9, row3_one
+	FMOVD F11, 32(R15)
+	TBZ $0, R9, row3
+	ADD $40, R15, R16
+	VST1 V11.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F11, 32(R15)
+
+row3:
+
+stored:
+	ADD $80, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc0f // fmla v15.4s, v0.4s, v13.4s
+	VMOV V15.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc2f // fmla v15.4s, v1.4s, v13.4s
+	VMOV V15.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc4f // fmla v15.4s, v2.4s, v13.4s
+	VMOV V15.B16, V2.B16
+	FMOVQ 20(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc6f // fmla v15.4s, v3.4s, v13.4s
+	VMOV V15.B16, V3.B16
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc8f // fmla v15.4s, v4.4s, v13.4s
+	VMOV V15.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dccaf // fmla v15.4s, v5.4s, v13.4s
+	VMOV V15.B16, V5.B16
+	FMOVQ 40(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcccf // fmla v15.4s, v6.4s, v13.4s
+	VMOV V15.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dccef // fmla v15.4s, v7.4s, v13.4s
+	VMOV V15.B16, V7.B16
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd0f // fmla v15.4s, v8.4s, v13.4s
+	VMOV V15.B16, V8.B16
+	FMOVQ 60(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd2f // fmla v15.4s, v9.4s, v13.4s
+	VMOV V15.B16, V9.B16
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd4f // fmla v15.4s, v10.4s, v13.4s
+	VMOV V15.B16, V10.B16
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd6f // fmla v15.4s, v11.4s, v13.4s
+	VMOV V15.B16, V11.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd80 // fmla v0.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd81 // fmla v1.4s, v12.4s, v13.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2dcd82 // fmla v2.4s, v12.4s, v13.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd83 // fmla v3.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd84 // fmla v4.4s, v12.4s, v13.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2dcd85 // fmla v5.4s, v12.4s, v13.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd86 // fmla v6.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd87 // fmla v7.4s, v12.4s, v13.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2dcd88 // fmla v8.4s, v12.4s, v13.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd89 // fmla v9.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd8a // fmla v10.4s, v12.4s, v13.4s
+	FMOVQ 32(R15), F12
+	WORD $0x4e2dcd8b // fmla v11.4s, v12.4s, v13.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V12.S4]
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcb2 // fmul v18.4s, v5.4s, v12.4s
+	WORD $0x6e2cdcd3 // fmul v19.4s, v6.4s, v12.4s
+	WORD $0x6e2cdcf4 // fmul v20.4s, v7.4s, v12.4s
+	WORD $0x6e2cdd15 // fmul v21.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd36 // fmul v22.4s, v9.4s, v12.4s
+	WORD $0x6e2cdd57 // fmul v23.4s, v10.4s, v12.4s
+	WORD $0x6e2cdd78 // fmul v24.4s, v11.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+	WORD $0x4e33c4c6 // fmaxnm v6.4s, v6.4s, v19.4s
+	WORD $0x4e34c4e7 // fmaxnm v7.4s, v7.4s, v20.4s
+	WORD $0x4e35c508 // fmaxnm v8.4s, v8.4s, v21.4s
+	WORD $0x4e36c529 // fmaxnm v9.4s, v9.4s, v22.4s
+	WORD $0x4e37c54a // fmaxnm v10.4s, v10.4s, v23.4s
+	WORD $0x4e38c56b // fmaxnm v11.4s, v11.4s, v24.4s
+
+round:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x0e61480f // sqxtn v15.4h, v0.4s
+	WORD $0x4e61482f // sqxtn2 v15.8h, v1.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	WORD $0x0e61484f // sqxtn v15.4h, v2.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVS F15, 8(R15)
+	FMOVQ 20(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e61486f // sqxtn v15.4h, v3.4s
+	WORD $0x4e61488f // sqxtn2 v15.8h, v4.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	WORD $0x0e6148af // sqxtn v15.4h, v5.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVS F15, 8(R15)
+	FMOVQ 40(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x0e6148cf // sqxtn v15.4h, v6.4s
+	WORD $0x4e6148ef // sqxtn2 v15.8h, v7.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	WORD $0x0e61490f // sqxtn v15.4h, v8.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVS F15, 8(R15)
+	FMOVQ 60(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD $0x0e61492f // sqxtn v15.4h, v9.4s
+	WORD $0x4e61494f // sqxtn2 v15.8h, v10.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	WORD $0x0e61496f // sqxtn v15.4h, v11.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVS F15, 8(R15)
+	ADD $80, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr4v4(a *byte)
+TEXT ·gemmSMMLAr4v4(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F16
+	VDUP V16.S[0], V0.S4
+	VDUP V16.S[0], V1.S4
+	VDUP V16.S[0], V2.S4
+	VDUP V16.S[0], V3.S4
+	FMOVQ 20(R5), F16
+	VDUP V16.S[0], V4.S4
+	VDUP V16.S[0], V5.S4
+	VDUP V16.S[0], V6.S4
+	VDUP V16.S[0], V7.S4
+	FMOVQ 40(R5), F16
+	VDUP V16.S[0], V8.S4
+	VDUP V16.S[0], V9.S4
+	VDUP V16.S[0], V10.S4
+	VDUP V16.S[0], V11.S4
+	FMOVQ 60(R5), F16
+	VDUP V16.S[0], V12.S4
+	VDUP V16.S[0], V13.S4
+	VDUP V16.S[0], V14.S4
+	VDUP V16.S[0], V15.S4
+	VZIP1 V4.D2, V0.D2, V16.D2
+	VZIP2 V4.D2, V0.D2, V4.D2
+	VMOV V16.B16, V0.B16
+	VZIP1 V5.D2, V1.D2, V16.D2
+	VZIP2 V5.D2, V1.D2, V5.D2
+	VMOV V16.B16, V1.B16
+	VZIP1 V6.D2, V2.D2, V16.D2
+	VZIP2 V6.D2, V2.D2, V6.D2
+	VMOV V16.B16, V2.B16
+	VZIP1 V7.D2, V3.D2, V16.D2
+	VZIP2 V7.D2, V3.D2, V7.D2
+	VMOV V16.B16, V3.B16
+	VZIP1 V12.D2, V8.D2, V16.D2
+	VZIP2 V12.D2, V8.D2, V12.D2
+	VMOV V16.B16, V8.B16
+	VZIP1 V13.D2, V9.D2, V16.D2
+	VZIP2 V13.D2, V9.D2, V13.D2
+	VMOV V16.B16, V9.B16
+	VZIP1 V14.D2, V10.D2, V16.D2
+	VZIP2 V14.D2, V10.D2, V14.D2
+	VMOV V16.B16, V10.B16
+	VZIP1 V15.D2, V11.D2, V16.D2
+	VZIP2 V15.D2, V11.D2, V15.D2
+	VMOV V16.B16, V11.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F16, F17)
+	FLDPQ 32(R13), (F18, F19)
+	FLDPQ 64(R13), (F20, F21)
+	FLDPQ 96(R13), (F22, F23)
+	FLDPQ 0(R4), (F24, F25)
+	ADD $128, R13, R13
+	ADD $32, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e90a700 // smmla v0.4s, v24.16b, v16.16b
+	WORD $0x4e91a704 // smmla v4.4s, v24.16b, v17.16b
+	WORD $0x4e90a728 // smmla v8.4s, v25.16b, v16.16b
+	WORD $0x4e91a72c // smmla v12.4s, v25.16b, v17.16b
+	WORD $0x4e92a701 // smmla v1.4s, v24.16b, v18.16b
+	WORD $0x4e93a705 // smmla v5.4s, v24.16b, v19.16b
+	WORD $0x4e92a729 // smmla v9.4s, v25.16b, v18.16b
+	WORD $0x4e93a72d // smmla v13.4s, v25.16b, v19.16b
+	WORD $0x4e94a702 // smmla v2.4s, v24.16b, v20.16b
+	WORD $0x4e95a706 // smmla v6.4s, v24.16b, v21.16b
+	WORD $0x4e94a72a // smmla v10.4s, v25.16b, v20.16b
+	WORD $0x4e95a72e // smmla v14.4s, v25.16b, v21.16b
+	WORD $0x4e96a703 // smmla v3.4s, v24.16b, v22.16b
+	WORD $0x4e97a707 // smmla v7.4s, v24.16b, v23.16b
+	WORD $0x4e96a72b // smmla v11.4s, v25.16b, v22.16b
+	WORD $0x4e97a72f // smmla v15.4s, v25.16b, v23.16b
+	BNE step
+	VZIP1 V4.D2, V0.D2, V16.D2
+	VZIP2 V4.D2, V0.D2, V4.D2
+	VMOV V16.B16, V0.B16
+	VZIP1 V5.D2, V1.D2, V16.D2
+	VZIP2 V5.D2, V1.D2, V5.D2
+	VMOV V16.B16, V1.B16
+	VZIP1 V6.D2, V2.D2, V16.D2
+	VZIP2 V6.D2, V2.D2, V6.D2
+	VMOV V16.B16, V2.B16
+	VZIP1 V7.D2, V3.D2, V16.D2
+	VZIP2 V7.D2, V3.D2, V7.D2
+	VMOV V16.B16, V3.B16
+	VZIP1 V12.D2, V8.D2, V16.D2
+	VZIP2 V12.D2, V8.D2, V12.D2
+	VMOV V16.B16, V8.B16
+	VZIP1 V13.D2, V9.D2, V16.D2
+	VZIP2 V13.D2, V9.D2, V13.D2
+	VMOV V16.B16, V9.B16
+	VZIP1 V14.D2, V10.D2, V16.D2
+	VZIP2 V14.D2, V10.D2, V14.D2
+	VMOV V16.B16, V10.B16
+	VZIP1 V15.D2, V11.D2, V16.D2
+	VZIP2 V15.D2, V11.D2, V15.D2
+	VMOV V16.B16, V11.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
+	WORD $0x6e31dc63 // fmul v3.4s, v3.4s, v17.4s
+	WORD $0x4e32d400 // fadd v0.4s, v0.4s, v18.4s
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
+	WORD $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
+	WORD $0x4e32d463 // fadd v3.4s, v3.4s, v18.4s
+	FMOVQ 20(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e31dc84 // fmul v4.4s, v4.4s, v17.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x6e31dcc6 // fmul v6.4s, v6.4s, v17.4s
+	WORD $0x6e31dce7 // fmul v7.4s, v7.4s, v17.4s
+	WORD $0x4e32d484 // fadd v4.4s, v4.4s, v18.4s
+	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	WORD $0x4e32d4e7 // fadd v7.4s, v7.4s, v18.4s
+	FMOVQ 40(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e31dd08 // fmul v8.4s, v8.4s, v17.4s
+	WORD $0x6e31dd29 // fmul v9.4s, v9.4s, v17.4s
+	WORD $0x6e31dd4a // fmul v10.4s, v10.4s, v17.4s
+	WORD $0x6e31dd6b // fmul v11.4s, v11.4s, v17.4s
+	WORD $0x4e32d508 // fadd v8.4s, v8.4s, v18.4s
+	WORD $0x4e32d529 // fadd v9.4s, v9.4s, v18.4s
+	WORD $0x4e32d54a // fadd v10.4s, v10.4s, v18.4s
+	WORD $0x4e32d56b // fadd v11.4s, v11.4s, v18.4s
+	FMOVQ 60(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e31dd8c // fmul v12.4s, v12.4s, v17.4s
+	WORD $0x6e31ddad // fmul v13.4s, v13.4s, v17.4s
+	WORD $0x6e31ddce // fmul v14.4s, v14.4s, v17.4s
+	WORD $0x6e31ddef // fmul v15.4s, v15.4s, v17.4s
+	WORD $0x4e32d58c // fadd v12.4s, v12.4s, v18.4s
+	WORD $0x4e32d5ad // fadd v13.4s, v13.4s, v18.4s
+	WORD $0x4e32d5ce // fadd v14.4s, v14.4s, v18.4s
+	WORD $0x4e32d5ef // fadd v15.4s, v15.4s, v18.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d529 // fadd v9.4s, v9.4s, v16.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e30d56b // fadd v11.4s, v11.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e30d5ef // fadd v15.4s, v15.4s, v16.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V16.S4]
+	WORD $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
+	WORD $0x6e30dc53 // fmul v19.4s, v2.4s, v16.4s
+	WORD $0x6e30dc74 // fmul v20.4s, v3.4s, v16.4s
+	WORD $0x6e30dc95 // fmul v21.4s, v4.4s, v16.4s
+	WORD $0x6e30dcb6 // fmul v22.4s, v5.4s, v16.4s
+	WORD $0x6e30dcd7 // fmul v23.4s, v6.4s, v16.4s
+	WORD $0x6e30dcf8 // fmul v24.4s, v7.4s, v16.4s
+	WORD $0x6e30dd19 // fmul v25.4s, v8.4s, v16.4s
+	WORD $0x6e30dd3a // fmul v26.4s, v9.4s, v16.4s
+	WORD $0x6e30dd5b // fmul v27.4s, v10.4s, v16.4s
+	WORD $0x6e30dd7c // fmul v28.4s, v11.4s, v16.4s
+	WORD $0x6e30dd9d // fmul v29.4s, v12.4s, v16.4s
+	WORD $0x6e30ddbe // fmul v30.4s, v13.4s, v16.4s
+	WORD $0x6e30dddf // fmul v31.4s, v14.4s, v16.4s
+	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
+	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
+	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
+	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
+	WORD $0x4e35c484 // fmaxnm v4.4s, v4.4s, v21.4s
+	WORD $0x4e36c4a5 // fmaxnm v5.4s, v5.4s, v22.4s
+	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
+	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
+	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
+	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
+	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
+	WORD $0x4e3cc56b // fmaxnm v11.4s, v11.4s, v28.4s
+	WORD $0x4e3dc58c // fmaxnm v12.4s, v12.4s, v29.4s
+	WORD $0x4e3ec5ad // fmaxnm v13.4s, v13.4s, v30.4s
+	WORD $0x4e3fc5ce // fmaxnm v14.4s, v14.4s, v31.4s
+	WORD $0x6e30ddf1 // fmul v17.4s, v15.4s, v16.4s
+	WORD $0x4e31c5ef // fmaxnm v15.4s, v15.4s, v17.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FSTPQ (F2, F3), 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F4, F5), 0(R15)
+	FSTPQ (F6, F7), 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F8, F9), 0(R15)
+	FSTPQ (F10, F11), 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F12, F13), 0(R15)
+	FSTPQ (F14, F15), 32(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc10 // fmul v16.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc31 // fmul v17.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc52 // fmul v18.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc73 // fmul v19.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc94 // fmul v20.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb5 // fmul v21.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd6 // fmul v22.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf7 // fmul v23.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd18 // fmul v24.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd39 // fmul v25.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd5a // fmul v26.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc84 // fmul v4.4s, v4.4s, v20.4s
+	WORD $0x6e35dca5 // fmul v5.4s, v5.4s, v21.4s
+	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x6e39dd29 // fmul v9.4s, v9.4s, v25.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+	WORD $0x6e3cdd90 // fmul v16.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb1 // fmul v17.4s, v13.4s, v28.4s
+	WORD $0x6e3cddd2 // fmul v18.4s, v14.4s, v28.4s
+	WORD $0x6e3cddf3 // fmul v19.4s, v15.4s, v28.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD $0x6e31ddad // fmul v13.4s, v13.4s, v17.4s
+	WORD $0x6e32ddce // fmul v14.4s, v14.4s, v18.4s
+	WORD $0x6e33ddef // fmul v15.4s, v15.4s, v19.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FMOVQ F2, 32(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F3, 48(R15)
+	TBZ $0, R9, row0
+	ADD $56, R15, R16
+	VST1 V3.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F3, 48(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F4, F5), 0(R15)
+	FMOVQ F6, 32(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F7, 48(R15)
+	TBZ $0, R9, row1
+	ADD $56, R15, R16
+	VST1 V7.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F7, 48(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F8, F9), 0(R15)
+	FMOVQ F10, 32(R15)
+	TBZ $1, R9, row2_one
+	FMOVD F11, 48(R15)
+	TBZ $0, R9, row2
+	ADD $56, R15, R16
+	VST1 V11.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F11, 48(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F12, F13), 0(R15)
+	FMOVQ F14, 32(R15)
+	TBZ $1, R9, row3_one
+	FMOVD F15, 48(R15)
+	TBZ $0, R9, row3
+	ADD $56, R15, R16
+	VST1 V15.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F15, 48(R15)
+
+row3:
+
+stored:
+	ADD $80, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc13 // fmla v19.4s, v0.4s, v17.4s
+	VMOV V19.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc33 // fmla v19.4s, v1.4s, v17.4s
+	VMOV V19.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc53 // fmla v19.4s, v2.4s, v17.4s
+	VMOV V19.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc73 // fmla v19.4s, v3.4s, v17.4s
+	VMOV V19.B16, V3.B16
+	FMOVQ 20(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc93 // fmla v19.4s, v4.4s, v17.4s
+	VMOV V19.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31ccb3 // fmla v19.4s, v5.4s, v17.4s
+	VMOV V19.B16, V5.B16
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31ccd3 // fmla v19.4s, v6.4s, v17.4s
+	VMOV V19.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31ccf3 // fmla v19.4s, v7.4s, v17.4s
+	VMOV V19.B16, V7.B16
+	FMOVQ 40(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd13 // fmla v19.4s, v8.4s, v17.4s
+	VMOV V19.B16, V8.B16
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd33 // fmla v19.4s, v9.4s, v17.4s
+	VMOV V19.B16, V9.B16
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd53 // fmla v19.4s, v10.4s, v17.4s
+	VMOV V19.B16, V10.B16
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd73 // fmla v19.4s, v11.4s, v17.4s
+	VMOV V19.B16, V11.B16
+	FMOVQ 60(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd93 // fmla v19.4s, v12.4s, v17.4s
+	VMOV V19.B16, V12.B16
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cdb3 // fmla v19.4s, v13.4s, v17.4s
+	VMOV V19.B16, V13.B16
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cdd3 // fmla v19.4s, v14.4s, v17.4s
+	VMOV V19.B16, V14.B16
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cdf3 // fmla v19.4s, v15.4s, v17.4s
+	VMOV V19.B16, V15.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce00 // fmla v0.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce01 // fmla v1.4s, v16.4s, v17.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e31ce02 // fmla v2.4s, v16.4s, v17.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e31ce03 // fmla v3.4s, v16.4s, v17.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce04 // fmla v4.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce05 // fmla v5.4s, v16.4s, v17.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e31ce06 // fmla v6.4s, v16.4s, v17.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e31ce07 // fmla v7.4s, v16.4s, v17.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce08 // fmla v8.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce09 // fmla v9.4s, v16.4s, v17.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e31ce0a // fmla v10.4s, v16.4s, v17.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e31ce0b // fmla v11.4s, v16.4s, v17.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce0c // fmla v12.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce0d // fmla v13.4s, v16.4s, v17.4s
+	FMOVQ 32(R15), F16
+	WORD $0x4e31ce0e // fmla v14.4s, v16.4s, v17.4s
+	FMOVQ 48(R15), F16
+	WORD $0x4e31ce0f // fmla v15.4s, v16.4s, v17.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V16.S4]
+	WORD $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
+	WORD $0x6e30dc53 // fmul v19.4s, v2.4s, v16.4s
+	WORD $0x6e30dc74 // fmul v20.4s, v3.4s, v16.4s
+	WORD $0x6e30dc95 // fmul v21.4s, v4.4s, v16.4s
+	WORD $0x6e30dcb6 // fmul v22.4s, v5.4s, v16.4s
+	WORD $0x6e30dcd7 // fmul v23.4s, v6.4s, v16.4s
+	WORD $0x6e30dcf8 // fmul v24.4s, v7.4s, v16.4s
+	WORD $0x6e30dd19 // fmul v25.4s, v8.4s, v16.4s
+	WORD $0x6e30dd3a // fmul v26.4s, v9.4s, v16.4s
+	WORD $0x6e30dd5b // fmul v27.4s, v10.4s, v16.4s
+	WORD $0x6e30dd7c // fmul v28.4s, v11.4s, v16.4s
+	WORD $0x6e30dd9d // fmul v29.4s, v12.4s, v16.4s
+	WORD $0x6e30ddbe // fmul v30.4s, v13.4s, v16.4s
+	WORD $0x6e30dddf // fmul v31.4s, v14.4s, v16.4s
+	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
+	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
+	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
+	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
+	WORD $0x4e35c484 // fmaxnm v4.4s, v4.4s, v21.4s
+	WORD $0x4e36c4a5 // fmaxnm v5.4s, v5.4s, v22.4s
+	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
+	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
+	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
+	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
+	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
+	WORD $0x4e3cc56b // fmaxnm v11.4s, v11.4s, v28.4s
+	WORD $0x4e3dc58c // fmaxnm v12.4s, v12.4s, v29.4s
+	WORD $0x4e3ec5ad // fmaxnm v13.4s, v13.4s, v30.4s
+	WORD $0x4e3fc5ce // fmaxnm v14.4s, v14.4s, v31.4s
+	WORD $0x6e30ddf1 // fmul v17.4s, v15.4s, v16.4s
+	WORD $0x4e31c5ef // fmaxnm v15.4s, v15.4s, v17.4s
+
+round:
+	FMOVQ 0(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614813 // sqxtn v19.4h, v0.4s
+	WORD $0x4e614833 // sqxtn2 v19.8h, v1.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	WORD $0x0e614853 // sqxtn v19.4h, v2.4s
+	WORD $0x4e614873 // sqxtn2 v19.8h, v3.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 8(R15)
+	FMOVQ 20(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x0e614893 // sqxtn v19.4h, v4.4s
+	WORD $0x4e6148b3 // sqxtn2 v19.8h, v5.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	WORD $0x0e6148d3 // sqxtn v19.4h, v6.4s
+	WORD $0x4e6148f3 // sqxtn2 v19.8h, v7.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 8(R15)
+	FMOVQ 40(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD $0x0e614913 // sqxtn v19.4h, v8.4s
+	WORD $0x4e614933 // sqxtn2 v19.8h, v9.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	WORD $0x0e614953 // sqxtn v19.4h, v10.4s
+	WORD $0x4e614973 // sqxtn2 v19.8h, v11.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 8(R15)
+	FMOVQ 60(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x0e614993 // sqxtn v19.4h, v12.4s
+	WORD $0x4e6149b3 // sqxtn2 v19.8h, v13.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	WORD $0x0e6149d3 // sqxtn v19.4h, v14.4s
+	WORD $0x4e6149f3 // sqxtn2 v19.8h, v15.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 8(R15)
+	ADD $80, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr5v1(a *byte)
+TEXT ·gemmSMMLAr5v1(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F6
+	VDUP V6.S[0], V0.S4
+	FMOVQ 20(R5), F6
+	VDUP V6.S[0], V1.S4
+	FMOVQ 40(R5), F6
+	VDUP V6.S[0], V2.S4
+	FMOVQ 60(R5), F6
+	VDUP V6.S[0], V3.S4
+	FMOVQ 80(R5), F6
+	VDUP V6.S[0], V4.S4
+	VDUP V6.S[0], V5.S4
+	VZIP1 V1.D2, V0.D2, V6.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V6.B16, V0.B16
+	VZIP1 V3.D2, V2.D2, V6.D2
+	VZIP2 V3.D2, V2.D2, V3.D2
+	VMOV V6.B16, V2.B16
+	VZIP1 V5.D2, V4.D2, V6.D2
+	VZIP2 V5.D2, V4.D2, V5.D2
+	VMOV V6.B16, V4.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F6, F7)
+	FLDPQ 0(R4), (F8, F9)
+	FMOVQ 32(R4), F10
+	ADD $32, R13, R13
+	ADD $48, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e86a500 // smmla v0.4s, v8.16b, v6.16b
+	WORD $0x4e87a501 // smmla v1.4s, v8.16b, v7.16b
+	WORD $0x4e86a522 // smmla v2.4s, v9.16b, v6.16b
+	WORD $0x4e87a523 // smmla v3.4s, v9.16b, v7.16b
+	WORD $0x4e86a544 // smmla v4.4s, v10.16b, v6.16b
+	WORD $0x4e87a545 // smmla v5.4s, v10.16b, v7.16b
+	BNE step
+	VZIP1 V1.D2, V0.D2, V6.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V6.B16, V0.B16
+	VZIP1 V3.D2, V2.D2, V6.D2
+	VZIP2 V3.D2, V2.D2, V3.D2
+	VMOV V6.B16, V2.B16
+	VZIP1 V5.D2, V4.D2, V6.D2
+	VZIP2 V5.D2, V4.D2, V5.D2
+	VMOV V6.B16, V4.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	FMOVQ 20(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	FMOVQ 40(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	FMOVQ 60(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	FMOVQ 80(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V6.S4]
+	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	WORD $0x6e26dc49 // fmul v9.4s, v2.4s, v6.4s
+	WORD $0x6e26dc6a // fmul v10.4s, v3.4s, v6.4s
+	WORD $0x6e26dc8b // fmul v11.4s, v4.4s, v6.4s
+	WORD $0x4e27c400 // fmaxnm v0.4s, v0.4s, v7.4s
+	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
+	WORD $0x4e2ac463 // fmaxnm v3.4s, v3.4s, v10.4s
+	WORD $0x4e2bc484 // fmaxnm v4.4s, v4.4s, v11.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F1, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F2, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F3, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F4, 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc06 // fmul v6.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc27 // fmul v7.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc69 // fmul v9.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8a // fmul v10.4s, v4.4s, v28.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row0_one
+	FMOVD F0, 0(R15)
+	TBZ $0, R9, row0
+	ADD $8, R15, R16
+	VST1 V0.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F0, 0(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row1_one
+	FMOVD F1, 0(R15)
+	TBZ $0, R9, row1
+	ADD $8, R15, R16
+	VST1 V1.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F1, 0(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row2_one
+	FMOVD F2, 0(R15)
+	TBZ $0, R9, row2
+	ADD $8, R15, R16
+	VST1 V2.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F2, 0(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row3_one
+	FMOVD F3, 0(R15)
+	TBZ $0, R9, row3
+	ADD $8, R15, R16
+	VST1 V3.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F3, 0(R15)
+
+row3:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row4_one
+	FMOVD F4, 0(R15)
+	TBZ $0, R9, row4
+	ADD $8, R15, R16
+	VST1 V4.S[2], (R16)
+	B row4
+
+row4_one:
+	FMOVS F4, 0(R15)
+
+row4:
+
+stored:
+	ADD $100, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc09 // fmla v9.4s, v0.4s, v7.4s
+	VMOV V9.B16, V0.B16
+	FMOVQ 20(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc29 // fmla v9.4s, v1.4s, v7.4s
+	VMOV V9.B16, V1.B16
+	FMOVQ 40(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc49 // fmla v9.4s, v2.4s, v7.4s
+	VMOV V9.B16, V2.B16
+	FMOVQ 60(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc69 // fmla v9.4s, v3.4s, v7.4s
+	VMOV V9.B16, V3.B16
+	FMOVQ 80(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc89 // fmla v9.4s, v4.4s, v7.4s
+	VMOV V9.B16, V4.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc0 // fmla v0.4s, v6.4s, v7.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc1 // fmla v1.4s, v6.4s, v7.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc2 // fmla v2.4s, v6.4s, v7.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc3 // fmla v3.4s, v6.4s, v7.4s
+	ADD $96, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc4 // fmla v4.4s, v6.4s, v7.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V6.S4]
+	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	WORD $0x6e26dc49 // fmul v9.4s, v2.4s, v6.4s
+	WORD $0x6e26dc6a // fmul v10.4s, v3.4s, v6.4s
+	WORD $0x6e26dc8b // fmul v11.4s, v4.4s, v6.4s
+	WORD $0x4e27c400 // fmaxnm v0.4s, v0.4s, v7.4s
+	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
+	WORD $0x4e2ac463 // fmaxnm v3.4s, v3.4s, v10.4s
+	WORD $0x4e2bc484 // fmaxnm v4.4s, v4.4s, v11.4s
+
+round:
+	FMOVQ 0(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 0(R15)
+	FMOVQ 20(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e614829 // sqxtn v9.4h, v1.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 0(R15)
+	FMOVQ 40(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x0e614849 // sqxtn v9.4h, v2.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 0(R15)
+	FMOVQ 60(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614869 // sqxtn v9.4h, v3.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 0(R15)
+	FMOVQ 80(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x0e614889 // sqxtn v9.4h, v4.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 0(R15)
+	ADD $100, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr5v2(a *byte)
+TEXT ·gemmSMMLAr5v2(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[0], V0.S4
+	VDUP V12.S[0], V1.S4
+	FMOVQ 20(R5), F12
+	VDUP V12.S[0], V2.S4
+	VDUP V12.S[0], V3.S4
+	FMOVQ 40(R5), F12
+	VDUP V12.S[0], V4.S4
+	VDUP V12.S[0], V5.S4
+	FMOVQ 60(R5), F12
+	VDUP V12.S[0], V6.S4
+	VDUP V12.S[0], V7.S4
+	FMOVQ 80(R5), F12
+	VDUP V12.S[0], V8.S4
+	VDUP V12.S[0], V9.S4
+	VDUP V12.S[0], V10.S4
+	VDUP V12.S[0], V11.S4
+	VZIP1 V2.D2, V0.D2, V12.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V12.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V12.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V12.B16, V1.B16
+	VZIP1 V6.D2, V4.D2, V12.D2
+	VZIP2 V6.D2, V4.D2, V6.D2
+	VMOV V12.B16, V4.B16
+	VZIP1 V7.D2, V5.D2, V12.D2
+	VZIP2 V7.D2, V5.D2, V7.D2
+	VMOV V12.B16, V5.B16
+	VZIP1 V10.D2, V8.D2, V12.D2
+	VZIP2 V10.D2, V8.D2, V10.D2
+	VMOV V12.B16, V8.B16
+	VZIP1 V11.D2, V9.D2, V12.D2
+	VZIP2 V11.D2, V9.D2, V11.D2
+	VMOV V12.B16, V9.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F12, F13)
+	FLDPQ 32(R13), (F14, F15)
+	FLDPQ 0(R4), (F16, F17)
+	FMOVQ 32(R4), F18
+	ADD $64, R13, R13
+	ADD $48, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e8ca600 // smmla v0.4s, v16.16b, v12.16b
+	WORD $0x4e8da602 // smmla v2.4s, v16.16b, v13.16b
+	WORD $0x4e8ca624 // smmla v4.4s, v17.16b, v12.16b
+	WORD $0x4e8da626 // smmla v6.4s, v17.16b, v13.16b
+	WORD $0x4e8ca648 // smmla v8.4s, v18.16b, v12.16b
+	WORD $0x4e8da64a // smmla v10.4s, v18.16b, v13.16b
+	WORD $0x4e8ea601 // smmla v1.4s, v16.16b, v14.16b
+	WORD $0x4e8fa603 // smmla v3.4s, v16.16b, v15.16b
+	WORD $0x4e8ea625 // smmla v5.4s, v17.16b, v14.16b
+	WORD $0x4e8fa627 // smmla v7.4s, v17.16b, v15.16b
+	WORD $0x4e8ea649 // smmla v9.4s, v18.16b, v14.16b
+	WORD $0x4e8fa64b // smmla v11.4s, v18.16b, v15.16b
+	BNE step
+	VZIP1 V2.D2, V0.D2, V12.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V12.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V12.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V12.B16, V1.B16
+	VZIP1 V6.D2, V4.D2, V12.D2
+	VZIP2 V6.D2, V4.D2, V6.D2
+	VMOV V12.B16, V4.B16
+	VZIP1 V7.D2, V5.D2, V12.D2
+	VZIP2 V7.D2, V5.D2, V7.D2
+	VMOV V12.B16, V5.B16
+	VZIP1 V10.D2, V8.D2, V12.D2
+	VZIP2 V10.D2, V8.D2, V10.D2
+	VMOV V12.B16, V8.B16
+	VZIP1 V11.D2, V9.D2, V12.D2
+	VZIP2 V11.D2, V9.D2, V11.D2
+	VMOV V12.B16, V9.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	FMOVQ 20(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ 40(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e2ddc84 // fmul v4.4s, v4.4s, v13.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
+	FMOVQ 60(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e2ddcc6 // fmul v6.4s, v6.4s, v13.4s
+	WORD $0x6e2ddce7 // fmul v7.4s, v7.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2ed4e7 // fadd v7.4s, v7.4s, v14.4s
+	FMOVQ 80(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e2ddd08 // fmul v8.4s, v8.4s, v13.4s
+	WORD $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD $0x4e2ed508 // fadd v8.4s, v8.4s, v14.4s
+	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd529 // fadd v9.4s, v9.4s, v12.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V12.S4]
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcb2 // fmul v18.4s, v5.4s, v12.4s
+	WORD $0x6e2cdcd3 // fmul v19.4s, v6.4s, v12.4s
+	WORD $0x6e2cdcf4 // fmul v20.4s, v7.4s, v12.4s
+	WORD $0x6e2cdd15 // fmul v21.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd36 // fmul v22.4s, v9.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+	WORD $0x4e33c4c6 // fmaxnm v6.4s, v6.4s, v19.4s
+	WORD $0x4e34c4e7 // fmaxnm v7.4s, v7.4s, v20.4s
+	WORD $0x4e35c508 // fmaxnm v8.4s, v8.4s, v21.4s
+	WORD $0x4e36c529 // fmaxnm v9.4s, v9.4s, v22.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F2, F3), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F4, F5), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F8, F9), 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc0c // fmul v12.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2d // fmul v13.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4e // fmul v14.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6f // fmul v15.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc90 // fmul v16.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb1 // fmul v17.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd2 // fmul v18.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf3 // fmul v19.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd14 // fmul v20.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd35 // fmul v21.4s, v9.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
+	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F1, 16(R15)
+	TBZ $0, R9, row0
+	ADD $24, R15, R16
+	VST1 V1.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F1, 16(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F2, 0(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F3, 16(R15)
+	TBZ $0, R9, row1
+	ADD $24, R15, R16
+	VST1 V3.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F3, 16(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F4, 0(R15)
+	TBZ $1, R9, row2_one
+	FMOVD F5, 16(R15)
+	TBZ $0, R9, row2
+	ADD $24, R15, R16
+	VST1 V5.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F5, 16(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F6, 0(R15)
+	TBZ $1, R9, row3_one
+	FMOVD F7, 16(R15)
+	TBZ $0, R9, row3
+	ADD $24, R15, R16
+	VST1 V7.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F7, 16(R15)
+
+row3:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F8, 0(R15)
+	TBZ $1, R9, row4_one
+	FMOVD F9, 16(R15)
+	TBZ $0, R9, row4
+	ADD $24, R15, R16
+	VST1 V9.S[2], (R16)
+	B row4
+
+row4_one:
+	FMOVS F9, 16(R15)
+
+row4:
+
+stored:
+	ADD $100, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc0f // fmla v15.4s, v0.4s, v13.4s
+	VMOV V15.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc2f // fmla v15.4s, v1.4s, v13.4s
+	VMOV V15.B16, V1.B16
+	FMOVQ 20(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc4f // fmla v15.4s, v2.4s, v13.4s
+	VMOV V15.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc6f // fmla v15.4s, v3.4s, v13.4s
+	VMOV V15.B16, V3.B16
+	FMOVQ 40(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc8f // fmla v15.4s, v4.4s, v13.4s
+	VMOV V15.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dccaf // fmla v15.4s, v5.4s, v13.4s
+	VMOV V15.B16, V5.B16
+	FMOVQ 60(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcccf // fmla v15.4s, v6.4s, v13.4s
+	VMOV V15.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dccef // fmla v15.4s, v7.4s, v13.4s
+	VMOV V15.B16, V7.B16
+	FMOVQ 80(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd0f // fmla v15.4s, v8.4s, v13.4s
+	VMOV V15.B16, V8.B16
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd2f // fmla v15.4s, v9.4s, v13.4s
+	VMOV V15.B16, V9.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd80 // fmla v0.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd81 // fmla v1.4s, v12.4s, v13.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd82 // fmla v2.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd83 // fmla v3.4s, v12.4s, v13.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd84 // fmla v4.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd85 // fmla v5.4s, v12.4s, v13.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd86 // fmla v6.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd87 // fmla v7.4s, v12.4s, v13.4s
+	ADD $96, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd88 // fmla v8.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd89 // fmla v9.4s, v12.4s, v13.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V12.S4]
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcb2 // fmul v18.4s, v5.4s, v12.4s
+	WORD $0x6e2cdcd3 // fmul v19.4s, v6.4s, v12.4s
+	WORD $0x6e2cdcf4 // fmul v20.4s, v7.4s, v12.4s
+	WORD $0x6e2cdd15 // fmul v21.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd36 // fmul v22.4s, v9.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+	WORD $0x4e33c4c6 // fmaxnm v6.4s, v6.4s, v19.4s
+	WORD $0x4e34c4e7 // fmaxnm v7.4s, v7.4s, v20.4s
+	WORD $0x4e35c508 // fmaxnm v8.4s, v8.4s, v21.4s
+	WORD $0x4e36c529 // fmaxnm v9.4s, v9.4s, v22.4s
+
+round:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e61480f // sqxtn v15.4h, v0.4s
+	WORD $0x4e61482f // sqxtn2 v15.8h, v1.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	FMOVQ 20(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e61484f // sqxtn v15.4h, v2.4s
+	WORD $0x4e61486f // sqxtn2 v15.8h, v3.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	FMOVQ 40(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e61488f // sqxtn v15.4h, v4.4s
+	WORD $0x4e6148af // sqxtn2 v15.8h, v5.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	FMOVQ 60(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x0e6148cf // sqxtn v15.4h, v6.4s
+	WORD $0x4e6148ef // sqxtn2 v15.8h, v7.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	FMOVQ 80(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x0e61490f // sqxtn v15.4h, v8.4s
+	WORD $0x4e61492f // sqxtn2 v15.8h, v9.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	ADD $100, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr5v3(a *byte)
+TEXT ·gemmSMMLAr5v3(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F18
+	VDUP V18.S[0], V0.S4
+	VDUP V18.S[0], V1.S4
+	VDUP V18.S[0], V2.S4
+	FMOVQ 20(R5), F18
+	VDUP V18.S[0], V3.S4
+	VDUP V18.S[0], V4.S4
+	VDUP V18.S[0], V5.S4
+	FMOVQ 40(R5), F18
+	VDUP V18.S[0], V6.S4
+	VDUP V18.S[0], V7.S4
+	VDUP V18.S[0], V8.S4
+	FMOVQ 60(R5), F18
+	VDUP V18.S[0], V9.S4
+	VDUP V18.S[0], V10.S4
+	VDUP V18.S[0], V11.S4
+	FMOVQ 80(R5), F18
+	VDUP V18.S[0], V12.S4
+	VDUP V18.S[0], V13.S4
+	VDUP V18.S[0], V14.S4
+	VDUP V18.S[0], V15.S4
+	VDUP V18.S[0], V16.S4
+	VDUP V18.S[0], V17.S4
+	VZIP1 V3.D2, V0.D2, V18.D2
+	VZIP2 V3.D2, V0.D2, V3.D2
+	VMOV V18.B16, V0.B16
+	VZIP1 V4.D2, V1.D2, V18.D2
+	VZIP2 V4.D2, V1.D2, V4.D2
+	VMOV V18.B16, V1.B16
+	VZIP1 V5.D2, V2.D2, V18.D2
+	VZIP2 V5.D2, V2.D2, V5.D2
+	VMOV V18.B16, V2.B16
+	VZIP1 V9.D2, V6.D2, V18.D2
+	VZIP2 V9.D2, V6.D2, V9.D2
+	VMOV V18.B16, V6.B16
+	VZIP1 V10.D2, V7.D2, V18.D2
+	VZIP2 V10.D2, V7.D2, V10.D2
+	VMOV V18.B16, V7.B16
+	VZIP1 V11.D2, V8.D2, V18.D2
+	VZIP2 V11.D2, V8.D2, V11.D2
+	VMOV V18.B16, V8.B16
+	VZIP1 V15.D2, V12.D2, V18.D2
+	VZIP2 V15.D2, V12.D2, V15.D2
+	VMOV V18.B16, V12.B16
+	VZIP1 V16.D2, V13.D2, V18.D2
+	VZIP2 V16.D2, V13.D2, V16.D2
+	VMOV V18.B16, V13.B16
+	VZIP1 V17.D2, V14.D2, V18.D2
+	VZIP2 V17.D2, V14.D2, V17.D2
+	VMOV V18.B16, V14.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F18, F19)
+	FLDPQ 32(R13), (F20, F21)
+	FLDPQ 64(R13), (F22, F23)
+	FLDPQ 0(R4), (F24, F25)
+	FMOVQ 32(R4), F26
+	ADD $96, R13, R13
+	ADD $48, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e92a700 // smmla v0.4s, v24.16b, v18.16b
+	WORD $0x4e93a703 // smmla v3.4s, v24.16b, v19.16b
+	WORD $0x4e92a726 // smmla v6.4s, v25.16b, v18.16b
+	WORD $0x4e93a729 // smmla v9.4s, v25.16b, v19.16b
+	WORD $0x4e92a74c // smmla v12.4s, v26.16b, v18.16b
+	WORD $0x4e93a74f // smmla v15.4s, v26.16b, v19.16b
+	WORD $0x4e94a701 // smmla v1.4s, v24.16b, v20.16b
+	WORD $0x4e95a704 // smmla v4.4s, v24.16b, v21.16b
+	WORD $0x4e94a727 // smmla v7.4s, v25.16b, v20.16b
+	WORD $0x4e95a72a // smmla v10.4s, v25.16b, v21.16b
+	WORD $0x4e94a74d // smmla v13.4s, v26.16b, v20.16b
+	WORD $0x4e95a750 // smmla v16.4s, v26.16b, v21.16b
+	WORD $0x4e96a702 // smmla v2.4s, v24.16b, v22.16b
+	WORD $0x4e97a705 // smmla v5.4s, v24.16b, v23.16b
+	WORD $0x4e96a728 // smmla v8.4s, v25.16b, v22.16b
+	WORD $0x4e97a72b // smmla v11.4s, v25.16b, v23.16b
+	WORD $0x4e96a74e // smmla v14.4s, v26.16b, v22.16b
+	WORD $0x4e97a751 // smmla v17.4s, v26.16b, v23.16b
+	BNE step
+	VZIP1 V3.D2, V0.D2, V18.D2
+	VZIP2 V3.D2, V0.D2, V3.D2
+	VMOV V18.B16, V0.B16
+	VZIP1 V4.D2, V1.D2, V18.D2
+	VZIP2 V4.D2, V1.D2, V4.D2
+	VMOV V18.B16, V1.B16
+	VZIP1 V5.D2, V2.D2, V18.D2
+	VZIP2 V5.D2, V2.D2, V5.D2
+	VMOV V18.B16, V2.B16
+	VZIP1 V9.D2, V6.D2, V18.D2
+	VZIP2 V9.D2, V6.D2, V9.D2
+	VMOV V18.B16, V6.B16
+	VZIP1 V10.D2, V7.D2, V18.D2
+	VZIP2 V10.D2, V7.D2, V10.D2
+	VMOV V18.B16, V7.B16
+	VZIP1 V11.D2, V8.D2, V18.D2
+	VZIP2 V11.D2, V8.D2, V11.D2
+	VMOV V18.B16, V8.B16
+	VZIP1 V15.D2, V12.D2, V18.D2
+	VZIP2 V15.D2, V12.D2, V15.D2
+	VMOV V18.B16, V12.B16
+	VZIP1 V16.D2, V13.D2, V18.D2
+	VZIP2 V16.D2, V13.D2, V16.D2
+	VMOV V18.B16, V13.B16
+	VZIP1 V17.D2, V14.D2, V18.D2
+	VZIP2 V17.D2, V14.D2, V17.D2
+	VMOV V18.B16, V14.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e33dc00 // fmul v0.4s, v0.4s, v19.4s
+	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
+	WORD $0x6e33dc42 // fmul v2.4s, v2.4s, v19.4s
+	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
+	WORD $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
+	WORD $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
+	FMOVQ 20(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	WORD $0x6e33dc84 // fmul v4.4s, v4.4s, v19.4s
+	WORD $0x6e33dca5 // fmul v5.4s, v5.4s, v19.4s
+	WORD $0x4e34d463 // fadd v3.4s, v3.4s, v20.4s
+	WORD $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
+	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
+	FMOVQ 40(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e33dcc6 // fmul v6.4s, v6.4s, v19.4s
+	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
+	WORD $0x6e33dd08 // fmul v8.4s, v8.4s, v19.4s
+	WORD $0x4e34d4c6 // fadd v6.4s, v6.4s, v20.4s
+	WORD $0x4e34d4e7 // fadd v7.4s, v7.4s, v20.4s
+	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
+	FMOVQ 60(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e33dd29 // fmul v9.4s, v9.4s, v19.4s
+	WORD $0x6e33dd4a // fmul v10.4s, v10.4s, v19.4s
+	WORD $0x6e33dd6b // fmul v11.4s, v11.4s, v19.4s
+	WORD $0x4e34d529 // fadd v9.4s, v9.4s, v20.4s
+	WORD $0x4e34d54a // fadd v10.4s, v10.4s, v20.4s
+	WORD $0x4e34d56b // fadd v11.4s, v11.4s, v20.4s
+	FMOVQ 80(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e33dd8c // fmul v12.4s, v12.4s, v19.4s
+	WORD $0x6e33ddad // fmul v13.4s, v13.4s, v19.4s
+	WORD $0x6e33ddce // fmul v14.4s, v14.4s, v19.4s
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
+	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e32d400 // fadd v0.4s, v0.4s, v18.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e32d463 // fadd v3.4s, v3.4s, v18.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e32d484 // fadd v4.4s, v4.4s, v18.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e32d4e7 // fadd v7.4s, v7.4s, v18.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e32d508 // fadd v8.4s, v8.4s, v18.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e32d529 // fadd v9.4s, v9.4s, v18.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e32d54a // fadd v10.4s, v10.4s, v18.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e32d56b // fadd v11.4s, v11.4s, v18.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e32d58c // fadd v12.4s, v12.4s, v18.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e32d5ad // fadd v13.4s, v13.4s, v18.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e32d5ce // fadd v14.4s, v14.4s, v18.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V18.S4]
+	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
+	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
+	WORD $0x6e32dc55 // fmul v21.4s, v2.4s, v18.4s
+	WORD $0x6e32dc76 // fmul v22.4s, v3.4s, v18.4s
+	WORD $0x6e32dc97 // fmul v23.4s, v4.4s, v18.4s
+	WORD $0x6e32dcb8 // fmul v24.4s, v5.4s, v18.4s
+	WORD $0x6e32dcd9 // fmul v25.4s, v6.4s, v18.4s
+	WORD $0x6e32dcfa // fmul v26.4s, v7.4s, v18.4s
+	WORD $0x6e32dd1b // fmul v27.4s, v8.4s, v18.4s
+	WORD $0x6e32dd3c // fmul v28.4s, v9.4s, v18.4s
+	WORD $0x6e32dd5d // fmul v29.4s, v10.4s, v18.4s
+	WORD $0x6e32dd7e // fmul v30.4s, v11.4s, v18.4s
+	WORD $0x6e32dd9f // fmul v31.4s, v12.4s, v18.4s
+	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
+	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
+	WORD $0x4e35c442 // fmaxnm v2.4s, v2.4s, v21.4s
+	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
+	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
+	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
+	WORD $0x4e39c4c6 // fmaxnm v6.4s, v6.4s, v25.4s
+	WORD $0x4e3ac4e7 // fmaxnm v7.4s, v7.4s, v26.4s
+	WORD $0x4e3bc508 // fmaxnm v8.4s, v8.4s, v27.4s
+	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
+	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
+	WORD $0x4e3ec56b // fmaxnm v11.4s, v11.4s, v30.4s
+	WORD $0x4e3fc58c // fmaxnm v12.4s, v12.4s, v31.4s
+	WORD $0x6e32ddb3 // fmul v19.4s, v13.4s, v18.4s
+	WORD $0x6e32ddd4 // fmul v20.4s, v14.4s, v18.4s
+	WORD $0x4e33c5ad // fmaxnm v13.4s, v13.4s, v19.4s
+	WORD $0x4e34c5ce // fmaxnm v14.4s, v14.4s, v20.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FMOVQ F2, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F3, F4), 0(R15)
+	FMOVQ F5, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	FMOVQ F8, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F9, F10), 0(R15)
+	FMOVQ F11, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F12, F13), 0(R15)
+	FMOVQ F14, 32(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc12 // fmul v18.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc33 // fmul v19.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc54 // fmul v20.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc75 // fmul v21.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc96 // fmul v22.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb7 // fmul v23.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd8 // fmul v24.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf9 // fmul v25.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd1a // fmul v26.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd3b // fmul v27.4s, v9.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
+	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
+	WORD $0x6e34dc42 // fmul v2.4s, v2.4s, v20.4s
+	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
+	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
+	WORD $0x6e3add08 // fmul v8.4s, v8.4s, v26.4s
+	WORD $0x6e3bdd29 // fmul v9.4s, v9.4s, v27.4s
+	WORD $0x6e3cdd52 // fmul v18.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd73 // fmul v19.4s, v11.4s, v28.4s
+	WORD $0x6e3cdd94 // fmul v20.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb5 // fmul v21.4s, v13.4s, v28.4s
+	WORD $0x6e3cddd6 // fmul v22.4s, v14.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x6e32dd4a // fmul v10.4s, v10.4s, v18.4s
+	WORD $0x6e33dd6b // fmul v11.4s, v11.4s, v19.4s
+	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
+	WORD $0x6e35ddad // fmul v13.4s, v13.4s, v21.4s
+	WORD $0x6e36ddce // fmul v14.4s, v14.4s, v22.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F2, 32(R15)
+	TBZ $0, R9, row0
+	ADD $40, R15, R16
+	VST1 V2.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F2, 32(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F3, F4), 0(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F5, 32(R15)
+	TBZ $0, R9, row1
+	ADD $40, R15, R16
+	VST1 V5.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F5, 32(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	TBZ $1, R9, row2_one
+	FMOVD F8, 32(R15)
+	TBZ $0, R9, row2
+	ADD $40, R15, R16
+	VST1 V8.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F8, 32(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F9, F10), 0(R15)
+	TBZ $1, R9, row3_one
+	FMOVD F11, 32(R15)
+	TBZ $0, R9, row3
+	ADD $40, R15, R16
+	VST1 V11.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F11, 32(R15)
+
+row3:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F12, F13), 0(R15)
+	TBZ $1, R9, row4_one
+	FMOVD F14, 32(R15)
+	TBZ $0, R9, row4
+	ADD $40, R15, R16
+	VST1 V14.S[2], (R16)
+	B row4
+
+row4_one:
+	FMOVS F14, 32(R15)
+
+row4:
+
+stored:
+	ADD $100, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cc15 // fmla v21.4s, v0.4s, v19.4s
+	VMOV V21.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cc35 // fmla v21.4s, v1.4s, v19.4s
+	VMOV V21.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cc55 // fmla v21.4s, v2.4s, v19.4s
+	VMOV V21.B16, V2.B16
+	FMOVQ 20(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cc75 // fmla v21.4s, v3.4s, v19.4s
+	VMOV V21.B16, V3.B16
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cc95 // fmla v21.4s, v4.4s, v19.4s
+	VMOV V21.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33ccb5 // fmla v21.4s, v5.4s, v19.4s
+	VMOV V21.B16, V5.B16
+	FMOVQ 40(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33ccd5 // fmla v21.4s, v6.4s, v19.4s
+	VMOV V21.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33ccf5 // fmla v21.4s, v7.4s, v19.4s
+	VMOV V21.B16, V7.B16
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cd15 // fmla v21.4s, v8.4s, v19.4s
+	VMOV V21.B16, V8.B16
+	FMOVQ 60(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cd35 // fmla v21.4s, v9.4s, v19.4s
+	VMOV V21.B16, V9.B16
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cd55 // fmla v21.4s, v10.4s, v19.4s
+	VMOV V21.B16, V10.B16
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cd75 // fmla v21.4s, v11.4s, v19.4s
+	VMOV V21.B16, V11.B16
+	FMOVQ 80(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cd95 // fmla v21.4s, v12.4s, v19.4s
+	VMOV V21.B16, V12.B16
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cdb5 // fmla v21.4s, v13.4s, v19.4s
+	VMOV V21.B16, V13.B16
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cdd5 // fmla v21.4s, v14.4s, v19.4s
+	VMOV V21.B16, V14.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V19.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e33ce40 // fmla v0.4s, v18.4s, v19.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e33ce41 // fmla v1.4s, v18.4s, v19.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e33ce42 // fmla v2.4s, v18.4s, v19.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V19.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e33ce43 // fmla v3.4s, v18.4s, v19.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e33ce44 // fmla v4.4s, v18.4s, v19.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e33ce45 // fmla v5.4s, v18.4s, v19.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V19.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e33ce46 // fmla v6.4s, v18.4s, v19.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e33ce47 // fmla v7.4s, v18.4s, v19.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e33ce48 // fmla v8.4s, v18.4s, v19.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V19.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e33ce49 // fmla v9.4s, v18.4s, v19.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e33ce4a // fmla v10.4s, v18.4s, v19.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e33ce4b // fmla v11.4s, v18.4s, v19.4s
+	ADD $96, R5, R16
+	VLD1R (R16), [V19.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e33ce4c // fmla v12.4s, v18.4s, v19.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e33ce4d // fmla v13.4s, v18.4s, v19.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e33ce4e // fmla v14.4s, v18.4s, v19.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V18.S4]
+	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
+	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
+	WORD $0x6e32dc55 // fmul v21.4s, v2.4s, v18.4s
+	WORD $0x6e32dc76 // fmul v22.4s, v3.4s, v18.4s
+	WORD $0x6e32dc97 // fmul v23.4s, v4.4s, v18.4s
+	WORD $0x6e32dcb8 // fmul v24.4s, v5.4s, v18.4s
+	WORD $0x6e32dcd9 // fmul v25.4s, v6.4s, v18.4s
+	WORD $0x6e32dcfa // fmul v26.4s, v7.4s, v18.4s
+	WORD $0x6e32dd1b // fmul v27.4s, v8.4s, v18.4s
+	WORD $0x6e32dd3c // fmul v28.4s, v9.4s, v18.4s
+	WORD $0x6e32dd5d // fmul v29.4s, v10.4s, v18.4s
+	WORD $0x6e32dd7e // fmul v30.4s, v11.4s, v18.4s
+	WORD $0x6e32dd9f // fmul v31.4s, v12.4s, v18.4s
+	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
+	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
+	WORD $0x4e35c442 // fmaxnm v2.4s, v2.4s, v21.4s
+	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
+	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
+	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
+	WORD $0x4e39c4c6 // fmaxnm v6.4s, v6.4s, v25.4s
+	WORD $0x4e3ac4e7 // fmaxnm v7.4s, v7.4s, v26.4s
+	WORD $0x4e3bc508 // fmaxnm v8.4s, v8.4s, v27.4s
+	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
+	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
+	WORD $0x4e3ec56b // fmaxnm v11.4s, v11.4s, v30.4s
+	WORD $0x4e3fc58c // fmaxnm v12.4s, v12.4s, v31.4s
+	WORD $0x6e32ddb3 // fmul v19.4s, v13.4s, v18.4s
+	WORD $0x6e32ddd4 // fmul v20.4s, v14.4s, v18.4s
+	WORD $0x4e33c5ad // fmaxnm v13.4s, v13.4s, v19.4s
+	WORD $0x4e34c5ce // fmaxnm v14.4s, v14.4s, v20.4s
+
+round:
+	FMOVQ 0(R5), F18
+	VDUP V18.S[3], V20.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x0e614815 // sqxtn v21.4h, v0.4s
+	WORD $0x4e614835 // sqxtn2 v21.8h, v1.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVD F21, 0(R15)
+	WORD $0x0e614855 // sqxtn v21.4h, v2.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVS F21, 8(R15)
+	FMOVQ 20(R5), F18
+	VDUP V18.S[3], V20.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e614875 // sqxtn v21.4h, v3.4s
+	WORD $0x4e614895 // sqxtn2 v21.8h, v4.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVD F21, 0(R15)
+	WORD $0x0e6148b5 // sqxtn v21.4h, v5.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVS F21, 8(R15)
+	FMOVQ 40(R5), F18
+	VDUP V18.S[3], V20.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x0e6148d5 // sqxtn v21.4h, v6.4s
+	WORD $0x4e6148f5 // sqxtn2 v21.8h, v7.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVD F21, 0(R15)
+	WORD $0x0e614915 // sqxtn v21.4h, v8.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVS F21, 8(R15)
+	FMOVQ 60(R5), F18
+	VDUP V18.S[3], V20.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD $0x0e614935 // sqxtn v21.4h, v9.4s
+	WORD $0x4e614955 // sqxtn2 v21.8h, v10.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVD F21, 0(R15)
+	WORD $0x0e614975 // sqxtn v21.4h, v11.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVS F21, 8(R15)
+	FMOVQ 80(R5), F18
+	VDUP V18.S[3], V20.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD $0x0e614995 // sqxtn v21.4h, v12.4s
+	WORD $0x4e6149b5 // sqxtn2 v21.8h, v13.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVD F21, 0(R15)
+	WORD $0x0e6149d5 // sqxtn v21.4h, v14.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVS F21, 8(R15)
+	ADD $100, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr6v1(a *byte)
+TEXT ·gemmSMMLAr6v1(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F6
+	VDUP V6.S[0], V0.S4
+	FMOVQ 20(R5), F6
+	VDUP V6.S[0], V1.S4
+	FMOVQ 40(R5), F6
+	VDUP V6.S[0], V2.S4
+	FMOVQ 60(R5), F6
+	VDUP V6.S[0], V3.S4
+	FMOVQ 80(R5), F6
+	VDUP V6.S[0], V4.S4
+	FMOVQ 100(R5), F6
+	VDUP V6.S[0], V5.S4
+	VZIP1 V1.D2, V0.D2, V6.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V6.B16, V0.B16
+	VZIP1 V3.D2, V2.D2, V6.D2
+	VZIP2 V3.D2, V2.D2, V3.D2
+	VMOV V6.B16, V2.B16
+	VZIP1 V5.D2, V4.D2, V6.D2
+	VZIP2 V5.D2, V4.D2, V5.D2
+	VMOV V6.B16, V4.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F6, F7)
+	FLDPQ 0(R4), (F8, F9)
+	FMOVQ 32(R4), F10
+	ADD $32, R13, R13
+	ADD $48, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e86a500 // smmla v0.4s, v8.16b, v6.16b
+	WORD $0x4e87a501 // smmla v1.4s, v8.16b, v7.16b
+	WORD $0x4e86a522 // smmla v2.4s, v9.16b, v6.16b
+	WORD $0x4e87a523 // smmla v3.4s, v9.16b, v7.16b
+	WORD $0x4e86a544 // smmla v4.4s, v10.16b, v6.16b
+	WORD $0x4e87a545 // smmla v5.4s, v10.16b, v7.16b
+	BNE step
+	VZIP1 V1.D2, V0.D2, V6.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V6.B16, V0.B16
+	VZIP1 V3.D2, V2.D2, V6.D2
+	VZIP2 V3.D2, V2.D2, V3.D2
+	VMOV V6.B16, V2.B16
+	VZIP1 V5.D2, V4.D2, V6.D2
+	VZIP2 V5.D2, V4.D2, V5.D2
+	VMOV V6.B16, V4.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	FMOVQ 20(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	FMOVQ 40(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	FMOVQ 60(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	FMOVQ 80(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	FMOVQ 100(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V6.S4]
+	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	WORD $0x6e26dc49 // fmul v9.4s, v2.4s, v6.4s
+	WORD $0x6e26dc6a // fmul v10.4s, v3.4s, v6.4s
+	WORD $0x6e26dc8b // fmul v11.4s, v4.4s, v6.4s
+	WORD $0x6e26dcac // fmul v12.4s, v5.4s, v6.4s
+	WORD $0x4e27c400 // fmaxnm v0.4s, v0.4s, v7.4s
+	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
+	WORD $0x4e2ac463 // fmaxnm v3.4s, v3.4s, v10.4s
+	WORD $0x4e2bc484 // fmaxnm v4.4s, v4.4s, v11.4s
+	WORD $0x4e2cc4a5 // fmaxnm v5.4s, v5.4s, v12.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F1, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F2, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F3, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F4, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F5, 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc06 // fmul v6.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc27 // fmul v7.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc69 // fmul v9.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8a // fmul v10.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcab // fmul v11.4s, v5.4s, v28.4s
+	WORD $0x4e3dd4c6 // fadd v6.4s, v6.4s, v29.4s
+	WORD $0x4e3dd4e7 // fadd v7.4s, v7.4s, v29.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4ebff4c6 // fmin v6.4s, v6.4s, v31.4s
+	WORD $0x4ebff4e7 // fmin v7.4s, v7.4s, v31.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row0_one
+	FMOVD F0, 0(R15)
+	TBZ $0, R9, row0
+	ADD $8, R15, R16
+	VST1 V0.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F0, 0(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row1_one
+	FMOVD F1, 0(R15)
+	TBZ $0, R9, row1
+	ADD $8, R15, R16
+	VST1 V1.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F1, 0(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row2_one
+	FMOVD F2, 0(R15)
+	TBZ $0, R9, row2
+	ADD $8, R15, R16
+	VST1 V2.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F2, 0(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row3_one
+	FMOVD F3, 0(R15)
+	TBZ $0, R9, row3
+	ADD $8, R15, R16
+	VST1 V3.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F3, 0(R15)
+
+row3:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row4_one
+	FMOVD F4, 0(R15)
+	TBZ $0, R9, row4
+	ADD $8, R15, R16
+	VST1 V4.S[2], (R16)
+	B row4
+
+row4_one:
+	FMOVS F4, 0(R15)
+
+row4:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row5_one
+	FMOVD F5, 0(R15)
+	TBZ $0, R9, row5
+	ADD $8, R15, R16
+	VST1 V5.S[2], (R16)
+	B row5
+
+row5_one:
+	FMOVS F5, 0(R15)
+
+row5:
+
+stored:
+	ADD $120, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc09 // fmla v9.4s, v0.4s, v7.4s
+	VMOV V9.B16, V0.B16
+	FMOVQ 20(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc29 // fmla v9.4s, v1.4s, v7.4s
+	VMOV V9.B16, V1.B16
+	FMOVQ 40(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc49 // fmla v9.4s, v2.4s, v7.4s
+	VMOV V9.B16, V2.B16
+	FMOVQ 60(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc69 // fmla v9.4s, v3.4s, v7.4s
+	VMOV V9.B16, V3.B16
+	FMOVQ 80(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cc89 // fmla v9.4s, v4.4s, v7.4s
+	VMOV V9.B16, V4.B16
+	FMOVQ 100(R5), F6
+	VDUP V6.S[1], V7.S4
+	VDUP V6.S[2], V8.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V8.B16, V9.B16
+	WORD $0x4e27cca9 // fmla v9.4s, v5.4s, v7.4s
+	VMOV V9.B16, V5.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc0 // fmla v0.4s, v6.4s, v7.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc1 // fmla v1.4s, v6.4s, v7.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc2 // fmla v2.4s, v6.4s, v7.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc3 // fmla v3.4s, v6.4s, v7.4s
+	ADD $96, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc4 // fmla v4.4s, v6.4s, v7.4s
+	ADD $116, R5, R16
+	VLD1R (R16), [V7.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F6
+	WORD $0x4e27ccc5 // fmla v5.4s, v6.4s, v7.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V6.S4]
+	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	WORD $0x6e26dc49 // fmul v9.4s, v2.4s, v6.4s
+	WORD $0x6e26dc6a // fmul v10.4s, v3.4s, v6.4s
+	WORD $0x6e26dc8b // fmul v11.4s, v4.4s, v6.4s
+	WORD $0x6e26dcac // fmul v12.4s, v5.4s, v6.4s
+	WORD $0x4e27c400 // fmaxnm v0.4s, v0.4s, v7.4s
+	WORD $0x4e28c421 // fmaxnm v1.4s, v1.4s, v8.4s
+	WORD $0x4e29c442 // fmaxnm v2.4s, v2.4s, v9.4s
+	WORD $0x4e2ac463 // fmaxnm v3.4s, v3.4s, v10.4s
+	WORD $0x4e2bc484 // fmaxnm v4.4s, v4.4s, v11.4s
+	WORD $0x4e2cc4a5 // fmaxnm v5.4s, v5.4s, v12.4s
+
+round:
+	FMOVQ 0(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 0(R15)
+	FMOVQ 20(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e614829 // sqxtn v9.4h, v1.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 0(R15)
+	FMOVQ 40(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x0e614849 // sqxtn v9.4h, v2.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 0(R15)
+	FMOVQ 60(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614869 // sqxtn v9.4h, v3.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 0(R15)
+	FMOVQ 80(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x0e614889 // sqxtn v9.4h, v4.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 0(R15)
+	FMOVQ 100(R5), F6
+	VDUP V6.S[3], V8.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e6148a9 // sqxtn v9.4h, v5.4s
+	WORD $0x4e680d29 // sqadd v9.8h, v9.8h, v8.8h
+	WORD $0x2e212929 // sqxtun v9.8b, v9.8h
+	FMOVS F9, 0(R15)
+	ADD $120, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr6v2(a *byte)
+TEXT ·gemmSMMLAr6v2(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[0], V0.S4
+	VDUP V12.S[0], V1.S4
+	FMOVQ 20(R5), F12
+	VDUP V12.S[0], V2.S4
+	VDUP V12.S[0], V3.S4
+	FMOVQ 40(R5), F12
+	VDUP V12.S[0], V4.S4
+	VDUP V12.S[0], V5.S4
+	FMOVQ 60(R5), F12
+	VDUP V12.S[0], V6.S4
+	VDUP V12.S[0], V7.S4
+	FMOVQ 80(R5), F12
+	VDUP V12.S[0], V8.S4
+	VDUP V12.S[0], V9.S4
+	FMOVQ 100(R5), F12
+	VDUP V12.S[0], V10.S4
+	VDUP V12.S[0], V11.S4
+	VZIP1 V2.D2, V0.D2, V12.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V12.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V12.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V12.B16, V1.B16
+	VZIP1 V6.D2, V4.D2, V12.D2
+	VZIP2 V6.D2, V4.D2, V6.D2
+	VMOV V12.B16, V4.B16
+	VZIP1 V7.D2, V5.D2, V12.D2
+	VZIP2 V7.D2, V5.D2, V7.D2
+	VMOV V12.B16, V5.B16
+	VZIP1 V10.D2, V8.D2, V12.D2
+	VZIP2 V10.D2, V8.D2, V10.D2
+	VMOV V12.B16, V8.B16
+	VZIP1 V11.D2, V9.D2, V12.D2
+	VZIP2 V11.D2, V9.D2, V11.D2
+	VMOV V12.B16, V9.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F12, F13)
+	FLDPQ 32(R13), (F14, F15)
+	FLDPQ 0(R4), (F16, F17)
+	FMOVQ 32(R4), F18
+	ADD $64, R13, R13
+	ADD $48, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e8ca600 // smmla v0.4s, v16.16b, v12.16b
+	WORD $0x4e8da602 // smmla v2.4s, v16.16b, v13.16b
+	WORD $0x4e8ca624 // smmla v4.4s, v17.16b, v12.16b
+	WORD $0x4e8da626 // smmla v6.4s, v17.16b, v13.16b
+	WORD $0x4e8ca648 // smmla v8.4s, v18.16b, v12.16b
+	WORD $0x4e8da64a // smmla v10.4s, v18.16b, v13.16b
+	WORD $0x4e8ea601 // smmla v1.4s, v16.16b, v14.16b
+	WORD $0x4e8fa603 // smmla v3.4s, v16.16b, v15.16b
+	WORD $0x4e8ea625 // smmla v5.4s, v17.16b, v14.16b
+	WORD $0x4e8fa627 // smmla v7.4s, v17.16b, v15.16b
+	WORD $0x4e8ea649 // smmla v9.4s, v18.16b, v14.16b
+	WORD $0x4e8fa64b // smmla v11.4s, v18.16b, v15.16b
+	BNE step
+	VZIP1 V2.D2, V0.D2, V12.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V12.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V12.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V12.B16, V1.B16
+	VZIP1 V6.D2, V4.D2, V12.D2
+	VZIP2 V6.D2, V4.D2, V6.D2
+	VMOV V12.B16, V4.B16
+	VZIP1 V7.D2, V5.D2, V12.D2
+	VZIP2 V7.D2, V5.D2, V7.D2
+	VMOV V12.B16, V5.B16
+	VZIP1 V10.D2, V8.D2, V12.D2
+	VZIP2 V10.D2, V8.D2, V10.D2
+	VMOV V12.B16, V8.B16
+	VZIP1 V11.D2, V9.D2, V12.D2
+	VZIP2 V11.D2, V9.D2, V11.D2
+	VMOV V12.B16, V9.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	FMOVQ 20(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ 40(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e2ddc84 // fmul v4.4s, v4.4s, v13.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
+	FMOVQ 60(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e2ddcc6 // fmul v6.4s, v6.4s, v13.4s
+	WORD $0x6e2ddce7 // fmul v7.4s, v7.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2ed4e7 // fadd v7.4s, v7.4s, v14.4s
+	FMOVQ 80(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e2ddd08 // fmul v8.4s, v8.4s, v13.4s
+	WORD $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD $0x4e2ed508 // fadd v8.4s, v8.4s, v14.4s
+	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
+	FMOVQ 100(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e2ddd4a // fmul v10.4s, v10.4s, v13.4s
+	WORD $0x6e2ddd6b // fmul v11.4s, v11.4s, v13.4s
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD $0x4e2ed56b // fadd v11.4s, v11.4s, v14.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd529 // fadd v9.4s, v9.4s, v12.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2cd56b // fadd v11.4s, v11.4s, v12.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V12.S4]
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcb2 // fmul v18.4s, v5.4s, v12.4s
+	WORD $0x6e2cdcd3 // fmul v19.4s, v6.4s, v12.4s
+	WORD $0x6e2cdcf4 // fmul v20.4s, v7.4s, v12.4s
+	WORD $0x6e2cdd15 // fmul v21.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd36 // fmul v22.4s, v9.4s, v12.4s
+	WORD $0x6e2cdd57 // fmul v23.4s, v10.4s, v12.4s
+	WORD $0x6e2cdd78 // fmul v24.4s, v11.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+	WORD $0x4e33c4c6 // fmaxnm v6.4s, v6.4s, v19.4s
+	WORD $0x4e34c4e7 // fmaxnm v7.4s, v7.4s, v20.4s
+	WORD $0x4e35c508 // fmaxnm v8.4s, v8.4s, v21.4s
+	WORD $0x4e36c529 // fmaxnm v9.4s, v9.4s, v22.4s
+	WORD $0x4e37c54a // fmaxnm v10.4s, v10.4s, v23.4s
+	WORD $0x4e38c56b // fmaxnm v11.4s, v11.4s, v24.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F2, F3), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F4, F5), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F8, F9), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F10, F11), 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc0c // fmul v12.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc2d // fmul v13.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4e // fmul v14.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6f // fmul v15.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc90 // fmul v16.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb1 // fmul v17.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd2 // fmul v18.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf3 // fmul v19.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd14 // fmul v20.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd35 // fmul v21.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd56 // fmul v22.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd77 // fmul v23.4s, v11.4s, v28.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
+	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
+	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
+	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
+	WORD $0x6e37dd6b // fmul v11.4s, v11.4s, v23.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F1, 16(R15)
+	TBZ $0, R9, row0
+	ADD $24, R15, R16
+	VST1 V1.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F1, 16(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F2, 0(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F3, 16(R15)
+	TBZ $0, R9, row1
+	ADD $24, R15, R16
+	VST1 V3.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F3, 16(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F4, 0(R15)
+	TBZ $1, R9, row2_one
+	FMOVD F5, 16(R15)
+	TBZ $0, R9, row2
+	ADD $24, R15, R16
+	VST1 V5.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F5, 16(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F6, 0(R15)
+	TBZ $1, R9, row3_one
+	FMOVD F7, 16(R15)
+	TBZ $0, R9, row3
+	ADD $24, R15, R16
+	VST1 V7.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F7, 16(R15)
+
+row3:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F8, 0(R15)
+	TBZ $1, R9, row4_one
+	FMOVD F9, 16(R15)
+	TBZ $0, R9, row4
+	ADD $24, R15, R16
+	VST1 V9.S[2], (R16)
+	B row4
+
+row4_one:
+	FMOVS F9, 16(R15)
+
+row4:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F10, 0(R15)
+	TBZ $1, R9, row5_one
+	FMOVD F11, 16(R15)
+	TBZ $0, R9, row5
+	ADD $24, R15, R16
+	VST1 V11.S[2], (R16)
+	B row5
+
+row5_one:
+	FMOVS F11, 16(R15)
+
+row5:
+
+stored:
+	ADD $120, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc0f // fmla v15.4s, v0.4s, v13.4s
+	VMOV V15.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc2f // fmla v15.4s, v1.4s, v13.4s
+	VMOV V15.B16, V1.B16
+	FMOVQ 20(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc4f // fmla v15.4s, v2.4s, v13.4s
+	VMOV V15.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc6f // fmla v15.4s, v3.4s, v13.4s
+	VMOV V15.B16, V3.B16
+	FMOVQ 40(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcc8f // fmla v15.4s, v4.4s, v13.4s
+	VMOV V15.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dccaf // fmla v15.4s, v5.4s, v13.4s
+	VMOV V15.B16, V5.B16
+	FMOVQ 60(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcccf // fmla v15.4s, v6.4s, v13.4s
+	VMOV V15.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dccef // fmla v15.4s, v7.4s, v13.4s
+	VMOV V15.B16, V7.B16
+	FMOVQ 80(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd0f // fmla v15.4s, v8.4s, v13.4s
+	VMOV V15.B16, V8.B16
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd2f // fmla v15.4s, v9.4s, v13.4s
+	VMOV V15.B16, V9.B16
+	FMOVQ 100(R5), F12
+	VDUP V12.S[1], V13.S4
+	VDUP V12.S[2], V14.S4
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd4f // fmla v15.4s, v10.4s, v13.4s
+	VMOV V15.B16, V10.B16
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	VMOV V14.B16, V15.B16
+	WORD $0x4e2dcd6f // fmla v15.4s, v11.4s, v13.4s
+	VMOV V15.B16, V11.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd80 // fmla v0.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd81 // fmla v1.4s, v12.4s, v13.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd82 // fmla v2.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd83 // fmla v3.4s, v12.4s, v13.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd84 // fmla v4.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd85 // fmla v5.4s, v12.4s, v13.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd86 // fmla v6.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd87 // fmla v7.4s, v12.4s, v13.4s
+	ADD $96, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd88 // fmla v8.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd89 // fmla v9.4s, v12.4s, v13.4s
+	ADD $116, R5, R16
+	VLD1R (R16), [V13.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F12
+	WORD $0x4e2dcd8a // fmla v10.4s, v12.4s, v13.4s
+	FMOVQ 16(R15), F12
+	WORD $0x4e2dcd8b // fmla v11.4s, v12.4s, v13.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V12.S4]
+	WORD $0x6e2cdc0d // fmul v13.4s, v0.4s, v12.4s
+	WORD $0x6e2cdc2e // fmul v14.4s, v1.4s, v12.4s
+	WORD $0x6e2cdc4f // fmul v15.4s, v2.4s, v12.4s
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	WORD $0x6e2cdc91 // fmul v17.4s, v4.4s, v12.4s
+	WORD $0x6e2cdcb2 // fmul v18.4s, v5.4s, v12.4s
+	WORD $0x6e2cdcd3 // fmul v19.4s, v6.4s, v12.4s
+	WORD $0x6e2cdcf4 // fmul v20.4s, v7.4s, v12.4s
+	WORD $0x6e2cdd15 // fmul v21.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd36 // fmul v22.4s, v9.4s, v12.4s
+	WORD $0x6e2cdd57 // fmul v23.4s, v10.4s, v12.4s
+	WORD $0x6e2cdd78 // fmul v24.4s, v11.4s, v12.4s
+	WORD $0x4e2dc400 // fmaxnm v0.4s, v0.4s, v13.4s
+	WORD $0x4e2ec421 // fmaxnm v1.4s, v1.4s, v14.4s
+	WORD $0x4e2fc442 // fmaxnm v2.4s, v2.4s, v15.4s
+	WORD $0x4e30c463 // fmaxnm v3.4s, v3.4s, v16.4s
+	WORD $0x4e31c484 // fmaxnm v4.4s, v4.4s, v17.4s
+	WORD $0x4e32c4a5 // fmaxnm v5.4s, v5.4s, v18.4s
+	WORD $0x4e33c4c6 // fmaxnm v6.4s, v6.4s, v19.4s
+	WORD $0x4e34c4e7 // fmaxnm v7.4s, v7.4s, v20.4s
+	WORD $0x4e35c508 // fmaxnm v8.4s, v8.4s, v21.4s
+	WORD $0x4e36c529 // fmaxnm v9.4s, v9.4s, v22.4s
+	WORD $0x4e37c54a // fmaxnm v10.4s, v10.4s, v23.4s
+	WORD $0x4e38c56b // fmaxnm v11.4s, v11.4s, v24.4s
+
+round:
+	FMOVQ 0(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e61480f // sqxtn v15.4h, v0.4s
+	WORD $0x4e61482f // sqxtn2 v15.8h, v1.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	FMOVQ 20(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e61484f // sqxtn v15.4h, v2.4s
+	WORD $0x4e61486f // sqxtn2 v15.8h, v3.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	FMOVQ 40(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e61488f // sqxtn v15.4h, v4.4s
+	WORD $0x4e6148af // sqxtn2 v15.8h, v5.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	FMOVQ 60(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x0e6148cf // sqxtn v15.4h, v6.4s
+	WORD $0x4e6148ef // sqxtn2 v15.8h, v7.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	FMOVQ 80(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x0e61490f // sqxtn v15.4h, v8.4s
+	WORD $0x4e61492f // sqxtn2 v15.8h, v9.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	FMOVQ 100(R5), F12
+	VDUP V12.S[3], V14.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD $0x0e61494f // sqxtn v15.4h, v10.4s
+	WORD $0x4e61496f // sqxtn2 v15.8h, v11.4s
+	WORD $0x4e6e0def // sqadd v15.8h, v15.8h, v14.8h
+	WORD $0x2e2129ef // sqxtun v15.8b, v15.8h
+	FMOVD F15, 0(R15)
+	ADD $120, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr6v3(a *byte)
+TEXT ·gemmSMMLAr6v3(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F18
+	VDUP V18.S[0], V0.S4
+	VDUP V18.S[0], V1.S4
+	VDUP V18.S[0], V2.S4
+	FMOVQ 20(R5), F18
+	VDUP V18.S[0], V3.S4
+	VDUP V18.S[0], V4.S4
+	VDUP V18.S[0], V5.S4
+	FMOVQ 40(R5), F18
+	VDUP V18.S[0], V6.S4
+	VDUP V18.S[0], V7.S4
+	VDUP V18.S[0], V8.S4
+	FMOVQ 60(R5), F18
+	VDUP V18.S[0], V9.S4
+	VDUP V18.S[0], V10.S4
+	VDUP V18.S[0], V11.S4
+	FMOVQ 80(R5), F18
+	VDUP V18.S[0], V12.S4
+	VDUP V18.S[0], V13.S4
+	VDUP V18.S[0], V14.S4
+	FMOVQ 100(R5), F18
+	VDUP V18.S[0], V15.S4
+	VDUP V18.S[0], V16.S4
+	VDUP V18.S[0], V17.S4
+	VZIP1 V3.D2, V0.D2, V18.D2
+	VZIP2 V3.D2, V0.D2, V3.D2
+	VMOV V18.B16, V0.B16
+	VZIP1 V4.D2, V1.D2, V18.D2
+	VZIP2 V4.D2, V1.D2, V4.D2
+	VMOV V18.B16, V1.B16
+	VZIP1 V5.D2, V2.D2, V18.D2
+	VZIP2 V5.D2, V2.D2, V5.D2
+	VMOV V18.B16, V2.B16
+	VZIP1 V9.D2, V6.D2, V18.D2
+	VZIP2 V9.D2, V6.D2, V9.D2
+	VMOV V18.B16, V6.B16
+	VZIP1 V10.D2, V7.D2, V18.D2
+	VZIP2 V10.D2, V7.D2, V10.D2
+	VMOV V18.B16, V7.B16
+	VZIP1 V11.D2, V8.D2, V18.D2
+	VZIP2 V11.D2, V8.D2, V11.D2
+	VMOV V18.B16, V8.B16
+	VZIP1 V15.D2, V12.D2, V18.D2
+	VZIP2 V15.D2, V12.D2, V15.D2
+	VMOV V18.B16, V12.B16
+	VZIP1 V16.D2, V13.D2, V18.D2
+	VZIP2 V16.D2, V13.D2, V16.D2
+	VMOV V18.B16, V13.B16
+	VZIP1 V17.D2, V14.D2, V18.D2
+	VZIP2 V17.D2, V14.D2, V17.D2
+	VMOV V18.B16, V14.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F18, F19)
+	FLDPQ 32(R13), (F20, F21)
+	FLDPQ 64(R13), (F22, F23)
+	FLDPQ 0(R4), (F24, F25)
+	FMOVQ 32(R4), F26
+	ADD $96, R13, R13
+	ADD $48, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e92a700 // smmla v0.4s, v24.16b, v18.16b
+	WORD $0x4e93a703 // smmla v3.4s, v24.16b, v19.16b
+	WORD $0x4e92a726 // smmla v6.4s, v25.16b, v18.16b
+	WORD $0x4e93a729 // smmla v9.4s, v25.16b, v19.16b
+	WORD $0x4e92a74c // smmla v12.4s, v26.16b, v18.16b
+	WORD $0x4e93a74f // smmla v15.4s, v26.16b, v19.16b
+	WORD $0x4e94a701 // smmla v1.4s, v24.16b, v20.16b
+	WORD $0x4e95a704 // smmla v4.4s, v24.16b, v21.16b
+	WORD $0x4e94a727 // smmla v7.4s, v25.16b, v20.16b
+	WORD $0x4e95a72a // smmla v10.4s, v25.16b, v21.16b
+	WORD $0x4e94a74d // smmla v13.4s, v26.16b, v20.16b
+	WORD $0x4e95a750 // smmla v16.4s, v26.16b, v21.16b
+	WORD $0x4e96a702 // smmla v2.4s, v24.16b, v22.16b
+	WORD $0x4e97a705 // smmla v5.4s, v24.16b, v23.16b
+	WORD $0x4e96a728 // smmla v8.4s, v25.16b, v22.16b
+	WORD $0x4e97a72b // smmla v11.4s, v25.16b, v23.16b
+	WORD $0x4e96a74e // smmla v14.4s, v26.16b, v22.16b
+	WORD $0x4e97a751 // smmla v17.4s, v26.16b, v23.16b
+	BNE step
+	VZIP1 V3.D2, V0.D2, V18.D2
+	VZIP2 V3.D2, V0.D2, V3.D2
+	VMOV V18.B16, V0.B16
+	VZIP1 V4.D2, V1.D2, V18.D2
+	VZIP2 V4.D2, V1.D2, V4.D2
+	VMOV V18.B16, V1.B16
+	VZIP1 V5.D2, V2.D2, V18.D2
+	VZIP2 V5.D2, V2.D2, V5.D2
+	VMOV V18.B16, V2.B16
+	VZIP1 V9.D2, V6.D2, V18.D2
+	VZIP2 V9.D2, V6.D2, V9.D2
+	VMOV V18.B16, V6.B16
+	VZIP1 V10.D2, V7.D2, V18.D2
+	VZIP2 V10.D2, V7.D2, V10.D2
+	VMOV V18.B16, V7.B16
+	VZIP1 V11.D2, V8.D2, V18.D2
+	VZIP2 V11.D2, V8.D2, V11.D2
+	VMOV V18.B16, V8.B16
+	VZIP1 V15.D2, V12.D2, V18.D2
+	VZIP2 V15.D2, V12.D2, V15.D2
+	VMOV V18.B16, V12.B16
+	VZIP1 V16.D2, V13.D2, V18.D2
+	VZIP2 V16.D2, V13.D2, V16.D2
+	VMOV V18.B16, V13.B16
+	VZIP1 V17.D2, V14.D2, V18.D2
+	VZIP2 V17.D2, V14.D2, V17.D2
+	VMOV V18.B16, V14.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e33dc00 // fmul v0.4s, v0.4s, v19.4s
+	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
+	WORD $0x6e33dc42 // fmul v2.4s, v2.4s, v19.4s
+	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
+	WORD $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
+	WORD $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
+	FMOVQ 20(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	WORD $0x6e33dc84 // fmul v4.4s, v4.4s, v19.4s
+	WORD $0x6e33dca5 // fmul v5.4s, v5.4s, v19.4s
+	WORD $0x4e34d463 // fadd v3.4s, v3.4s, v20.4s
+	WORD $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
+	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
+	FMOVQ 40(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e33dcc6 // fmul v6.4s, v6.4s, v19.4s
+	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
+	WORD $0x6e33dd08 // fmul v8.4s, v8.4s, v19.4s
+	WORD $0x4e34d4c6 // fadd v6.4s, v6.4s, v20.4s
+	WORD $0x4e34d4e7 // fadd v7.4s, v7.4s, v20.4s
+	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
+	FMOVQ 60(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e33dd29 // fmul v9.4s, v9.4s, v19.4s
+	WORD $0x6e33dd4a // fmul v10.4s, v10.4s, v19.4s
+	WORD $0x6e33dd6b // fmul v11.4s, v11.4s, v19.4s
+	WORD $0x4e34d529 // fadd v9.4s, v9.4s, v20.4s
+	WORD $0x4e34d54a // fadd v10.4s, v10.4s, v20.4s
+	WORD $0x4e34d56b // fadd v11.4s, v11.4s, v20.4s
+	FMOVQ 80(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x6e33dd8c // fmul v12.4s, v12.4s, v19.4s
+	WORD $0x6e33ddad // fmul v13.4s, v13.4s, v19.4s
+	WORD $0x6e33ddce // fmul v14.4s, v14.4s, v19.4s
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
+	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	FMOVQ 100(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e33ddef // fmul v15.4s, v15.4s, v19.4s
+	WORD $0x6e33de10 // fmul v16.4s, v16.4s, v19.4s
+	WORD $0x6e33de31 // fmul v17.4s, v17.4s, v19.4s
+	WORD $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
+	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
+	WORD $0x4e34d631 // fadd v17.4s, v17.4s, v20.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e32d400 // fadd v0.4s, v0.4s, v18.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e32d463 // fadd v3.4s, v3.4s, v18.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e32d484 // fadd v4.4s, v4.4s, v18.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e32d4e7 // fadd v7.4s, v7.4s, v18.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e32d508 // fadd v8.4s, v8.4s, v18.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e32d529 // fadd v9.4s, v9.4s, v18.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e32d54a // fadd v10.4s, v10.4s, v18.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e32d56b // fadd v11.4s, v11.4s, v18.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e32d58c // fadd v12.4s, v12.4s, v18.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e32d5ad // fadd v13.4s, v13.4s, v18.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e32d5ce // fadd v14.4s, v14.4s, v18.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e32d5ef // fadd v15.4s, v15.4s, v18.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e32d610 // fadd v16.4s, v16.4s, v18.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e32d631 // fadd v17.4s, v17.4s, v18.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V18.S4]
+	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
+	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
+	WORD $0x6e32dc55 // fmul v21.4s, v2.4s, v18.4s
+	WORD $0x6e32dc76 // fmul v22.4s, v3.4s, v18.4s
+	WORD $0x6e32dc97 // fmul v23.4s, v4.4s, v18.4s
+	WORD $0x6e32dcb8 // fmul v24.4s, v5.4s, v18.4s
+	WORD $0x6e32dcd9 // fmul v25.4s, v6.4s, v18.4s
+	WORD $0x6e32dcfa // fmul v26.4s, v7.4s, v18.4s
+	WORD $0x6e32dd1b // fmul v27.4s, v8.4s, v18.4s
+	WORD $0x6e32dd3c // fmul v28.4s, v9.4s, v18.4s
+	WORD $0x6e32dd5d // fmul v29.4s, v10.4s, v18.4s
+	WORD $0x6e32dd7e // fmul v30.4s, v11.4s, v18.4s
+	WORD $0x6e32dd9f // fmul v31.4s, v12.4s, v18.4s
+	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
+	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
+	WORD $0x4e35c442 // fmaxnm v2.4s, v2.4s, v21.4s
+	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
+	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
+	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
+	WORD $0x4e39c4c6 // fmaxnm v6.4s, v6.4s, v25.4s
+	WORD $0x4e3ac4e7 // fmaxnm v7.4s, v7.4s, v26.4s
+	WORD $0x4e3bc508 // fmaxnm v8.4s, v8.4s, v27.4s
+	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
+	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
+	WORD $0x4e3ec56b // fmaxnm v11.4s, v11.4s, v30.4s
+	WORD $0x4e3fc58c // fmaxnm v12.4s, v12.4s, v31.4s
+	WORD $0x6e32ddb3 // fmul v19.4s, v13.4s, v18.4s
+	WORD $0x6e32ddd4 // fmul v20.4s, v14.4s, v18.4s
+	WORD $0x6e32ddf5 // fmul v21.4s, v15.4s, v18.4s
+	WORD $0x6e32de16 // fmul v22.4s, v16.4s, v18.4s
+	WORD $0x6e32de37 // fmul v23.4s, v17.4s, v18.4s
+	WORD $0x4e33c5ad // fmaxnm v13.4s, v13.4s, v19.4s
+	WORD $0x4e34c5ce // fmaxnm v14.4s, v14.4s, v20.4s
+	WORD $0x4e35c5ef // fmaxnm v15.4s, v15.4s, v21.4s
+	WORD $0x4e36c610 // fmaxnm v16.4s, v16.4s, v22.4s
+	WORD $0x4e37c631 // fmaxnm v17.4s, v17.4s, v23.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	FMOVQ F2, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F3, F4), 0(R15)
+	FMOVQ F5, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	FMOVQ F8, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F9, F10), 0(R15)
+	FMOVQ F11, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F12, F13), 0(R15)
+	FMOVQ F14, 32(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F15, F16), 0(R15)
+	FMOVQ F17, 32(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc12 // fmul v18.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc33 // fmul v19.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc54 // fmul v20.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc75 // fmul v21.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc96 // fmul v22.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb7 // fmul v23.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd8 // fmul v24.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf9 // fmul v25.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd1a // fmul v26.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd3b // fmul v27.4s, v9.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
+	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
+	WORD $0x6e34dc42 // fmul v2.4s, v2.4s, v20.4s
+	WORD $0x6e35dc63 // fmul v3.4s, v3.4s, v21.4s
+	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
+	WORD $0x6e3add08 // fmul v8.4s, v8.4s, v26.4s
+	WORD $0x6e3bdd29 // fmul v9.4s, v9.4s, v27.4s
+	WORD $0x6e3cdd52 // fmul v18.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd73 // fmul v19.4s, v11.4s, v28.4s
+	WORD $0x6e3cdd94 // fmul v20.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb5 // fmul v21.4s, v13.4s, v28.4s
+	WORD $0x6e3cddd6 // fmul v22.4s, v14.4s, v28.4s
+	WORD $0x6e3cddf7 // fmul v23.4s, v15.4s, v28.4s
+	WORD $0x6e3cde18 // fmul v24.4s, v16.4s, v28.4s
+	WORD $0x6e3cde39 // fmul v25.4s, v17.4s, v28.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x6e32dd4a // fmul v10.4s, v10.4s, v18.4s
+	WORD $0x6e33dd6b // fmul v11.4s, v11.4s, v19.4s
+	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
+	WORD $0x6e35ddad // fmul v13.4s, v13.4s, v21.4s
+	WORD $0x6e36ddce // fmul v14.4s, v14.4s, v22.4s
+	WORD $0x6e37ddef // fmul v15.4s, v15.4s, v23.4s
+	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD $0x6e39de31 // fmul v17.4s, v17.4s, v25.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F2, 32(R15)
+	TBZ $0, R9, row0
+	ADD $40, R15, R16
+	VST1 V2.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F2, 32(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F3, F4), 0(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F5, 32(R15)
+	TBZ $0, R9, row1
+	ADD $40, R15, R16
+	VST1 V5.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F5, 32(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	TBZ $1, R9, row2_one
+	FMOVD F8, 32(R15)
+	TBZ $0, R9, row2
+	ADD $40, R15, R16
+	VST1 V8.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F8, 32(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F9, F10), 0(R15)
+	TBZ $1, R9, row3_one
+	FMOVD F11, 32(R15)
+	TBZ $0, R9, row3
+	ADD $40, R15, R16
+	VST1 V11.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F11, 32(R15)
+
+row3:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F12, F13), 0(R15)
+	TBZ $1, R9, row4_one
+	FMOVD F14, 32(R15)
+	TBZ $0, R9, row4
+	ADD $40, R15, R16
+	VST1 V14.S[2], (R16)
+	B row4
+
+row4_one:
+	FMOVS F14, 32(R15)
+
+row4:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F15, F16), 0(R15)
+	TBZ $1, R9, row5_one
+	FMOVD F17, 32(R15)
+	TBZ $0, R9, row5
+	ADD $40, R15, R16
+	VST1 V17.S[2], (R16)
+	B row5
+
+row5_one:
+	FMOVS F17, 32(R15)
+
+row5:
+
+stored:
+	ADD $120, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cc15 // fmla v21.4s, v0.4s, v19.4s
+	VMOV V21.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cc35 // fmla v21.4s, v1.4s, v19.4s
+	VMOV V21.B16, V1.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cc55 // fmla v21.4s, v2.4s, v19.4s
+	VMOV V21.B16, V2.B16
+	FMOVQ 20(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cc75 // fmla v21.4s, v3.4s, v19.4s
+	VMOV V21.B16, V3.B16
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cc95 // fmla v21.4s, v4.4s, v19.4s
+	VMOV V21.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33ccb5 // fmla v21.4s, v5.4s, v19.4s
+	VMOV V21.B16, V5.B16
+	FMOVQ 40(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33ccd5 // fmla v21.4s, v6.4s, v19.4s
+	VMOV V21.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33ccf5 // fmla v21.4s, v7.4s, v19.4s
+	VMOV V21.B16, V7.B16
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cd15 // fmla v21.4s, v8.4s, v19.4s
+	VMOV V21.B16, V8.B16
+	FMOVQ 60(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cd35 // fmla v21.4s, v9.4s, v19.4s
+	VMOV V21.B16, V9.B16
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cd55 // fmla v21.4s, v10.4s, v19.4s
+	VMOV V21.B16, V10.B16
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cd75 // fmla v21.4s, v11.4s, v19.4s
+	VMOV V21.B16, V11.B16
+	FMOVQ 80(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cd95 // fmla v21.4s, v12.4s, v19.4s
+	VMOV V21.B16, V12.B16
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cdb5 // fmla v21.4s, v13.4s, v19.4s
+	VMOV V21.B16, V13.B16
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cdd5 // fmla v21.4s, v14.4s, v19.4s
+	VMOV V21.B16, V14.B16
+	FMOVQ 100(R5), F18
+	VDUP V18.S[1], V19.S4
+	VDUP V18.S[2], V20.S4
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33cdf5 // fmla v21.4s, v15.4s, v19.4s
+	VMOV V21.B16, V15.B16
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33ce15 // fmla v21.4s, v16.4s, v19.4s
+	VMOV V21.B16, V16.B16
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	VMOV V20.B16, V21.B16
+	WORD $0x4e33ce35 // fmla v21.4s, v17.4s, v19.4s
+	VMOV V21.B16, V17.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V19.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e33ce40 // fmla v0.4s, v18.4s, v19.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e33ce41 // fmla v1.4s, v18.4s, v19.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e33ce42 // fmla v2.4s, v18.4s, v19.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V19.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e33ce43 // fmla v3.4s, v18.4s, v19.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e33ce44 // fmla v4.4s, v18.4s, v19.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e33ce45 // fmla v5.4s, v18.4s, v19.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V19.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e33ce46 // fmla v6.4s, v18.4s, v19.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e33ce47 // fmla v7.4s, v18.4s, v19.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e33ce48 // fmla v8.4s, v18.4s, v19.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V19.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e33ce49 // fmla v9.4s, v18.4s, v19.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e33ce4a // fmla v10.4s, v18.4s, v19.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e33ce4b // fmla v11.4s, v18.4s, v19.4s
+	ADD $96, R5, R16
+	VLD1R (R16), [V19.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e33ce4c // fmla v12.4s, v18.4s, v19.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e33ce4d // fmla v13.4s, v18.4s, v19.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e33ce4e // fmla v14.4s, v18.4s, v19.4s
+	ADD $116, R5, R16
+	VLD1R (R16), [V19.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F18
+	WORD $0x4e33ce4f // fmla v15.4s, v18.4s, v19.4s
+	FMOVQ 16(R15), F18
+	WORD $0x4e33ce50 // fmla v16.4s, v18.4s, v19.4s
+	FMOVQ 32(R15), F18
+	WORD $0x4e33ce51 // fmla v17.4s, v18.4s, v19.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V18.S4]
+	WORD $0x6e32dc13 // fmul v19.4s, v0.4s, v18.4s
+	WORD $0x6e32dc34 // fmul v20.4s, v1.4s, v18.4s
+	WORD $0x6e32dc55 // fmul v21.4s, v2.4s, v18.4s
+	WORD $0x6e32dc76 // fmul v22.4s, v3.4s, v18.4s
+	WORD $0x6e32dc97 // fmul v23.4s, v4.4s, v18.4s
+	WORD $0x6e32dcb8 // fmul v24.4s, v5.4s, v18.4s
+	WORD $0x6e32dcd9 // fmul v25.4s, v6.4s, v18.4s
+	WORD $0x6e32dcfa // fmul v26.4s, v7.4s, v18.4s
+	WORD $0x6e32dd1b // fmul v27.4s, v8.4s, v18.4s
+	WORD $0x6e32dd3c // fmul v28.4s, v9.4s, v18.4s
+	WORD $0x6e32dd5d // fmul v29.4s, v10.4s, v18.4s
+	WORD $0x6e32dd7e // fmul v30.4s, v11.4s, v18.4s
+	WORD $0x6e32dd9f // fmul v31.4s, v12.4s, v18.4s
+	WORD $0x4e33c400 // fmaxnm v0.4s, v0.4s, v19.4s
+	WORD $0x4e34c421 // fmaxnm v1.4s, v1.4s, v20.4s
+	WORD $0x4e35c442 // fmaxnm v2.4s, v2.4s, v21.4s
+	WORD $0x4e36c463 // fmaxnm v3.4s, v3.4s, v22.4s
+	WORD $0x4e37c484 // fmaxnm v4.4s, v4.4s, v23.4s
+	WORD $0x4e38c4a5 // fmaxnm v5.4s, v5.4s, v24.4s
+	WORD $0x4e39c4c6 // fmaxnm v6.4s, v6.4s, v25.4s
+	WORD $0x4e3ac4e7 // fmaxnm v7.4s, v7.4s, v26.4s
+	WORD $0x4e3bc508 // fmaxnm v8.4s, v8.4s, v27.4s
+	WORD $0x4e3cc529 // fmaxnm v9.4s, v9.4s, v28.4s
+	WORD $0x4e3dc54a // fmaxnm v10.4s, v10.4s, v29.4s
+	WORD $0x4e3ec56b // fmaxnm v11.4s, v11.4s, v30.4s
+	WORD $0x4e3fc58c // fmaxnm v12.4s, v12.4s, v31.4s
+	WORD $0x6e32ddb3 // fmul v19.4s, v13.4s, v18.4s
+	WORD $0x6e32ddd4 // fmul v20.4s, v14.4s, v18.4s
+	WORD $0x6e32ddf5 // fmul v21.4s, v15.4s, v18.4s
+	WORD $0x6e32de16 // fmul v22.4s, v16.4s, v18.4s
+	WORD $0x6e32de37 // fmul v23.4s, v17.4s, v18.4s
+	WORD $0x4e33c5ad // fmaxnm v13.4s, v13.4s, v19.4s
+	WORD $0x4e34c5ce // fmaxnm v14.4s, v14.4s, v20.4s
+	WORD $0x4e35c5ef // fmaxnm v15.4s, v15.4s, v21.4s
+	WORD $0x4e36c610 // fmaxnm v16.4s, v16.4s, v22.4s
+	WORD $0x4e37c631 // fmaxnm v17.4s, v17.4s, v23.4s
+
+round:
+	FMOVQ 0(R5), F18
+	VDUP V18.S[3], V20.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x0e614815 // sqxtn v21.4h, v0.4s
+	WORD $0x4e614835 // sqxtn2 v21.8h, v1.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVD F21, 0(R15)
+	WORD $0x0e614855 // sqxtn v21.4h, v2.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVS F21, 8(R15)
+	FMOVQ 20(R5), F18
+	VDUP V18.S[3], V20.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e614875 // sqxtn v21.4h, v3.4s
+	WORD $0x4e614895 // sqxtn2 v21.8h, v4.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVD F21, 0(R15)
+	WORD $0x0e6148b5 // sqxtn v21.4h, v5.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVS F21, 8(R15)
+	FMOVQ 40(R5), F18
+	VDUP V18.S[3], V20.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x0e6148d5 // sqxtn v21.4h, v6.4s
+	WORD $0x4e6148f5 // sqxtn2 v21.8h, v7.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVD F21, 0(R15)
+	WORD $0x0e614915 // sqxtn v21.4h, v8.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVS F21, 8(R15)
+	FMOVQ 60(R5), F18
+	VDUP V18.S[3], V20.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD $0x0e614935 // sqxtn v21.4h, v9.4s
+	WORD $0x4e614955 // sqxtn2 v21.8h, v10.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVD F21, 0(R15)
+	WORD $0x0e614975 // sqxtn v21.4h, v11.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVS F21, 8(R15)
+	FMOVQ 80(R5), F18
+	VDUP V18.S[3], V20.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD $0x0e614995 // sqxtn v21.4h, v12.4s
+	WORD $0x4e6149b5 // sqxtn2 v21.8h, v13.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVD F21, 0(R15)
+	WORD $0x0e6149d5 // sqxtn v21.4h, v14.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVS F21, 8(R15)
+	FMOVQ 100(R5), F18
+	VDUP V18.S[3], V20.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
+	WORD $0x4e21aa31 // fcvtns v17.4s, v17.4s
+	WORD $0x0e6149f5 // sqxtn v21.4h, v15.4s
+	WORD $0x4e614a15 // sqxtn2 v21.8h, v16.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVD F21, 0(R15)
+	WORD $0x0e614a35 // sqxtn v21.4h, v17.4s
+	WORD $0x4e740eb5 // sqadd v21.8h, v21.8h, v20.8h
+	WORD $0x2e212ab5 // sqxtun v21.8b, v21.8h
+	FMOVS F21, 8(R15)
+	ADD $120, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr7v1(a *byte)
+TEXT ·gemmSMMLAr7v1(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[0], V0.S4
+	FMOVQ 20(R5), F8
+	VDUP V8.S[0], V1.S4
+	FMOVQ 40(R5), F8
+	VDUP V8.S[0], V2.S4
+	FMOVQ 60(R5), F8
+	VDUP V8.S[0], V3.S4
+	FMOVQ 80(R5), F8
+	VDUP V8.S[0], V4.S4
+	FMOVQ 100(R5), F8
+	VDUP V8.S[0], V5.S4
+	FMOVQ 120(R5), F8
+	VDUP V8.S[0], V6.S4
+	VDUP V8.S[0], V7.S4
+	VZIP1 V1.D2, V0.D2, V8.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V8.B16, V0.B16
+	VZIP1 V3.D2, V2.D2, V8.D2
+	VZIP2 V3.D2, V2.D2, V3.D2
+	VMOV V8.B16, V2.B16
+	VZIP1 V5.D2, V4.D2, V8.D2
+	VZIP2 V5.D2, V4.D2, V5.D2
+	VMOV V8.B16, V4.B16
+	VZIP1 V7.D2, V6.D2, V8.D2
+	VZIP2 V7.D2, V6.D2, V7.D2
+	VMOV V8.B16, V6.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F8, F9)
+	FLDPQ 0(R4), (F10, F11)
+	FLDPQ 32(R4), (F12, F13)
+	ADD $32, R13, R13
+	ADD $64, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e88a540 // smmla v0.4s, v10.16b, v8.16b
+	WORD $0x4e89a541 // smmla v1.4s, v10.16b, v9.16b
+	WORD $0x4e88a562 // smmla v2.4s, v11.16b, v8.16b
+	WORD $0x4e89a563 // smmla v3.4s, v11.16b, v9.16b
+	WORD $0x4e88a584 // smmla v4.4s, v12.16b, v8.16b
+	WORD $0x4e89a585 // smmla v5.4s, v12.16b, v9.16b
+	WORD $0x4e88a5a6 // smmla v6.4s, v13.16b, v8.16b
+	WORD $0x4e89a5a7 // smmla v7.4s, v13.16b, v9.16b
+	BNE step
+	VZIP1 V1.D2, V0.D2, V8.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V8.B16, V0.B16
+	VZIP1 V3.D2, V2.D2, V8.D2
+	VZIP2 V3.D2, V2.D2, V3.D2
+	VMOV V8.B16, V2.B16
+	VZIP1 V5.D2, V4.D2, V8.D2
+	VZIP2 V5.D2, V4.D2, V5.D2
+	VMOV V8.B16, V4.B16
+	VZIP1 V7.D2, V6.D2, V8.D2
+	VZIP2 V7.D2, V6.D2, V7.D2
+	VMOV V8.B16, V6.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	FMOVQ 20(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	FMOVQ 40(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	FMOVQ 60(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
+	FMOVQ 80(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	FMOVQ 100(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	FMOVQ 120(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V8.S4]
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
+	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x6e28dc8d // fmul v13.4s, v4.4s, v8.4s
+	WORD $0x6e28dcae // fmul v14.4s, v5.4s, v8.4s
+	WORD $0x6e28dccf // fmul v15.4s, v6.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
+	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+	WORD $0x4e2fc4c6 // fmaxnm v6.4s, v6.4s, v15.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F1, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F2, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F3, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F4, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F5, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F6, 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc29 // fmul v9.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4a // fmul v10.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6b // fmul v11.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8c // fmul v12.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcad // fmul v13.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcce // fmul v14.4s, v6.4s, v28.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x6e2edcc6 // fmul v6.4s, v6.4s, v14.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row0_one
+	FMOVD F0, 0(R15)
+	TBZ $0, R9, row0
+	ADD $8, R15, R16
+	VST1 V0.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F0, 0(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row1_one
+	FMOVD F1, 0(R15)
+	TBZ $0, R9, row1
+	ADD $8, R15, R16
+	VST1 V1.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F1, 0(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row2_one
+	FMOVD F2, 0(R15)
+	TBZ $0, R9, row2
+	ADD $8, R15, R16
+	VST1 V2.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F2, 0(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row3_one
+	FMOVD F3, 0(R15)
+	TBZ $0, R9, row3
+	ADD $8, R15, R16
+	VST1 V3.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F3, 0(R15)
+
+row3:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row4_one
+	FMOVD F4, 0(R15)
+	TBZ $0, R9, row4
+	ADD $8, R15, R16
+	VST1 V4.S[2], (R16)
+	B row4
+
+row4_one:
+	FMOVS F4, 0(R15)
+
+row4:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row5_one
+	FMOVD F5, 0(R15)
+	TBZ $0, R9, row5
+	ADD $8, R15, R16
+	VST1 V5.S[2], (R16)
+	B row5
+
+row5_one:
+	FMOVS F5, 0(R15)
+
+row5:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row6_one
+	FMOVD F6, 0(R15)
+	TBZ $0, R9, row6
+	ADD $8, R15, R16
+	VST1 V6.S[2], (R16)
+	B row6
+
+row6_one:
+	FMOVS F6, 0(R15)
+
+row6:
+
+stored:
+	ADD $140, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc0b // fmla v11.4s, v0.4s, v9.4s
+	VMOV V11.B16, V0.B16
+	FMOVQ 20(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc2b // fmla v11.4s, v1.4s, v9.4s
+	VMOV V11.B16, V1.B16
+	FMOVQ 40(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc4b // fmla v11.4s, v2.4s, v9.4s
+	VMOV V11.B16, V2.B16
+	FMOVQ 60(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc6b // fmla v11.4s, v3.4s, v9.4s
+	VMOV V11.B16, V3.B16
+	FMOVQ 80(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc8b // fmla v11.4s, v4.4s, v9.4s
+	VMOV V11.B16, V4.B16
+	FMOVQ 100(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29ccab // fmla v11.4s, v5.4s, v9.4s
+	VMOV V11.B16, V5.B16
+	FMOVQ 120(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cccb // fmla v11.4s, v6.4s, v9.4s
+	VMOV V11.B16, V6.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd00 // fmla v0.4s, v8.4s, v9.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd01 // fmla v1.4s, v8.4s, v9.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd02 // fmla v2.4s, v8.4s, v9.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd03 // fmla v3.4s, v8.4s, v9.4s
+	ADD $96, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd04 // fmla v4.4s, v8.4s, v9.4s
+	ADD $116, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd05 // fmla v5.4s, v8.4s, v9.4s
+	ADD $136, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd06 // fmla v6.4s, v8.4s, v9.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V8.S4]
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
+	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x6e28dc8d // fmul v13.4s, v4.4s, v8.4s
+	WORD $0x6e28dcae // fmul v14.4s, v5.4s, v8.4s
+	WORD $0x6e28dccf // fmul v15.4s, v6.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
+	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+	WORD $0x4e2fc4c6 // fmaxnm v6.4s, v6.4s, v15.4s
+
+round:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x0e61480b // sqxtn v11.4h, v0.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	FMOVQ 20(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e61482b // sqxtn v11.4h, v1.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	FMOVQ 40(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x0e61484b // sqxtn v11.4h, v2.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	FMOVQ 60(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e61486b // sqxtn v11.4h, v3.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	FMOVQ 80(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x0e61488b // sqxtn v11.4h, v4.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	FMOVQ 100(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e6148ab // sqxtn v11.4h, v5.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	FMOVQ 120(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x0e6148cb // sqxtn v11.4h, v6.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	ADD $140, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr7v2(a *byte)
+TEXT ·gemmSMMLAr7v2(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F16
+	VDUP V16.S[0], V0.S4
+	VDUP V16.S[0], V1.S4
+	FMOVQ 20(R5), F16
+	VDUP V16.S[0], V2.S4
+	VDUP V16.S[0], V3.S4
+	FMOVQ 40(R5), F16
+	VDUP V16.S[0], V4.S4
+	VDUP V16.S[0], V5.S4
+	FMOVQ 60(R5), F16
+	VDUP V16.S[0], V6.S4
+	VDUP V16.S[0], V7.S4
+	FMOVQ 80(R5), F16
+	VDUP V16.S[0], V8.S4
+	VDUP V16.S[0], V9.S4
+	FMOVQ 100(R5), F16
+	VDUP V16.S[0], V10.S4
+	VDUP V16.S[0], V11.S4
+	FMOVQ 120(R5), F16
+	VDUP V16.S[0], V12.S4
+	VDUP V16.S[0], V13.S4
+	VDUP V16.S[0], V14.S4
+	VDUP V16.S[0], V15.S4
+	VZIP1 V2.D2, V0.D2, V16.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V16.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V16.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V16.B16, V1.B16
+	VZIP1 V6.D2, V4.D2, V16.D2
+	VZIP2 V6.D2, V4.D2, V6.D2
+	VMOV V16.B16, V4.B16
+	VZIP1 V7.D2, V5.D2, V16.D2
+	VZIP2 V7.D2, V5.D2, V7.D2
+	VMOV V16.B16, V5.B16
+	VZIP1 V10.D2, V8.D2, V16.D2
+	VZIP2 V10.D2, V8.D2, V10.D2
+	VMOV V16.B16, V8.B16
+	VZIP1 V11.D2, V9.D2, V16.D2
+	VZIP2 V11.D2, V9.D2, V11.D2
+	VMOV V16.B16, V9.B16
+	VZIP1 V14.D2, V12.D2, V16.D2
+	VZIP2 V14.D2, V12.D2, V14.D2
+	VMOV V16.B16, V12.B16
+	VZIP1 V15.D2, V13.D2, V16.D2
+	VZIP2 V15.D2, V13.D2, V15.D2
+	VMOV V16.B16, V13.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F16, F17)
+	FLDPQ 32(R13), (F18, F19)
+	FLDPQ 0(R4), (F20, F21)
+	FLDPQ 32(R4), (F22, F23)
+	ADD $64, R13, R13
+	ADD $64, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e90a680 // smmla v0.4s, v20.16b, v16.16b
+	WORD $0x4e91a682 // smmla v2.4s, v20.16b, v17.16b
+	WORD $0x4e90a6a4 // smmla v4.4s, v21.16b, v16.16b
+	WORD $0x4e91a6a6 // smmla v6.4s, v21.16b, v17.16b
+	WORD $0x4e90a6c8 // smmla v8.4s, v22.16b, v16.16b
+	WORD $0x4e91a6ca // smmla v10.4s, v22.16b, v17.16b
+	WORD $0x4e90a6ec // smmla v12.4s, v23.16b, v16.16b
+	WORD $0x4e91a6ee // smmla v14.4s, v23.16b, v17.16b
+	WORD $0x4e92a681 // smmla v1.4s, v20.16b, v18.16b
+	WORD $0x4e93a683 // smmla v3.4s, v20.16b, v19.16b
+	WORD $0x4e92a6a5 // smmla v5.4s, v21.16b, v18.16b
+	WORD $0x4e93a6a7 // smmla v7.4s, v21.16b, v19.16b
+	WORD $0x4e92a6c9 // smmla v9.4s, v22.16b, v18.16b
+	WORD $0x4e93a6cb // smmla v11.4s, v22.16b, v19.16b
+	WORD $0x4e92a6ed // smmla v13.4s, v23.16b, v18.16b
+	WORD $0x4e93a6ef // smmla v15.4s, v23.16b, v19.16b
+	BNE step
+	VZIP1 V2.D2, V0.D2, V16.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V16.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V16.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V16.B16, V1.B16
+	VZIP1 V6.D2, V4.D2, V16.D2
+	VZIP2 V6.D2, V4.D2, V6.D2
+	VMOV V16.B16, V4.B16
+	VZIP1 V7.D2, V5.D2, V16.D2
+	VZIP2 V7.D2, V5.D2, V7.D2
+	VMOV V16.B16, V5.B16
+	VZIP1 V10.D2, V8.D2, V16.D2
+	VZIP2 V10.D2, V8.D2, V10.D2
+	VMOV V16.B16, V8.B16
+	VZIP1 V11.D2, V9.D2, V16.D2
+	VZIP2 V11.D2, V9.D2, V11.D2
+	VMOV V16.B16, V9.B16
+	VZIP1 V14.D2, V12.D2, V16.D2
+	VZIP2 V14.D2, V12.D2, V14.D2
+	VMOV V16.B16, V12.B16
+	VZIP1 V15.D2, V13.D2, V16.D2
+	VZIP2 V15.D2, V13.D2, V15.D2
+	VMOV V16.B16, V13.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x4e32d400 // fadd v0.4s, v0.4s, v18.4s
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
+	FMOVQ 20(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
+	WORD $0x6e31dc63 // fmul v3.4s, v3.4s, v17.4s
+	WORD $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
+	WORD $0x4e32d463 // fadd v3.4s, v3.4s, v18.4s
+	FMOVQ 40(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e31dc84 // fmul v4.4s, v4.4s, v17.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x4e32d484 // fadd v4.4s, v4.4s, v18.4s
+	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	FMOVQ 60(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e31dcc6 // fmul v6.4s, v6.4s, v17.4s
+	WORD $0x6e31dce7 // fmul v7.4s, v7.4s, v17.4s
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	WORD $0x4e32d4e7 // fadd v7.4s, v7.4s, v18.4s
+	FMOVQ 80(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e31dd08 // fmul v8.4s, v8.4s, v17.4s
+	WORD $0x6e31dd29 // fmul v9.4s, v9.4s, v17.4s
+	WORD $0x4e32d508 // fadd v8.4s, v8.4s, v18.4s
+	WORD $0x4e32d529 // fadd v9.4s, v9.4s, v18.4s
+	FMOVQ 100(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e31dd4a // fmul v10.4s, v10.4s, v17.4s
+	WORD $0x6e31dd6b // fmul v11.4s, v11.4s, v17.4s
+	WORD $0x4e32d54a // fadd v10.4s, v10.4s, v18.4s
+	WORD $0x4e32d56b // fadd v11.4s, v11.4s, v18.4s
+	FMOVQ 120(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e31dd8c // fmul v12.4s, v12.4s, v17.4s
+	WORD $0x6e31ddad // fmul v13.4s, v13.4s, v17.4s
+	WORD $0x4e32d58c // fadd v12.4s, v12.4s, v18.4s
+	WORD $0x4e32d5ad // fadd v13.4s, v13.4s, v18.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d529 // fadd v9.4s, v9.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d56b // fadd v11.4s, v11.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V16.S4]
+	WORD $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
+	WORD $0x6e30dc53 // fmul v19.4s, v2.4s, v16.4s
+	WORD $0x6e30dc74 // fmul v20.4s, v3.4s, v16.4s
+	WORD $0x6e30dc95 // fmul v21.4s, v4.4s, v16.4s
+	WORD $0x6e30dcb6 // fmul v22.4s, v5.4s, v16.4s
+	WORD $0x6e30dcd7 // fmul v23.4s, v6.4s, v16.4s
+	WORD $0x6e30dcf8 // fmul v24.4s, v7.4s, v16.4s
+	WORD $0x6e30dd19 // fmul v25.4s, v8.4s, v16.4s
+	WORD $0x6e30dd3a // fmul v26.4s, v9.4s, v16.4s
+	WORD $0x6e30dd5b // fmul v27.4s, v10.4s, v16.4s
+	WORD $0x6e30dd7c // fmul v28.4s, v11.4s, v16.4s
+	WORD $0x6e30dd9d // fmul v29.4s, v12.4s, v16.4s
+	WORD $0x6e30ddbe // fmul v30.4s, v13.4s, v16.4s
+	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
+	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
+	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
+	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
+	WORD $0x4e35c484 // fmaxnm v4.4s, v4.4s, v21.4s
+	WORD $0x4e36c4a5 // fmaxnm v5.4s, v5.4s, v22.4s
+	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
+	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
+	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
+	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
+	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
+	WORD $0x4e3cc56b // fmaxnm v11.4s, v11.4s, v28.4s
+	WORD $0x4e3dc58c // fmaxnm v12.4s, v12.4s, v29.4s
+	WORD $0x4e3ec5ad // fmaxnm v13.4s, v13.4s, v30.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F2, F3), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F4, F5), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F8, F9), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F10, F11), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F12, F13), 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc10 // fmul v16.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc31 // fmul v17.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc52 // fmul v18.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc73 // fmul v19.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc94 // fmul v20.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb5 // fmul v21.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd6 // fmul v22.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf7 // fmul v23.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd18 // fmul v24.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd39 // fmul v25.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd5a // fmul v26.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc84 // fmul v4.4s, v4.4s, v20.4s
+	WORD $0x6e35dca5 // fmul v5.4s, v5.4s, v21.4s
+	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x6e39dd29 // fmul v9.4s, v9.4s, v25.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+	WORD $0x6e3cdd90 // fmul v16.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb1 // fmul v17.4s, v13.4s, v28.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD $0x6e31ddad // fmul v13.4s, v13.4s, v17.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F1, 16(R15)
+	TBZ $0, R9, row0
+	ADD $24, R15, R16
+	VST1 V1.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F1, 16(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F2, 0(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F3, 16(R15)
+	TBZ $0, R9, row1
+	ADD $24, R15, R16
+	VST1 V3.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F3, 16(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F4, 0(R15)
+	TBZ $1, R9, row2_one
+	FMOVD F5, 16(R15)
+	TBZ $0, R9, row2
+	ADD $24, R15, R16
+	VST1 V5.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F5, 16(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F6, 0(R15)
+	TBZ $1, R9, row3_one
+	FMOVD F7, 16(R15)
+	TBZ $0, R9, row3
+	ADD $24, R15, R16
+	VST1 V7.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F7, 16(R15)
+
+row3:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F8, 0(R15)
+	TBZ $1, R9, row4_one
+	FMOVD F9, 16(R15)
+	TBZ $0, R9, row4
+	ADD $24, R15, R16
+	VST1 V9.S[2], (R16)
+	B row4
+
+row4_one:
+	FMOVS F9, 16(R15)
+
+row4:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F10, 0(R15)
+	TBZ $1, R9, row5_one
+	FMOVD F11, 16(R15)
+	TBZ $0, R9, row5
+	ADD $24, R15, R16
+	VST1 V11.S[2], (R16)
+	B row5
+
+row5_one:
+	FMOVS F11, 16(R15)
+
+row5:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F12, 0(R15)
+	TBZ $1, R9, row6_one
+	FMOVD F13, 16(R15)
+	TBZ $0, R9, row6
+	ADD $24, R15, R16
+	VST1 V13.S[2], (R16)
+	B row6
+
+row6_one:
+	FMOVS F13, 16(R15)
+
+row6:
+
+stored:
+	ADD $140, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc13 // fmla v19.4s, v0.4s, v17.4s
+	VMOV V19.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc33 // fmla v19.4s, v1.4s, v17.4s
+	VMOV V19.B16, V1.B16
+	FMOVQ 20(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc53 // fmla v19.4s, v2.4s, v17.4s
+	VMOV V19.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc73 // fmla v19.4s, v3.4s, v17.4s
+	VMOV V19.B16, V3.B16
+	FMOVQ 40(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc93 // fmla v19.4s, v4.4s, v17.4s
+	VMOV V19.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31ccb3 // fmla v19.4s, v5.4s, v17.4s
+	VMOV V19.B16, V5.B16
+	FMOVQ 60(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31ccd3 // fmla v19.4s, v6.4s, v17.4s
+	VMOV V19.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31ccf3 // fmla v19.4s, v7.4s, v17.4s
+	VMOV V19.B16, V7.B16
+	FMOVQ 80(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd13 // fmla v19.4s, v8.4s, v17.4s
+	VMOV V19.B16, V8.B16
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd33 // fmla v19.4s, v9.4s, v17.4s
+	VMOV V19.B16, V9.B16
+	FMOVQ 100(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd53 // fmla v19.4s, v10.4s, v17.4s
+	VMOV V19.B16, V10.B16
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd73 // fmla v19.4s, v11.4s, v17.4s
+	VMOV V19.B16, V11.B16
+	FMOVQ 120(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd93 // fmla v19.4s, v12.4s, v17.4s
+	VMOV V19.B16, V12.B16
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cdb3 // fmla v19.4s, v13.4s, v17.4s
+	VMOV V19.B16, V13.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce00 // fmla v0.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce01 // fmla v1.4s, v16.4s, v17.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce02 // fmla v2.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce03 // fmla v3.4s, v16.4s, v17.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce04 // fmla v4.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce05 // fmla v5.4s, v16.4s, v17.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce06 // fmla v6.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce07 // fmla v7.4s, v16.4s, v17.4s
+	ADD $96, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce08 // fmla v8.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce09 // fmla v9.4s, v16.4s, v17.4s
+	ADD $116, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce0a // fmla v10.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce0b // fmla v11.4s, v16.4s, v17.4s
+	ADD $136, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce0c // fmla v12.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce0d // fmla v13.4s, v16.4s, v17.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V16.S4]
+	WORD $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
+	WORD $0x6e30dc53 // fmul v19.4s, v2.4s, v16.4s
+	WORD $0x6e30dc74 // fmul v20.4s, v3.4s, v16.4s
+	WORD $0x6e30dc95 // fmul v21.4s, v4.4s, v16.4s
+	WORD $0x6e30dcb6 // fmul v22.4s, v5.4s, v16.4s
+	WORD $0x6e30dcd7 // fmul v23.4s, v6.4s, v16.4s
+	WORD $0x6e30dcf8 // fmul v24.4s, v7.4s, v16.4s
+	WORD $0x6e30dd19 // fmul v25.4s, v8.4s, v16.4s
+	WORD $0x6e30dd3a // fmul v26.4s, v9.4s, v16.4s
+	WORD $0x6e30dd5b // fmul v27.4s, v10.4s, v16.4s
+	WORD $0x6e30dd7c // fmul v28.4s, v11.4s, v16.4s
+	WORD $0x6e30dd9d // fmul v29.4s, v12.4s, v16.4s
+	WORD $0x6e30ddbe // fmul v30.4s, v13.4s, v16.4s
+	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
+	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
+	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
+	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
+	WORD $0x4e35c484 // fmaxnm v4.4s, v4.4s, v21.4s
+	WORD $0x4e36c4a5 // fmaxnm v5.4s, v5.4s, v22.4s
+	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
+	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
+	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
+	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
+	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
+	WORD $0x4e3cc56b // fmaxnm v11.4s, v11.4s, v28.4s
+	WORD $0x4e3dc58c // fmaxnm v12.4s, v12.4s, v29.4s
+	WORD $0x4e3ec5ad // fmaxnm v13.4s, v13.4s, v30.4s
+
+round:
+	FMOVQ 0(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e614813 // sqxtn v19.4h, v0.4s
+	WORD $0x4e614833 // sqxtn2 v19.8h, v1.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	FMOVQ 20(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614853 // sqxtn v19.4h, v2.4s
+	WORD $0x4e614873 // sqxtn2 v19.8h, v3.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	FMOVQ 40(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e614893 // sqxtn v19.4h, v4.4s
+	WORD $0x4e6148b3 // sqxtn2 v19.8h, v5.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	FMOVQ 60(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x0e6148d3 // sqxtn v19.4h, v6.4s
+	WORD $0x4e6148f3 // sqxtn2 v19.8h, v7.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	FMOVQ 80(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x0e614913 // sqxtn v19.4h, v8.4s
+	WORD $0x4e614933 // sqxtn2 v19.8h, v9.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	FMOVQ 100(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD $0x0e614953 // sqxtn v19.4h, v10.4s
+	WORD $0x4e614973 // sqxtn2 v19.8h, v11.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	FMOVQ 120(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD $0x0e614993 // sqxtn v19.4h, v12.4s
+	WORD $0x4e6149b3 // sqxtn2 v19.8h, v13.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	ADD $140, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr8v1(a *byte)
+TEXT ·gemmSMMLAr8v1(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[0], V0.S4
+	FMOVQ 20(R5), F8
+	VDUP V8.S[0], V1.S4
+	FMOVQ 40(R5), F8
+	VDUP V8.S[0], V2.S4
+	FMOVQ 60(R5), F8
+	VDUP V8.S[0], V3.S4
+	FMOVQ 80(R5), F8
+	VDUP V8.S[0], V4.S4
+	FMOVQ 100(R5), F8
+	VDUP V8.S[0], V5.S4
+	FMOVQ 120(R5), F8
+	VDUP V8.S[0], V6.S4
+	FMOVQ 140(R5), F8
+	VDUP V8.S[0], V7.S4
+	VZIP1 V1.D2, V0.D2, V8.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V8.B16, V0.B16
+	VZIP1 V3.D2, V2.D2, V8.D2
+	VZIP2 V3.D2, V2.D2, V3.D2
+	VMOV V8.B16, V2.B16
+	VZIP1 V5.D2, V4.D2, V8.D2
+	VZIP2 V5.D2, V4.D2, V5.D2
+	VMOV V8.B16, V4.B16
+	VZIP1 V7.D2, V6.D2, V8.D2
+	VZIP2 V7.D2, V6.D2, V7.D2
+	VMOV V8.B16, V6.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F8, F9)
+	FLDPQ 0(R4), (F10, F11)
+	FLDPQ 32(R4), (F12, F13)
+	ADD $32, R13, R13
+	ADD $64, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e88a540 // smmla v0.4s, v10.16b, v8.16b
+	WORD $0x4e89a541 // smmla v1.4s, v10.16b, v9.16b
+	WORD $0x4e88a562 // smmla v2.4s, v11.16b, v8.16b
+	WORD $0x4e89a563 // smmla v3.4s, v11.16b, v9.16b
+	WORD $0x4e88a584 // smmla v4.4s, v12.16b, v8.16b
+	WORD $0x4e89a585 // smmla v5.4s, v12.16b, v9.16b
+	WORD $0x4e88a5a6 // smmla v6.4s, v13.16b, v8.16b
+	WORD $0x4e89a5a7 // smmla v7.4s, v13.16b, v9.16b
+	BNE step
+	VZIP1 V1.D2, V0.D2, V8.D2
+	VZIP2 V1.D2, V0.D2, V1.D2
+	VMOV V8.B16, V0.B16
+	VZIP1 V3.D2, V2.D2, V8.D2
+	VZIP2 V3.D2, V2.D2, V3.D2
+	VMOV V8.B16, V2.B16
+	VZIP1 V5.D2, V4.D2, V8.D2
+	VZIP2 V5.D2, V4.D2, V5.D2
+	VMOV V8.B16, V4.B16
+	VZIP1 V7.D2, V6.D2, V8.D2
+	VZIP2 V7.D2, V6.D2, V7.D2
+	VMOV V8.B16, V6.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	FMOVQ 20(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	FMOVQ 40(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	FMOVQ 60(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
+	FMOVQ 80(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
+	FMOVQ 100(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	FMOVQ 120(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	FMOVQ 140(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	WORD $0x4e2ad4e7 // fadd v7.4s, v7.4s, v10.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V8.S4]
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
+	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x6e28dc8d // fmul v13.4s, v4.4s, v8.4s
+	WORD $0x6e28dcae // fmul v14.4s, v5.4s, v8.4s
+	WORD $0x6e28dccf // fmul v15.4s, v6.4s, v8.4s
+	WORD $0x6e28dcf0 // fmul v16.4s, v7.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
+	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+	WORD $0x4e2fc4c6 // fmaxnm v6.4s, v6.4s, v15.4s
+	WORD $0x4e30c4e7 // fmaxnm v7.4s, v7.4s, v16.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F1, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F2, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F3, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F4, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F5, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F6, 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F7, 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc29 // fmul v9.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc4a // fmul v10.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc6b // fmul v11.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc8c // fmul v12.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcad // fmul v13.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcce // fmul v14.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcef // fmul v15.4s, v7.4s, v28.4s
+	WORD $0x4e3dd508 // fadd v8.4s, v8.4s, v29.4s
+	WORD $0x4e3dd529 // fadd v9.4s, v9.4s, v29.4s
+	WORD $0x4e3dd54a // fadd v10.4s, v10.4s, v29.4s
+	WORD $0x4e3dd56b // fadd v11.4s, v11.4s, v29.4s
+	WORD $0x4e3dd58c // fadd v12.4s, v12.4s, v29.4s
+	WORD $0x4e3dd5ad // fadd v13.4s, v13.4s, v29.4s
+	WORD $0x4e3dd5ce // fadd v14.4s, v14.4s, v29.4s
+	WORD $0x4e3dd5ef // fadd v15.4s, v15.4s, v29.4s
+	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
+	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4e3ef56b // fmax v11.4s, v11.4s, v30.4s
+	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
+	WORD $0x4e3ef5ad // fmax v13.4s, v13.4s, v30.4s
+	WORD $0x4e3ef5ce // fmax v14.4s, v14.4s, v30.4s
+	WORD $0x4e3ef5ef // fmax v15.4s, v15.4s, v30.4s
+	WORD $0x4ebff508 // fmin v8.4s, v8.4s, v31.4s
+	WORD $0x4ebff529 // fmin v9.4s, v9.4s, v31.4s
+	WORD $0x4ebff54a // fmin v10.4s, v10.4s, v31.4s
+	WORD $0x4ebff56b // fmin v11.4s, v11.4s, v31.4s
+	WORD $0x4ebff58c // fmin v12.4s, v12.4s, v31.4s
+	WORD $0x4ebff5ad // fmin v13.4s, v13.4s, v31.4s
+	WORD $0x4ebff5ce // fmin v14.4s, v14.4s, v31.4s
+	WORD $0x4ebff5ef // fmin v15.4s, v15.4s, v31.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x6e2edcc6 // fmul v6.4s, v6.4s, v14.4s
+	WORD $0x6e2fdce7 // fmul v7.4s, v7.4s, v15.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row0_one
+	FMOVD F0, 0(R15)
+	TBZ $0, R9, row0
+	ADD $8, R15, R16
+	VST1 V0.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F0, 0(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row1_one
+	FMOVD F1, 0(R15)
+	TBZ $0, R9, row1
+	ADD $8, R15, R16
+	VST1 V1.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F1, 0(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row2_one
+	FMOVD F2, 0(R15)
+	TBZ $0, R9, row2
+	ADD $8, R15, R16
+	VST1 V2.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F2, 0(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row3_one
+	FMOVD F3, 0(R15)
+	TBZ $0, R9, row3
+	ADD $8, R15, R16
+	VST1 V3.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F3, 0(R15)
+
+row3:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row4_one
+	FMOVD F4, 0(R15)
+	TBZ $0, R9, row4
+	ADD $8, R15, R16
+	VST1 V4.S[2], (R16)
+	B row4
+
+row4_one:
+	FMOVS F4, 0(R15)
+
+row4:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row5_one
+	FMOVD F5, 0(R15)
+	TBZ $0, R9, row5
+	ADD $8, R15, R16
+	VST1 V5.S[2], (R16)
+	B row5
+
+row5_one:
+	FMOVS F5, 0(R15)
+
+row5:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row6_one
+	FMOVD F6, 0(R15)
+	TBZ $0, R9, row6
+	ADD $8, R15, R16
+	VST1 V6.S[2], (R16)
+	B row6
+
+row6_one:
+	FMOVS F6, 0(R15)
+
+row6:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	TBZ $1, R9, row7_one
+	FMOVD F7, 0(R15)
+	TBZ $0, R9, row7
+	ADD $8, R15, R16
+	VST1 V7.S[2], (R16)
+	B row7
+
+row7_one:
+	FMOVS F7, 0(R15)
+
+row7:
+
+stored:
+	ADD $160, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc0b // fmla v11.4s, v0.4s, v9.4s
+	VMOV V11.B16, V0.B16
+	FMOVQ 20(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc2b // fmla v11.4s, v1.4s, v9.4s
+	VMOV V11.B16, V1.B16
+	FMOVQ 40(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc4b // fmla v11.4s, v2.4s, v9.4s
+	VMOV V11.B16, V2.B16
+	FMOVQ 60(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc6b // fmla v11.4s, v3.4s, v9.4s
+	VMOV V11.B16, V3.B16
+	FMOVQ 80(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cc8b // fmla v11.4s, v4.4s, v9.4s
+	VMOV V11.B16, V4.B16
+	FMOVQ 100(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29ccab // fmla v11.4s, v5.4s, v9.4s
+	VMOV V11.B16, V5.B16
+	FMOVQ 120(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cccb // fmla v11.4s, v6.4s, v9.4s
+	VMOV V11.B16, V6.B16
+	FMOVQ 140(R5), F8
+	VDUP V8.S[1], V9.S4
+	VDUP V8.S[2], V10.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V10.B16, V11.B16
+	WORD $0x4e29cceb // fmla v11.4s, v7.4s, v9.4s
+	VMOV V11.B16, V7.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd00 // fmla v0.4s, v8.4s, v9.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd01 // fmla v1.4s, v8.4s, v9.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd02 // fmla v2.4s, v8.4s, v9.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd03 // fmla v3.4s, v8.4s, v9.4s
+	ADD $96, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd04 // fmla v4.4s, v8.4s, v9.4s
+	ADD $116, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd05 // fmla v5.4s, v8.4s, v9.4s
+	ADD $136, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd06 // fmla v6.4s, v8.4s, v9.4s
+	ADD $156, R5, R16
+	VLD1R (R16), [V9.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F8
+	WORD $0x4e29cd07 // fmla v7.4s, v8.4s, v9.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V8.S4]
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	WORD $0x6e28dc2a // fmul v10.4s, v1.4s, v8.4s
+	WORD $0x6e28dc4b // fmul v11.4s, v2.4s, v8.4s
+	WORD $0x6e28dc6c // fmul v12.4s, v3.4s, v8.4s
+	WORD $0x6e28dc8d // fmul v13.4s, v4.4s, v8.4s
+	WORD $0x6e28dcae // fmul v14.4s, v5.4s, v8.4s
+	WORD $0x6e28dccf // fmul v15.4s, v6.4s, v8.4s
+	WORD $0x6e28dcf0 // fmul v16.4s, v7.4s, v8.4s
+	WORD $0x4e29c400 // fmaxnm v0.4s, v0.4s, v9.4s
+	WORD $0x4e2ac421 // fmaxnm v1.4s, v1.4s, v10.4s
+	WORD $0x4e2bc442 // fmaxnm v2.4s, v2.4s, v11.4s
+	WORD $0x4e2cc463 // fmaxnm v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dc484 // fmaxnm v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ec4a5 // fmaxnm v5.4s, v5.4s, v14.4s
+	WORD $0x4e2fc4c6 // fmaxnm v6.4s, v6.4s, v15.4s
+	WORD $0x4e30c4e7 // fmaxnm v7.4s, v7.4s, v16.4s
+
+round:
+	FMOVQ 0(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x0e61480b // sqxtn v11.4h, v0.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	FMOVQ 20(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e61482b // sqxtn v11.4h, v1.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	FMOVQ 40(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x0e61484b // sqxtn v11.4h, v2.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	FMOVQ 60(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e61486b // sqxtn v11.4h, v3.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	FMOVQ 80(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x0e61488b // sqxtn v11.4h, v4.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	FMOVQ 100(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e6148ab // sqxtn v11.4h, v5.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	FMOVQ 120(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x0e6148cb // sqxtn v11.4h, v6.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	FMOVQ 140(R5), F8
+	VDUP V8.S[3], V10.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x0e6148eb // sqxtn v11.4h, v7.4s
+	WORD $0x4e6a0d6b // sqadd v11.8h, v11.8h, v10.8h
+	WORD $0x2e21296b // sqxtun v11.8b, v11.8h
+	FMOVS F11, 0(R15)
+	ADD $160, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+// func gemmSMMLAr8v2(a *byte)
+TEXT ·gemmSMMLAr8v2(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	ADD $72, R0, R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+
+tile:
+	FMOVQ 0(R5), F16
+	VDUP V16.S[0], V0.S4
+	VDUP V16.S[0], V1.S4
+	FMOVQ 20(R5), F16
+	VDUP V16.S[0], V2.S4
+	VDUP V16.S[0], V3.S4
+	FMOVQ 40(R5), F16
+	VDUP V16.S[0], V4.S4
+	VDUP V16.S[0], V5.S4
+	FMOVQ 60(R5), F16
+	VDUP V16.S[0], V6.S4
+	VDUP V16.S[0], V7.S4
+	FMOVQ 80(R5), F16
+	VDUP V16.S[0], V8.S4
+	VDUP V16.S[0], V9.S4
+	FMOVQ 100(R5), F16
+	VDUP V16.S[0], V10.S4
+	VDUP V16.S[0], V11.S4
+	FMOVQ 120(R5), F16
+	VDUP V16.S[0], V12.S4
+	VDUP V16.S[0], V13.S4
+	FMOVQ 140(R5), F16
+	VDUP V16.S[0], V14.S4
+	VDUP V16.S[0], V15.S4
+	VZIP1 V2.D2, V0.D2, V16.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V16.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V16.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V16.B16, V1.B16
+	VZIP1 V6.D2, V4.D2, V16.D2
+	VZIP2 V6.D2, V4.D2, V6.D2
+	VMOV V16.B16, V4.B16
+	VZIP1 V7.D2, V5.D2, V16.D2
+	VZIP2 V7.D2, V5.D2, V7.D2
+	VMOV V16.B16, V5.B16
+	VZIP1 V10.D2, V8.D2, V16.D2
+	VZIP2 V10.D2, V8.D2, V10.D2
+	VMOV V16.B16, V8.B16
+	VZIP1 V11.D2, V9.D2, V16.D2
+	VZIP2 V11.D2, V9.D2, V11.D2
+	VMOV V16.B16, V9.B16
+	VZIP1 V14.D2, V12.D2, V16.D2
+	VZIP2 V14.D2, V12.D2, V14.D2
+	VMOV V16.B16, V12.B16
+	VZIP1 V15.D2, V13.D2, V16.D2
+	VZIP2 V15.D2, V13.D2, V15.D2
+	VMOV V16.B16, V13.B16
+	MOVD R1, R13
+	MOVD R6, R14
+
+step:
+	FLDPQ 0(R13), (F16, F17)
+	FLDPQ 32(R13), (F18, F19)
+	FLDPQ 0(R4), (F20, F21)
+	FLDPQ 32(R4), (F22, F23)
+	ADD $64, R13, R13
+	ADD $64, R4, R4
+	SUBS $1, R14, R14
+	WORD $0x4e90a680 // smmla v0.4s, v20.16b, v16.16b
+	WORD $0x4e91a682 // smmla v2.4s, v20.16b, v17.16b
+	WORD $0x4e90a6a4 // smmla v4.4s, v21.16b, v16.16b
+	WORD $0x4e91a6a6 // smmla v6.4s, v21.16b, v17.16b
+	WORD $0x4e90a6c8 // smmla v8.4s, v22.16b, v16.16b
+	WORD $0x4e91a6ca // smmla v10.4s, v22.16b, v17.16b
+	WORD $0x4e90a6ec // smmla v12.4s, v23.16b, v16.16b
+	WORD $0x4e91a6ee // smmla v14.4s, v23.16b, v17.16b
+	WORD $0x4e92a681 // smmla v1.4s, v20.16b, v18.16b
+	WORD $0x4e93a683 // smmla v3.4s, v20.16b, v19.16b
+	WORD $0x4e92a6a5 // smmla v5.4s, v21.16b, v18.16b
+	WORD $0x4e93a6a7 // smmla v7.4s, v21.16b, v19.16b
+	WORD $0x4e92a6c9 // smmla v9.4s, v22.16b, v18.16b
+	WORD $0x4e93a6cb // smmla v11.4s, v22.16b, v19.16b
+	WORD $0x4e92a6ed // smmla v13.4s, v23.16b, v18.16b
+	WORD $0x4e93a6ef // smmla v15.4s, v23.16b, v19.16b
+	BNE step
+	VZIP1 V2.D2, V0.D2, V16.D2
+	VZIP2 V2.D2, V0.D2, V2.D2
+	VMOV V16.B16, V0.B16
+	VZIP1 V3.D2, V1.D2, V16.D2
+	VZIP2 V3.D2, V1.D2, V3.D2
+	VMOV V16.B16, V1.B16
+	VZIP1 V6.D2, V4.D2, V16.D2
+	VZIP2 V6.D2, V4.D2, V6.D2
+	VMOV V16.B16, V4.B16
+	VZIP1 V7.D2, V5.D2, V16.D2
+	VZIP2 V7.D2, V5.D2, V7.D2
+	VMOV V16.B16, V5.B16
+	VZIP1 V10.D2, V8.D2, V16.D2
+	VZIP2 V10.D2, V8.D2, V10.D2
+	VMOV V16.B16, V8.B16
+	VZIP1 V11.D2, V9.D2, V16.D2
+	VZIP2 V11.D2, V9.D2, V11.D2
+	VMOV V16.B16, V9.B16
+	VZIP1 V14.D2, V12.D2, V16.D2
+	VZIP2 V14.D2, V12.D2, V14.D2
+	VMOV V16.B16, V12.B16
+	VZIP1 V15.D2, V13.D2, V16.D2
+	VZIP2 V15.D2, V13.D2, V15.D2
+	VMOV V16.B16, V13.B16
+	CBNZ R11, bytes
+	FMOVQ 0(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x4e32d400 // fadd v0.4s, v0.4s, v18.4s
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
+	FMOVQ 20(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
+	WORD $0x6e31dc63 // fmul v3.4s, v3.4s, v17.4s
+	WORD $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
+	WORD $0x4e32d463 // fadd v3.4s, v3.4s, v18.4s
+	FMOVQ 40(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e31dc84 // fmul v4.4s, v4.4s, v17.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x4e32d484 // fadd v4.4s, v4.4s, v18.4s
+	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	FMOVQ 60(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e31dcc6 // fmul v6.4s, v6.4s, v17.4s
+	WORD $0x6e31dce7 // fmul v7.4s, v7.4s, v17.4s
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	WORD $0x4e32d4e7 // fadd v7.4s, v7.4s, v18.4s
+	FMOVQ 80(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e31dd08 // fmul v8.4s, v8.4s, v17.4s
+	WORD $0x6e31dd29 // fmul v9.4s, v9.4s, v17.4s
+	WORD $0x4e32d508 // fadd v8.4s, v8.4s, v18.4s
+	WORD $0x4e32d529 // fadd v9.4s, v9.4s, v18.4s
+	FMOVQ 100(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e31dd4a // fmul v10.4s, v10.4s, v17.4s
+	WORD $0x6e31dd6b // fmul v11.4s, v11.4s, v17.4s
+	WORD $0x4e32d54a // fadd v10.4s, v10.4s, v18.4s
+	WORD $0x4e32d56b // fadd v11.4s, v11.4s, v18.4s
+	FMOVQ 120(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x6e31dd8c // fmul v12.4s, v12.4s, v17.4s
+	WORD $0x6e31ddad // fmul v13.4s, v13.4s, v17.4s
+	WORD $0x4e32d58c // fadd v12.4s, v12.4s, v18.4s
+	WORD $0x4e32d5ad // fadd v13.4s, v13.4s, v18.4s
+	FMOVQ 140(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e31ddce // fmul v14.4s, v14.4s, v17.4s
+	WORD $0x6e31ddef // fmul v15.4s, v15.4s, v17.4s
+	WORD $0x4e32d5ce // fadd v14.4s, v14.4s, v18.4s
+	WORD $0x4e32d5ef // fadd v15.4s, v15.4s, v18.4s
+	CBZ R3, activate
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d529 // fadd v9.4s, v9.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d56b // fadd v11.4s, v11.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
+	MOVD.P 8(R3), R15
+	ADD R8, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e30d5ef // fadd v15.4s, v15.4s, v16.4s
+
+activate:
+	MOVWU 76(R0), R16
+	CBNZ R16, hswish
+	VLD1R (R10), [V16.S4]
+	WORD $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
+	WORD $0x6e30dc53 // fmul v19.4s, v2.4s, v16.4s
+	WORD $0x6e30dc74 // fmul v20.4s, v3.4s, v16.4s
+	WORD $0x6e30dc95 // fmul v21.4s, v4.4s, v16.4s
+	WORD $0x6e30dcb6 // fmul v22.4s, v5.4s, v16.4s
+	WORD $0x6e30dcd7 // fmul v23.4s, v6.4s, v16.4s
+	WORD $0x6e30dcf8 // fmul v24.4s, v7.4s, v16.4s
+	WORD $0x6e30dd19 // fmul v25.4s, v8.4s, v16.4s
+	WORD $0x6e30dd3a // fmul v26.4s, v9.4s, v16.4s
+	WORD $0x6e30dd5b // fmul v27.4s, v10.4s, v16.4s
+	WORD $0x6e30dd7c // fmul v28.4s, v11.4s, v16.4s
+	WORD $0x6e30dd9d // fmul v29.4s, v12.4s, v16.4s
+	WORD $0x6e30ddbe // fmul v30.4s, v13.4s, v16.4s
+	WORD $0x6e30dddf // fmul v31.4s, v14.4s, v16.4s
+	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
+	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
+	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
+	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
+	WORD $0x4e35c484 // fmaxnm v4.4s, v4.4s, v21.4s
+	WORD $0x4e36c4a5 // fmaxnm v5.4s, v5.4s, v22.4s
+	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
+	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
+	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
+	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
+	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
+	WORD $0x4e3cc56b // fmaxnm v11.4s, v11.4s, v28.4s
+	WORD $0x4e3dc58c // fmaxnm v12.4s, v12.4s, v29.4s
+	WORD $0x4e3ec5ad // fmaxnm v13.4s, v13.4s, v30.4s
+	WORD $0x4e3fc5ce // fmaxnm v14.4s, v14.4s, v31.4s
+	WORD $0x6e30ddf1 // fmul v17.4s, v15.4s, v16.4s
+	WORD $0x4e31c5ef // fmaxnm v15.4s, v15.4s, v17.4s
+
+store:
+	CMP $4, R9
+	BNE part
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F0, F1), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F2, F3), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F4, F5), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F6, F7), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F8, F9), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F10, F11), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F12, F13), 0(R15)
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FSTPQ (F14, F15), 0(R15)
+	B stored
+
+hswish:
+	MOVD $hswish<>(SB), R16
+	VLD1R.P 4(R16), [V28.S4]
+	VLD1R.P 4(R16), [V29.S4]
+	VLD1R.P 4(R16), [V30.S4]
+	VLD1R.P 4(R16), [V31.S4]
+	WORD $0x6e3cdc10 // fmul v16.4s, v0.4s, v28.4s
+	WORD $0x6e3cdc31 // fmul v17.4s, v1.4s, v28.4s
+	WORD $0x6e3cdc52 // fmul v18.4s, v2.4s, v28.4s
+	WORD $0x6e3cdc73 // fmul v19.4s, v3.4s, v28.4s
+	WORD $0x6e3cdc94 // fmul v20.4s, v4.4s, v28.4s
+	WORD $0x6e3cdcb5 // fmul v21.4s, v5.4s, v28.4s
+	WORD $0x6e3cdcd6 // fmul v22.4s, v6.4s, v28.4s
+	WORD $0x6e3cdcf7 // fmul v23.4s, v7.4s, v28.4s
+	WORD $0x6e3cdd18 // fmul v24.4s, v8.4s, v28.4s
+	WORD $0x6e3cdd39 // fmul v25.4s, v9.4s, v28.4s
+	WORD $0x6e3cdd5a // fmul v26.4s, v10.4s, v28.4s
+	WORD $0x6e3cdd7b // fmul v27.4s, v11.4s, v28.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3dd694 // fadd v20.4s, v20.4s, v29.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e3dd6d6 // fadd v22.4s, v22.4s, v29.4s
+	WORD $0x4e3dd6f7 // fadd v23.4s, v23.4s, v29.4s
+	WORD $0x4e3dd718 // fadd v24.4s, v24.4s, v29.4s
+	WORD $0x4e3dd739 // fadd v25.4s, v25.4s, v29.4s
+	WORD $0x4e3dd75a // fadd v26.4s, v26.4s, v29.4s
+	WORD $0x4e3dd77b // fadd v27.4s, v27.4s, v29.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4e3ef694 // fmax v20.4s, v20.4s, v30.4s
+	WORD $0x4e3ef6b5 // fmax v21.4s, v21.4s, v30.4s
+	WORD $0x4e3ef6d6 // fmax v22.4s, v22.4s, v30.4s
+	WORD $0x4e3ef6f7 // fmax v23.4s, v23.4s, v30.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x4e3ef739 // fmax v25.4s, v25.4s, v30.4s
+	WORD $0x4e3ef75a // fmax v26.4s, v26.4s, v30.4s
+	WORD $0x4e3ef77b // fmax v27.4s, v27.4s, v30.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x4ebff694 // fmin v20.4s, v20.4s, v31.4s
+	WORD $0x4ebff6b5 // fmin v21.4s, v21.4s, v31.4s
+	WORD $0x4ebff6d6 // fmin v22.4s, v22.4s, v31.4s
+	WORD $0x4ebff6f7 // fmin v23.4s, v23.4s, v31.4s
+	WORD $0x4ebff718 // fmin v24.4s, v24.4s, v31.4s
+	WORD $0x4ebff739 // fmin v25.4s, v25.4s, v31.4s
+	WORD $0x4ebff75a // fmin v26.4s, v26.4s, v31.4s
+	WORD $0x4ebff77b // fmin v27.4s, v27.4s, v31.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	WORD $0x6e34dc84 // fmul v4.4s, v4.4s, v20.4s
+	WORD $0x6e35dca5 // fmul v5.4s, v5.4s, v21.4s
+	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x6e39dd29 // fmul v9.4s, v9.4s, v25.4s
+	WORD $0x6e3add4a // fmul v10.4s, v10.4s, v26.4s
+	WORD $0x6e3bdd6b // fmul v11.4s, v11.4s, v27.4s
+	WORD $0x6e3cdd90 // fmul v16.4s, v12.4s, v28.4s
+	WORD $0x6e3cddb1 // fmul v17.4s, v13.4s, v28.4s
+	WORD $0x6e3cddd2 // fmul v18.4s, v14.4s, v28.4s
+	WORD $0x6e3cddf3 // fmul v19.4s, v15.4s, v28.4s
+	WORD $0x4e3dd610 // fadd v16.4s, v16.4s, v29.4s
+	WORD $0x4e3dd631 // fadd v17.4s, v17.4s, v29.4s
+	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
+	WORD $0x4e3dd673 // fadd v19.4s, v19.4s, v29.4s
+	WORD $0x4e3ef610 // fmax v16.4s, v16.4s, v30.4s
+	WORD $0x4e3ef631 // fmax v17.4s, v17.4s, v30.4s
+	WORD $0x4e3ef652 // fmax v18.4s, v18.4s, v30.4s
+	WORD $0x4e3ef673 // fmax v19.4s, v19.4s, v30.4s
+	WORD $0x4ebff610 // fmin v16.4s, v16.4s, v31.4s
+	WORD $0x4ebff631 // fmin v17.4s, v17.4s, v31.4s
+	WORD $0x4ebff652 // fmin v18.4s, v18.4s, v31.4s
+	WORD $0x4ebff673 // fmin v19.4s, v19.4s, v31.4s
+	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD $0x6e31ddad // fmul v13.4s, v13.4s, v17.4s
+	WORD $0x6e32ddce // fmul v14.4s, v14.4s, v18.4s
+	WORD $0x6e33ddef // fmul v15.4s, v15.4s, v19.4s
+	B store
+
+part:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F0, 0(R15)
+	TBZ $1, R9, row0_one
+	FMOVD F1, 16(R15)
+	TBZ $0, R9, row0
+	ADD $24, R15, R16
+	VST1 V1.S[2], (R16)
+	B row0
+
+row0_one:
+	FMOVS F1, 16(R15)
+
+row0:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F2, 0(R15)
+	TBZ $1, R9, row1_one
+	FMOVD F3, 16(R15)
+	TBZ $0, R9, row1
+	ADD $24, R15, R16
+	VST1 V3.S[2], (R16)
+	B row1
+
+row1_one:
+	FMOVS F3, 16(R15)
+
+row1:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F4, 0(R15)
+	TBZ $1, R9, row2_one
+	FMOVD F5, 16(R15)
+	TBZ $0, R9, row2
+	ADD $24, R15, R16
+	VST1 V5.S[2], (R16)
+	B row2
+
+row2_one:
+	FMOVS F5, 16(R15)
+
+row2:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F6, 0(R15)
+	TBZ $1, R9, row3_one
+	FMOVD F7, 16(R15)
+	TBZ $0, R9, row3
+	ADD $24, R15, R16
+	VST1 V7.S[2], (R16)
+	B row3
+
+row3_one:
+	FMOVS F7, 16(R15)
+
+row3:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F8, 0(R15)
+	TBZ $1, R9, row4_one
+	FMOVD F9, 16(R15)
+	TBZ $0, R9, row4
+	ADD $24, R15, R16
+	VST1 V9.S[2], (R16)
+	B row4
+
+row4_one:
+	FMOVS F9, 16(R15)
+
+row4:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F10, 0(R15)
+	TBZ $1, R9, row5_one
+	FMOVD F11, 16(R15)
+	TBZ $0, R9, row5
+	ADD $24, R15, R16
+	VST1 V11.S[2], (R16)
+	B row5
+
+row5_one:
+	FMOVS F11, 16(R15)
+
+row5:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F12, 0(R15)
+	TBZ $1, R9, row6_one
+	FMOVD F13, 16(R15)
+	TBZ $0, R9, row6
+	ADD $24, R15, R16
+	VST1 V13.S[2], (R16)
+	B row6
+
+row6_one:
+	FMOVS F13, 16(R15)
+
+row6:
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	FMOVQ F14, 0(R15)
+	TBZ $1, R9, row7_one
+	FMOVD F15, 16(R15)
+	TBZ $0, R9, row7
+	ADD $24, R15, R16
+	VST1 V15.S[2], (R16)
+	B row7
+
+row7_one:
+	FMOVS F15, 16(R15)
+
+row7:
+
+stored:
+	ADD $160, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
+	RET
+
+bytes:
+	FMOVQ 0(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc13 // fmla v19.4s, v0.4s, v17.4s
+	VMOV V19.B16, V0.B16
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc33 // fmla v19.4s, v1.4s, v17.4s
+	VMOV V19.B16, V1.B16
+	FMOVQ 20(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc53 // fmla v19.4s, v2.4s, v17.4s
+	VMOV V19.B16, V2.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc73 // fmla v19.4s, v3.4s, v17.4s
+	VMOV V19.B16, V3.B16
+	FMOVQ 40(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cc93 // fmla v19.4s, v4.4s, v17.4s
+	VMOV V19.B16, V4.B16
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31ccb3 // fmla v19.4s, v5.4s, v17.4s
+	VMOV V19.B16, V5.B16
+	FMOVQ 60(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31ccd3 // fmla v19.4s, v6.4s, v17.4s
+	VMOV V19.B16, V6.B16
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31ccf3 // fmla v19.4s, v7.4s, v17.4s
+	VMOV V19.B16, V7.B16
+	FMOVQ 80(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd13 // fmla v19.4s, v8.4s, v17.4s
+	VMOV V19.B16, V8.B16
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd33 // fmla v19.4s, v9.4s, v17.4s
+	VMOV V19.B16, V9.B16
+	FMOVQ 100(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd53 // fmla v19.4s, v10.4s, v17.4s
+	VMOV V19.B16, V10.B16
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd73 // fmla v19.4s, v11.4s, v17.4s
+	VMOV V19.B16, V11.B16
+	FMOVQ 120(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cd93 // fmla v19.4s, v12.4s, v17.4s
+	VMOV V19.B16, V12.B16
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cdb3 // fmla v19.4s, v13.4s, v17.4s
+	VMOV V19.B16, V13.B16
+	FMOVQ 140(R5), F16
+	VDUP V16.S[1], V17.S4
+	VDUP V16.S[2], V18.S4
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cdd3 // fmla v19.4s, v14.4s, v17.4s
+	VMOV V19.B16, V14.B16
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	VMOV V18.B16, V19.B16
+	WORD $0x4e31cdf3 // fmla v19.4s, v15.4s, v17.4s
+	VMOV V19.B16, V15.B16
+	CBZ R3, activateBytes
+	ADD $16, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce00 // fmla v0.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce01 // fmla v1.4s, v16.4s, v17.4s
+	ADD $36, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce02 // fmla v2.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce03 // fmla v3.4s, v16.4s, v17.4s
+	ADD $56, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce04 // fmla v4.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce05 // fmla v5.4s, v16.4s, v17.4s
+	ADD $76, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce06 // fmla v6.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce07 // fmla v7.4s, v16.4s, v17.4s
+	ADD $96, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce08 // fmla v8.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce09 // fmla v9.4s, v16.4s, v17.4s
+	ADD $116, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce0a // fmla v10.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce0b // fmla v11.4s, v16.4s, v17.4s
+	ADD $136, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce0c // fmla v12.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce0d // fmla v13.4s, v16.4s, v17.4s
+	ADD $156, R5, R16
+	VLD1R (R16), [V17.S4]
+	MOVD.P 8(R3), R15
+	ADD R12, R15, R15
+	FMOVQ 0(R15), F16
+	WORD $0x4e31ce0e // fmla v14.4s, v16.4s, v17.4s
+	FMOVQ 16(R15), F16
+	WORD $0x4e31ce0f // fmla v15.4s, v16.4s, v17.4s
+
+activateBytes:
+	MOVWU (R10), R16
+	MOVW $0x3f800000, R15
+	CMPW R15, R16
+	BEQ round
+	VLD1R (R10), [V16.S4]
+	WORD $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
+	WORD $0x6e30dc53 // fmul v19.4s, v2.4s, v16.4s
+	WORD $0x6e30dc74 // fmul v20.4s, v3.4s, v16.4s
+	WORD $0x6e30dc95 // fmul v21.4s, v4.4s, v16.4s
+	WORD $0x6e30dcb6 // fmul v22.4s, v5.4s, v16.4s
+	WORD $0x6e30dcd7 // fmul v23.4s, v6.4s, v16.4s
+	WORD $0x6e30dcf8 // fmul v24.4s, v7.4s, v16.4s
+	WORD $0x6e30dd19 // fmul v25.4s, v8.4s, v16.4s
+	WORD $0x6e30dd3a // fmul v26.4s, v9.4s, v16.4s
+	WORD $0x6e30dd5b // fmul v27.4s, v10.4s, v16.4s
+	WORD $0x6e30dd7c // fmul v28.4s, v11.4s, v16.4s
+	WORD $0x6e30dd9d // fmul v29.4s, v12.4s, v16.4s
+	WORD $0x6e30ddbe // fmul v30.4s, v13.4s, v16.4s
+	WORD $0x6e30dddf // fmul v31.4s, v14.4s, v16.4s
+	WORD $0x4e31c400 // fmaxnm v0.4s, v0.4s, v17.4s
+	WORD $0x4e32c421 // fmaxnm v1.4s, v1.4s, v18.4s
+	WORD $0x4e33c442 // fmaxnm v2.4s, v2.4s, v19.4s
+	WORD $0x4e34c463 // fmaxnm v3.4s, v3.4s, v20.4s
+	WORD $0x4e35c484 // fmaxnm v4.4s, v4.4s, v21.4s
+	WORD $0x4e36c4a5 // fmaxnm v5.4s, v5.4s, v22.4s
+	WORD $0x4e37c4c6 // fmaxnm v6.4s, v6.4s, v23.4s
+	WORD $0x4e38c4e7 // fmaxnm v7.4s, v7.4s, v24.4s
+	WORD $0x4e39c508 // fmaxnm v8.4s, v8.4s, v25.4s
+	WORD $0x4e3ac529 // fmaxnm v9.4s, v9.4s, v26.4s
+	WORD $0x4e3bc54a // fmaxnm v10.4s, v10.4s, v27.4s
+	WORD $0x4e3cc56b // fmaxnm v11.4s, v11.4s, v28.4s
+	WORD $0x4e3dc58c // fmaxnm v12.4s, v12.4s, v29.4s
+	WORD $0x4e3ec5ad // fmaxnm v13.4s, v13.4s, v30.4s
+	WORD $0x4e3fc5ce // fmaxnm v14.4s, v14.4s, v31.4s
+	WORD $0x6e30ddf1 // fmul v17.4s, v15.4s, v16.4s
+	WORD $0x4e31c5ef // fmaxnm v15.4s, v15.4s, v17.4s
+
+round:
+	FMOVQ 0(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e614813 // sqxtn v19.4h, v0.4s
+	WORD $0x4e614833 // sqxtn2 v19.8h, v1.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	FMOVQ 20(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614853 // sqxtn v19.4h, v2.4s
+	WORD $0x4e614873 // sqxtn2 v19.8h, v3.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	FMOVQ 40(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x0e614893 // sqxtn v19.4h, v4.4s
+	WORD $0x4e6148b3 // sqxtn2 v19.8h, v5.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	FMOVQ 60(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x0e6148d3 // sqxtn v19.4h, v6.4s
+	WORD $0x4e6148f3 // sqxtn2 v19.8h, v7.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	FMOVQ 80(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x0e614913 // sqxtn v19.4h, v8.4s
+	WORD $0x4e614933 // sqxtn2 v19.8h, v9.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	FMOVQ 100(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD $0x0e614953 // sqxtn v19.4h, v10.4s
+	WORD $0x4e614973 // sqxtn2 v19.8h, v11.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	FMOVQ 120(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD $0x0e614993 // sqxtn v19.4h, v12.4s
+	WORD $0x4e6149b3 // sqxtn2 v19.8h, v13.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	FMOVQ 140(R5), F16
+	VDUP V16.S[3], V18.S4
+	MOVD.P 8(R2), R15
+	ADD R8, R15, R15
+	WORD $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x0e6149d3 // sqxtn v19.4h, v14.4s
+	WORD $0x4e6149f3 // sqxtn2 v19.8h, v15.4s
+	WORD $0x4e720e73 // sqadd v19.8h, v19.8h, v18.8h
+	WORD $0x2e212a73 // sqxtun v19.8b, v19.8h
+	FMOVD F19, 0(R15)
+	ADD $160, R5, R5
+	SUBS $1, R7, R7
+	BNE tile
 	RET
 
 // func gemmSDOTr1v1(a *byte)

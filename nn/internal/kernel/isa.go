@@ -13,4 +13,5 @@ const (
 	AVX512  = isa.AVX512
 	NEON    = isa.NEON
 	DotProd = isa.DotProd
+	I8MM    = isa.I8MM
 )

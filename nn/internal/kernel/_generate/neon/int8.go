@@ -49,13 +49,21 @@ func (s *source) fmlaAll(d, n, m int) { s.three(0x4e20cc00, "fmla", d, n, m) }
 type dot struct {
 	name    string // in the kernels' names
 	native  bool   // SDOT; else four instructions that every processor has
+	matrix  bool   // SMMLA, in GEMMs only
 	scratch int    // registers it takes
 }
 
 var (
-	sdotKernels = dot{name: "SDOT", native: true}
-	baseKernels = dot{name: "Int8NEON", scratch: 3}
+	smmlaKernels = dot{name: "SMMLA", matrix: true}
+	sdotKernels  = dot{name: "SDOT", native: true}
+	baseKernels  = dot{name: "Int8NEON", scratch: 3}
 )
+
+// smmla adds to d, a matrix of two by two, the products of eight bytes in two rows of
+// n and of m (FEAT_I8MM).
+func (s *source) smmla(d, n, m int) {
+	s.operands(0x4e80a400, "smmla v%d.4s, v%d.16b, v%d.16b", d, n, m)
+}
 
 // multiply adds lane of m times the bytes of inputs to sums; free are registers.
 // Two products of a byte and a weight fit 16 bits, because -128 meets no -128.
@@ -111,7 +119,29 @@ type dotKernel struct {
 
 func (k dotKernel) kernel() string { return fmt.Sprintf("gemm%sr%dv%d", k.name, k.rows, k.vectors) }
 
-func (k dotKernel) weights() int { return (k.rows + 3) / 4 }
+// rounded is the number of rows that there are weights of: SMMLA takes two.
+func (k dotKernel) rounded() int {
+	if k.matrix {
+		return (k.rows + 1) / 2 * 2
+	}
+	return k.rows
+}
+
+// weights is the number of registers of weights.
+func (k dotKernel) weights() int {
+	if k.matrix {
+		return k.rounded() / 2
+	}
+	return (k.rows + 3) / 4
+}
+
+// inputs is the number of registers of inputs.
+func (k dotKernel) inputs() int {
+	if k.matrix {
+		return 2 * k.vectors
+	}
+	return k.vectors
+}
 
 // dotKernels lists the shapes that fit 32 registers.
 func dotKernels(t dot) []dotKernel {
@@ -119,7 +149,7 @@ func dotKernels(t dot) []dotKernel {
 	for rows := 1; rows <= 8; rows++ {
 		for vectors := 1; vectors <= 6; vectors++ {
 			k := dotKernel{t, rows, vectors}
-			if rows*vectors <= 24 && rows*vectors+vectors+k.weights()+max(t.scratch, 1) <= 32 {
+			if k.rounded()*vectors <= 24 && k.rounded()*vectors+k.inputs()+k.weights()+max(t.scratch, 1) <= 32 {
 				list = append(list, k)
 			}
 		}
@@ -130,15 +160,18 @@ func dotKernels(t dot) []dotKernel {
 func (k dotKernel) sums(row int) []int { return sequence(row*k.vectors, k.vectors) }
 
 // free are the registers behind the sums.
-func (k dotKernel) free() []int { return sequence(k.rows*k.vectors, 32-k.rows*k.vectors) }
+func (k dotKernel) free() []int { return sequence(k.rounded()*k.vectors, 32-k.rounded()*k.vectors) }
 
 func int8All(s *source) {
 	s.hswishConstants()
+	quadsData(s)
 	for vectors := 1; vectors <= 6; vectors++ {
-		packFloats(s, vectors)
-		packBytes(s, vectors)
+		packFloats(s, vectors, false)
+		packBytes(s, vectors, false)
+		packFloats(s, vectors, true)
+		packBytes(s, vectors, true)
 	}
-	for _, t := range []dot{sdotKernels, baseKernels} {
+	for _, t := range []dot{smmlaKernels, sdotKernels, baseKernels} {
 		for _, k := range dotKernels(t) {
 			k.generate(s)
 		}
@@ -164,27 +197,49 @@ func (k dotKernel) generate(s *source) {
 	s.op("MOVD %d(R0), %s", dotBytes, gBytes)
 	s.op("MOVD %d(R0), %s", dotResOff, gRes2)
 	free := k.free()
-	inputs, weights, scratch := free[:k.vectors], free[k.vectors:k.vectors+k.weights()], free[k.vectors+k.weights():]
+	inputs, free := free[:k.inputs()], free[k.inputs():]
+	weights, scratch := free[:k.weights()], free[k.weights():]
 
 	s.label("tile")
-	for row := range k.rows {
-		s.op("FMOVQ %d(%s), F%d", row*afterSize, gAfter, free[0])
-		for _, d := range k.sums(row) {
-			s.op("VDUP V%d.S[%d], V%d.S4", free[0], afterStart, d)
+	for row := range k.rounded() {
+		if row < k.rows {
+			s.op("FMOVQ %d(%s), F%d", row*afterSize, gAfter, inputs[0])
 		}
+		for _, d := range k.sums(row) {
+			s.op("VDUP V%d.S[%d], V%d.S4", inputs[0], afterStart, d)
+		}
+	}
+	if k.matrix {
+		k.blocks(s, inputs[0])
 	}
 	s.op("MOVD %s, %s", gX, gCursor)
 	s.op("MOVD %s, %s", gSteps, gCount)
 	s.label("step")
 	s.loads(gCursor, 0, inputs)
 	s.loads(gW, 0, weights)
-	s.op("ADD $%d, %s, %s", 16*k.vectors, gCursor, gCursor)
-	s.op("ADD $%d, %s, %s", 4*k.rows, gW, gW)
+	s.op("ADD $%d, %s, %s", 16*k.inputs(), gCursor, gCursor)
+	if k.matrix {
+		s.op("ADD $%d, %s, %s", 16*k.weights(), gW, gW)
+	} else {
+		s.op("ADD $%d, %s, %s", 4*k.rows, gW, gW)
+	}
 	s.op("SUBS $1, %s, %s", gCount, gCount)
-	for row := range k.rows {
-		k.multiply(s, k.sums(row), inputs, weights[row/4], row%4, scratch)
+	if k.matrix {
+		for v := range k.vectors {
+			for row := 0; row < k.rounded(); row += 2 {
+				s.smmla(k.sums(row)[v], weights[row/2], inputs[2*v])
+				s.smmla(k.sums(row + 1)[v], weights[row/2], inputs[2*v+1])
+			}
+		}
+	} else {
+		for row := range k.rows {
+			k.multiply(s, k.sums(row), inputs, weights[row/4], row%4, scratch)
+		}
 	}
 	s.op("BNE step")
+	if k.matrix {
+		k.blocks(s, inputs[0])
+	}
 
 	s.op("CBNZ %s, bytes", gBytes)
 	k.floats(s)
@@ -192,6 +247,19 @@ func (k dotKernel) generate(s *source) {
 	s.label("bytes")
 	k.bytes(s)
 	k.next(s)
+}
+
+// blocks turns two rows of four pixels into two blocks of two rows and two pixels,
+// as SMMLA has them, or back: it swaps the inner halves.
+func (k dotKernel) blocks(s *source, temp int) {
+	for row := 0; row < k.rounded(); row += 2 {
+		for v, a := range k.sums(row) {
+			b := k.sums(row + 1)[v]
+			s.op("VZIP1 V%d.D2, V%d.D2, V%d.D2", b, a, temp)
+			s.op("VZIP2 V%d.D2, V%d.D2, V%d.D2", b, a, b)
+			s.move(temp, a)
+		}
+	}
 }
 
 // next goes on to the next row tile.
@@ -328,10 +396,14 @@ const (
 	packZero    = 36
 )
 
-// pack begins a kernel that lays inputs out: four addresses in R6 to R9, four
-// bytes of a pixel in a lane, moved from 0..255 to -128..127.
-func pack(s *source, name, doc string, vectors int, body func()) {
-	s.fn(name, "(a *byte)", doc, 8)
+// pack writes a kernel that lays inputs out: of four planes, in R6 to R9, four bytes
+// of a pixel in a lane, moved from 0..255 to -128..127; for SMMLA eight bytes, of
+// eight planes. quads leaves those of some vectors in registers.
+func pack(s *source, name, doc string, vectors int, matrix bool, atOnce int, quads func(first, n int, to []int)) {
+	if matrix {
+		name, doc = name+"Pairs", doc+" Of eight planes, for SMMLA."
+	}
+	s.fn(fmt.Sprintf("%sv%d", name, vectors), "(a *byte)", fmt.Sprintf(doc, vectors), 8)
 	s.op("MOVD a+0(FP), R0")
 	for i, off := range []int{packIn, packTo, packSteps, packInOff} {
 		s.op("MOVD %d(R0), R%d", off, i+1)
@@ -343,70 +415,89 @@ func pack(s *source, name, doc string, vectors int, body func()) {
 	s.op("VLD1R (R5), [V29.H8]")
 	s.op("MOVD $quads<>(SB), R5")
 	s.op("VLD1 (R5), [V28.B16]")
-	s.label("quad")
-	s.op("LDP.P 16(R1), (R6, R7)")
-	s.op("LDP.P 16(R1), (R8, R9)")
-	for i := 6; i <= 9; i++ {
-		s.op("ADD R4, R%d, R%d", i, i)
+	s.label("step")
+	for first := 0; first < vectors; first += atOnce {
+		n := min(atOnce, vectors-first)
+		low, high := sequence(16, n), sequence(20, n)
+		planes := func(off int, to []int) {
+			s.op("LDP %d(R1), (R6, R7)", off)
+			s.op("LDP %d(R1), (R8, R9)", off+16)
+			for i := 6; i <= 9; i++ {
+				s.op("ADD R4, R%d, R%d", i, i)
+			}
+			quads(first, n, to)
+		}
+		planes(0, low)
+		if !matrix {
+			s.stores("R2", 16*first, low)
+			continue
+		}
+		planes(32, high)
+		for i := range n {
+			s.op("VZIP1 V%d.S4, V%d.S4, V%d.S4", high[i], low[i], 24)
+			s.op("VZIP2 V%d.S4, V%d.S4, V%d.S4", high[i], low[i], 25)
+			s.stores("R2", 32*(first+i), []int{24, 25})
+		}
 	}
-	body()
-	s.op("ADD $%d, R2, R2", 16*vectors)
+	planes, size := 4, 16
+	if matrix {
+		planes, size = 8, 32
+	}
+	s.op("ADD $%d, R1, R1", 8*planes)
+	s.op("ADD $%d, R2, R2", size*vectors)
 	s.op("SUBS $1, R3, R3")
-	s.op("BNE quad")
+	s.op("BNE step")
 	s.op("RET")
 }
 
-// packFloats writes the kernel that rounds four planes of float32.
-func packFloats(s *source, vectors int) {
-	if vectors == 1 {
-		fmt.Fprintf(&s.text, "\nDATA quads<>+0(SB)/8, $0x0d0905010c080400\nDATA quads<>+8(SB)/8, $0x0f0b07030e0a0602\nGLOBL quads<>(SB), RODATA|NOPTR, $16\n")
-	}
-	pack(s, fmt.Sprintf("packFloatsv%d", vectors), fmt.Sprintf("rounds quads of planes of float32 and lays them out for %d vectors of pixels.", vectors), vectors, func() {
-		for v := range vectors {
-			for i := range 4 {
-				s.loads(fmt.Sprintf("R%d", 6+i), 16*v, []int{i})
-			}
-			for i := range 4 {
-				s.fmul(i, i, 30)
-			}
-			for i := range 4 {
-				s.fcvtns(i, i)
-			}
-			for i := range 4 {
-				s.narrow(4+i/2, i, i%2 == 1)
-			}
-			for i := range 2 {
-				s.addWords(4+i, 4+i, 29)
-			}
-			for i := range 2 {
-				s.narrowToBytes(6, 4+i, i == 1)
-			}
-			s.op("VEOR V31.B16, V6.B16, V6.B16")
-			s.op("VTBL V28.B16, [V6.B16], V6.B16")
-			s.stores("R2", 16*v, []int{6})
+// quadsData is the byte order that turns four values of each of four channels into
+// four quads.
+func quadsData(s *source) {
+	s.text.WriteString("\nDATA quads<>+0(SB)/8, $0x0d0905010c080400\nDATA quads<>+8(SB)/8, $0x0f0b07030e0a0602\nGLOBL quads<>(SB), RODATA|NOPTR, $16\n")
+}
+
+// packFloats writes the kernel that rounds planes of float32.
+func packFloats(s *source, vectors int, matrix bool) {
+	pack(s, "packFloats", "rounds planes of float32 and lays them out for %d vectors of pixels.", vectors, matrix, 1, func(first, _ int, to []int) {
+		for i := range 4 {
+			s.loads(fmt.Sprintf("R%d", 6+i), 16*first, []int{i})
 		}
+		for i := range 4 {
+			s.fmul(i, i, 30)
+		}
+		for i := range 4 {
+			s.fcvtns(i, i)
+		}
+		for i := range 4 {
+			s.narrow(4+i/2, i, i%2 == 1)
+		}
+		for i := range 2 {
+			s.addWords(4+i, 4+i, 29)
+		}
+		for i := range 2 {
+			s.narrowToBytes(6, 4+i, i == 1)
+		}
+		s.op("VEOR V31.B16, V6.B16, V6.B16")
+		s.op("VTBL V28.B16, [V6.B16], V%d.B16", to[0])
 	})
 }
 
-// packBytes writes the kernel that interleaves four planes of bytes.
-func packBytes(s *source, vectors int) {
-	pack(s, fmt.Sprintf("packBytesv%d", vectors), fmt.Sprintf("lays quads of planes of bytes out for %d vectors of pixels.", vectors), vectors, func() {
-		for first := 0; first < vectors; first += 4 {
-			for i := range 4 {
-				s.op("FMOVQ %d(R%d), F%d", 4*first, 6+i, i)
-			}
-			for i := range 4 {
-				s.op("VEOR V31.B16, V%d.B16, V%d.B16", i, i)
-			}
-			s.op("VZIP1 V1.B16, V0.B16, V4.B16")
-			s.op("VZIP1 V3.B16, V2.B16, V5.B16")
-			s.op("VZIP2 V1.B16, V0.B16, V6.B16")
-			s.op("VZIP2 V3.B16, V2.B16, V7.B16")
-			for v := range min(4, vectors-first) {
-				low := 4 + v/2*2
-				s.op("VZIP%d V%d.H8, V%d.H8, V%d.H8", 1+v%2, low+1, low, 16+v)
-			}
-			s.stores("R2", 16*first, sequence(16, min(4, vectors-first)))
+// packBytes writes the kernel that interleaves planes of bytes.
+func packBytes(s *source, vectors int, matrix bool) {
+	pack(s, "packBytes", "lays planes of bytes out for %d vectors of pixels.", vectors, matrix, 4, func(first, n int, to []int) {
+		for i := range 4 {
+			s.op("FMOVQ %d(R%d), F%d", 4*first, 6+i, i)
+		}
+		for i := range 4 {
+			s.op("VEOR V31.B16, V%d.B16, V%d.B16", i, i)
+		}
+		s.op("VZIP1 V1.B16, V0.B16, V4.B16")
+		s.op("VZIP1 V3.B16, V2.B16, V5.B16")
+		s.op("VZIP2 V1.B16, V0.B16, V6.B16")
+		s.op("VZIP2 V3.B16, V2.B16, V7.B16")
+		for v := range n {
+			low := 4 + v/2*2
+			s.op("VZIP%d V%d.H8, V%d.H8, V%d.H8", 1+v%2, low+1, low, to[v])
 		}
 	})
 }

@@ -45,7 +45,8 @@ func generate(dir string) error {
 	if err := writeSwitch(filepath.Join(dir, "gemm_switch_arm64.go"), gemmSwitch()); err != nil {
 		return err
 	}
-	if err := writeSwitch(filepath.Join(dir, "gemm_dot_switch_arm64.go"), dotSwitch(sdotKernels), dotSwitch(baseKernels), packSwitch("packFloats"), packSwitch("packBytes")); err != nil {
+	if err := writeSwitch(filepath.Join(dir, "gemm_dot_switch_arm64.go"), dotSwitch(smmlaKernels), dotSwitch(sdotKernels), dotSwitch(baseKernels),
+		packSwitch("packFloats"), packSwitch("packBytes"), packSwitch("packFloatsPairs"), packSwitch("packBytesPairs")); err != nil {
 		return err
 	}
 	return writeSwitch(filepath.Join(dir, "depthwise_switch_arm64.go"), depthwiseSwitch(), depthwiseInt8Switch())
