@@ -94,7 +94,7 @@ func TestRepeatedSlashes(t *testing.T) {
 	s := newTestServer(t, &fake{}, nil)
 	body, contentType := frigateForm(jpegOf(t, 80, 40))
 	for _, path := range []string{"//v1/vision/detection", "/v1//vision/detection", "/v1/vision/detection//", "///v1/vision///custom/fake/"} {
-		r := httptest.NewRequest("POST", "http://riffle/", strings.NewReader(string(body)))
+		r := httptest.NewRequest(http.MethodPost, "http://riffle/", strings.NewReader(string(body)))
 		r.URL.Path = path
 		r.Header.Set("Content-Type", contentType)
 		w := httptest.NewRecorder()
@@ -104,7 +104,7 @@ func TestRepeatedSlashes(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/doods//detectors", "//doods/detectors/", "//v2//models/fake", "//healthz"} {
-		r := httptest.NewRequest("GET", "http://riffle/", nil)
+		r := httptest.NewRequest(http.MethodGet, "http://riffle/", nil)
 		r.URL.Path = path
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, r)

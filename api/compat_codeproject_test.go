@@ -68,7 +68,7 @@ func TestDeepStackFields(t *testing.T) {
 		{"?min_confidence=0.1", []formPart{{"min_confidence", "", "0,5"}}, "person car", 200},
 		{"?max_detections=1", nil, "person", 200},
 		{"", []formPart{{"labels", "", "cart"}}, `did you mean "car"`, 400},
-		{"", []formPart{{"min_confidance", "", "0.5"}}, `did you mean "min_confidence"`, 400},
+		{"", []formPart{{"min_confidenc", "", "0.5"}}, `did you mean "min_confidence"`, 400},
 		{"?label=car", nil, `did you mean "labels"`, 400},
 		{"", []formPart{{"typedname", "", "front"}, {"admin_key", "", "x"}}, "person car", 200},
 	} {

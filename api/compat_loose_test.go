@@ -61,7 +61,7 @@ func TestDoodsSocketErrorsCarryTheID(t *testing.T) {
 	defer srv.Close()
 	for _, path := range []string{"/doods/detect", "/doods/stream"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		conn, _, err := websocket.Dial(ctx, srv.URL+path, nil)
+		conn, _, err := websocket.Dial(ctx, srv.URL+path, nil) //nolint:bodyclose // Dial documents that nobody need close it
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,8 +21,6 @@ type bodyReader struct {
 	body  io.Reader
 	rated *ratedReader // below body; nil if that is no request's
 	known int64        // announced length, -1 if none or if it is that of packed bytes
-
-	fetches bool // the handler takes an address instead of a picture
 }
 
 // newBodyReader refuses at once what announces itself as too large.

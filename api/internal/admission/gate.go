@@ -138,7 +138,7 @@ func (g *Gate) slot(ctx context.Context) (func(), error) {
 func (g *Gate) ticket() func() {
 	start := time.Now()
 	return func() {
-		took := time.Now().Sub(start)
+		took := time.Since(start)
 		g.mu.Lock()
 		if g.mean > 0 {
 			took = g.mean + (took-g.mean)/8
