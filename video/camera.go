@@ -302,11 +302,7 @@ func (c *camera) detections(ctx context.Context, view photo.Frame) error {
 			c.classes[d.Label] = class
 			c.labels = append(c.labels, d.Label)
 		}
-		b := d.Box
-		c.seen = append(c.seen, track.Observation{
-			Box:   track.Box{X1: float64(b.X1), Y1: float64(b.Y1), X2: float64(b.X2), Y2: float64(b.Y2)},
-			Class: class, Score: float64(d.Score),
-		})
+		c.seen = append(c.seen, track.Observation{Box: toTrack(d.Box), Class: class, Score: float64(d.Score)})
 	}
 	return nil
 }
@@ -333,11 +329,9 @@ func (c *camera) resized(width, height int) {
 }
 
 func (c *camera) object(t *track.Track) scene.Object {
-	w, h := float64(c.width), float64(c.height)
 	return scene.Object{
 		ID: t.ID, Label: c.labels[t.Class], Score: t.Score, Best: t.Best, Seen: t.Seen, First: t.First, Last: t.Last,
-		Contested: t.Contested,
-		Box:       [4]float64{clamp(t.Box.X1, w), clamp(t.Box.Y1, h), clamp(t.Box.X2, w), clamp(t.Box.Y2, h)},
+		Contested: t.Contested, Box: toScene(t.Box, c.width, c.height),
 	}
 }
 
@@ -358,13 +352,6 @@ func (c *camera) state() State {
 func (s *State) equal(o *State) bool {
 	return s.Motion == o.Motion && maps.Equal(s.Objects, o.Objects) && slices.Equal(s.Lines, o.Lines) &&
 		slices.EqualFunc(s.Zones, o.Zones, maps.Equal)
-}
-
-func clamp(v, limit float64) float64 { return min(max(v, 0), limit) }
-
-// rectangle rounds an object's box to pixels.
-func rectangle(o *scene.Object) image.Rectangle {
-	return image.Rect(int(round(o.Box[0], 1)), int(round(o.Box[1], 1)), int(round(o.Box[2], 1)), int(round(o.Box[3], 1)))
 }
 
 // LowestScore is the score of the least sure detections that a camera with a

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -92,29 +93,31 @@ func TestEventsOfAWalk(t *testing.T) {
 
 // A slow detector sees the newest frame, never a queue of old ones.
 func TestASlowDetectorSeesTheNewestFrame(t *testing.T) {
-	var sent atomic.Int64
-	b := newBench(constantly(func() Capture {
-		return &fakeCapture{next: func(int, *fakePicture) error {
-			time.Sleep(time.Millisecond)
-			sent.Add(1)
-			return nil
-		}}
-	}), Camera{Name: "c", Source: "rtsp://h/x"})
-	b.det.took = 25 * time.Millisecond
-	r, err := b.run(t, func(r *Runner) bool { return r.cameras[0].stages.looked.Load() >= 20 })
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := r.cameras[0].stages
-	if s.dropped.Load() < 2*s.looked.Load() {
-		t.Errorf("looked at %d, dropped %d", s.looked.Load(), s.dropped.Load())
-	}
-	if rest := sent.Load() - s.looked.Load() - s.dropped.Load(); rest > 4 {
-		t.Errorf("%d frames were neither looked at nor dropped", rest)
-	}
-	if n := testutil.ToFloat64(r.metrics.dropped.WithLabelValues("c")); n != float64(s.dropped.Load()) {
-		t.Errorf("the metric says %v dropped, not %d", n, s.dropped.Load())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var sent atomic.Int64
+		b := newBench(constantly(func() Capture {
+			return &fakeCapture{next: func(int, *fakePicture) error {
+				time.Sleep(time.Millisecond)
+				sent.Add(1)
+				return nil
+			}}
+		}), Camera{Name: "c", Source: "rtsp://h/x"})
+		b.det.took = 25 * time.Millisecond
+		r, err := b.run(t, func(r *Runner) bool { return r.cameras[0].stages.looked.Load() >= 20 })
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := r.cameras[0].stages
+		if s.dropped.Load() < 2*s.looked.Load() {
+			t.Errorf("looked at %d, dropped %d", s.looked.Load(), s.dropped.Load())
+		}
+		if rest := sent.Load() - s.looked.Load() - s.dropped.Load(); rest > 4 {
+			t.Errorf("%d frames were neither looked at nor dropped", rest)
+		}
+		if n := testutil.ToFloat64(r.metrics.dropped.WithLabelValues("c")); n != float64(s.dropped.Load()) {
+			t.Errorf("the metric says %v dropped, not %d", n, s.dropped.Load())
+		}
+	})
 }
 
 func TestMailboxKeepsTheNewest(t *testing.T) {
@@ -175,120 +178,128 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 // A camera that goes away is said to be lost once and back once, whatever comes
 // between.
 func TestALostCameraComesBack(t *testing.T) {
-	b := newBench(func(n int, _ Source) (Capture, error) {
-		switch {
-		case n >= 1 && n <= 4:
-			return nil, errors.New("connection refused")
-		case n == 0:
-			return frameCapture(5), nil
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(func(n int, _ Source) (Capture, error) {
+			switch {
+			case n >= 1 && n <= 4:
+				return nil, errors.New("connection refused")
+			case n == 0:
+				return frameCapture(5), nil
+			}
+			return &fakeCapture{next: func(int, *fakePicture) error { time.Sleep(time.Millisecond); return nil }}, nil
+		}, Camera{Name: "c", Source: "rtsp://user:secret@h/x"})
+		r, err := b.run(t, func(r *Runner) bool { return r.cameras[0].stages.looked.Load() > 20 })
+		if err != nil {
+			t.Fatal(err)
 		}
-		return &fakeCapture{next: func(int, *fakePicture) error { time.Sleep(time.Millisecond); return nil }}, nil
-	}, Camera{Name: "c", Source: "rtsp://user:secret@h/x"})
-	r, err := b.run(t, func(r *Runner) bool { return r.cameras[0].stages.looked.Load() > 20 })
-	if err != nil {
-		t.Fatal(err)
-	}
-	for text, n := range map[string]int{"trying again until it is back": 1, "camera is back": 1, "camera connected": 1, "secret": 0} {
-		if got := b.log.count(text); got != n {
-			t.Errorf("the log says %q %d times:\n%s", text, got, b.log.b.String())
+		for text, n := range map[string]int{"trying again until it is back": 1, "camera is back": 1, "camera connected": 1, "secret": 0} {
+			if got := b.log.count(text); got != n {
+				t.Errorf("the log says %q %d times:\n%s", text, got, b.log.b.String())
+			}
 		}
-	}
-	if got := b.heard.kinds(); !slices.Equal(got, []string{"camera_up", "camera_down", "camera_up"}) {
-		t.Errorf("events %v", got)
-	}
-	m := r.metrics
-	for reason, n := range map[failReason]float64{ended: 1, cannotOpen: 4, stalled: 0} {
-		if got := testutil.ToFloat64(m.failures.WithLabelValues("c", string(reason))); got != n {
-			t.Errorf("%v failures of kind %s, want %v", got, reason, n)
+		if got := b.heard.kinds(); !slices.Equal(got, []string{"camera_up", "camera_down", "camera_up"}) {
+			t.Errorf("events %v", got)
 		}
-	}
-	if n := testutil.ToFloat64(m.reconnects.WithLabelValues("c")); n != 1 {
-		t.Errorf("%v reconnects", n)
-	}
+		m := r.metrics
+		for reason, n := range map[failReason]float64{ended: 1, cannotOpen: 4, stalled: 0} {
+			if got := testutil.ToFloat64(m.failures.WithLabelValues("c", string(reason))); got != n {
+				t.Errorf("%v failures of kind %s, want %v", got, reason, n)
+			}
+		}
+		if n := testutil.ToFloat64(m.reconnects.WithLabelValues("c")); n != 1 {
+			t.Errorf("%v reconnects", n)
+		}
+	})
 }
 
 // A read that hangs is given up; when it returns at last, nothing is left of it.
 func TestAStalledReadIsGivenUp(t *testing.T) {
-	hang := make(chan struct{})
-	first := frameCapture(1000)
-	first.next = func(i int, _ *fakePicture) error {
-		if i == 3 {
-			<-hang
-		}
-		return nil
-	}
-	b := newBench(func(n int, _ Source) (Capture, error) {
-		if n == 0 {
-			return first, nil
-		}
-		return &fakeCapture{next: func(int, *fakePicture) error { time.Sleep(time.Millisecond); return nil }}, nil
-	}, Camera{Name: "c", Source: "rtsp://h/x"})
-	b.cfg.Stall = 40 * time.Millisecond
-	r, err := b.run(t, func(r *Runner) bool {
-		done := r.cameras[0].stages.looked.Load() > 30
-		if done && !first.closed.Load() {
-			select {
-			case <-hang:
-			default:
-				close(hang)
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		first := frameCapture(1000)
+		first.next = func(i int, _ *fakePicture) error {
+			if i == 3 {
+				<-hang
 			}
-			return false
+			return nil
 		}
-		return done
+		b := newBench(func(n int, _ Source) (Capture, error) {
+			if n == 0 {
+				return first, nil
+			}
+			return &fakeCapture{next: func(int, *fakePicture) error { time.Sleep(time.Millisecond); return nil }}, nil
+		}, Camera{Name: "c", Source: "rtsp://h/x"})
+		b.cfg.Stall = 40 * time.Millisecond
+		r, err := b.run(t, func(r *Runner) bool {
+			done := r.cameras[0].stages.looked.Load() > 30
+			if done && !first.closed.Load() {
+				select {
+				case <-hang:
+				default:
+					close(hang)
+				}
+				return false
+			}
+			return done
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := testutil.ToFloat64(r.metrics.failures.WithLabelValues("c", "stall")); n != 1 || b.log.count("sends nothing: no frame for 40ms") != 1 {
+			t.Errorf("%v stalls, log %s", n, b.log.b.String())
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := testutil.ToFloat64(r.metrics.failures.WithLabelValues("c", "stall")); n != 1 || b.log.count("sends nothing: no frame for 40ms") != 1 {
-		t.Errorf("%v stalls, log %s", n, b.log.b.String())
-	}
 }
 
 // Where every connection hangs, there is a limit to how many are tried.
 func TestHangingReadersAreFew(t *testing.T) {
-	hang := make(chan struct{})
-	b := newBench(func(int, Source) (Capture, error) { <-hang; return nil, errors.New("at last") }, Camera{Name: "c", Source: "rtsp://h/x"})
-	b.cfg.Open = 10 * time.Millisecond
-	end := time.Now().Add(300 * time.Millisecond)
-	r, err := b.run(t, func(*Runner) bool {
-		if time.Now().Before(end) {
-			return false
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		b := newBench(func(int, Source) (Capture, error) { <-hang; return nil, errors.New("at last") }, Camera{Name: "c", Source: "rtsp://h/x"})
+		b.cfg.Open = 10 * time.Millisecond
+		end := time.Now().Add(300 * time.Millisecond)
+		r, err := b.run(t, func(*Runner) bool {
+			if time.Now().Before(end) {
+				return false
+			}
+			if b.lib.opened.Load() != maxStuck {
+				t.Errorf("%d readers hang", b.lib.opened.Load())
+			}
+			close(hang)
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if b.lib.opened.Load() != maxStuck {
-			t.Errorf("%d readers hang", b.lib.opened.Load())
+		if n := testutil.ToFloat64(r.metrics.failures.WithLabelValues("c", "open")); n < maxStuck {
+			t.Errorf("%v failures", n)
 		}
-		close(hang)
-		return true
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := testutil.ToFloat64(r.metrics.failures.WithLabelValues("c", "open")); n < maxStuck {
-		t.Errorf("%v failures", n)
-	}
 }
 
 func TestAnUnpluggedDeviceIsSaid(t *testing.T) {
-	dir := t.TempDir()
-	b := newBench(func(n int, _ Source) (Capture, error) {
-		if n > 0 {
-			return nil, errors.New("no")
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		b := newBench(func(n int, _ Source) (Capture, error) {
+			if n > 0 {
+				return nil, errors.New("no")
+			}
+			return frameCapture(3), nil
+		}, Camera{Name: "c", Source: "0"})
+		r, err := New(b.cfg)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return frameCapture(3), nil
-	}, Camera{Name: "c", Source: "0"})
-	r, err := New(b.cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.cameras[0].source.Target = filepath.Join(dir, "video0") // never there
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-	defer cancel()
-	if err := r.Run(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if b.log.count("camera is unplugged; trying again") != 1 {
-		t.Errorf("log %s", b.log.b.String())
-	}
+		r.cameras[0].source.Target = filepath.Join(dir, "video0") // never there
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		if err := r.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if b.log.count("camera is unplugged; trying again") != 1 {
+			t.Errorf("log %s", b.log.b.String())
+		}
+	})
 }
 
 // Twice the resolution in the middle: the walker keeps its number.
@@ -321,26 +332,28 @@ func TestResolutionChangesMidStream(t *testing.T) {
 
 // What is written is complete when the run is told to stop.
 func TestStoppingCompletesTheFile(t *testing.T) {
-	b := newBench(constantly(func() Capture {
-		return &fakeCapture{next: func(_ int, p *fakePicture) error {
-			time.Sleep(time.Millisecond)
-			x := float32(10)
-			p.box = &detector.Box{X1: x, Y1: 20, X2: x + 10, Y2: 40}
-			return nil
-		}}
-	}), Camera{Name: "c", Source: "rtsp://h/x", Out: "o.mp4"})
-	start := time.Now()
-	if _, err := b.run(t, func(r *Runner) bool {
-		return time.Since(start) > 700*time.Millisecond && r.cameras[0].stages.looked.Load() > 10
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if !b.lib.writer.closed || b.lib.writer.frames == 0 {
-		t.Errorf("file %+v", b.lib.writer)
-	}
-	if got := b.heard.kinds(); got[len(got)-1] != "object_end" {
-		t.Errorf("events %v", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(constantly(func() Capture {
+			return &fakeCapture{next: func(_ int, p *fakePicture) error {
+				time.Sleep(time.Millisecond)
+				x := float32(10)
+				p.box = &detector.Box{X1: x, Y1: 20, X2: x + 10, Y2: 40}
+				return nil
+			}}
+		}), Camera{Name: "c", Source: "rtsp://h/x", Out: "o.mp4"})
+		start := time.Now()
+		if _, err := b.run(t, func(r *Runner) bool {
+			return time.Since(start) > 700*time.Millisecond && r.cameras[0].stages.looked.Load() > 10
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if !b.lib.writer.closed || b.lib.writer.frames == 0 {
+			t.Errorf("file %+v", b.lib.writer)
+		}
+		if got := b.heard.kinds(); got[len(got)-1] != "object_end" {
+			t.Errorf("events %v", got)
+		}
+	})
 }
 
 func TestWhatFailsForGoodEndsTheRun(t *testing.T) {

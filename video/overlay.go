@@ -32,7 +32,7 @@ func (o *output) compose(r *result, width, height int) {
 		if !b.Seen {
 			text = fmt.Sprintf("%s %d", b.Label, b.ID)
 		}
-		v.Marks = append(v.Marks, Mark{Box: rectangle(b), Text: text, Color: detector.ClassColor(colorOf(b.ID)), Faint: !b.Seen})
+		v.Marks = append(v.Marks, Mark{Box: toPixels(b.Box), Text: text, Color: detector.ClassColor(colorOf(b.ID)), Faint: !b.Seen})
 	}
 	v.Caption = o.caption(r)
 }

@@ -105,7 +105,7 @@ func (s *snapshots) save(id int, label string, when time.Time) (file string, dat
 	}
 	drawn := detector.Draw(img, []detector.Detection{{
 		Label: fmt.Sprintf("%s %d", label, id), CategoryID: colorOf(id), Score: float32(b.score),
-		Box: detector.Box{X1: float32(b.box[0]), Y1: float32(b.box[1]), X2: float32(b.box[2]), Y2: float32(b.box[3])},
+		Box: toDetector(b.box),
 	}})
 	var out bytes.Buffer
 	if err := jpeg.Encode(&out, drawn, &jpeg.Options{Quality: snapshotQuality}); err != nil {
