@@ -21,6 +21,7 @@ type PointwiseDot struct {
 	floats   int       // how many of them are float32
 	steps    int       // lanes that the inputs of a group take
 	bytesOut bool      // outputs are planes of bytes
+	clamped  bool      // and byte 0 stands for 0, so that rounding is a ReLU too
 	rows     []rowTile // w is the offset in weights
 	pixels   []pixelTile
 	weights  []byte
@@ -213,6 +214,9 @@ func (p *PointwiseDot) Run(out, in, res []Plane, act Act, scratch []float32, u0,
 	e, rest := act.fused()
 	if p.bytesOut && (e.hswish || rest != None) {
 		panic("kernel: " + act.Kind.String() + " between planes of bytes")
+	}
+	if p.clamped && e.slope == 0 {
+		e.slope = 1
 	}
 	n := len(p.rows)
 	for u := u0; u < u1; {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Int8Fast tells whether int8 is faster than float32 on an instruction set: where
@@ -72,6 +73,7 @@ func newPointwiseInt8(isa ISA, set dotSet, w, bias []float32, m, k, n, groups in
 		}
 	}
 	p.bytesOut = planes.Out != nil
+	p.clamped = p.bytesOut && !slices.ContainsFunc(planes.Out, func(q Quant) bool { return q.Zero != 0 })
 	group := m / groups
 	p.eachWeight(steps, func(m, lane, input, part int, v float32) {
 		p.after[m].start -= int32(v) * (int32(in[m/group*p.kg+input].Zero) - set.shift())
