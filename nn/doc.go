@@ -6,5 +6,11 @@
 // per channel, reached through a table of plane addresses. Channel shuffle,
 // split, slice and concat only rearrange such tables at compile time, so they
 // cost nothing when the plan runs (docs/architecture.md tells why this layout
-// was chosen).
+// was chosen). In an Int8 plan, planes that only int8 layers read hold bytes.
+//
+// Where to look: graph.go has the builder and shape.go the sizes; lower.go and
+// fuse.go turn nodes into steps, commute_upsample.go moves convolutions before
+// upsampling, memoryplan.go places planes, quantize.go settles which hold bytes,
+// compile.go binds kernels; runner.go shares a run among threads, threadpool.go
+// owns those; calibrate.go finds ranges.
 package nn

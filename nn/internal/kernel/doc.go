@@ -1,6 +1,12 @@
 // Package kernel holds the arithmetic of the engine: convolutions, pooling,
-// resizing and element-wise work on float32 planes, each in pure Go and, where
-// the processor allows, in AVX2 or AVX-512 assembly.
+// resizing and element-wise work on float32 planes, and 1x1 and depthwise
+// convolutions on planes of bytes; each in pure Go and, where the processor
+// allows, in AVX2, AVX-VNNI, AVX-512 or NEON assembly.
+//
+// GEMMs are in gemm*.go: gemm.go in float32, gemm_dot.go what int8 and bfloat16
+// share. X_amd64.go and X_arm64.go call the assembly of an architecture,
+// X_generic.go stands in elsewhere; generated are X_SET_ARCH.s with its stubs and
+// X_switch_ARCH.go, which calls a kernel by its shape.
 //
 // # Memory
 //
@@ -12,6 +18,10 @@
 // both sides; [Stride] is a good distance from one plane to the next. Kernels
 // read guards and slack, but write exactly the H*W floats of their output
 // planes.
+//
+// Planes of bytes need no guards, but [ByteSlack] bytes behind them that may be
+// read, and of which the first 16 may be written. A [Quant] says what their bytes
+// stand for.
 //
 // An operation takes one slice of planes for each operand. A channel shuffle, a
 // split or a concatenation is therefore a permutation of such a slice and costs

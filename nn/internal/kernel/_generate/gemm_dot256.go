@@ -156,7 +156,7 @@ func (k dot256Kernel) packQuads256(c *build.Context) {
 }
 
 // packPairs writes the kernel that turns floats of two planes into words, two to
-// a lane: what the AVX-512 kernel makes, less zero.
+// a lane: the bytes that the AVX-512 kernel makes.
 func (k dot256Kernel) packPairs(c *build.Context) {
 	order := c.StaticGlobal(fmt.Sprintf("pairOrderw%d", k.wide))
 	c.DataAttributes(attrRodata)
