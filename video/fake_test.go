@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,6 +85,9 @@ func (l *fakeBackend) NewMotion() Motion { return &fakeMotion{l} }
 func (l *fakeBackend) NewWriter(path, _ string, fps float64, w, h int) (Writer, error) {
 	if strings.HasPrefix(path, "/nowhere/") {
 		return nil, errors.New("no such folder")
+	}
+	if strings.HasPrefix(path, "/full/") {
+		return nil, syscall.ENOSPC
 	}
 	l.writer = &fakeWriter{lib: l, fps: fps, w: w, h: h}
 	return l.writer, nil

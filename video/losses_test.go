@@ -45,6 +45,18 @@ func TestAFullDiskIsSaidOnce(t *testing.T) {
 	}
 }
 
+// A disk that is full from the start is no reason not to look.
+func TestAFullDiskFromTheStart(t *testing.T) {
+	b := newBench(constantly(func() Capture { return walking() }), Camera{Name: "c", Source: "a.avi", EveryFrame: true, Out: "/full/o.mp4"})
+	r, err := b.run(t, nil)
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("error %v", err)
+	}
+	if n := testutil.ToFloat64(r.metrics.losses.WithLabelValues("c", lostVideo)); n != 26 || b.log.count("cannot be written") != 1 {
+		t.Errorf("%v of 26 frames are counted", n)
+	}
+}
+
 // fullDisk is a folder on a file system without room, or one whose camera's folder
 // is a device that is always full.
 func fullDisk(t *testing.T) string {

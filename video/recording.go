@@ -25,19 +25,19 @@ type recording struct {
 // file's clock asks for. A file that can be written no longer is completed and
 // left; what it lacks is counted.
 func (r *recording) write(f *frame, width, height int) error {
+	if r.failed {
+		r.losses.count(lostVideo, 1)
+		return nil
+	}
 	if r.path == "" {
-		if err := r.open(f, width, height); err != nil {
+		if err := r.open(f, width, height); err != nil || r.failed {
 			return err
 		}
 	}
-	n := r.clock.times(f.at)
-	for range n {
-		if r.failed {
-			r.losses.count(lostVideo, n)
-			return nil
-		}
+	for range r.clock.times(f.at) {
 		if err := r.writer.Write(f.pic); err != nil {
 			r.fail(err)
+			return nil
 		}
 	}
 	return nil
@@ -46,10 +46,15 @@ func (r *recording) write(f *frame, width, height int) error {
 func (r *recording) open(f *frame, width, height int) error {
 	c := r.c
 	path, err := c.recordingPath()
-	if err != nil {
+	r.path = path
+	switch {
+	case diskFull(err):
+		r.path = c.cfg.Out
+		r.fail(plain(err))
+		return nil
+	case err != nil:
 		return fmt.Errorf("%s: %w", c.cfg.Out, plain(err))
 	}
-	r.path = path
 	fps := f.fps
 	if c.source.Kind == File {
 		fps = max(fps, c.backend.Rate(c.source))
