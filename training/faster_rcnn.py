@@ -153,8 +153,8 @@ def load(path):
     return net, s, saved
 
 
-def train(s, annotations, folder, run, minutes, batch=4, rate=0.005, start=None, save_every=5.0, passes=None):
-    """Trains for minutes of this process's CPU, or so many passes of a photo; -> losses, one number a step."""
+def train(s, annotations, folder, run, minutes, batch=4, rate=0.005, start=None, save_every=5.0, passes=None, warm_up=500):
+    """Trains for minutes of this process's CPU, or so many passes of a photo, the first warm_up of them at lower rates; -> losses, one a step."""
     os.makedirs(run, exist_ok=True)
     last = os.path.join(run, "last.pt")
     done, saved = 0, None
@@ -186,7 +186,7 @@ def train(s, annotations, folder, run, minutes, batch=4, rate=0.005, start=None,
                     save(last, net, s, done, optimizer)
                     return losses
                 for g in optimizer.param_groups:  # warm-up, then a cosine
-                    g["lr"] = rate * min(1.0, (done + batch) / 500) * (0.5 + 0.5 * math.cos(math.pi * share))
+                    g["lr"] = rate * min(1.0, (done + batch) / warm_up) * (0.5 + 0.5 * math.cos(math.pi * share))
                 photos, targets = zip(*(data[i] for i in order[k:k + batch]))
                 parts = net(list(photos), list(targets))
                 loss = sum(parts.values())

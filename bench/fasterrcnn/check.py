@@ -116,7 +116,7 @@ def accuracy(program, arch, instances, folder, count, work):
         e.evaluate(), e.accumulate(), e.summarize()
     model = imported(program, net, arch, work)
     mine = json.loads(riffle(program, "eval", "--annotations", path, "--images", pngs, "--model", model, "--json"))
-    ours, theirs = 100 * mine["metrics"]["AP"], 100 * e.stats[0]
+    ours, theirs = 100 * mine["AP"], 100 * e.stats[0]
     print(f"{len(kept)} photos, {len(labels)} objects: AP {ours:.2f} by riffle eval, {theirs:.2f} by torchvision and pycocotools")
     return abs(ours - theirs) <= AP
 

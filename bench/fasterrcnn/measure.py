@@ -1,4 +1,4 @@
-"""Times riffle, PyTorch and ONNX Runtime in turns on the same photo and weights: `time.py RIFFLE PHOTO [--threads N]`.
+"""Times riffle, PyTorch and ONNX Runtime in turns on the same photo and weights: `measure.py RIFFLE PHOTO [--threads N]`.
 
 Tensor to boxes: of riffle's time decoding the photo is left out, preparing it is not; the others get the decoded photo as a
 tensor and prepare it as torchvision does. ONNX Runtime runs the exported torchvision model.
@@ -6,6 +6,7 @@ tensor and prepare it as torchvision does. ONNX Runtime runs the exported torchv
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -65,7 +66,10 @@ def main():
     hook.remove()
     with tempfile.TemporaryDirectory() as work:
         model = imported(args.riffle, net, args.arch, work)
-        subprocess.run([args.riffle, "models", "calibrate", model, args.photo], check=True, capture_output=True)
+        folder = os.path.join(work, "photos")
+        os.makedirs(folder)
+        shutil.copy(args.photo, folder)
+        subprocess.run([args.riffle, "models", "calibrate", model, "--images", folder], check=True, capture_output=True)
         ways = {p: lambda p=p: riffle_turn(args.riffle, model, args.photo, args.threads, args.runs, p) for p in ("float32", "int8")}
         ways["PyTorch"] = lambda: turn(lambda: net([photo]), args.runs)
         try:
