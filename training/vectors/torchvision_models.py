@@ -19,8 +19,9 @@ import torchvision
 from PIL import Image
 from torch import nn
 from torch.nn import functional as F
-from torchvision.models.detection import _utils, ssdlite
-from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+from torchvision.models.detection import FasterRCNN, _utils, fasterrcnn_mobilenet_v3_large_320_fpn, ssdlite
+from torchvision.models.detection.anchor_utils import AnchorGenerator, DefaultBoxGenerator
+from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.ssd import SSD
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 from torchvision.models.segmentation.lraspp import _lraspp_mobilenetv3
@@ -83,6 +84,15 @@ def ssdlite_shufflenet(net, num_classes):
                topk_candidates=300, image_mean=[0.5] * 3, image_std=[0.5] * 3)
 
 
+def fasterrcnn_shufflenet(net, num_classes):
+    """torchvision's Faster R-CNN for photos of 320 pixels with another backbone."""
+    body = nn.Sequential(OrderedDict((n, getattr(net, n)) for n in ("conv1", "maxpool", "stage2", "stage3", "stage4")))
+    backbone = BackboneWithFPN(body, {f"stage{i + 2}": str(i) for i in range(3)}, net._stage_out_channels[1:4], 64)
+    anchors = AnchorGenerator(tuple((32 << i,) for i in range(4)), ((0.5, 1.0, 2.0),) * 4)
+    return FasterRCNN(backbone, num_classes, min_size=320, max_size=640, rpn_anchor_generator=anchors, rpn_pre_nms_top_n_test=150,
+                      rpn_post_nms_top_n_test=150, rpn_score_thresh=0.05, box_detections_per_img=400)
+
+
 def shapes(model):
     return {k: list(v.shape) for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
 
@@ -128,6 +138,9 @@ def main():
     segmentation("lraspp_mobilenet_v3_large", lraspp_mobilenet_v3_large(weights=None, weights_backbone=None))
     small = torchvision.models.mobilenet_v3_small(weights=None)  # stride 32
     segmentation("lraspp_mobilenet_v3_small", _lraspp_mobilenetv3(small, 5))
+    detections("fasterrcnn_mobilenet_v3_large_320_fpn",
+               fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None, box_detections_per_img=400))
+    detections("fasterrcnn_shufflenet_v2_x1.0_320_fpn", fasterrcnn_shufflenet(torchvision.models.shufflenet_v2_x1_0(), 21))
     detections("ssdlite320_shufflenet_v2_x1.0", ssdlite_shufflenet(torchvision.models.shufflenet_v2_x1_0(), 21))
 
 

@@ -1,10 +1,10 @@
 package kernel
 
 // deep is a GEMM of so many inputs and weights that neither the inputs of a tile
-// of pixels nor the weights would stay in the second level cache. It goes over the
-// inputs part by part and adds up in the output planes: the inputs of a part stay
-// in the cache for all outputs, and each weight comes from memory once and serves
-// all pixels.
+// of pixels nor the weights would stay in a cache. It goes over the inputs part by
+// part and adds up in the output planes: a part's inputs of a tile of pixels stay in
+// the first level cache for a group of outputs, and each weight comes from memory
+// once and serves all pixels.
 type deep struct {
 	parts  []*gemm
 	first  []int // input of each part, and the end
@@ -13,8 +13,8 @@ type deep struct {
 }
 
 const (
-	deepInputs  = 128 << 10 // floats of a part's inputs: half a megabyte
-	deepRows    = 36        // outputs of a group, at least: their weights for a part stay in the cache too
+	deepInputs  = 144       // of a part: 27 kB for 48 pixels
+	deepRows    = 144       // outputs of a group, at least: their weights for a part stay in the second level cache
 	deepWeights = 128 << 10 // weights from which on a GEMM is deep
 	deepPixels  = 16        // and pixels
 )
@@ -24,7 +24,7 @@ func isDeep(m, k, n int) bool { return m*k >= deepWeights && n >= deepPixels }
 
 // newDeep packs w, [m][k]. Parts have a multiple of unit inputs.
 func newDeep(isa ISA, w, bias []float32, m, k, n, unit int) *deep {
-	size := (max(deepInputs/n, 128) + unit - 1) / unit * unit
+	size := (deepInputs + unit - 1) / unit * unit
 	tiles := chooseTiles(isa, m, min(size, k), n)
 	d := &deep{pixels: tiles.pixels}
 	for from := 0; from < k; from += size {
