@@ -17,6 +17,7 @@ package riffle
 import (
 	"cmp"
 	"fmt"
+	"image"
 	"runtime"
 
 	"example.com/riffle/classifier"
@@ -41,20 +42,26 @@ var (
 // Precision is the arithmetic of a network's 1x1 convolutions.
 type Precision = nn.Precision
 
-// The precisions. Int8 is the fastest and a little less accurate; BFloat16 needs
-// a processor with AVX512_BF16.
+// The precisions. Int8 is the fastest and a little less accurate; Auto takes it
+// where the processor has a kernel that makes it faster and the model has a
+// calibration, else Float32. BFloat16 needs a processor with AVX512_BF16.
 const (
+	Auto     = nn.Auto
 	Float32  = nn.Float32
 	BFloat16 = nn.BFloat16
 	Int8     = nn.Int8
 )
 
-// Options say how a model runs. The zero value takes float32 at the size the model
-// was trained for.
+// Options say how a model runs. The zero value takes the precision and the size that
+// suit the processor; for the same numbers on all of them take Float32 and name the
+// model.
 type Options struct {
 	Precision Precision
-	// Size is the side of a detector's input in pixels, a multiple of 32; 0 means
-	// what the model was trained for.
+	// Quality chooses model and size of a detector where no model is named; one that
+	// is named runs at the size it was trained for.
+	Quality Quality
+	// Size is the side of a detector's input in pixels, a multiple of 32, whatever
+	// Quality says; 0 leaves it to that, or to the model that is named.
 	Size int
 	// Threads work on one picture; 0 means as many as there are processors, at
 	// most [MaxThreads].
@@ -83,8 +90,11 @@ func (o Options) run(file models.File) (modelfile.Options, error) {
 	if r.Threads == 0 {
 		r.Threads = min(runtime.GOMAXPROCS(0), MaxThreads)
 	}
-	if o.Precision == nn.Int8 && file.Calibration != nil {
+	if (o.Precision == nn.Int8 || o.Precision == nn.Auto) && file.Calibration != nil {
 		c, err := modelfile.ReadCalibration(file.Calibration)
+		if err != nil && o.Precision == nn.Auto {
+			return r, nil
+		}
 		if err != nil {
 			return r, fmt.Errorf("%s: %w", models.CalibrationPath(file), err)
 		}
@@ -100,6 +110,12 @@ func open[T any](model string, o Options, make func([]byte, modelfile.Options) (
 	if err != nil {
 		return none, err
 	}
+	return openFile(file, model, o, make)
+}
+
+// openFile is open of a file that was read.
+func openFile[T any](file models.File, model string, o Options, make func([]byte, modelfile.Options) (T, error)) (T, error) {
+	var none T
 	r, err := o.run(file)
 	if err == nil {
 		var m T
@@ -110,14 +126,45 @@ func open[T any](model string, o Options, make func([]byte, modelfile.Options) (
 	return none, fmt.Errorf("model %s: %w", cmp.Or(model, file.Name), err)
 }
 
-// Open opens a detector: an embedded model by its name ("" for the default,
-// riffle-v2-1.5x), or a safetensors file by its path.
+// choose reads a detector's file, that of the options' quality if no model is named,
+// and settles the size of its input.
+func (o *Options) choose(model string) (models.File, error) {
+	if int(o.Quality) >= len(qualityNames) {
+		return models.File{}, fmt.Errorf("%v is unknown", o.Quality)
+	}
+	file, err := models.Open(cmp.Or(model, o.Quality.Model()))
+	if err == nil && model == "" && o.Size == 0 {
+		o.Size = o.Quality.side(*o, file.Calibration != nil)
+	}
+	return file, err
+}
+
+// Open opens a detector: an embedded model by its name, a safetensors file by its
+// path, or with "" what the options' quality chooses.
 func Open(model string, o Options) (*Detector, error) {
-	d, err := open(model, o, detector.New)
+	file, err := o.choose(model)
+	if err != nil {
+		return nil, err
+	}
+	d, err := openFile(file, model, o, detector.New)
 	if err != nil {
 		return nil, err
 	}
 	return &Detector{d}, nil
+}
+
+// DecodeSize is the [photo.Options.Size] for pictures that [Open]'s detector would
+// look at, known before it is opened.
+func DecodeSize(model string, o Options) (image.Point, error) {
+	file, err := o.choose(model)
+	if err != nil {
+		return image.Point{}, err
+	}
+	size, err := detector.ModelDecodeSize(file.Data, o.Size)
+	if err != nil {
+		return size, fmt.Errorf("model %s: %w", cmp.Or(model, file.Name), err)
+	}
+	return size, nil
 }
 
 // OpenClassifier opens a classifier, which says what a picture shows as a whole.

@@ -177,13 +177,16 @@ func sizeOf(img image.Image) image.Point {
 func (d *Detector) DecodeSize() image.Point { return d.kind.decodeSize(&d.header) }
 
 // ModelDecodeSize is [Detector.DecodeSize] of a model's file, which it reads no
-// further than its header.
-func ModelDecodeSize(weights []byte) (image.Point, error) {
+// further than its header; side is [Options.Size].
+func ModelDecodeSize(weights []byte, side int) (image.Point, error) {
 	metadata, err := nn.ReadMetadata(weights)
 	if err != nil {
 		return image.Point{}, err
 	}
 	h, err := ReadHeader(&nn.Weights{Metadata: metadata})
+	if err == nil {
+		err = h.override(side, 0)
+	}
 	if err != nil {
 		return image.Point{}, err
 	}

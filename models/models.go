@@ -24,6 +24,9 @@ var embedded embed.FS
 // Default is the name of the model that is used where none is asked for.
 const Default = "riffle-v2-1.5x"
 
+// Small is the name of the model for who wants speed before accuracy.
+const Small = "riffle-v2-1.0x-256"
+
 // Ext is the ending of a weights file.
 const Ext = ".safetensors"
 

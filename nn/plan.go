@@ -16,7 +16,7 @@ type Options struct {
 	// environment variable RIFFLE_CPU says, or else the best the processor has.
 	ISA string
 	// Precision is that of the 1x1 convolutions, and with Int8, which needs Ranges,
-	// of depthwise ones.
+	// of depthwise ones. Auto takes Int8 where there are some and it is faster.
 	Precision Precision
 	Ranges    Ranges
 	// Observe is shown the input of every 1x1 and depthwise convolution before it
@@ -75,6 +75,7 @@ func Compile(g *Graph, w *Weights, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.choosePrecision(isa)
 	if err := checkPrecision(&o, isa); err != nil {
 		return nil, err
 	}
@@ -186,7 +187,7 @@ func (p *Plan) MACs() int64 { return p.macs }
 // ISA returns the name of the instruction set that the plan's kernels use.
 func (p *Plan) ISA() string { return p.isa.String() }
 
-// Precision returns the precision the plan was compiled for.
+// Precision returns the precision the plan was compiled for, never Auto.
 func (p *Plan) Precision() Precision { return p.options.Precision }
 
 // Bytes returns the memory that belongs to this plan alone.

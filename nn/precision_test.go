@@ -212,6 +212,9 @@ func TestInt8Fast(t *testing.T) {
 		if fast, err := Int8Fast(name); err != nil || fast != want {
 			t.Errorf("%s: %v, %v", name, fast, err)
 		}
+		if got := Int8Dots(name); got != (want && name != "avx2") {
+			t.Errorf("%s: dot products: %v", name, got)
+		}
 	}
 	t.Setenv("RIFFLE_CPU", "generic")
 	if fast, err := Int8Fast(""); err != nil || fast {

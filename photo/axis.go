@@ -21,7 +21,8 @@ type axis struct {
 // axisKey is what an axis is made of.
 type axisKey struct {
 	src    int     // length in pixels
-	extent float64 // the same; less by a part of a pixel if the picture was reduced
+	offset float64 // where what is sampled begins, within the first pixel; 0 unless reduced
+	extent float64 // length of that; less than src by parts of pixels if the picture was reduced
 	shift  int     // the binary logarithm of that reduction
 	dst    int
 	plain  bool
@@ -88,7 +89,7 @@ func (a *axis) weigh(box float64) {
 	k := &a.key
 	a.factor, a.values = 1, k.src
 	a.per = int(math.Ceil(2 * box))
-	if box != math.Trunc(box) {
+	if box != math.Trunc(box) || k.offset != 0 {
 		a.per++
 	}
 	a.taps = vec.Grow(a.taps, a.per*k.dst)
@@ -96,7 +97,7 @@ func (a *axis) weigh(box float64) {
 	scale := k.extent / float64(k.dst) / box
 	for i := range k.dst {
 		lo, hi, f := interpolate(i, scale, boxes)
-		first := min(int(float64(lo)*box), max(0, a.values-a.per))
+		first := min(int(k.offset+float64(lo)*box), max(0, a.values-a.per))
 		taps := a.taps[i*a.per : (i+1)*a.per]
 		for t := range taps {
 			at := float64(first + t)
@@ -108,7 +109,8 @@ func (a *axis) weigh(box float64) {
 
 // share is how much of box number n is pixel at.
 func (a *axis) share(at, box float64, n int) float64 {
-	from, to := float64(n)*box, min(float64(n+1)*box, a.key.extent)
+	from := a.key.offset + float64(n)*box
+	to := a.key.offset + min(float64(n+1)*box, a.key.extent)
 	return max(0, min(at+1, to)-max(at, from)) / (to - from)
 }
 

@@ -46,14 +46,14 @@ func (f *Frame) At(x, y int) color.Color {
 // Opaque reports that no pixel is transparent.
 func (f *Frame) Opaque() bool { return true }
 
-// fillFrame is Fill for a frame: the same sampling, without a copy of the frame
+// fillFrame is FillPart for a frame: the same sampling, without a copy of the frame
 // and, for a size that was just seen, without an allocation.
-func (p *Preprocessor) fillFrame(dst [][]float32, f *Frame) error {
+func (p *Preprocessor) fillFrame(dst [][]float32, f *Frame, part image.Rectangle) error {
 	if err := f.Check(); err != nil {
 		return fmt.Errorf("preprocess: %w", err)
 	}
-	p.frame = bgrRows{f.Pix, f.Stride, f.Width}
-	err := p.fill(dst, &p.frame, storedAs(f.Width, f.Height))
+	p.frame = bgrRows{f.Pix[part.Min.Y*f.Stride+3*part.Min.X:], f.Stride, part.Dx()}
+	err := p.fill(dst, &p.frame, storedAs(part.Dx(), part.Dy()))
 	p.frame.pix = nil // the memory is the caller's
 	return err
 }

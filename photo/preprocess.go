@@ -67,7 +67,7 @@ func NewPreprocessor(width, height int, mean, std [3]float32) (*Preprocessor, er
 // [Frame] without copying it, and what is transparent is laid over white.
 func (p *Preprocessor) Fill(dst [][]float32, img image.Image) error {
 	if f, ok := img.(*Frame); ok {
-		return p.fillFrame(dst, f)
+		return p.fillFrame(dst, f, f.Bounds())
 	}
 	photo, ok := img.(*Photo)
 	if ok {
@@ -89,6 +89,7 @@ func (p *Preprocessor) Fill(dst [][]float32, img image.Image) error {
 type stored struct {
 	width, height    int     // pixels
 	extentX, extentY float64 // the same, but for a reduced photo: see Photo.extent
+	offsetX, offsetY float64 // where the part begins that is sampled, less than a pixel
 	shift            int     // of that reduction
 	orientation      Orientation
 }
@@ -114,8 +115,8 @@ func (p *Preprocessor) fill(dst [][]float32, source rowAdder, from stored) error
 	p.dst, p.source = dst, source
 	p.floats, _ = source.(floatRows)
 	single := p.floats != nil
-	p.x.set(axisKey{from.width, from.extentX, from.shift, p.w, p.Plain, single})
-	p.y.set(axisKey{from.height, from.extentY, from.shift, p.h, p.Plain, single})
+	p.x.set(axisKey{from.width, from.offsetX, from.extentX, from.shift, p.w, p.Plain, single})
+	p.y.set(axisKey{from.height, from.offsetY, from.extentY, from.shift, p.h, p.Plain, single})
 	p.across = vec.Grow(p.across, len(p.x.taps))
 	for i, t := range p.x.taps {
 		p.across[i] = vec.Tap{At: 3 * rowsPerBand * t.At, Weight: t.Weight}

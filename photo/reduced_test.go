@@ -121,7 +121,7 @@ func TestReducedAxesAddUpToOne(t *testing.T) {
 			if src < 352 {
 				continue
 			}
-			a.set(axisKey{src, float64(file) / float64(n), shift, 352, false, true})
+			a.set(axisKey{src, 0, float64(file) / float64(n), shift, 352, false, true})
 			for i := range 352 {
 				sum := float32(0)
 				for _, tap := range a.taps[i*a.per : (i+1)*a.per] {

@@ -23,16 +23,16 @@ import (
 )
 
 type benchCmd struct {
-	Arch      string `required:"" placeholder:"NAME" help:"Architecture or embedded model (riffle models lists both), or a detector's architecture that riffle models import knows."`
-	Size      *int   `placeholder:"PIXELS" help:"Side of the square input; 224, or what the model was trained for."`
-	Proposals int    `placeholder:"N" help:"Regions of a model's second stage; what it was trained for if not given."`
-	Threads   int    `default:"1" env:"RIFFLE_THREADS" help:"Threads that share one run."`
-	Runs      int    `default:"50" help:"Runs to time, after a warm-up."`
-	CPU       string `name:"cpu" placeholder:"SET" env:"RIFFLE_CPU" help:"Instruction set of the kernels: generic, avx2, avxvnni, avx512, neon, dotprod or i8mm; the best of this processor by default."`
-	precisionFlag
-	Photo  []string `type:"path" sep:"none" placeholder:"FILE" help:"Time a model on this photo instead, stage by stage from the file's bytes to the JSON; may be given several times."`
-	Layers bool     `help:"Also show every layer's time on one thread, multiply-adds, speed and share of what the core can do in float32."`
-	JSON   bool     `name:"json" help:"Print one JSON object."`
+	Arch      string   `required:"" placeholder:"NAME" help:"Architecture or embedded model (riffle models lists both), or a detector's architecture that riffle models import knows."`
+	Size      *int     `placeholder:"PIXELS" help:"Side of the square input; 224, or what the model was trained for."`
+	Proposals int      `placeholder:"N" help:"Regions of a model's second stage; what it was trained for if not given."`
+	Threads   int      `default:"1" env:"RIFFLE_THREADS" help:"Threads that share one run."`
+	Runs      int      `default:"50" help:"Runs to time, after a warm-up."`
+	CPU       string   `name:"cpu" placeholder:"SET" env:"RIFFLE_CPU" help:"Instruction set of the kernels: generic, avx2, avxvnni, avx512, neon, dotprod or i8mm; the best of this processor by default."`
+	Precision string   `default:"float32" enum:"${precisions}" env:"RIFFLE_PRECISION" placeholder:"KIND" help:"Arithmetic of the network: float32, bf16, int8, or auto as the other commands have it (${default})."`
+	Photo     []string `type:"path" sep:"none" placeholder:"FILE" help:"Time a model on this photo instead, stage by stage from the file's bytes to the JSON; may be given several times."`
+	Layers    bool     `help:"Also show every layer's time on one thread, multiply-adds, speed and share of what the core can do in float32."`
+	JSON      bool     `name:"json" help:"Print one JSON object."`
 }
 
 // Help is shown below the flags.
@@ -68,12 +68,13 @@ func (c *benchCmd) size() int {
 
 // timed is a network ready to be run by the stop watch.
 type timed struct {
-	size    int
-	macs    int64
-	params  int64
-	cpu     string // kernel set
-	run     func() time.Duration
-	profile func() []nn.Layer
+	size      int
+	macs      int64
+	params    int64
+	cpu       string // kernel set
+	precision nn.Precision
+	run       func() time.Duration
+	profile   func() []nn.Layer
 }
 
 // benchResult is what --json prints. These names are a contract.
@@ -116,8 +117,8 @@ func (c *benchCmd) Run(std stdio) error {
 		MACs: net.macs, Params: net.params,
 		MedianMs: ms(median(times)), MinMs: ms(slices.Min(times)), Runs: c.Runs,
 	}
-	if p := c.precision(); p != nn.Float32 {
-		r.Precision = p.String()
+	if net.precision != nn.Float32 {
+		r.Precision = net.precision.String()
 	}
 	if c.Layers {
 		r.Layers = profileLayers(net.profile, c.Runs)
@@ -162,15 +163,15 @@ func (c *benchCmd) network() (*timed, error) {
 		return time.Since(start)
 	}
 	fillInput(plan)
-	return &timed{size: size, macs: plan.MACs(), params: g.ParamCount(), cpu: plan.ISA(), run: run, profile: plan.Profile}, nil
+	return &timed{size: size, macs: plan.MACs(), params: g.ParamCount(), cpu: plan.ISA(), precision: plan.Precision(), run: run, profile: plan.Profile}, nil
 }
 
 // compile makes a plan of an architecture with random weights. What its layers'
 // values span, int8 learns from a run in float32.
 func (c *benchCmd) compile(g *nn.Graph, size int) (*nn.Plan, error) {
 	w := nn.RandomWeights(g, 1)
-	o := nn.Options{Height: size, Width: size, Threads: c.Threads, ISA: c.CPU, Precision: c.precision()}
-	if o.Precision == nn.Int8 {
+	o := nn.Options{Height: size, Width: size, Threads: c.Threads, ISA: c.CPU, Precision: precisionOf(c.Precision)}
+	if o.Precision == nn.Int8 || o.Precision == nn.Auto {
 		seen := nn.NewCalibrator()
 		plan, err := nn.Compile(g, w, nn.Options{Height: size, Width: size, Observe: seen.Observe})
 		if err != nil {
@@ -194,8 +195,8 @@ func fillInput(plan *nn.Plan) {
 // random prepares a detector with random weights. What its layers' values span,
 // int8 learns from a run in float32.
 func (c *benchCmd) random(weights []byte) (*timed, error) {
-	o := modelfile.Options{Threads: c.Threads, Workers: 1, Size: c.size(), Proposals: c.Proposals, ISA: c.CPU, Precision: c.precision()}
-	if o.Precision == nn.Int8 {
+	o := modelfile.Options{Threads: c.Threads, Workers: 1, Size: c.size(), Proposals: c.Proposals, ISA: c.CPU, Precision: precisionOf(c.Precision)}
+	if o.Precision == nn.Int8 || o.Precision == nn.Auto {
 		seen := nn.NewCalibrator()
 		d, err := detector.New(weights, modelfile.Options{Workers: 1, Size: o.Size, Observe: seen.Observe})
 		if err == nil {
@@ -217,7 +218,7 @@ func (c *benchCmd) random(weights []byte) (*timed, error) {
 
 // model prepares a trained detector.
 func (c *benchCmd) model() (*timed, error) {
-	d, err := riffle.Open(c.Arch, riffle.Options{Threads: c.Threads, Workers: 1, Size: c.size(), Proposals: c.Proposals, ISA: c.CPU, Precision: c.precision()})
+	d, err := riffle.Open(c.Arch, riffle.Options{Threads: c.Threads, Workers: 1, Size: c.size(), Proposals: c.Proposals, ISA: c.CPU, Precision: precisionOf(c.Precision)})
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +247,7 @@ func (c *benchCmd) detector(d *detector.Detector) (*timed, error) {
 		}
 		return layers
 	}
-	return &timed{size: info.Width, macs: info.MACs, params: info.Params, cpu: info.ISA, run: run, profile: profile}, nil
+	return &timed{size: info.Width, macs: info.MACs, params: info.Params, cpu: info.ISA, precision: info.Precision, run: run, profile: profile}, nil
 }
 
 // testCard is a picture of coloured patches: enough edges for a detector to

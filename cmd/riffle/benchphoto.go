@@ -37,7 +37,7 @@ func (c *benchCmd) photos(std stdio) error {
 		return usagef("--photo wants a trained model, see riffle models")
 	}
 	d, err := riffle.Open(c.Arch, riffle.Options{
-		Threads: c.Threads, Workers: 1, ISA: c.CPU, Precision: c.precision(), Proposals: c.Proposals,
+		Threads: c.Threads, Workers: 1, ISA: c.CPU, Precision: precisionOf(c.Precision), Proposals: c.Proposals,
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,6 @@ import (
 
 	"example.com/riffle"
 	"example.com/riffle/detector"
-	"example.com/riffle/models"
 	"example.com/riffle/photo"
 )
 
@@ -23,8 +23,9 @@ type detectCmd struct {
 	Threshold     float64 `short:"t" default:"0.3" env:"RIFFLE_THRESHOLD" help:"Lowest score to show, from 0 to 1 (${default})."`
 	Labels        string  `short:"l" placeholder:"NAME,..." help:"Show only these kinds of objects; name:0.5 sets a threshold for one of them."`
 	MaxDetections int     `default:"100" env:"RIFFLE_MAX_DETECTIONS" help:"Most objects to show of a photo, the best ones (${default})."`
-	Model         string  `short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
+	Model         string  `short:"m" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file, at the size it was trained for; what --quality chooses if not given."`
 	photoFlags
+	qualityFlags
 	precisionFlag
 	stageFlag
 	Threads int `default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one photo; 0 for as many as there are processors, at most ${maxThreads}."`
@@ -50,7 +51,7 @@ func (c *detectCmd) Validate() error {
 	case c.MaxDetections < 1:
 		return errors.New("--max-detections must be positive")
 	}
-	if err := checkThreads(c.Threads); err != nil {
+	if err := cmp.Or(c.checkSize(), checkThreads(c.Threads)); err != nil {
 		return err
 	}
 	return checkStdin(c.Photos)
@@ -98,16 +99,13 @@ func (c *detectCmd) Run(std stdio) error {
 	inputs := findInputs(c.Photos, c.Recursive)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	file, err := models.Open(c.Model)
+	o := riffle.Options{Threads: c.Threads, Workers: 1, Quality: c.quality(), Size: c.Size, Precision: c.precision(), FirstStageOnly: c.FirstStageOnly}
+	size, err := riffle.DecodeSize(c.Model, o)
 	if err != nil {
 		return err
 	}
-	size, err := detector.ModelDecodeSize(file.Data)
-	if err != nil {
-		return fmt.Errorf("model %s: %w", c.Model, err)
-	}
 	photos := decodeAhead(ctx, inputs, std.in, photo.Options{Limits: c.limits(), Size: size}) // the first while the model is opened
-	d, err := riffle.Open(c.Model, riffle.Options{Threads: c.Threads, Workers: 1, Precision: c.precision(), FirstStageOnly: c.FirstStageOnly})
+	d, err := riffle.Open(c.Model, o)
 	if err != nil {
 		return err
 	}

@@ -27,10 +27,10 @@ type evalCmd struct {
 	Annotations string `placeholder:"FILE" help:"COCO annotations (.json), a YOLO data.yaml, class names (classes.txt), a list of photos or a VOC split (.txt), or a folder of labels."`
 
 	Detections string `placeholder:"FILE" help:"Score this COCO results file instead of running a model."`
-	Model      string `short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
+	Model      string `short:"m" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file, at the size it was trained for; what --quality chooses if not given."`
+	qualityFlags
 	precisionFlag
 	FirstStageOnly bool `help:"Score the first stage alone. The table also shows what the second stage adds to it."`
-	Size           int  `placeholder:"PIXELS" help:"Side of the network's input, a multiple of 32; what the model was trained for if not given."`
 	Proposals      int  `placeholder:"N" help:"Regions that the second stage looks at; what the model was trained for if not given."`
 	Limit          int  `placeholder:"N" help:"Use only the first N photos."`
 	Threads        int  `default:"1" env:"RIFFLE_THREADS" help:"Threads that work on one photo."`
@@ -70,8 +70,8 @@ func (c *evalCmd) Validate() error {
 	switch {
 	case c.Images == "" && (c.Annotations == "" || c.Detections == "" && strings.EqualFold(filepath.Ext(c.Annotations), ".json")):
 		return errors.New("--images DIR is missing (only --annotations with --detections, a data.yaml or a list of photos can do without)")
-	case c.Size < 0 || c.Size%32 != 0:
-		return fmt.Errorf("--size must be a multiple of 32, not %d", c.Size)
+	case c.checkSize() != nil:
+		return c.checkSize()
 	case c.Proposals < 0:
 		return fmt.Errorf("--proposals must be positive, not %d", c.Proposals)
 	case c.Limit < 0 || c.Threads < 1 || c.Workers < 0:
@@ -262,14 +262,14 @@ func (c *evalCmd) readResults(what, path string, set *eval.Dataset, say sayer) (
 
 // detect runs the model over the photos.
 func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firstOnly bool, results string) (*scored, error) {
-	file, err := models.Open(c.Model)
+	file, err := models.Open(cmp.Or(c.Model, c.quality().Model()))
 	if err != nil {
 		return nil, err
 	}
 	threads, workers := c.share(runtime.GOMAXPROCS(0), say)
 	d, err := riffle.Open(c.Model, riffle.Options{
 		Threads: threads, Workers: workers, FirstStageOnly: firstOnly,
-		Size: c.Size, Proposals: c.Proposals, Precision: c.precision(),
+		Quality: c.quality(), Size: c.Size, Proposals: c.Proposals, Precision: c.precision(),
 	})
 	if err != nil {
 		return nil, err
@@ -319,7 +319,7 @@ func (c *evalCmd) made(info detector.Info, model []byte, look *look, firstOnly b
 	if firstOnly {
 		made += ", first stage only"
 	}
-	if p := c.precision(); p != nn.Float32 {
+	if p := info.Precision; p != nn.Float32 {
 		made += ", " + p.String()
 	}
 	if c.ClassMap != "" {

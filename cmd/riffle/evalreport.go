@@ -64,7 +64,7 @@ func (c *evalCmd) modelFacts(info detector.Info, threads, workers, resumed int) 
 	out := []eval.Fact{
 		{Name: "model", Value: info.Name}, {Name: "network", Value: info.Arch},
 		{Name: "input", Value: fmt.Sprintf("%d × %d", info.Width, info.Height)},
-		{Name: "precision", Value: c.precision().String()},
+		{Name: "precision", Value: info.Precision.String()},
 		{Name: "processor", Value: processorName() + " [" + info.ISA + "]"},
 		{Name: "threads", Value: strconv.Itoa(threads)}, {Name: "workers", Value: strconv.Itoa(workers)},
 	}

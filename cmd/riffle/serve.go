@@ -26,7 +26,8 @@ import (
 // after RIFFLE_, the environment variables it reads.
 type serveCmd struct {
 	Addr  string   `default:":8080" env:"RIFFLE_ADDR" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
-	Model []string `default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Model to answer with (${default}); several for requests to choose from, the first being the default. OTHER=NAME offers it under another name, for clients that insist on one."`
+	Model []string `env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Model to answer with, at the size it was trained for; what --quality chooses if none is given. Several for requests to choose from, the first being the default. OTHER=NAME offers it under another name, for clients that insist on one."`
+	qualityFlags
 	precisionFlag
 	stageFlag
 	Threads perModel[int]           `default:"1" env:"RIFFLE_THREADS" placeholder:"[NAME=]N" help:"Threads that work on one photo (${default}); NAME=N for the model of this name."`
@@ -122,8 +123,9 @@ func (c *serveCmd) Validate() error {
 		return fmt.Errorf("--write-timeout (%v) must be more than --read-timeout and --timeout together (%v)", c.WriteTimeout, c.ReadTimeout+c.Timeout)
 	case c.MaxPixels < 0:
 		return fmt.Errorf("--max-pixels must be at least 0, not %d", c.MaxPixels)
-	case len(c.Model) == 0:
-		return errors.New("--model names no model")
+	}
+	if err := c.checkSize(); err != nil {
+		return err
 	}
 	return checkKeys(c.APIKey, os.LookupEnv)
 }
@@ -212,8 +214,8 @@ func (c *serveCmd) server(log zerolog.Logger) (*api.Server, error) {
 }
 
 // models makes the service's list of what --model names; broken names are found
-// here, broken files when they are first needed. The default model answers
-// /detect if none that are named do.
+// here, broken files when they are first needed. The model that --quality chooses
+// answers /detect if none that are named do.
 func (c *serveCmd) models() ([]api.Model, error) {
 	var offered []api.Model
 	var names []string
@@ -240,13 +242,15 @@ func (c *serveCmd) models() ([]api.Model, error) {
 		detects = detects || isDetector
 		offered = append(offered, m)
 	}
-	if !detects && !slices.Contains(names, models.Default) {
-		offered = append(offered, c.offer(models.Default, "", models.Default))
+	if chosen := c.quality().Model(); !detects && !slices.Contains(names, chosen) {
+		names = append(names, chosen)
+		offered = append(offered, c.offer(chosen, "", ""))
 	}
 	return offered, cmp.Or(c.Threads.known("threads", names), c.Workers.known("workers", names), c.Queue.known("queue", names), c.MaxWait.known("max-wait", names))
 }
 
-// offer is a model under a name, with the settings for that name.
+// offer is a model under an alias, with the settings for that alias; without a name
+// it is the one that --quality chooses.
 func (c *serveCmd) offer(alias, kind, name string) api.Model {
 	m := api.Model{
 		Name: alias, Workers: c.Workers.of(alias), Threads: c.Threads.of(alias),
@@ -275,7 +279,7 @@ func (c *serveCmd) offer(alias, kind, name string) api.Model {
 		})
 	default:
 		m.Open = api.OpenDetector(func() (api.Detector, error) {
-			o.FirstStageOnly = c.FirstStageOnly
+			o.FirstStageOnly, o.Quality, o.Size = c.FirstStageOnly, c.quality(), c.Size
 			m, err := riffle.Open(name, o)
 			if err != nil {
 				return nil, err

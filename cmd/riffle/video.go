@@ -27,7 +27,8 @@ type videoCmd struct {
 	Threshold     float64       `group:"Objects:" short:"t" default:"0.5" env:"RIFFLE_VIDEO_THRESHOLD" help:"Score from which something is a new object, more than 0 to 1 (${default}); one that is followed may score less."`
 	Labels        []string      `group:"Objects:" short:"l" placeholder:"NAME,..." help:"Follow only these kinds of objects."`
 	After         time.Duration `group:"Objects:" default:"0s" placeholder:"TIME" help:"An object must have been followed so long before it is told (${default})."`
-	Model         string        `group:"Objects:" short:"m" default:"${defaultModel}" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
+	Model         string        `group:"Objects:" short:"m" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file, at the size it was trained for; what --quality chooses if not given."`
+	qualityFlags  `group:"Objects:"`
 	precisionFlag `group:"Objects:"`
 	stageFlag     `group:"Objects:"`
 	Threads       int `group:"Objects:" default:"0" env:"RIFFLE_THREADS" help:"Threads that work on one frame; 0 for what suits processors and cameras."`
@@ -79,5 +80,5 @@ func (c *videoCmd) Validate() error {
 	case c.Codec != "" && len(c.Codec) != 4:
 		return errors.New("--codec wants four letters, such as mp4v")
 	}
-	return nil
+	return c.checkSize()
 }

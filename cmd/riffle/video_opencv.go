@@ -273,7 +273,7 @@ func (c *videoCmd) choose(cam *video.Camera, asked video.Asked) {
 // detector is shared by all cameras.
 func (c *videoCmd) detector(cameras []video.Camera) (*riffle.Detector, error) {
 	procs := runtime.GOMAXPROCS(0)
-	o := riffle.Options{Threads: c.Threads, Workers: c.Workers, Precision: c.precision(), FirstStageOnly: c.FirstStageOnly}
+	o := riffle.Options{Threads: c.Threads, Workers: c.Workers, Quality: c.quality(), Size: c.Size, Precision: c.precision(), FirstStageOnly: c.FirstStageOnly}
 	if o.Workers == 0 {
 		o.Workers = min(len(cameras), procs)
 	}

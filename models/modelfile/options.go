@@ -8,12 +8,14 @@ import (
 )
 
 // Options say how a model runs. The zero value looks at as many pictures at a
-// time as there are processors, each on one thread, in float32 and at the size
-// the model was trained for.
+// time as there are processors, each on one thread, at the size the model was
+// trained for and in int8 if there is a calibration and the processor is fast at
+// that, else in float32.
 type Options struct {
 	Threads int // threads of one picture; 0 means 1
 	Workers int // pictures at a time; 0 means GOMAXPROCS / Threads
-	// Precision is that of the 1x1 convolutions. Int8 needs Calibration.
+	// Precision is that of the 1x1 convolutions. Int8 needs Calibration; Auto takes
+	// float32 without one, or with one of other weights.
 	Precision   nn.Precision
 	Calibration *Calibration
 	// Size is the side of a detector's square input in pixels, a multiple of 32,
@@ -31,10 +33,14 @@ type Options struct {
 // of their input. The error says that int8 lacks its calibration.
 func (o *Options) Plan(weights []byte) (nn.Options, error) {
 	p := nn.Options{Threads: o.Threads, ISA: o.ISA, Precision: o.Precision, Observe: o.Observe}
-	var err error
-	if o.Precision == nn.Int8 {
-		p.Ranges, err = o.Calibration.For(weights)
+	if o.Precision != nn.Int8 && (o.Precision != nn.Auto || o.Calibration == nil) {
+		return p, nil
 	}
+	ranges, err := o.Calibration.For(weights)
+	if err != nil && o.Precision == nn.Auto {
+		return p, nil
+	}
+	p.Ranges = ranges
 	return p, err
 }
 

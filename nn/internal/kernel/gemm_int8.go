@@ -8,10 +8,15 @@ import (
 
 // Int8Fast tells whether int8 is faster than float32 on an instruction set: where
 // there are dot products of bytes, and with AVX2, whose products of words do more
-// at a time than its multiply-adds of floats.
+// at a time than its multiply-adds of floats; less than those of AVX-512, though.
 func Int8Fast(isa ISA) bool {
+	return Int8Dots(isa) || isa != AVX512 && int8Set(isa) == setMadd
+}
+
+// Int8Dots tells whether an instruction set has dot products of bytes.
+func Int8Dots(isa ISA) bool {
 	switch int8Set(isa) {
-	case setGo, setNEON:
+	case setGo, setNEON, setMadd:
 		return false
 	}
 	return true
