@@ -1,6 +1,9 @@
 package detector
 
-import "math"
+import (
+	"image"
+	"math"
+)
 
 // Box is a rectangle by its corners, in pixels; x grows to the right, y down.
 type Box struct{ X1, Y1, X2, Y2 float32 }
@@ -26,6 +29,12 @@ func (b Box) Clip(width, height float32) Box {
 // Scale multiplies x coordinates by sx and y coordinates by sy.
 func (b Box) Scale(sx, sy float32) Box {
 	return Box{b.X1 * sx, b.Y1 * sy, b.X2 * sx, b.Y2 * sy}
+}
+
+// Move adds a point's coordinates to those of the corners.
+func (b Box) Move(by image.Point) Box {
+	x, y := float32(by.X), float32(by.Y)
+	return Box{b.X1 + x, b.Y1 + y, b.X2 + x, b.Y2 + y}
 }
 
 // IoU is intersection over union of two boxes, from 0 to 1; 0 where both are

@@ -131,10 +131,14 @@ func (d *Detector) Detect(ctx context.Context, img image.Image, f Filter) (Resul
 	if size.X < 1 || size.Y < 1 {
 		return Result{}, errors.New("detect: picture without pixels")
 	}
-	if err := f.check(); err != nil {
+	if err := f.check(size); err != nil {
 		return Result{}, err
 	}
 	r := Result{Width: size.X, Height: size.Y}
+	part := f.Part
+	if part.Empty() {
+		part = image.Rectangle{Max: size}
+	}
 	var w *worker
 	var err error
 	r.Timing.stage(&r.Timing.Wait, func() { w, err = d.acquire(ctx, size) })
@@ -145,22 +149,63 @@ func (d *Detector) Detect(ctx context.Context, img image.Image, f Filter) (Resul
 	if err := w.choose(d.kind, f); err != nil {
 		return Result{}, err
 	}
-	r.Timing.stage(&r.Timing.Preprocess, func() { err = w.fill(img) })
+	found, err := w.lookAt(ctx, img, part, &r.Timing)
 	if err != nil {
 		return Result{}, err
 	}
-	if err := ctx.Err(); err != nil {
-		return Result{}, err
-	}
-	found, err := w.look(&r.Timing)
-	if err != nil {
-		return Result{}, err
+	scale := w.size
+	if tiles := f.Tiles.Parts(part.Size(), w.size); len(tiles) > 0 {
+		if found, err = w.lookAtTiles(ctx, img, part, tiles, found, &r.Timing); err != nil {
+			return Result{}, err
+		}
+		scale = part.Size()
 	}
 	if f.Into == nil {
 		f.Into = make([]Detection, 0, len(found))
 	}
-	r.Detections = d.appendInPhoto(f.Into, found, w.size, size)
+	before := len(f.Into)
+	r.Detections = d.appendInPhoto(f.Into, found, scale, part.Size())
+	for i := range r.Detections[before:] {
+		r.Detections[before+i].Box = r.Detections[before+i].Box.Move(part.Min)
+	}
 	return r, nil
+}
+
+// lookAt looks at a part of a picture. It returns ctx's error if ctx ends before the
+// network runs; the result is as look's.
+func (w *worker) lookAt(ctx context.Context, img image.Image, part image.Rectangle, t *Timing) ([]classBox, error) {
+	var err error
+	t.stage(&t.Preprocess, func() {
+		if part.Size() == sizeOf(img) {
+			err = w.fill(img)
+		} else {
+			err = w.fillPart(img, part)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return w.look(t)
+}
+
+// lookAtTiles looks at tiles of a part of a picture too, in which found was found.
+// Boxes are in pixels of the part.
+func (w *worker) lookAtTiles(ctx context.Context, img image.Image, part image.Rectangle, tiles []image.Rectangle, found []classBox, total *Timing) ([]classBox, error) {
+	m := merger{size: part.Size()}
+	m.add(found, image.Rectangle{Max: m.size}, w.size)
+	for _, tile := range tiles {
+		var t Timing
+		found, err := w.lookAt(ctx, img, tile.Add(part.Min), &t)
+		if err != nil {
+			return nil, err
+		}
+		total.add(&t)
+		m.add(found, tile, w.size)
+	}
+	return m.merged(&w.nms, w.choice.limit), nil
 }
 
 // sizeOf is the size of an upright picture in the file's pixels.
@@ -175,6 +220,13 @@ func sizeOf(img image.Image) image.Point {
 // will look at: the size of its input, or zero if it samples the file's own
 // pixels.
 func (d *Detector) DecodeSize() image.Point { return d.kind.decodeSize(&d.header) }
+
+// DecodeFor is [photo.Options.SizeFor] for pictures that will be looked at with
+// tiles; of the zero value it is DecodeSize's.
+func (d *Detector) DecodeFor(t Tiles) func(size image.Point) image.Point {
+	input := d.DecodeSize()
+	return func(size image.Point) image.Point { return t.decodeSize(size, input) }
+}
 
 // ModelDecodeSize is [Detector.DecodeSize] of a model's file, which it reads no
 // further than its header; side is [Options.Size].

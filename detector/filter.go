@@ -2,6 +2,7 @@ package detector
 
 import (
 	"fmt"
+	"image"
 	"math"
 	"slices"
 
@@ -38,19 +39,27 @@ type Filter struct {
 	MaxDetections int
 	// Labels are the names of the wanted classes; none means all.
 	Labels []string
+	// Part of the picture to look at, in its pixels; the zero value is all of it.
+	// Boxes are in pixels of the whole picture all the same.
+	Part image.Rectangle
+	// Tiles are looked at beside the whole picture, or beside Part.
+	Tiles Tiles
 	// Into is a slice that detections are appended to, say that of an earlier
 	// frame cut to length 0; nil makes one.
 	Into []Detection
 }
 
-func (f *Filter) check() error {
+func (f *Filter) check(size image.Point) error {
+	if !f.Part.Empty() && !f.Part.In(image.Rectangle{Max: size}) {
+		return fmt.Errorf("part: %v is not within a picture of %d x %d pixels", f.Part, size.X, size.Y)
+	}
 	if !(f.Threshold <= 1) {
 		return fmt.Errorf("threshold: %v is not from 0 to 1", f.Threshold)
 	}
 	if f.MaxDetections < 0 || f.MaxDetections > math.MaxInt32 {
 		return fmt.Errorf("max detections: %d is not from 0 to %d", f.MaxDetections, math.MaxInt32)
 	}
-	return nil
+	return f.Tiles.check()
 }
 
 // choice is a [Filter] as the rules of a network read it.

@@ -59,8 +59,9 @@ func (r ready) compile(image.Point) (network, error) { return r.network, nil }
 // network is a detector's network, compiled, with memory of its own: it looks at
 // one picture at a time.
 type network interface {
-	// fill samples a picture into the input.
+	// fill samples a picture into the input, fillPart a part of it.
 	fill(img image.Image) error
+	fillPart(img image.Image, part image.Rectangle) error
 	// run computes the network's answers to what the input holds.
 	run(t *Timing) error
 	// detections adds the answers' pairs of a box, in pixels of the input, and a
@@ -112,6 +113,10 @@ func newEye(h *Header, plan *nn.Plan, size image.Point) (eye, error) {
 
 func (e *eye) fill(img image.Image) error { return e.pre.Fill(e.input, img) }
 
+func (e *eye) fillPart(img image.Image, part image.Rectangle) error {
+	return e.pre.FillPart(e.input, img, part)
+}
+
 func (e *eye) main() *nn.Plan { return e.plan }
 
 // worker is a network with what turns its answers into detections.
@@ -148,6 +153,15 @@ type Timing struct {
 	Proposals   time.Duration
 	SecondStage time.Duration // RoIAlign and the fully connected layers
 	Postprocess time.Duration // scores and suppression
+}
+
+// add adds the stages of a further look but for the wait.
+func (t *Timing) add(o *Timing) {
+	t.Preprocess += o.Preprocess
+	t.Network += o.Network
+	t.Proposals += o.Proposals
+	t.SecondStage += o.SecondStage
+	t.Postprocess += o.Postprocess
 }
 
 // Total is the sum without the wait.

@@ -363,8 +363,8 @@ func TestDetectReadsAModelFile(t *testing.T) {
 	}
 	dir := put(t, map[string][]byte{"a.png": pngBytes(t, picture(100, 100)), "copy.safetensors": f.Data})
 	t.Chdir(dir)
-	own := parsePhotos(t, command(t, "detect", "a.png", "--json", "-t", low).out)
-	other := parsePhotos(t, command(t, "detect", "a.png", "--json", "-t", low, "--model", "copy.safetensors").out)
+	own := parsePhotos(t, command(t, "detect", "a.png", "--json", "-t", low, "--model", models.Default, "--precision", "float32").out)
+	other := parsePhotos(t, command(t, "detect", "a.png", "--json", "-t", low, "--model", "copy.safetensors", "--precision", "float32").out)
 	if len(own) != 1 || len(other) != 1 || !slices.Equal(own[0].Detections, other[0].Detections) {
 		t.Errorf("embedded: %v\nfile: %v", own, other)
 	}

@@ -40,7 +40,8 @@ func wantAlike(t *testing.T, got, want []object) {
 }
 
 func TestDetectInt8(t *testing.T) {
-	want := parsePhotos(t, command(t, "detect", "--json", street).out)[0].Detections
+	t.Setenv("RIFFLE_SIZE", "352")
+	want := parsePhotos(t, command(t, "detect", "--json", "--precision", "float32", street).out)[0].Detections
 	r := command(t, "detect", "--json", "--precision", "int8", street)
 	if r.code != 0 || r.err != "" {
 		t.Fatal(r.code, r.err)
@@ -58,7 +59,7 @@ func TestDetectInt8(t *testing.T) {
 	if by := parsePhotos(t, command(t, "detect", "--json", street).out)[0].Detections; len(by) != len(got) || by[0] != got[0] {
 		t.Errorf("RIFFLE_PRECISION gives %v, --precision %v", by, got)
 	}
-	command(t, "detect", "--precision", "int4", street).wantError(t, 2, `must be one of "float32","bf16","int8"`)
+	command(t, "detect", "--precision", "int4", street).wantError(t, 2, `--precision must be one of "auto","float32","bf16","int8"`)
 }
 
 func TestDetectBF16(t *testing.T) {
@@ -116,7 +117,7 @@ func TestCalibrate(t *testing.T) {
 	if r.code != 0 || !strings.Contains(r.out, "mine.int8.json: ") || !strings.Contains(r.out, "2 photos") || !strings.Contains(r.err, "c.jpg") {
 		t.Fatalf("%+v", r)
 	}
-	want := parsePhotos(t, command(t, "detect", "--json", "photos/a.jpg").out)[0].Detections
+	want := parsePhotos(t, command(t, "detect", "--json", "--model", models.Default, "--precision", "float32", "photos/a.jpg").out)[0].Detections
 	r = detect()
 	if r.code != 0 {
 		t.Fatal(r.err)
@@ -135,6 +136,9 @@ func TestCalibrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	detect().wantError(t, 1, "made for other weights")
+	if r := command(t, "detect", "--json", "--model", "mine.safetensors", "photos/a.jpg"); r.code != 0 || !slices.Equal(parsePhotos(t, r.out)[0].Detections, want) {
+		t.Errorf("not float32 where the calibration does not fit: %s", r.err)
+	}
 	if err := os.WriteFile("mine.int8.json", []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +167,7 @@ func TestClassifyInt8(t *testing.T) {
 		t.Fatal(r.err)
 	}
 	var want, got classified
-	for into, args := range map[*classified][]string{&want: classify, &got: int8s} {
+	for into, args := range map[*classified][]string{&want: append(slices.Clone(classify), "--precision", "float32"), &got: int8s} {
 		r := command(t, args...)
 		if err := json.Unmarshal([]byte(r.out), into); err != nil {
 			t.Fatal(err, r.err)
