@@ -99,22 +99,7 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 			return func(t, from, to int) { k.Run(y, x, s.act, scratch[t], from, to) }
 		}
 	case p.graph.nodes[s.node].depthwise(p.graph):
-		c.kind = "depthwise"
-		if p.layout.allBytes(s.in[0]) {
-			p.compileDepthwiseInt8(s, c, in)
-			return
-		}
-		k := kernel.NewDepthwise(p.isa, s.weight, s.bias, channels, v.Kernel, v.Stride, in.h, in.w)
-		c.units = k.Units()
-		if s.upsampled >= 0 {
-			c.kind = "resize + depthwise"
-			c.bind = p.resizeFirst(s, k)
-			return
-		}
-		c.bind = func(plan *Plan) task {
-			x, y := plan.planes(s.in[0]), plan.planes(s.out)
-			return plan.observed(s, func(_, from, to int) { k.Run(y, x, s.act, from, to) })
-		}
+		p.compileDepthwise(s, c, in)
 	case s.oneVector(in.area()):
 		p.compileLinear(s, c)
 	case s.pointwise():
@@ -145,6 +130,27 @@ func (p *program) compileConv(s *step, c *compiled, in size) {
 			scratch := perThread(p.threads, k.NewScratch)
 			return func(t, from, to int) { k.Run(y, x, nil, s.act, scratch[t], from, to) }
 		}
+	}
+}
+
+// compileDepthwise prepares a convolution with a filter for each channel.
+func (p *program) compileDepthwise(s *step, c *compiled, in size) {
+	channels, v := len(p.layout.planes[s.in[0]]), s.conv
+	c.kind = "depthwise"
+	if p.layout.allBytes(s.in[0]) {
+		p.compileDepthwiseInt8(s, c, in)
+		return
+	}
+	k := kernel.NewDepthwise(p.isa, s.weight, s.bias, channels, v.Kernel, v.Stride, in.h, in.w)
+	c.units = k.Units()
+	if s.upsampled >= 0 {
+		c.kind = "resize + depthwise"
+		c.bind = p.resizeFirst(s, k)
+		return
+	}
+	c.bind = func(plan *Plan) task {
+		x, y := plan.planes(s.in[0]), plan.planes(s.out)
+		return plan.observed(s, func(_, from, to int) { k.Run(y, x, s.act, from, to) })
 	}
 }
 
