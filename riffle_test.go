@@ -76,7 +76,7 @@ func withoutTensor(t *testing.T) []byte {
 // A file, which is decoded at half its size, and the picture in it show the same.
 func TestDetectFile(t *testing.T) {
 	t.Parallel()
-	d, err := riffle.Open("riffle-v2-1.0x-256", riffle.Options{Threads: 1})
+	d, err := riffle.Open("riffle-v2-1.0x-256", riffle.Options{Precision: riffle.Float32, Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ const (
 	// mergeIoU is the overlap above which two looks' boxes of a class are one object.
 	mergeIoU = 0.6
 	// borderPart is the part of a tile's side within which a box touches its border.
-	borderPart = 0.01
+	borderPart = 0.03
 )
 
 // merger gathers what several looks at a picture found.

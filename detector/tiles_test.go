@@ -99,10 +99,10 @@ func TestMergeDropsWhatABorderCuts(t *testing.T) {
 	m := merger{size: size}
 	m.add([]classBox{{Box{0, 0, 100, 100}, 0.9, 0}, {Box{10, 10, 20, 20}, 0.5, 1}}, whole, input)
 	m.add([]classBox{
-		{Box{0, 0, 50, 50}, 0.8, 2},       // at the picture's own border
-		{Box{50, 50, 100, 70}, 0.8, 3},    // cut by an inner one
-		{Box{17, 17, 33, 33}, 0.7, 1},     // the whole look's, seen better
-		{Box{60, 60, 98.9, 98.9}, 0.6, 4}, // close to the border
+		{Box{0, 0, 50, 50}, 0.8, 2},    // at the picture's own border
+		{Box{50, 50, 100, 70}, 0.8, 3}, // cut by an inner one
+		{Box{17, 17, 33, 33}, 0.7, 1},  // the whole look's, seen better
+		{Box{60, 60, 96, 96}, 0.6, 4},  // close to the border
 	}, tile, input)
 	got := m.merged(new(Suppressor), 100)
 	var classes []int

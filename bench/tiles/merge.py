@@ -21,7 +21,7 @@ def overlaps(box, boxes, smaller):
     return inter / np.maximum(np.minimum(a, b) if smaller else a + b - inter, 1e-9)
 
 
-def at_border(found, part, size, eps=0.01):
+def at_border(found, part, size, eps=0.03):
     """Which boxes of a part touch a border of it that lies within the photo."""
     mx, my = eps * (part[2] - part[0]), eps * (part[3] - part[1])
     return (((part[0] > 0) & (found[:, 2] < part[0] + mx)) | ((part[2] < size[0]) & (found[:, 4] > part[2] - mx))
