@@ -1,9 +1,6 @@
 package detector
 
-import (
-	"image"
-	"math"
-)
+import "image"
 
 // Box is a rectangle by its corners, in pixels; x grows to the right, y down.
 type Box struct{ X1, Y1, X2, Y2 float32 }
@@ -37,17 +34,7 @@ func (b Box) Move(by image.Point) Box {
 	return Box{b.X1 + x, b.Y1 + y, b.X2 + x, b.Y2 + y}
 }
 
-// IoU is intersection over union of two boxes, from 0 to 1; 0 where both are
-// empty.
-func IoU(a, b Box) float32 {
-	v := overlap(a, b, a.Area(), b.Area())
-	if math.IsNaN(float64(v)) {
-		return 0
-	}
-	return v
-}
-
-// overlap is IoU with the areas known, in the order of operations of
+// overlap is intersection over union of two boxes with the areas known, in the order of operations of
 // torchvision.ops.nms; NaN where both boxes are empty.
 func overlap(a, b Box, areaA, areaB float32) float32 {
 	w := max(0, min(a.X2, b.X2)-max(a.X1, b.X1))

@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"math"
 	"testing"
 
 	"example.com/riffle/internal/parity"
@@ -33,4 +34,14 @@ func TestBoxClipAndScale(t *testing.T) {
 	if got, want := b.Scale(2, 0.5), (Box{0, 1, 60, 10}); got != want {
 		t.Errorf("scaled to %v, want %v", got, want)
 	}
+}
+
+// IoU is intersection over union of two boxes, from 0 to 1; 0 where both are
+// empty.
+func IoU(a, b Box) float32 {
+	v := overlap(a, b, a.Area(), b.Area())
+	if math.IsNaN(float64(v)) {
+		return 0
+	}
+	return v
 }

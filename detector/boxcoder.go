@@ -33,19 +33,6 @@ func (c BoxCoder) Decode(ref Box, d [4]float32) Box {
 	return Box{cx - 0.5*w, cy - 0.5*h, cx + 0.5*w, cy + 0.5*h}
 }
 
-// Encode returns the deltas that Decode turns into box. Both boxes must have
-// positive sides.
-func (c BoxCoder) Encode(ref, box Box) [4]float32 {
-	w, h := ref.Width(), ref.Height()
-	bw, bh := box.Width(), box.Height()
-	return [4]float32{
-		c.WX * (box.X1 + 0.5*bw - ref.X1 - 0.5*w) / w,
-		c.WY * (box.Y1 + 0.5*bh - ref.Y1 - 0.5*h) / h,
-		c.WW * log(bw/w),
-		c.WH * log(bh/h),
-	}
-}
-
 func exp(v float32) float32 { return float32(math.Exp(float64(v))) }
 
 func log(v float32) float32 { return float32(math.Log(float64(v))) }

@@ -125,26 +125,9 @@ func (s *Suppressor) suppressed(b *kept, chain int32, iou float64) bool {
 	return false
 }
 
-// NMS is [Suppressor.NMS] without a limit, in memory of its own.
-func NMS(boxes []Box, scores []float32, iou float64) []int {
-	return new(Suppressor).NMS(boxes, scores, iou, 0)
-}
-
-// BatchedNMS is [Suppressor.NMSByGroup] without a limit, in memory of its own.
-func BatchedNMS(boxes []Box, scores []float32, groups []int, iou float64) []int {
-	return new(Suppressor).NMSByGroup(boxes, scores, groups, iou, 0)
-}
-
-// descending appends one key a score and sorts them: the best score first, equal
-// ones by index. The upper half of a key is the score, mapped so that integers
-// compare as the floats do, upside down; the lower half is the index.
-func descending(keys []uint64, scores []float32) []uint64 {
-	keys = appendKeys(keys, scores)
-	slices.Sort(keys)
-	return keys
-}
-
-// appendKeys appends the keys of descending, not sorted.
+// appendKeys appends one key a score, the smallest for the best score, equal ones
+// by index. The upper half of a key is the score, mapped so that integers compare as
+// the floats do, upside down; the lower half is the index.
 func appendKeys(keys []uint64, scores []float32) []uint64 {
 	keys = slices.Grow(keys, len(scores))
 	for i, v := range scores {
@@ -153,7 +136,7 @@ func appendKeys(keys []uint64, scores []float32) []uint64 {
 	return keys
 }
 
-// indexOf is the index that a key of descending holds.
+// indexOf is the index that a key holds.
 func indexOf(key uint64) int { return int(uint32(key)) }
 
 // ordered maps floats to integers of the same order; both zeros are one.
@@ -165,7 +148,7 @@ func ordered(v float32) uint32 {
 	return bits | 1<<31
 }
 
-// top is the first n keys of descending, or all if there are fewer.
+// top is the n smallest keys in order, or all if there are fewer.
 func top(keys []uint64, scores []float32, n int) []uint64 {
 	keys = appendKeys(keys, scores)
 	n = min(n, len(keys))

@@ -15,10 +15,10 @@ func TestNMSKeepsWhatTorchvisionKeeps(t *testing.T) {
 	boxes, scores := boxesOf(t, parity.Stored(t, w, "nms.boxes")), parity.Stored(t, w, "nms.scores").Data
 	groups := intsOf(parity.Stored(t, w, "nms.groups"))
 	for _, iou := range []float64{0.3, 0.5, 0.7} {
-		if got, want := NMS(boxes, scores, iou), intsOf(parity.Stored(t, w, fmt.Sprintf("nms.keep.%v", iou))); !slices.Equal(got, want) {
+		if got, want := new(Suppressor).NMS(boxes, scores, iou, 0), intsOf(parity.Stored(t, w, fmt.Sprintf("nms.keep.%v", iou))); !slices.Equal(got, want) {
 			t.Errorf("IoU %v: kept %v, want %v", iou, got, want)
 		}
-		if got, want := BatchedNMS(boxes, scores, groups, iou), intsOf(parity.Stored(t, w, fmt.Sprintf("nms.group_keep.%v", iou))); !slices.Equal(got, want) {
+		if got, want := new(Suppressor).NMSByGroup(boxes, scores, groups, iou, 0), intsOf(parity.Stored(t, w, fmt.Sprintf("nms.group_keep.%v", iou))); !slices.Equal(got, want) {
 			t.Errorf("IoU %v, by group: kept %v, want %v", iou, got, want)
 		}
 	}
@@ -27,14 +27,14 @@ func TestNMSKeepsWhatTorchvisionKeeps(t *testing.T) {
 func TestNMSLimitIsAPrefix(t *testing.T) {
 	w := parity.Vectors(t, "testdata/ops.safetensors")
 	boxes, scores := boxesOf(t, parity.Stored(t, w, "nms.boxes")), parity.Stored(t, w, "nms.scores").Data
-	all := NMS(boxes, scores, 0.5)
+	all := new(Suppressor).NMS(boxes, scores, 0.5, 0)
 	if got := new(Suppressor).NMS(boxes, scores, 0.5, 7); !slices.Equal(got, all[:7]) {
 		t.Errorf("limit 7 kept %v, want %v", got, all[:7])
 	}
 }
 
 func TestNMSOfNothing(t *testing.T) {
-	if got := NMS(nil, nil, 0.5); len(got) != 0 {
+	if got := new(Suppressor).NMS(nil, nil, 0.5, 0); len(got) != 0 {
 		t.Errorf("kept %v of no boxes", got)
 	}
 }
@@ -54,7 +54,7 @@ func TestDescendingOrdersFloats(t *testing.T) {
 	negativeZero := float32(math.Copysign(0, -1))
 	scores := []float32{0, -1, 3, negativeZero, float32(math.Inf(-1)), float32(math.Inf(1)), 3, 1e-40, -1e-40}
 	var got []int
-	for _, k := range descending(nil, scores) {
+	for _, k := range top(nil, scores, len(scores)) {
 		got = append(got, indexOf(k))
 	}
 	if want := []int{5, 2, 6, 7, 0, 3, 8, 1, 4}; !slices.Equal(got, want) {
@@ -79,7 +79,7 @@ func BenchmarkNMS(b *testing.B) {
 // plainNMS is the definition: every box against every better one that is kept.
 func plainNMS(boxes []Box, scores []float32, groups []int, iou float64) []int {
 	var keep []int
-	for _, key := range descending(nil, scores) {
+	for _, key := range top(nil, scores, len(scores)) {
 		i := indexOf(key)
 		clear := true
 		for _, k := range keep {
@@ -181,7 +181,7 @@ func TestTop(t *testing.T) {
 	for name, scores := range orders {
 		for n := 1; n < 400; n += 1 + n/9 {
 			s := scores(n)
-			all := descending(nil, s)
+			all := top(nil, s, len(s))
 			for _, k := range []int{0, 1, 2, n / 3, n - 1, n, n + 5} {
 				if got := top(nil, s, k); !slices.Equal(got, all[:min(max(k, 0), n)]) {
 					t.Fatalf("%s: best %d of %d are not the first of all sorted", name, k, n)
