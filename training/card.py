@@ -30,14 +30,13 @@ Score of the whole = prior^{rest:g} x head^{alpha:g}. On the development set (ph
 ## Where the weights come from
 
 {origin}
-- Views: crop, zoom out, flip, sharpen. Photos like COCO's (coco_, osie, flickr8k) come twice.
 
 ## Data and labels
 
 {train} training photos of ../shared/data/train (longest side 384 px), {dev} more held out for development. No photo of COCO
 val2017 is among them. Labels are the fused detections of two teachers, NanoDet-Plus-m-1.5x at 416 and PP-PicoDet-S at 512
 (both Apache-2.0), run on the photos at full size; on PASCAL VOC photos they are blended with people's labels of VOC's 20
-classes.
+classes, and where people have labelled all of COCO's, theirs stand alone.
 
 Sources and terms: COCO annotations CC BY 4.0 (COCO Consortium); COCO, PASCAL VOC and Flickr8k photos under their owners'
 terms on Flickr, many of them non-commercial; ADE20K and ImageNet photos for research; OpenImages photos CC BY 2.0; others as
@@ -73,17 +72,20 @@ core, {photos:,} photo passes:
   second-best box on an object paid less; GIoU for boxes, extra weight where refinement made a box worse.
 - First stage: KL divergence of every dense point's 80 class scores and box distributions to those of the untouched
   teacher on the same view, with each object's scores shifted towards its label; GIoU to the labels' boxes.
-- AdamW, cosine to 2 %, moving average of the weights; the first stage's rate is a share of each tensor's own size."""
+- AdamW, cosine to 2 %, moving average of the weights; the first stage's rate is a share of each tensor's own size.
+- Views: crop, zoom out, flip, sharpen. Photos like COCO's (coco_, osie, flickr8k) come twice."""
 
 DISTILLED = """The trunk was **initialised at random**, everything behind it as riffle-v2-1.5x's neck, towers and second stage, which rest on
-NanoDet-Plus-m-1.5x; all of it was trained here (`python -m training.distill --recipe {name}`, then `python -m training.head`),
+NanoDet-Plus-m-1.5x (Apache-2.0); all of it was trained here (`python -m training.distill --recipe {name}`, then `python -m training.head`),
 {photos:,} photo passes of the first stage, {hours:.1f} hours of one CPU core in the last runs; ImageNet was never seen:
 
 - Features: mean squared error to what riffle-v2-1.5x's neck is fed of the same view, in the trunk's first phase nothing else.
 - First stage: KL divergence of every dense point's class scores and box distributions to riffle-v2-1.5x's. No labels.
 - Second stage: {second}.
 - AdamW, cosine, moving average of the weights; views grow from 60 % of the input's side to all of it; batch norms folded into
-  the convolutions afterwards."""
+  the convolutions afterwards.
+- Views of the first stage: crops of half to all of a side, flips, brightness by channel; of the second: crop, zoom out, flip,
+  sharpen, people's photos most often."""
 
 
 SHRUNK = """riffle-v2-1.5x, **shrunk by NetAdapt** (arXiv:1804.03230; `python -m training.netadapt`, docs/netadapt.md) in {steps} steps to
@@ -117,7 +119,7 @@ def _history(logs):
         if os.path.exists(path):
             with open(path) as f:
                 lines += [json.loads(line) for line in f]
-    sizes = next((r for r in lines if "train" in r), {"train": 0, "dev": 0})
+    sizes = next((r for r in lines if "train" in r and isinstance(r.get("dev"), int)), {"train": 0, "dev": 0})
     passes, minutes, before = {}, {}, {}
     for r in lines:
         if "photos" in r:

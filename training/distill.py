@@ -146,8 +146,9 @@ class Distiller:
             if name.startswith("roi."):
                 p.requires_grad_(False)
                 continue
+            size = float(p.detach().square().mean().sqrt())  # large tensors move in proportion, else check_trained finds them where they were
             grown = self.teacher is not None and not name.startswith(("backbone.", "neck.reduce."))
-            groups.append({"params": [p], "weight_decay": DECAY if p.dim() > 1 and not grown else 0.0, "factor": GROWN if grown else 1.0, "grown": grown})
+            groups.append({"params": [p], "weight_decay": DECAY if p.dim() > 1 and not grown else 0.0, "factor": GROWN * max(1.0, size) if grown else 1.0, "grown": grown})
         return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99))
 
     # ---- state on disk
@@ -246,6 +247,8 @@ class Distiller:
         clock, before, phase = self._clock(), self.done, None
         sums, count, photos, told = {}, 0, 0, time.time()
         saved = looked = self.done
+        if not self.step and self.store:
+            self._log(train=len(self.store.train), dev=len(self.store.dev))
         while True:
             now = torch.tensor([before + (self._clock() - clock) / 60], dtype=torch.float64)
             if self.world > 1:

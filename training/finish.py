@@ -11,8 +11,8 @@ import torch
 
 from . import calibrate, card, check_trained, checkpoint, data, detector, evaluate, export, recipes, roi
 
-ALPHAS = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
-BOX_SHARES = (0.25, 0.5, 1.0)
+ALPHAS = (0.1, 0.2, 0.35, 0.6, 1.0)
+BOX_SHARES = (0.5, 1.0)
 
 
 def moved(share, alpha):
@@ -23,11 +23,11 @@ def moved(share, alpha):
     return rule
 
 
-def choose(net, dev):
+def choose(net, dev, alphas, shares):
     """-> box share, alpha, development AP (fraction) by rule."""
     chosen = {"first": detector.first_only}
-    for share in BOX_SHARES:
-        chosen.update({(share, a): moved(share, a) for a in ALPHAS})
+    for share in shares:
+        chosen.update({(share, a): moved(share, a) for a in alphas})
     score = {k: dev.score(rows) for k, rows in evaluate.run(net, dev.photos(), chosen).items()}
     share, alpha = max((k for k in score if k != "first"), key=score.get)
     return share, alpha, score
@@ -40,6 +40,8 @@ def main(arguments=None):
     p.add_argument("--runs", default="training/runs")
     p.add_argument("--checkpoint", help="default: last.pt, where the rates ended; best.pt is what scored best when looked at")
     p.add_argument("--out", help="default: models/NAME.safetensors")
+    p.add_argument("--alphas", type=float, nargs="+", default=ALPHAS, help="weights of the second stage to choose from")
+    p.add_argument("--shares", type=float, nargs="+", default=BOX_SHARES, help="of the box movement, to choose from")
     p.add_argument("--logs", nargs="+", help="log.jsonl of the runs that made the checkpoint, in order; default: those of --runs")
     a = p.parse_args(arguments)
     recipe, folder = recipes.RECIPES[a.recipe], os.path.join(a.runs, a.recipe)
@@ -49,7 +51,7 @@ def main(arguments=None):
     dev = evaluate.DevSet(data.Photos(a.shared, a.cache))
     net = checkpoint.load_any(a.checkpoint)
     recipe = net.recipe
-    share, alpha, score = choose(net, dev)
+    share, alpha, score = choose(net, dev, a.alphas, a.shares)
     print(f"development AP: first stage {100 * score['first']:.2f}, both {100 * score[share, alpha]:.2f}"
           f" at weight {alpha:g} and box share {share:g}", flush=True)
     state = net.state_dict()

@@ -232,7 +232,9 @@ class Trainer:
         clock, before, rng = time.process_time(), self.done, np.random.default_rng(self.args.seed + self.step)
         sums, count, told, saved, looked = np.zeros(2), 0, time.time(), self.done, self.done
         if not self.step:
-            self._log(dev=self.look(), views=len(self.cache.arrays["count"]), train=len(self.store.train), people=sum(p.known == "full" for p in self.store.train))
+            self._log(views=len(self.cache.arrays["count"]), train=len(self.store.train), dev=len(self.store.dev),
+                      people=sum(p.known == "full" for p in self.store.train))
+            self._log(dev=self.look())
         clock = time.process_time()
         order = np.zeros(0, int)
         while self.done < self.args.minutes:
