@@ -15,7 +15,6 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/riffle/detector"
 	"example.com/riffle/models"
 	"example.com/riffle/photo"
 )
@@ -236,7 +235,9 @@ func TestDetectTurnsByEXIF(t *testing.T) {
 }
 
 func iou(a, b [4]float32) float32 {
-	return detector.IoU(detector.Box{X1: a[0], Y1: a[1], X2: a[2], Y2: a[3]}, detector.Box{X1: b[0], Y1: b[1], X2: b[2], Y2: b[3]})
+	area := func(b [4]float32) float32 { return max(0, b[2]-b[0]) * max(0, b[3]-b[1]) }
+	both := area([4]float32{max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])})
+	return both / (area(a) + area(b) - both)
 }
 
 func decodeFile(t *testing.T, path string) image.Image {
