@@ -221,13 +221,6 @@ func sizeOf(img image.Image) image.Point {
 // pixels.
 func (d *Detector) DecodeSize() image.Point { return d.kind.decodeSize(&d.header) }
 
-// DecodeFor is [photo.Options.SizeFor] for pictures that will be looked at with
-// tiles; of the zero value it is DecodeSize's.
-func (d *Detector) DecodeFor(t Tiles) func(size image.Point) image.Point {
-	input := d.DecodeSize()
-	return func(size image.Point) image.Point { return t.decodeSize(size, input) }
-}
-
 // ModelDecodeSize is [Detector.DecodeSize] of a model's file, which it reads no
 // further than its header; side is [Options.Size].
 func ModelDecodeSize(weights []byte, side int) (image.Point, error) {

@@ -29,6 +29,11 @@ func (m *merger) add(found []classBox, part image.Rectangle, input image.Point) 
 			part.Min.Y > 0 && b.Y1 < marginY || part.Max.Y < m.size.Y && b.Y2 > height-marginY {
 			continue
 		}
+		// Nor is a tile asked for what is larger than its overlap with the next one: an
+		// object that the look at all of the picture shows better, or a part of it.
+		if part.Size() != m.size && max(b.Width()/width, b.Height()/height) > tileOverlap {
+			continue
+		}
 		m.pairs.add(b.Move(part.Min), f.Score, f.Class)
 	}
 }

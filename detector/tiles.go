@@ -60,7 +60,7 @@ func ParseTiles(text string) (Tiles, error) {
 		c, err := strconv.ParseUint(cols, 10, 16)
 		r, err2 := strconv.ParseUint(rows, 10, 16)
 		if err != nil || err2 != nil || c == 0 || r == 0 {
-			return t, fmt.Errorf("tiles: %q is no grid such as 2x2", text)
+			return t, fmt.Errorf("tiles: %q is not a grid such as 2x2", text)
 		}
 		t = Grid(int(c), int(r))
 	default:
@@ -166,9 +166,9 @@ func tileSpan(side, n, i int) (from, to int) {
 	return from, from + length
 }
 
-// decodeSize is what a picture of a size may be reduced to so that each tile still
-// fills the input.
-func (t Tiles) decodeSize(size, input image.Point) image.Point {
+// DecodeSize is [photo.Options.SizeFor] for a network with an input of a size: what
+// a picture may be reduced to so that each tile still fills the input.
+func (t Tiles) DecodeSize(size, input image.Point) image.Point {
 	parts := t.Parts(size, input)
 	if len(parts) == 0 || input == (image.Point{}) {
 		return input

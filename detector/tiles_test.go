@@ -82,13 +82,13 @@ func TestTilesThatSuit(t *testing.T) {
 // A photo is reduced while it is decoded as far as tiles still fill the input.
 func TestTilesDecodeSize(t *testing.T) {
 	size, input := image.Pt(3840, 2160), image.Pt(448, 448)
-	if got := (Tiles{}).decodeSize(size, input); got != input {
+	if got := (Tiles{}).DecodeSize(size, input); got != input {
 		t.Errorf("none: %v", got)
 	}
-	if got := Grid(2, 2).decodeSize(size, input); got != image.Pt(747, 747) {
+	if got := Grid(2, 2).DecodeSize(size, input); got != image.Pt(747, 747) {
 		t.Errorf("2x2: %v", got)
 	}
-	if got := Grid(2, 2).decodeSize(size, image.Point{}); got != (image.Point{}) {
+	if got := Grid(2, 2).DecodeSize(size, image.Point{}); got != (image.Point{}) {
 		t.Errorf("a kind that samples the file's own pixels: %v", got)
 	}
 }
@@ -99,10 +99,11 @@ func TestMergeDropsWhatABorderCuts(t *testing.T) {
 	m := merger{size: size}
 	m.add([]classBox{{Box{0, 0, 100, 100}, 0.9, 0}, {Box{10, 10, 20, 20}, 0.5, 1}}, whole, input)
 	m.add([]classBox{
-		{Box{0, 0, 50, 50}, 0.8, 2},    // at the picture's own border
+		{Box{0, 0, 30, 30}, 0.8, 2},    // at the picture's own border
 		{Box{50, 50, 100, 70}, 0.8, 3}, // cut by an inner one
 		{Box{17, 17, 33, 33}, 0.7, 1},  // the whole look's, seen better
-		{Box{60, 60, 96, 96}, 0.6, 4},  // close to the border
+		{Box{66, 66, 96, 96}, 0.6, 4},  // close to the border
+		{Box{20, 20, 60, 50}, 0.8, 5},  // larger than the overlap: the whole look's
 	}, tile, input)
 	got := m.merged(new(Suppressor), 100)
 	var classes []int

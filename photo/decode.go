@@ -27,6 +27,9 @@ type Options struct {
 	// of a square of the file's, and most of the work of a large photo falls away.
 	// [Photo.Size] remains the file's. Zero decodes every pixel.
 	Size image.Point
+	// SizeFor, if it is there, is asked for Size with that of the picture in the
+	// file, upright.
+	SizeFor func(file image.Point) image.Point
 }
 
 // Limits bound what [Decode] accepts. A zero field takes its default.
@@ -126,7 +129,7 @@ func unreadable(data []byte) error {
 // The error wraps [ErrNotImage], [ErrTooLarge], [ErrTruncated], [ErrCorrupt] or
 // [ErrUnsupported].
 func Decode(data []byte, o Options) (photo *Photo, err error) {
-	limits, size := o.Limits.withDefaults(), o.Size
+	limits := o.Limits.withDefaults()
 	if int64(len(data)) > limits.MaxBytes {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limits.MaxBytes)
 	}
@@ -145,7 +148,7 @@ func Decode(data []byte, o Options) (photo *Photo, err error) {
 		photo.Orientation = exifOrientation(c.exif(data))
 	}
 	if c == codecJPEG {
-		err = photo.decodeJPEG(data, limits, size)
+		err = photo.decodeJPEG(data, limits, o)
 	} else {
 		err = photo.decodeWhole(c, data, limits)
 	}
@@ -224,8 +227,7 @@ func (c *codec) read(data []byte, cfg image.Config) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch c {
-	case codecGIF:
+	if c == codecGIF {
 		return onScreen(img, image.Rect(0, 0, cfg.Width, cfg.Height)), nil
 	}
 	return img, nil

@@ -12,14 +12,22 @@ import (
 // there, what a network says of the picture misleads.
 const mostLost = 0.5
 
-// decodeJPEG decodes a JPEG, reduced as far as size, which is upright, allows.
-func (p *Photo) decodeJPEG(data []byte, limits Limits, size image.Point) error {
+// decodeJPEG decodes a JPEG, reduced as far as the options, whose sizes are upright,
+// allow.
+func (p *Photo) decodeJPEG(data []byte, limits Limits, o Options) error {
 	w, h, err := jpeg.Size(data)
 	if err != nil {
 		return jpegError(err, jpeg.Damage{})
 	}
-	if p.Orientation.Swaps() {
-		size.X, size.Y = size.Y, size.X
+	turn := func(s image.Point) image.Point {
+		if p.Orientation.Swaps() {
+			return image.Pt(s.Y, s.X)
+		}
+		return s
+	}
+	size := turn(o.Size)
+	if o.SizeFor != nil {
+		size = turn(o.SizeFor(turn(image.Pt(w, h))))
 	}
 	info := scanJPEG(data)
 	p.shift = shiftFor(w, h, size)

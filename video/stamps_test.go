@@ -81,7 +81,7 @@ func TestAFileAtItsOwnPace(t *testing.T) {
 // frames come: a black picture at night is no outage.
 func TestAFrozenPictureIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(func(n int, _ Source) (Capture, error) {
+		b := newBench(func(int, Source) (Capture, error) {
 			return &fakeCapture{next: func(i int, _ *fakePicture) error {
 				time.Sleep(100 * time.Millisecond)
 				if i == 40 {

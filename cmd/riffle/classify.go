@@ -33,8 +33,7 @@ func (*classifyCmd) Help() string {
 
 // Validate is called by kong after parsing.
 func (c *classifyCmd) Validate() error {
-	switch {
-	case c.Top < 1:
+	if c.Top < 1 {
 		return errors.New("--top must be positive")
 	}
 	if err := checkThreads(c.Threads); err != nil {

@@ -24,6 +24,7 @@ type detectCmd struct {
 	Labels        string  `short:"l" placeholder:"NAME,..." help:"Show only these kinds of objects; name:0.5 sets a threshold for one of them."`
 	MaxDetections int     `default:"100" env:"RIFFLE_MAX_DETECTIONS" help:"Most objects to show of a photo, the best ones (${default})."`
 	Model         string  `short:"m" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file, at the size it was trained for; what --quality chooses if not given."`
+	tilesFlag
 	photoFlags
 	qualityFlags
 	precisionFlag
@@ -104,7 +105,7 @@ func (c *detectCmd) Run(std stdio) error {
 	if err != nil {
 		return err
 	}
-	photos := decodeAhead(ctx, inputs, std.in, photo.Options{Limits: c.limits(), Size: size}) // the first while the model is opened
+	photos := decodeAhead(ctx, inputs, std.in, c.decode(c.limits(), size)) // the first while the model is opened
 	d, err := riffle.Open(c.Model, o)
 	if err != nil {
 		return err
@@ -145,6 +146,13 @@ type decoded struct {
 	input
 	photo *photo.Photo
 	took  time.Duration
+}
+
+// filter is what the detector is asked for.
+func (c *detectCmd) filter(wanted labelFilter) detector.Filter {
+	f := wanted.query(c.Threshold)
+	f.Tiles = c.Tiles
+	return f
 }
 
 // warn says what was left out before a photo, and what is wrong with it.
@@ -194,7 +202,7 @@ func readPhoto(path string, stdin io.Reader, o photo.Options) (*photo.Photo, err
 
 // look finds the objects of a photo, draws it if asked to and prints them.
 func (c *detectCmd) look(ctx context.Context, d *riffle.Detector, in decoded, wanted labelFilter, out *outDir, w io.Writer) error {
-	found, err := d.Detect(ctx, in.photo, wanted.query(c.Threshold))
+	found, err := d.Detect(ctx, in.photo, c.filter(wanted))
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type evalCmd struct {
 	Detections string `placeholder:"FILE" help:"Score this COCO results file instead of running a model."`
 	Model      string `short:"m" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file, at the size it was trained for; what --quality chooses if not given."`
 	qualityFlags
+	tilesFlag
 	precisionFlag
 	FirstStageOnly bool `help:"Score the first stage alone. The table also shows what the second stage adds to it."`
 	Proposals      int  `placeholder:"N" help:"Regions that the second stage looks at; what the model was trained for if not given."`
@@ -275,7 +276,7 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 		return nil, err
 	}
 	said := len(set.Notes)
-	look, without := newLook(d, set)
+	look, without := newLook(d, c.tilesFlag, set)
 	if len(without) > 0 {
 		set.Note("the model does not know %d of the %d categories, such as %q: their objects count as missed",
 			len(without), len(set.Categories), without[0].Name)
@@ -321,6 +322,9 @@ func (c *evalCmd) made(info detector.Info, model []byte, look *look, firstOnly b
 	}
 	if p := info.Precision; p != nn.Float32 {
 		made += ", " + p.String()
+	}
+	if c.Tiles != (detector.Tiles{}) {
+		made += ", tiles " + c.Tiles.String()
 	}
 	if c.ClassMap != "" {
 		made += fmt.Sprintf(", classes %.12x", sha256.Sum256(fmt.Append(nil, look.category)))

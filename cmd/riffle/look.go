@@ -16,6 +16,7 @@ import (
 // look runs a detector on the photos of a data set.
 type look struct {
 	detector *riffle.Detector
+	tiles    tilesFlag
 	category map[int]int // the detector's class id to the data set's
 
 	mu    sync.Mutex
@@ -29,8 +30,8 @@ type look struct {
 
 // newLook matches the detector's classes with the data set's by name; without
 // lists the categories that the detector does not know.
-func newLook(d *riffle.Detector, set *eval.Dataset) (l *look, without []eval.Category) {
-	l = &look{detector: d, sizes: make(map[string]eval.Image, len(set.Images))}
+func newLook(d *riffle.Detector, tiles tilesFlag, set *eval.Dataset) (l *look, without []eval.Category) {
+	l = &look{detector: d, tiles: tiles, sizes: make(map[string]eval.Image, len(set.Images))}
 	var classes []eval.Category
 	for _, c := range d.Info().Classes {
 		classes = append(classes, eval.Category{ID: c.ID, Name: c.Name})
@@ -46,11 +47,11 @@ func newLook(d *riffle.Detector, set *eval.Dataset) (l *look, without []eval.Cat
 
 // photo finds the objects of one photo.
 func (l *look) photo(ctx context.Context, path string) ([]eval.Detection, error) {
-	p, err := readPhoto(path, nil, photo.Options{Size: l.detector.DecodeSize()})
+	p, err := readPhoto(path, nil, l.tiles.decode(photo.Limits{}, l.detector.DecodeSize()))
 	if err != nil {
 		return nil, err
 	}
-	found, err := l.detector.Detect(ctx, p, detector.Filter{Threshold: detector.Everything})
+	found, err := l.detector.Detect(ctx, p, detector.Filter{Threshold: detector.Everything, Tiles: l.tiles.Tiles})
 	if err != nil {
 		return nil, err
 	}

@@ -88,9 +88,7 @@ func TestCloseVotesAreContested(t *testing.T) {
 		if i < 4 {
 			class = 1
 		}
-		for _, k := range tr.Update(time.Duration(i)*100*time.Millisecond, []Observation{{Box: boxAt(100, 100, 40, 80), Class: class, Score: 0.6}}) {
-			was = append(was, k)
-		}
+		was = append(was, tr.Update(time.Duration(i)*100*time.Millisecond, []Observation{{Box: boxAt(100, 100, 40, 80), Class: class, Score: 0.6}})...)
 	}
 	first, last := was[0], was[len(was)-1]
 	if first.Class != 1 || first.Contested {

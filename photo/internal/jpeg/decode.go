@@ -73,8 +73,7 @@ func Decode(data []byte, shift int) (image.Image, Damage, error) {
 	if err := d.finish(); err != nil {
 		return nil, d.damage, err
 	}
-	img, err := d.picture()
-	return img, d.damage, err
+	return d.picture(), d.damage, nil
 }
 
 // Size reads a file up to the frame header and returns what it announces.
@@ -242,12 +241,12 @@ func (d *decoder) marker() (byte, error) {
 
 // unknown names what a marker stands for that ends decoding.
 func unknown(m byte) error {
-	switch {
-	case m == 0xC3, m == 0xC7, m == 0xCB, m == 0xCF:
+	switch m {
+	case 0xC3, 0xC7, 0xCB, 0xCF:
 		return unsupported("lossless coding")
-	case m == 0xC5, m == 0xC6, m == 0xCD, m == 0xCE, m == mDHP, m == mEXP:
+	case 0xC5, 0xC6, 0xCD, 0xCE, mDHP, mEXP:
 		return unsupported("hierarchical coding")
-	case m == 0xC9, m == 0xCA:
+	case 0xC9, 0xCA:
 		return unsupported("arithmetic coding")
 	}
 	return damage(fmt.Sprintf("unknown marker %#02x", m))

@@ -7,18 +7,18 @@ import (
 
 // picture puts the planes together. Colors are libjpeg's guess: JFIF has YCbCr,
 // else Adobe's segment tells, else components named R, G and B.
-func (d *decoder) picture() (image.Image, error) {
+func (d *decoder) picture() image.Image {
 	rect := image.Rect(0, 0, ceil(d.width, 1<<d.shift), ceil(d.height, 1<<d.shift))
 	c := d.components
 	switch {
 	case len(c) == 1:
-		return &image.Gray{Pix: c[0].pix, Stride: c[0].stride, Rect: rect}, nil
+		return &image.Gray{Pix: c[0].pix, Stride: c[0].stride, Rect: rect}
 	case len(c) == 4:
-		return d.cmyk(rect), nil
+		return d.cmyk(rect)
 	case !d.jfif && (d.adobe && d.transform == 0 || !d.adobe && c[0].id == 'R' && c[1].id == 'G' && c[2].id == 'B'):
-		return d.rgb(rect), nil
+		return d.rgb(rect)
 	}
-	return d.ycbcr(rect), nil
+	return d.ycbcr(rect)
 }
 
 // ratios are the subsamplings that an [image.YCbCr] knows, by how many columns
