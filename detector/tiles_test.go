@@ -20,7 +20,7 @@ func TestParseTiles(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"": "want auto", "two": "want auto", "-1": "want auto", "100x100": "10000 are more than 64", "65": "65 are more than 64",
-		"0x2": "not a grid", "2x": "no grid", "x": "no grid", "2x2x2": "no grid", "99999999999x2": "no grid", "1.5": "want auto",
+		"0x2": "not a grid", "2x": "not a grid", "x": "not a grid", "2x2x2": "not a grid", "99999999999x2": "not a grid", "1.5": "want auto",
 	} {
 		if got, err := ParseTiles(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, %v, want %q", text, got, err, want)
