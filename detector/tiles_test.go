@@ -12,7 +12,7 @@ import (
 
 func TestParseTiles(t *testing.T) {
 	for text, want := range map[string]string{
-		"none": "none", "auto": "auto", " Auto": "auto", "2x2": "2x2", "3X1": "3x1", "4": "4", "0": "none", "1": "none", "1x1": "none", "8x8": "8x8", "64": "64",
+		"none": "none", "auto": "auto", "AUTO": "auto", "2x2": "2x2", "3X1": "3x1", "4": "4", "0": "none", "1": "none", "1x1": "none", "8x8": "8x8", "64": "64",
 	} {
 		if got, err := ParseTiles(text); err != nil || got.String() != want {
 			t.Errorf("%q: %v, %v, want %s", text, got, err, want)

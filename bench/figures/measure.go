@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,7 +40,7 @@ func remeasure(groups map[string]*group, shared string) error {
 		}
 		for _, key := range []string{"AP", "AP50", "AP75", "APs", "APm", "APl", "AR100"} {
 			if v, ok := got[key].(float64); ok {
-				g.Values[key] = 100 * v
+				g.Values[key] = math.Round(10_000*v) / 100 // percent with two digits
 			}
 		}
 		g.Machine, g.Date, g.Commit = processor(), time.Now().Format(time.DateOnly), strings.TrimSpace(string(commit))
