@@ -18,9 +18,10 @@ import (
 
 // Calibrate notes which values a model's layers hold when it looks at photos:
 // what Int8 needs of a model of your own. It looks at the files in turn, until ctx
-// ends; skipped, if not nil, is told of those that cannot be read. The result's
-// JSON belongs in a file beside the model's, see [models.CalibrationPath].
-func Calibrate(ctx context.Context, model string, paths iter.Seq[string], skipped func(path string, err error)) (*modelfile.Calibration, error) {
+// ends, and reads photos within the limits; skipped, if not nil, is told of those
+// that cannot be read. The result's JSON belongs in a file beside the model's, see
+// [models.CalibrationPath].
+func Calibrate(ctx context.Context, model string, paths iter.Seq[string], limits photo.Limits, skipped func(path string, err error)) (*modelfile.Calibration, error) {
 	file, err := models.Open(model)
 	if err != nil {
 		return nil, err
@@ -32,7 +33,7 @@ func Calibrate(ctx context.Context, model string, paths iter.Seq[string], skippe
 	}
 	looked := 0
 	for path := range paths {
-		p, err := photo.Open(path, photo.Options{Size: size})
+		p, err := photo.Open(path, photo.Options{Limits: limits, Size: size})
 		if err == nil {
 			err = look(ctx, p)
 		}

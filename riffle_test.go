@@ -18,6 +18,7 @@ import (
 
 	"example.com/riffle"
 	"example.com/riffle/models/modelfile"
+	"example.com/riffle/photo"
 )
 
 // Each way in gives an error that a program can tell apart, and keeps its text.
@@ -119,7 +120,7 @@ func TestInt8OfEmbeddedModels(t *testing.T) {
 func TestCalibrate(t *testing.T) {
 	t.Parallel()
 	var skipped []string
-	c, err := riffle.Calibrate(context.Background(), "riffle-v2-1.0x-256", slices.Values([]string{"docs/street.jpg", "README.md"}),
+	c, err := riffle.Calibrate(context.Background(), "riffle-v2-1.0x-256", slices.Values([]string{"docs/street.jpg", "README.md"}), photo.Limits{},
 		func(path string, _ error) { skipped = append(skipped, path) })
 	if err != nil {
 		t.Fatal(err)

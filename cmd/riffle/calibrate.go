@@ -16,10 +16,10 @@ import (
 type calibrateCmd struct {
 	Model string `arg:"" optional:"" default:"${defaultModel}" placeholder:"NAME|FILE" help:"Embedded model or safetensors file (${default})."`
 
-	Images    string `required:"" placeholder:"DIR" help:"Folder of photos to look at: such as the model was trained on, never those it is scored on."`
-	Photos    int    `default:"256" help:"How many of them, spread over the folder in the order of their names (${default})."`
-	Recursive bool   `short:"r" help:"Also look into the folders of the folder."`
-	Out       string `short:"o" placeholder:"FILE" help:"Where to write; MODEL${calibrationExt} beside the model, or here for an embedded one, by default."`
+	Images string `required:"" placeholder:"DIR" help:"Folder of photos to look at: such as the model was trained on, never those it is scored on."`
+	Photos int    `default:"256" help:"How many of them, spread over the folder in the order of their names (${default})."`
+	photoFlags
+	Out string `short:"o" placeholder:"FILE" help:"Where to write; MODEL${calibrationExt} beside the model, or here for an embedded one, by default."`
 }
 
 // Help is shown below the flags.
@@ -53,7 +53,7 @@ func (c *calibrateCmd) Run(std stdio) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	calibration, err := riffle.Calibrate(ctx, c.Model, slices.Values(spread(photos, c.Photos)), func(path string, err error) {
+	calibration, err := riffle.Calibrate(ctx, c.Model, slices.Values(spread(photos, c.Photos)), c.limits(), func(path string, err error) {
 		sayer{std}.one("%s: %s", path, oneLine(fileError(err).Error()))
 	})
 	if ctx.Err() != nil {

@@ -30,6 +30,7 @@ type evalCmd struct {
 	Model      string `short:"m" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file, at the size it was trained for; what --quality chooses if not given."`
 	qualityFlags
 	tilesFlag
+	photoLimit
 	precisionFlag
 	FirstStageOnly bool `help:"Score the first stage alone. The table also shows what the second stage adds to it."`
 	Proposals      int  `placeholder:"N" help:"Regions that the second stage looks at; what the model was trained for if not given."`
@@ -276,7 +277,7 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 		return nil, err
 	}
 	said := len(set.Notes)
-	look, without := newLook(d, c.tilesFlag, set)
+	look, without := newLook(d, c.tilesFlag, c.limits(), set)
 	if len(without) > 0 {
 		set.Note("the model does not know %d of the %d categories, such as %q: their objects count as missed",
 			len(without), len(set.Categories), without[0].Name)

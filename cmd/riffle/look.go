@@ -17,6 +17,7 @@ import (
 type look struct {
 	detector *riffle.Detector
 	tiles    tilesFlag
+	limits   photo.Limits
 	category map[int]int // the detector's class id to the data set's
 
 	mu    sync.Mutex
@@ -30,8 +31,8 @@ type look struct {
 
 // newLook matches the detector's classes with the data set's by name; without
 // lists the categories that the detector does not know.
-func newLook(d *riffle.Detector, tiles tilesFlag, set *eval.Dataset) (l *look, without []eval.Category) {
-	l = &look{detector: d, tiles: tiles, sizes: make(map[string]eval.Image, len(set.Images))}
+func newLook(d *riffle.Detector, tiles tilesFlag, limits photo.Limits, set *eval.Dataset) (l *look, without []eval.Category) {
+	l = &look{detector: d, tiles: tiles, limits: limits, sizes: make(map[string]eval.Image, len(set.Images))}
 	var classes []eval.Category
 	for _, c := range d.Info().Classes {
 		classes = append(classes, eval.Category{ID: c.ID, Name: c.Name})
@@ -47,7 +48,7 @@ func newLook(d *riffle.Detector, tiles tilesFlag, set *eval.Dataset) (l *look, w
 
 // photo finds the objects of one photo.
 func (l *look) photo(ctx context.Context, path string) ([]eval.Detection, error) {
-	p, err := readPhoto(path, nil, l.tiles.decode(photo.Limits{}, l.detector.DecodeSize()))
+	p, err := readPhoto(path, nil, l.tiles.decode(l.limits, l.detector.DecodeSize()))
 	if err != nil {
 		return nil, err
 	}

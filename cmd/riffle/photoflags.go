@@ -8,14 +8,19 @@ import (
 	"example.com/riffle/photo"
 )
 
-// photoFlags are those of the commands that read photos.
-type photoFlags struct {
-	Recursive  bool     `short:"r" help:"Also look into the folders of folders."`
-	MaxPicture byteSize `default:"512MiB" env:"RIFFLE_MAX_PICTURE" placeholder:"SIZE" help:"Most memory that decoding one picture may take (${default})."`
+// photoLimit bounds the photos of the commands that read some.
+type photoLimit struct {
+	MaxPhotoMemory byteSize `default:"512MiB" env:"RIFFLE_MAX_PHOTO_MEMORY" placeholder:"SIZE" help:"Most memory that decoding one photo may take (${default})."`
 }
 
-// limits are what the flags allow.
-func (f photoFlags) limits() photo.Limits { return photo.Limits{MaxMemory: int64(f.MaxPicture)} }
+// limits are what the flag allows.
+func (f photoLimit) limits() photo.Limits { return photo.Limits{MaxMemory: int64(f.MaxPhotoMemory)} }
+
+// photoFlags are those of the commands that take photos and folders.
+type photoFlags struct {
+	Recursive bool `short:"r" help:"Also look into the folders of folders."`
+	photoLimit
+}
 
 // checkThreads refuses more threads than any processor here could run.
 func checkThreads(n int) error {

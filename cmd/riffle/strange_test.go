@@ -123,10 +123,10 @@ func TestWrongNumbersAreRefused(t *testing.T) {
 }
 
 // The limit on memory holds, and can be moved.
-func TestMaxPicture(t *testing.T) {
+func TestMaxPhotoMemory(t *testing.T) {
 	copyTo := filepath.Join(t.TempDir(), "a.jpg")
 	copyStreet(t, copyTo, nil)
-	r := command(t, "detect", copyTo, "--max-picture", "64KiB")
+	r := command(t, "detect", copyTo, "--max-photo-memory", "64KiB")
 	if r.code != 1 || !strings.Contains(r.err, "picture too large") {
 		t.Errorf("%+v", r)
 	}
