@@ -12,6 +12,7 @@
 package jpeg
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"image"
@@ -109,9 +110,10 @@ type decoder struct {
 	transform     byte // of Adobe's segment: 0 none, 1 YCbCr, 2 YCCK
 	headerOnly    bool // stop at the frame header
 
-	damage Damage
-	blocks int // of the first scans of all planes
-	lost   int // of these
+	behindScan bool // whose data was read to its end
+	damage     Damage
+	blocks     int // of the first scans of all planes
+	lost       int // of these
 
 	steps  [4]*[64]uint16 // quantisers' steps, in the order of vec.IDCT's blocks
 	dc, ac [4]*huffman
@@ -214,8 +216,10 @@ func (d *decoder) markers() error {
 	}
 }
 
-// marker finds the next marker; bytes before it are passed over.
+// marker finds the next marker; bytes before it are passed over. Behind a scan they
+// tell, as in libjpeg, that its data was not what it should have been.
 func (d *decoder) marker() (byte, error) {
+	from := d.at
 	for d.at+1 < len(d.data) {
 		if d.data[d.at] != 0xFF {
 			d.at++
@@ -227,6 +231,10 @@ func (d *decoder) marker() (byte, error) {
 		case 0:
 			d.at += 2
 		default:
+			if d.behindScan && len(bytes.Trim(d.data[from:d.at], "\xff")) > 0 {
+				d.fault("data left over")
+			}
+			d.behindScan = false
 			d.at += 2
 			return m, nil
 		}

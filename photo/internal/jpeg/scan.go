@@ -99,7 +99,7 @@ func (d *decoder) units(list []*component, f func(r *reader, c *component, x, y 
 		}
 	}
 	w.end(cols * rows)
-	d.at = r.position()
+	d.at, d.behindScan = r.position(), true
 }
 
 // walk is the state of a scan between its units.

@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -116,6 +117,23 @@ func TestDamageIsTold(t *testing.T) {
 		_, damage, err := Decode(data, 0)
 		if err != nil || damage.What != want.what || damage.Lost < want.lost[0] || damage.Lost > want.lost[1] {
 			t.Errorf("%s: %+v, %v, want %+v", name, damage, err, want)
+		}
+	}
+}
+
+// TestLeftOverDataIsTold: a scan that ends before its data does was not read as it
+// was written; fill bytes before a marker are no damage.
+func TestLeftOverDataIsTold(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("testdata/420.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := len(data) - 2
+	for between, want := range map[string]string{"": "", "\xff\xff": "", "\x12\x34\x56": "data left over"} {
+		longer := slices.Concat(data[:end], []byte(between), data[end:])
+		if _, damage, err := Decode(longer, 0); err != nil || damage.What != want {
+			t.Errorf("%x: %+v, %v", between, damage, err)
 		}
 	}
 }
