@@ -200,8 +200,9 @@ func TestFasterRCNNOnManySizes(t *testing.T) {
 	}
 }
 
-// TestManyRegionsAreOneRun: the box head's answers do not depend on how many
-// regions it looks at in a run.
+// TestManyRegionsAreOneRun: but for rounding, which differs with the kernel that does
+// the last columns, the box head's answers do not depend on how many regions it looks
+// at in a run.
 func TestManyRegionsAreOneRun(t *testing.T) {
 	t.Parallel()
 	img := parity.Picture(160, 120)
@@ -237,8 +238,16 @@ func TestManyRegionsAreOneRun(t *testing.T) {
 	w.head.detections(&pairs, all[:40], float32(w.size.X), float32(w.size.Y), 0.05, nil)
 	found := pairs.best(nil, new(Suppressor), w.header.NMS, DefaultMaxDetections)
 	got := d.appendInPhoto(nil, found, w.size, image.Pt(160, 120))
-	if len(got) < 5 || !slices.Equal(got, want.Detections) {
-		t.Errorf("%d detections, want %d the same as in one run", len(got), len(want.Detections))
+	if len(got) < 5 || len(got) != len(want.Detections) {
+		t.Fatalf("%d detections, want %d", len(got), len(want.Detections))
+	}
+	for i, g := range got {
+		x := want.Detections[i]
+		corners := func(b Box) []float32 { return []float32{b.X1, b.Y1, b.X2, b.Y2} }
+		parity.Near(t, "box", corners(g.Box), corners(x.Box), 1e-3)
+		if d := g.Score - x.Score; g.Label != x.Label || d > 1e-5 || d < -1e-5 {
+			t.Errorf("number %d is %+v, in one run %+v", i, g, x)
+		}
 	}
 }
 
