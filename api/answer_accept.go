@@ -38,10 +38,11 @@ var offers = []struct {
 
 // negotiate chooses the answer's form by the Accept header after RFC 9110: for
 // every offer the most specific range that matches it counts, the highest
-// weight wins, ties go to the earlier offer. No header means JSON.
+// weight wins, ties go to the earlier offer. No header, or an
+// empty one, means JSON.
 func negotiate(r *http.Request) (answerForm, error) {
 	lines := r.Header.Values("Accept")
-	if len(lines) == 0 {
+	if strings.Trim(strings.Join(lines, ""), " \t,") == "" {
 		return formJSON, nil
 	}
 	best, bestQ := formJSON, 0.0

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"image"
 	"image/draw"
 	"image/jpeg"
@@ -120,5 +121,16 @@ func BenchmarkOverhead(b *testing.B) {
 		if w := post(s, "/detect", photo); w.Code != 200 {
 			b.Fatalf("%d", w.Code)
 		}
+	}
+}
+
+// What a request asks for is not cut to the model's usual hundred before it is
+// filtered.
+func TestMoreDetectionsThanAHundred(t *testing.T) {
+	s, _ := realServer(t)
+	w := post(s, "/detect?threshold=0&max_detections=1000", street(t))
+	var got Result
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || len(got.Detections) <= 100 {
+		t.Errorf("%d, %d detections, %v", w.Code, len(got.Detections), err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"math"
 	"time"
 
 	"example.com/riffle/detector"
@@ -108,7 +109,7 @@ type reducer interface{ DecodeSize() image.Point }
 // lookWithDetector asks for everything the model reports: requests choose.
 func lookWithDetector(d Detector) func(context.Context, *photo.Photo, *wish, *seen) error {
 	return func(ctx context.Context, pic *photo.Photo, w *wish, out *seen) error {
-		r, err := d.Detect(ctx, pic, detector.Filter{Threshold: detector.Everything})
+		r, err := d.Detect(ctx, pic, detector.Filter{Threshold: detector.Everything, MaxDetections: math.MaxInt32})
 		if err != nil {
 			return err
 		}

@@ -193,7 +193,7 @@ func TestDetectDrawsWhenAsked(t *testing.T) {
 			t.Errorf("Accept %q: got %q as %q, %v", accept, got, w.Header().Get("Content-Type"), err)
 		}
 	}
-	for _, accept := range []string{"*/*", "application/*", "text/html, */*;q=0.1", "application/json, image/*;q=0.9"} {
+	for _, accept := range []string{" ", ",", "*/*", "application/*", "text/html, */*;q=0.1", "application/json, image/*;q=0.9"} {
 		if w := post(s, "/detect", jpegOf(t, 80, 40), "Accept", accept); w.Header().Get("Content-Type") != "application/json" {
 			t.Errorf("Accept %q: got %q, want JSON", accept, w.Header().Get("Content-Type"))
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"example.com/riffle"
@@ -17,13 +18,13 @@ import (
 type detectCmd struct {
 	Photos []string `arg:"" name:"photo" help:"Photos (JPEG, PNG, GIF, WebP, BMP, TIFF), folders of photos, patterns such as '*.jpg', or - for standard input."`
 
-	JSON          bool    `name:"json" short:"j" help:"Print one JSON object a photo and line."`
-	Out           string  `short:"o" placeholder:"DIR" help:"Also draw the boxes into copies of the photos in this folder."`
-	OutWidth      int     `placeholder:"PIXELS" help:"Make drawn pictures no wider than this."`
-	Threshold     float64 `short:"t" default:"0.3" env:"RIFFLE_THRESHOLD" help:"Lowest score to show, from 0 to 1 (${default})."`
-	Labels        string  `short:"l" placeholder:"NAME,..." help:"Show only these kinds of objects; name:0.5 sets a threshold for one of them."`
-	MaxDetections int     `default:"100" env:"RIFFLE_MAX_DETECTIONS" help:"Most objects to show of a photo, the best ones (${default})."`
-	Model         string  `short:"m" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file, at the size it was trained for; what --quality chooses if not given."`
+	JSON          bool     `name:"json" short:"j" help:"Print one JSON object a photo and line."`
+	Out           string   `short:"o" placeholder:"DIR" help:"Also draw the boxes into copies of the photos in this folder."`
+	OutWidth      int      `placeholder:"PIXELS" help:"Make drawn pictures no wider than this."`
+	Threshold     float64  `short:"t" default:"0.3" env:"RIFFLE_THRESHOLD" help:"Lowest score to show, from 0 to 1 (${default})."`
+	Labels        []string `sep:"none" short:"l" placeholder:"NAME,..." help:"Show only these kinds of objects; name:0.5 sets a threshold for one of them."`
+	MaxDetections int      `default:"100" env:"RIFFLE_MAX_DETECTIONS" help:"Most objects to show of a photo, the best ones (${default})."`
+	Model         string   `short:"m" env:"RIFFLE_MODEL" placeholder:"NAME|FILE" help:"Embedded model or safetensors file, at the size it was trained for; what --quality chooses if not given."`
 	tilesFlag
 	photoFlags
 	qualityFlags
@@ -110,7 +111,7 @@ func (c *detectCmd) Run(std stdio) error {
 	if err != nil {
 		return err
 	}
-	wanted, err := parseLabels(c.Labels, d.Info().Classes)
+	wanted, err := parseLabels(strings.Join(c.Labels, ","), d.Info().Classes)
 	if err != nil {
 		return usageError{err}
 	}

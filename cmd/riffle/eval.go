@@ -110,6 +110,9 @@ type scored struct {
 // Run is called by kong.
 func (c *evalCmd) Run(std stdio) error {
 	say := sayer{std}
+	if err := c.checkOutputs(); err != nil {
+		return err
+	}
 	set, err := c.open(say)
 	if err != nil {
 		return err
@@ -304,7 +307,7 @@ func (c *evalCmd) detect(ctx context.Context, set *eval.Dataset, say sayer, firs
 	say.all("", s.notes)
 	switch { // err is ctx's
 	case err != nil:
-		s.incomplete = fmt.Sprintf("interrupted after %d of %d photos", len(run.Images), len(set.Images))
+		s.incomplete = fmt.Sprintf("interrupted after %d of %d photos", len(run.Images), min(cmp.Or(c.Limit, len(set.Images)), len(set.Images)))
 		s.failed = fmt.Errorf("interrupted: these are the numbers of %d photos", len(run.Images))
 		if results != "" {
 			s.failed = fmt.Errorf("%w; the same command goes on from there", s.failed)
