@@ -69,25 +69,9 @@ func (c *classifyCmd) Run(std stdio) error {
 	if err != nil {
 		return err
 	}
-	failed := false
-	for in := range photos {
-		in.warn(std.err)
-		err := in.err
-		if err == nil {
-			err = c.look(ctx, k, in, std.out)
-		}
-		if w, ok := std.out.(*watchedWriter); ok && w.err != nil {
-			return w.err // nobody reads on, or the disk is full: the rest is in vain
-		}
-		if err != nil {
-			failed = true
-			fmt.Fprintf(std.err, "riffle: %s: %s\n", printable(in.path), oneLine(err.Error()))
-		}
-	}
-	if failed {
-		return errTold
-	}
-	return nil
+	return eachPhoto(std, photos, func(in decoded) error {
+		return c.look(ctx, k, in, std.out)
+	})
 }
 
 func (c *classifyCmd) look(ctx context.Context, k *riffle.Classifier, in decoded, w io.Writer) error {

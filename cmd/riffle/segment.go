@@ -79,25 +79,9 @@ func (c *segmentCmd) Run(std stdio) error {
 			return err
 		}
 	}
-	failed := false
-	for in := range photos {
-		in.warn(std.err)
-		err := in.err
-		if err == nil {
-			err = c.look(ctx, s, in, out, std.out)
-		}
-		if w, ok := std.out.(*watchedWriter); ok && w.err != nil {
-			return w.err // nobody reads on, or the disk is full: the rest is in vain
-		}
-		if err != nil {
-			failed = true
-			fmt.Fprintf(std.err, "riffle: %s: %s\n", printable(in.path), oneLine(err.Error()))
-		}
-	}
-	if failed {
-		return errTold
-	}
-	return nil
+	return eachPhoto(std, photos, func(in decoded) error {
+		return c.look(ctx, s, in, out, std.out)
+	})
 }
 
 // look segments a photo, writes the pictures if asked to and prints the shares.
