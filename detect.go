@@ -30,7 +30,8 @@ type Detector struct{ *detector.Detector }
 
 // DetectFile finds the objects of the photo in a file, which is looked at upright.
 func (d *Detector) DetectFile(ctx context.Context, path string, f Filter) (Result, error) {
-	p, err := photo.Open(path, photo.Options{Size: d.DecodeSize()})
+	input := d.DecodeSize()
+	p, err := photo.Open(path, photo.Options{SizeFor: func(file image.Point) image.Point { return f.Tiles.DecodeSize(file, input) }})
 	if err != nil {
 		return Result{}, err
 	}

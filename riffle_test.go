@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"example.com/riffle"
+	"example.com/riffle/detector"
 	"example.com/riffle/models/modelfile"
 	"example.com/riffle/photo"
 )
@@ -101,6 +102,29 @@ func TestDetectFile(t *testing.T) {
 	}
 	if len(fromFile.Detections) < 3 || len(fromFile.Detections) != len(fromImage.Detections) || fromFile.Width != 768 {
 		t.Errorf("the file gives %v, its picture %v", fromFile.Detections, fromImage.Detections)
+	}
+}
+
+// With tiles a file is decoded as large as the tiles need it: both ways in find
+// the same.
+func TestDetectFileWithTiles(t *testing.T) {
+	t.Parallel()
+	d, err := riffle.Open("riffle-v2-1.0x-256", riffle.Options{Threads: 1, Precision: riffle.Float32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, err := photo.Open("docs/street.jpg", photo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := riffle.Filter{Threshold: 0.5, Tiles: detector.Grid(2, 2)}
+	want, err := d.Detect(context.Background(), full, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.DetectFile(context.Background(), "docs/street.jpg", f)
+	if err != nil || len(want.Detections) < 5 || !slices.Equal(got.Detections, want.Detections) {
+		t.Errorf("%v, %v\nwant %v", got.Detections, err, want.Detections)
 	}
 }
 
